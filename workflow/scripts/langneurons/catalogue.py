@@ -1,0 +1,369 @@
+"""What each name in the configuration means: every key, its unit and its default.
+
+These are the entries of the catalogues and of the grid, as frozen models that refuse
+unknown keys. ``config`` puts them together and checks them against each other.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from .errors import did_you_mean
+
+Site = Literal["gate_pre", "act_post"]
+WriteSite = Literal["gate_pre", "act_post", "prod"]
+Quantile = Literal["batch_mean", "pooled"]
+NAME = r"^[a-z0-9][a-z0-9_-]*$"
+PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
+
+
+class Frozen(BaseModel):
+    """A configuration block: immutable, and strict about unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HubSource(Frozen):
+    """A repository on the Hugging Face hub, pinned."""
+
+    repo: str = Field(description="owner/name on the hub")
+    revision: str = Field(
+        pattern=r"^[0-9a-f]{40}$",
+        description="full commit hash; a branch or tag would not be reproducible",
+    )
+    config: str | None = Field(
+        None, description="configuration of a data set; {lang} is replaced"
+    )
+
+
+class GgufSource(Frozen):
+    """A GGUF file, from a path or from an installed Python package."""
+
+    path: str | None = Field(None, description="path of the .gguf file")
+    package: str | None = Field(
+        None, description="installed package with an assemble(path) function"
+    )
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> GgufSource:
+        if (self.path is None) == (self.package is None):
+            raise ValueError("give exactly one of 'path' and 'package'")
+        return self
+
+
+class DemoModel(Frozen):
+    """A tiny decoder pretrained on the demo world (one rule of the workflow)."""
+
+    architecture: Literal["llama", "mistral"] = "llama"
+    hidden_size: int = Field(64, ge=8)
+    intermediate_size: int = Field(384, ge=8, description="MLP neurons per layer")
+    layers: int = Field(4, ge=1)
+    heads: int = Field(4, ge=1)
+    steps: int = Field(1000, ge=1, description="optimiser steps of pretraining")
+    tokens_per_step: int = Field(1536, ge=64)
+    learning_rate: float = Field(3e-3, gt=0)
+    seed: int = 1
+
+
+Family = Literal[
+    "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "bloom"
+]
+
+
+class Model(Frozen):
+    """A catalogue entry of ``models:``; exactly one source is given."""
+
+    family: Family = Field(description="architecture; says where the MLP sites are")
+    hub: HubSource | None = None
+    folder: str | None = Field(None, description="local folder in Hugging Face layout")
+    gguf: GgufSource | None = None
+    builder: Literal["demo_world"] | None = None
+    demo: DemoModel | None = Field(None, description="only with builder: demo_world")
+    quantization: Literal["nf4", "none"] = Field(
+        "nf4", description="nf4: double quantisation, bf16 compute (paper, section 4)"
+    )
+    dtype: Literal["bfloat16", "float32"] = Field(
+        "bfloat16", description="dtype of the weights that are not quantised"
+    )
+    parameters: float = Field(
+        8e9, gt=0, description="number of weights; sizes memory and GPU requests only"
+    )
+    published_as: str | None = Field(
+        None, description="key of this model in the published figures (llama31, nemo)"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Model:
+        given = [
+            k for k in ("hub", "folder", "gguf", "builder") if getattr(self, k) is not None
+        ]
+        if len(given) != 1:
+            raise ValueError(
+                "give exactly one source among hub, folder, gguf and builder; "
+                f"given: {', '.join(given) or 'none'}"
+            )
+        if (self.demo is not None) and self.builder is None:
+            raise ValueError("'demo' needs builder: demo_world")
+        return self
+
+
+class LanguageFilter(Frozen):
+    """Keep only documents that pycld2 identifies as the corpus language."""
+
+    minimum_percent: int = Field(80, ge=1, le=100, description="share of the text")
+
+
+class Corpus(Frozen):
+    """A catalogue entry of ``corpora:``: monolingual text, packed into chunks."""
+
+    hub: HubSource | None = None
+    folder: str | None = Field(None, description="folder with one {lang}.txt a language")
+    text_column: str = Field("text", description="column of a hub data set")
+    tokens: int = Field(100_000_000, ge=512, description="tokens per language")
+    heldout_tokens: int = Field(
+        131_072, ge=0, description="tokens kept aside; identification never sees them"
+    )
+    chunk_length: int = Field(512, ge=2, description="tokens per chunk")
+    bos: Literal["document", "chunk", "none"] = Field(
+        "document", description="where the BOS token is put (paper: every article start)"
+    )
+    shuffle_seed: int | None = Field(42, description="null keeps the order of the source")
+    language_filter: LanguageFilter | None = None
+    fetch_bytes_per_token: float = Field(
+        8.0, gt=0, description="hub only: bytes of text fetched per token wanted"
+    )
+    tokens_per_shard: int = Field(
+        20_000_000, ge=1, description="one measuring job works on so many tokens"
+    )
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Corpus:
+        if (self.hub is None) == (self.folder is None):
+            raise ValueError("give exactly one of 'hub' and 'folder'")
+        return self
+
+
+class Activations(Frozen):
+    """What the one streaming pass over a corpus records (methods.md 1.3)."""
+
+    histogram_every: int = Field(
+        8, ge=1, description="every m-th token enters the quantile histogram"
+    )
+    batch_quantiles: tuple[Site, ...] = Field(
+        ("gate_pre",),
+        description="sites where the paper's mean of per-batch quantiles is kept too",
+    )
+    batch_chunks: int = Field(
+        4, ge=1, description="chunks in a batch of those quantiles (paper: 4 x 512)"
+    )
+
+
+class LanguageSet(Frozen):
+    """Languages that an identification method contrasts with each other."""
+
+    languages: tuple[str, ...] = Field(min_length=1)
+    evaluate: tuple[str, ...] | None = Field(
+        None,
+        description="evaluation languages whose interventions use this set; null: all",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _list_is_short_for_languages(cls, value: Any) -> Any:
+        return {"languages": value} if isinstance(value, (list, tuple)) else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> LanguageSet:
+        if len(set(self.languages)) != len(self.languages):
+            raise ValueError(f"a language is listed twice: {list(self.languages)}")
+        extra = set(self.evaluate or ()) - set(self.languages)
+        if extra:
+            raise ValueError(f"'evaluate' has languages outside the set: {sorted(extra)}")
+        return self
+
+
+class Method(Frozen):
+    """A catalogue entry of ``methods:``; ``kind`` is a module of methods/.
+
+    ``parameters`` is checked against that module's own ``Parameters`` model.
+    """
+
+    kind: str
+    corpus: str | None = Field(None, description="null: grid.corpus")
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    match: str | None = Field(
+        None, description="kind matched_random only: the method whose counts are matched"
+    )
+    draws: int | None = Field(
+        None, ge=1, description="kind matched_random only: independent draws"
+    )
+    published_as: str | None = Field(
+        None, description="key of this method in the published figures (lape, ap90)"
+    )
+
+    @model_validator(mode="after")
+    def _random_only(self) -> Method:
+        if self.kind == "matched_random" and (self.match is None or self.draws is None):
+            raise ValueError("kind matched_random needs 'match' (a method) and 'draws'")
+        if self.kind != "matched_random" and (self.match is not None or self.draws is not None):
+            raise ValueError("'match' and 'draws' belong to kind matched_random only")
+        return self
+
+
+class Statistic(Frozen):
+    """A catalogue entry of ``statistics:``: what is written into neurons, and how."""
+
+    value: str = Field(
+        description="zero, mean, median, min, max, p5 p10 p25 p50 p75 p90 p95, const"
+    )
+    constant: float | None = Field(None, description="the number when value: const")
+    op: Literal["set", "add", "scale", "clamp_min", "clamp_max", "interpolate"] = "set"
+    weight: float = Field(
+        1.0, description="add: factor on the value; interpolate: share of the value"
+    )
+    measure: Site | None = Field(None, description="where measured; null: the profile's")
+    write: WriteSite | None = Field(None, description="where written; null: profile's")
+    quantile: Quantile | None = Field(None, description="null: the profile's")
+    neuron_language: str = Field(
+        "target", description="whose neurons: target, source or a language code"
+    )
+    value_language: str = Field(
+        "target", description="whose statistics: target, source or a language code"
+    )
+    positions: Literal["all", "non_pad", "last"] = Field(
+        "all", description="token positions written (paper: all, padding included)"
+    )
+    layers: tuple[int, int] | None = Field(
+        None, description="first and last layer written, from 0; null: all layers"
+    )
+
+    @model_validator(mode="after")
+    def _known_value(self) -> Statistic:
+        allowed = {"zero", "mean", "median", "min", "max", "const"}
+        allowed |= {f"p{p}" for p in PERCENTILES}
+        if self.value not in allowed:
+            hint = did_you_mean(self.value, allowed)
+            raise ValueError(
+                f"value {self.value!r} is unknown{hint} Known: {', '.join(sorted(allowed))}"
+            )
+        if (self.value == "const") != (self.constant is not None):
+            raise ValueError("'constant' is given with value: const, and only then")
+        return self
+
+
+class Training(Frozen):
+    """QLoRA fine-tuning (paper, section 4 and appendix; methods.md 2.2)."""
+
+    rank: int = Field(64, ge=1)
+    alpha: float = Field(128, gt=0, description="LoRA scale is alpha / rank")
+    attention_modules: tuple[Literal["q", "k", "v", "o"], ...] = ("q", "k", "v", "o")
+    learning_rate: float = Field(1e-5, gt=0)
+    batch_size: int = Field(8, ge=1, description="examples per optimiser step")
+    epochs: float = Field(2, gt=0)
+    warmup_ratio: float = Field(0.01, ge=0, le=1)
+    warmup_of: Literal["epoch", "training"] = Field(
+        "epoch", description="the released code takes the ratio of one epoch's steps"
+    )
+    adam_betas: tuple[float, float] = (0.95, 0.999)
+    weight_decay: float = Field(0.1, ge=0)
+    max_gradient_norm: float = Field(10.0, gt=0)
+    checkpoint_every: int = Field(
+        500, ge=1, description="optimiser steps between checkpoints; results do not change"
+    )
+
+
+class TaskData(Frozen):
+    """Where the items of a task come from: the hub, or files with {lang}."""
+
+    hub: HubSource | None = None
+    train: str | None = Field(None, description="path of the training file, with {lang}")
+    test: str | None = Field(None, description="path of the test file, with {lang}")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> TaskData:
+        files = self.train is not None and self.test is not None
+        if files == (self.hub is not None) or (self.train is None) != (self.test is None):
+            raise ValueError("give either 'hub', or both 'train' and 'test'")
+        return self
+
+
+class Task(Frozen):
+    """A catalogue entry of ``tasks:``; ``kind`` is a module of tasks/."""
+
+    kind: str
+    data: TaskData
+    source_language: str = Field("en", description="language of the training data")
+    languages: tuple[str, ...] = Field(
+        min_length=1, description="evaluation languages, zero-shot"
+    )
+    train_fraction: float = Field(
+        0.25, gt=0, le=1, description="the first so many of the training rows (paper)"
+    )
+    test_items: int | None = Field(
+        None, ge=1, description="a fixed random sample of so many items; null: all"
+    )
+    test_seed: int = 0
+    parameters: dict[str, Any] = Field(
+        default_factory=dict, description="checked by the task's own Parameters"
+    )
+    training: Training = Training()
+    training_by_model: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="model -> keys of 'training' that differ"
+    )
+
+
+class Tuning(Frozen):
+    """A catalogue entry of ``tunings:``: which weights fine-tuning may change."""
+
+    kind: Literal["attention"] = "attention"
+
+
+class Perplexity(Frozen):
+    """Perplexity of held-out text under interventions (methods.md 3.1)."""
+
+    languages: tuple[str, ...] = Field(min_length=1)
+    corpus: str | None = Field(None, description="null: grid.corpus")
+    selections: tuple[str, ...] = Field(description="selections whose sets are switched")
+    statistic: str = "zero"
+    chunks: int = Field(200, ge=1, description="held-out chunks, shared by all cells")
+
+
+class Grid(Frozen):
+    """Lists of names to run; every name is defined in its catalogue."""
+
+    models: tuple[str, ...] = Field(min_length=1)
+    corpus: str
+    selections: tuple[str, ...] = Field(min_length=1, description="method.language_set")
+    statistics: tuple[str, ...] = ()
+    control_statistics: tuple[str, ...] | None = Field(
+        None, description="statistics for random neurons; null: the same as the others"
+    )
+    tunings: tuple[str, ...] = ("attention",)
+    seeds: tuple[int, ...] = Field((42,), min_length=1)
+    tables: tuple[str, ...] = ("xnli",)
+    bundle_size: int | None = Field(
+        None, ge=1, description="treatments per evaluation job; null: all in one job"
+    )
+
+
+class DemoWorld(Frozen):
+    """The synthetic multilingual world (six artificial languages, one grammar)."""
+
+    languages: tuple[str, ...] = ("en", "vi", "hi", "ur", "zh", "el")
+    low_resource: tuple[str, ...] = ("ur",)
+    pretraining_tokens: int = Field(1_500_000, ge=1000)
+    corpus_tokens: int = Field(20_000, ge=100, description="per language, for neurons")
+    nli_train: int = Field(3000, ge=3)
+    nli_test: int = Field(600, ge=3)
+    qa_train: int = Field(2000, ge=1)
+    qa_test: int = Field(300, ge=1)
+    seed: int = 7
+
+
+PROFILES: dict[str, dict[str, str]] = {
+    "paper": {"measure": "gate_pre", "write": "act_post", "quantile": "batch_mean"},
+    "consistent": {"measure": "act_post", "write": "act_post", "quantile": "pooled"},
+}

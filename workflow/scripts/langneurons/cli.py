@@ -1,0 +1,133 @@
+"""The command line that all scripts of the workflow share.
+
+A script reads nothing but its arguments: ``--spec`` (the slice of the configuration it
+depends on, as JSON), its named inputs and outputs, and options that change speed only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from . import provenance
+from .errors import DataError, LangneuronsError
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a script was asked to do.
+
+    Attributes:
+        spec: exactly the configuration that the result may depend on.
+        code: hash of the code that runs.
+        inputs: files to read by name; a list of them where a script declares many.
+        outputs: files to write by name.
+        threads: CPU threads to use.
+        micro_batch: sequences per forward pass; changes speed and memory only.
+    """
+
+    spec: dict[str, Any]
+    code: str
+    inputs: dict[str, Any]
+    outputs: dict[str, Any]
+    threads: int
+    micro_batch: int
+
+    @cached_property
+    def device(self) -> str:
+        """``cuda`` if a GPU is there, else ``cpu``; also sets the number of threads."""
+        import torch
+
+        torch.set_num_threads(self.threads)
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder for what a killed job needs to go on; removed when it succeeds."""
+        first = next(iter(self.outputs.values()))
+        first = first[0] if isinstance(first, list) else first
+        return Path(first).parent / ".checkpoints"
+
+
+def run(
+    main: Callable[[Job], None],
+    description: str | None,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = ("out",),
+    many: Sequence[str] = (),
+    network: bool = False,
+) -> None:
+    """Parse the arguments, run ``main``, and write the provenance of its outputs.
+
+    Args:
+        main: does the work.
+        description: the script's docstring.
+        inputs: names of the files it reads.
+        outputs: names of the files it writes.
+        many: those of the names that take any number of files.
+        network: whether the script may use the hub; others run with it offline.
+    """
+    start = time.monotonic()
+    if not network:
+        os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
+    job = _parse(description, inputs, outputs, many)
+    try:
+        _check(job)
+        main(job)
+        written = _flat(job.outputs)
+        if missing := [str(p) for p in written if not p.exists()]:
+            raise DataError(f"not written: {', '.join(missing)}")
+        read = {k: _flat({k: v}) for k, v in job.inputs.items()}
+        seconds = time.monotonic() - start
+        rule = Path(sys.argv[0]).stem
+        provenance.write(written, rule, job.spec, job.code, read, seconds)
+    except LangneuronsError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None
+
+
+def _parse(
+    description: str | None,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    many: Sequence[str],
+) -> Job:
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--spec", default="{}", help="configuration slice, JSON")
+    parser.add_argument("--code", default="", help="hash of the code, for provenance")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--micro-batch", type=int, default=8)
+    for name in (*inputs, *outputs):
+        flag = "--" + name.replace("_", "-")
+        if name in many:
+            parser.add_argument(flag, nargs="*", type=Path, default=[])
+        else:
+            parser.add_argument(flag, required=True, type=Path)
+    given = vars(parser.parse_args())
+    return Job(
+        spec=json.loads(given["spec"]),
+        code=given["code"],
+        inputs={name: given[name] for name in inputs},
+        outputs={name: given[name] for name in outputs},
+        threads=given["threads"],
+        micro_batch=given["micro_batch"],
+    )
+
+
+def _check(job: Job) -> None:
+    for name, value in job.inputs.items():
+        for path in _flat({name: value}):
+            if not path.exists():
+                raise DataError(f"--{name.replace('_', '-')}: {path} does not exist")
+
+
+def _flat(files: dict[str, Any]) -> list[Path]:
+    return [p for v in files.values() for p in (v if isinstance(v, list) else [v])]

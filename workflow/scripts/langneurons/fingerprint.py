@@ -1,0 +1,162 @@
+"""A hash of the code that a job runs, so that an edit reruns what it affects.
+
+The hash covers the script and what it uses of our own modules, definition by
+definition and transitively, from the syntax tree: comments, docstrings and layout do
+not count, and neither does a definition that the script never reaches. Modules that
+only report, parse arguments or write files cannot change a number and are left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+SCRIPTS = Path(__file__).parent.parent
+PACKAGE = Path(__file__).parent.name
+PLUMBING = frozenset({"cli", "errors", "files", "progress", "provenance"})
+WHOLE = "*"
+
+
+@lru_cache(maxsize=None)
+def code_hash(script: str, modules: tuple[str, ...] = (), root: Path = SCRIPTS) -> str:
+    """Hash a script and the definitions of our modules that it reaches.
+
+    Args:
+        script: name of the script, without ``.py``.
+        modules: modules chosen at run time, for example ``methods.lape``.
+        root: folder with the scripts and the package.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    reached: dict[tuple[str, int], str] = {}
+    tree = _Tree(root)
+    tree.reach(script, WHOLE, reached)
+    for module in modules:
+        tree.reach(f"{PACKAGE}.{module}", WHOLE, reached)
+    digest = hashlib.sha256()
+    for (module, _), text in sorted(reached.items()):
+        digest.update(f"{module}\n{text}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+class _Tree:
+    """Our modules below a folder, parsed on demand."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.bodies: dict[str, list[ast.stmt]] = {}
+
+    def path(self, module: str) -> Path | None:
+        base = self.root.joinpath(*module.split("."))
+        for path in (base.with_suffix(".py"), base / "__init__.py"):
+            if path.is_file():
+                return path
+        return None
+
+    def body(self, module: str) -> list[ast.stmt]:
+        if module not in self.bodies:
+            path = self.path(module)
+            text = path.read_text(encoding="utf-8") if path else ""
+            self.bodies[module] = _without_docstrings(ast.parse(text)).body
+        return self.bodies[module]
+
+    def reach(self, module: str, name: str, reached: dict[tuple[str, int], str]) -> None:
+        """Add the statements of ``module`` that define ``name``, and what they use."""
+        wanted, done = [name], set()
+        body = self.body(module)
+        bound = [_bound(statement) for statement in body]
+        while wanted:
+            current = wanted.pop()
+            if current in done:
+                continue
+            done.add(current)
+            for i, statement in enumerate(body):
+                hit = current == WHOLE or current in bound[i] or not bound[i]
+                if not hit:
+                    continue
+                if isinstance(statement, (ast.Import, ast.ImportFrom)):
+                    self._follow(module, statement, current, reached)
+                    continue
+                wanted += sorted(_used(statement) - done)
+                if (module, i) not in reached:
+                    reached[module, i] = ast.dump(statement)
+                    for inner in ast.walk(statement):
+                        if isinstance(inner, (ast.Import, ast.ImportFrom)):
+                            self._follow(module, inner, WHOLE, reached)
+
+    def _follow(
+        self,
+        module: str,
+        statement: ast.Import | ast.ImportFrom,
+        wanted: str,
+        reached: dict[tuple[str, int], str],
+    ) -> None:
+        for source, original, local in self._targets(module, statement):
+            if wanted not in (WHOLE, local):
+                continue
+            if source.rpartition(".")[2] in PLUMBING:
+                continue
+            key = (f"import {source}.{original}", -1)
+            if key not in reached:
+                reached[key] = ""
+                self.reach(source, original, reached)
+
+    def _targets(
+        self, module: str, statement: ast.Import | ast.ImportFrom
+    ) -> Iterable[tuple[str, str, str]]:
+        """Yield (module, name in it or the whole, local name) for imports of ours."""
+        if isinstance(statement, ast.Import):
+            for alias in statement.names:
+                if self.path(alias.name) and alias.name.split(".")[0] == PACKAGE:
+                    yield alias.name, WHOLE, alias.asname or alias.name.split(".")[0]
+            return
+        source = statement.module or ""
+        if statement.level:
+            path = self.path(module)
+            is_package = path is not None and path.name == "__init__.py"
+            parts = module.split(".")
+            parts = parts[: len(parts) - statement.level + (1 if is_package else 0)]
+            source = ".".join([*parts, *([source] if source else [])])
+        if source.split(".")[0] != PACKAGE:
+            return
+        for alias in statement.names:
+            local = alias.asname or alias.name
+            if self.path(f"{source}.{alias.name}"):
+                yield f"{source}.{alias.name}", WHOLE, local
+            else:
+                yield source, alias.name, local
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    """Return the names that a top-level statement binds."""
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {statement.name}
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return {a.asname or a.name.split(".")[0] for a in statement.names}
+    names = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {a.asname or a.name.split(".")[0] for a in node.names}
+    return names
+
+
+def _used(statement: ast.stmt) -> set[str]:
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    owners = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    for node in ast.walk(tree):
+        if isinstance(node, owners) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Field":
+            node.keywords = [k for k in node.keywords if k.arg != "description"]
+    return tree

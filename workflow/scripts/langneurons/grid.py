@@ -1,0 +1,262 @@
+"""From the configuration to the files: what every table needs, and from which jobs.
+
+Paths carry registered names only, coarse axes first (see the list of paths in the
+README). Everything here is plain text and tuples; it runs each time Snakemake starts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .config import Config
+from .names import NO_TREATMENT, Selection, Treatment, draw, split_draw
+
+RESULTS = "results"
+
+
+def tokens(corpus: str, model: str, lang: str) -> str:
+    return f"{RESULTS}/tokens/{corpus}/{model}/{lang}.safetensors"
+
+
+def activations(corpus: str, model: str, lang: str) -> str:
+    return f"{RESULTS}/activations/{corpus}/{model}/{lang}.safetensors"
+
+
+def neurons(model: str, selection: Selection | str) -> str:
+    return f"{RESULTS}/neurons/{model}/{selection}.json"
+
+
+def adapter(task: str, model: str, tuning: str, seed: int) -> str:
+    return f"{RESULTS}/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_model.safetensors"
+
+
+def items(task: str, split: str, lang: str) -> str:
+    return f"{RESULTS}/tasks/{task}/{split}.{lang}.jsonl"
+
+
+def model_manifest(config: Config, model: str) -> str:
+    """Name the model that jobs load: quantised where the catalogue says so."""
+    stage = "pinned" if config.model(model).quantization == "none" else "nf4"
+    return f"{RESULTS}/models/{model}/{stage}/manifest.json"
+
+
+def shards(config: Config, corpus: str, model: str, lang: str) -> list[str]:
+    """Name the measured pieces of one language; their number follows from the corpus."""
+    entry = config.corpus(corpus)
+    n = math.ceil(entry.tokens / entry.tokens_per_shard)
+    folder = f"{RESULTS}/activations/{corpus}/{model}/{lang}"
+    return [f"{folder}/shard-{i}-of-{n}.safetensors" for i in range(n)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a task's table: a treatment of a tuned model in one language."""
+
+    model: str
+    tuning: str
+    seed: int
+    lang: str
+    treatment: str
+
+    def folder(self, task: str) -> str:
+        return (
+            f"{RESULTS}/evaluations/{task}/{self.model}/{self.tuning}"
+            f"/seed{self.seed}/{self.lang}"
+        )
+
+    def path(self, task: str) -> str:
+        return f"{self.folder(task)}/{self.treatment}.json"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Treatments that one job works through with one loaded model.
+
+    Attributes:
+        folder: where each treatment writes its own file.
+        number: position among the bundles of that folder, from 1.
+        treatments: names, ``none`` first where it belongs to the bundle.
+        axes: what is evaluated: task, corpus, model and so on, by name.
+    """
+
+    folder: str
+    number: int
+    treatments: tuple[str, ...]
+    axes: tuple[tuple[str, str | int], ...]
+
+    def __getattr__(self, name: str) -> str | int:
+        for axis, value in self.axes:
+            if axis == name:
+                return value
+        raise AttributeError(name)
+
+    @property
+    def outputs(self) -> list[str]:
+        return [f"{self.folder}/{t}.json" for t in self.treatments]
+
+    @property
+    def name(self) -> str:
+        """A rule name: the folder's axes, without characters that rules cannot have."""
+        text = f"{self.folder.removeprefix(RESULTS + '/')}_{self.number}"
+        return "".join(c if c.isalnum() else "_" for c in text)
+
+
+def expand_draws(config: Config, selection: str) -> list[Selection]:
+    """List a selection, or each of its draws if its method is a random one."""
+    parsed = Selection.parse(selection)
+    draws = config.method(parsed.method).draws
+    if draws is None or split_draw(parsed.method)[1] is not None:
+        return [parsed]
+    return [
+        Selection(draw(parsed.method, i + 1), parsed.languages) for i in range(draws)
+    ]
+
+
+def covers(config: Config, selection: Selection, lang: str) -> bool:
+    """Tell whether interventions in ``lang`` use this selection's language set."""
+    entry = config.language_set(selection.languages)
+    return lang in (entry.evaluate or entry.languages)
+
+
+def treatments(config: Config, lang: str) -> list[str]:
+    """List ``none`` and every treatment of the grid for one evaluation language."""
+    found = [NO_TREATMENT]
+    grid = config.grid
+    for text in grid.selections:
+        statistics = grid.statistics
+        if config.method(Selection.parse(text).method).draws is not None:
+            if grid.control_statistics is not None:
+                statistics = grid.control_statistics
+        for selection in expand_draws(config, text):
+            if covers(config, selection, lang):
+                found += [str(Treatment(selection, s)) for s in statistics]
+    return found
+
+
+def task_rows(config: Config, task: str) -> list[Row]:
+    """List the rows of a task's table in a fixed order."""
+    return [
+        Row(model, tuning, seed, lang, treatment)
+        for model in config.grid.models
+        for tuning in config.grid.tunings
+        for seed in config.grid.seeds
+        for lang in config.task(task).languages
+        for treatment in treatments(config, lang)
+    ]
+
+
+def perplexity_treatments(config: Config) -> list[str]:
+    """List ``none`` and, for every selection, each language's neurons switched."""
+    block = config.perplexity
+    if block is None:
+        return []
+    found = [NO_TREATMENT]
+    for text in block.selections:
+        for selection in expand_draws(config, text):
+            inside = config.language_set(selection.languages).languages
+            found += [
+                str(Treatment(selection, block.statistic, lang))
+                for lang in block.languages
+                if lang in inside
+            ]
+    return found
+
+
+def perplexity_corpus(config: Config) -> str:
+    block = config.perplexity
+    return (block.corpus if block else None) or config.grid.corpus
+
+
+def _bundles(
+    folder: str, names: list[str], size: int | None, **axes: str | int
+) -> Iterator[Bundle]:
+    step = size or max(len(names), 1)
+    for i in range(0, len(names), step):
+        part = tuple(names[i : i + step])
+        yield Bundle(folder, i // step + 1, part, tuple(axes.items()))
+
+
+def task_bundles(config: Config) -> list[Bundle]:
+    """List the evaluation jobs of every task of the catalogue."""
+    found: list[Bundle] = []
+    grid = config.grid
+    for task, entry in config.tasks.items():
+        for model in grid.models:
+            for tuning in grid.tunings:
+                for seed in grid.seeds:
+                    for lang in entry.languages:
+                        folder = Row(model, tuning, seed, lang, "").folder(task)
+                        axes = dict(task=task, model=model, tuning=tuning, lang=lang)
+                        found += _bundles(
+                            folder,
+                            treatments(config, lang),
+                            grid.bundle_size,
+                            seed=seed,
+                            **axes,
+                        )
+    return found
+
+
+def perplexity_bundles(config: Config) -> list[Bundle]:
+    """List the perplexity jobs: one (or more) for each model and text language."""
+    block = config.perplexity
+    if block is None:
+        return []
+    corpus = perplexity_corpus(config)
+    found: list[Bundle] = []
+    for model in config.grid.models:
+        for lang in block.languages:
+            folder = f"{RESULTS}/perplexity/{corpus}/{model}/{lang}"
+            names = perplexity_treatments(config)
+            axes = dict(corpus=corpus, model=model, lang=lang)
+            found += _bundles(folder, names, config.grid.bundle_size, **axes)
+    return found
+
+
+def languages_of(config: Config, treatment: str, lang: str, source: str) -> tuple[str, str]:
+    """Say whose neurons a treatment overwrites, and with whose statistics.
+
+    Args:
+        config: the configuration.
+        treatment: not ``none``.
+        lang: the evaluation (target) language.
+        source: the language of the training data.
+    """
+    parsed = Treatment.parse(treatment)
+    entry = config.statistic(parsed.statistic)
+    known = {"target": lang, "source": source}
+    whose = parsed.language or known.get(entry.neuron_language, entry.neuron_language)
+    if parsed.language and entry.value_language == "target":
+        return whose, whose
+    return whose, known.get(entry.value_language, entry.value_language)
+
+
+def bundle_inputs(config: Config, bundle: Bundle) -> dict[str, list[str]]:
+    """List the neuron and activation files that the treatments of a bundle read."""
+    axes = dict(bundle.axes)
+    model, lang = str(axes["model"]), str(axes["lang"])
+    source = config.task(str(axes["task"])).source_language if "task" in axes else lang
+    files: dict[str, dict[str, None]] = {"neurons": {}, "activations": {}}
+    for treatment in bundle.treatments:
+        if treatment == NO_TREATMENT:
+            continue
+        parsed = Treatment.parse(treatment)
+        files["neurons"][neurons(model, parsed.selection)] = None
+        if config.statistic(parsed.statistic).value not in ("zero", "const"):
+            value_language = languages_of(config, treatment, lang, source)[1]
+            corpus = config.method_corpus(parsed.selection.method)
+            files["activations"][activations(corpus, model, value_language)] = None
+    return {role: list(paths) for role, paths in files.items()}
+
+
+def selection_languages(config: Config, selection: str) -> list[str]:
+    return list(config.language_set(Selection.parse(selection).languages).languages)
+
+
+def longest_path(config: Config) -> str:
+    """Return the longest path of the grid (a test keeps it under 200 characters)."""
+    paths = [o for b in (*task_bundles(config), *perplexity_bundles(config)) for o in b.outputs]
+    return str(max(map(Path, paths), key=lambda p: len(str(p)), default=""))

@@ -1,0 +1,85 @@
+"""Names of selections, treatments and tunings: the one place that reads and writes them.
+
+``.`` separates parts, ``+`` joins languages, ``-`` numbers a random draw.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .errors import ConfigError
+
+NO_TREATMENT = "none"
+PART = r"[a-z0-9][a-z0-9_-]*"
+
+
+@dataclass(frozen=True, order=True)
+class Selection:
+    """Neurons of every language of a set by one method: ``lape.indic``.
+
+    Attributes:
+        method: a method's name; ``random-2`` is the second draw of ``random``.
+        languages: the name of a language set.
+    """
+
+    method: str
+    languages: str
+
+    @classmethod
+    def parse(cls, text: str) -> Selection:
+        match = re.fullmatch(rf"({PART})\.({PART})", text)
+        if not match:
+            raise ConfigError(
+                f"selection {text!r} is not of the form method.language_set, "
+                "for example lape.set1"
+            )
+        return cls(*match.groups())
+
+    def __str__(self) -> str:
+        return f"{self.method}.{self.languages}"
+
+
+@dataclass(frozen=True, order=True)
+class Treatment:
+    """A selection whose neurons are overwritten: ``lape.indic.p90``.
+
+    Attributes:
+        selection: where the neurons come from.
+        statistic: what is written into them.
+        language: whose neurons, when that is not the statistic's own
+            ``neuron_language``: ``lape.indic.hi.zero``.
+    """
+
+    selection: Selection
+    statistic: str
+    language: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Treatment:
+        """Read ``method.set.statistic`` or ``method.set.language.statistic``."""
+        match = re.fullmatch(rf"({PART}\.{PART})\.(?:({PART})\.)?({PART})", text)
+        if not match:
+            raise ConfigError(
+                f"treatment {text!r} is neither {NO_TREATMENT!r} nor of the form "
+                "method.language_set.statistic, for example lape.set1.p90"
+            )
+        selection, language, statistic = match.groups()
+        return cls(Selection.parse(selection), statistic, language)
+
+    def __str__(self) -> str:
+        middle = f".{self.language}" if self.language else ""
+        return f"{self.selection}{middle}.{self.statistic}"
+
+
+def split_draw(method: str) -> tuple[str, int | None]:
+    """Split ``random-2`` into ``("random", 2)``; ``lape`` gives ``("lape", None)``."""
+    base, dash, number = method.rpartition("-")
+    if dash and number.isdigit():
+        return base, int(number)
+    return method, None
+
+
+def draw(method: str, number: int) -> str:
+    """Name the ``number``-th draw (from 1) of a random method."""
+    return f"{method}-{number}"

@@ -1,0 +1,99 @@
+"""What is needed to trust a result later, written beside each output.
+
+The output itself holds nothing that differs between two equal runs; the time, the
+versions, the machine and the seconds are in ``<output>.provenance.json``.
+"""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from . import __version__
+from .files import sha256, write_json
+
+PACKAGES = (
+    "torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors",
+    "numpy", "pandas", "snakemake",
+)  # fmt: skip
+
+
+def path_of(output: Path) -> Path:
+    """Name the provenance file of an output."""
+    return output.with_name(output.name + ".provenance.json")
+
+
+def write(
+    outputs: list[Path],
+    rule: str,
+    spec: Mapping[str, Any],
+    code: str,
+    inputs: Mapping[str, list[Path]],
+    seconds: float,
+) -> None:
+    """Write the provenance of a finished job beside each of its outputs.
+
+    Args:
+        outputs: files that the job wrote.
+        rule: name of the rule.
+        spec: the slice of the configuration that the job read.
+        code: hash of the code that ran.
+        inputs: files that the job read, by their role.
+        seconds: wall time of the job.
+    """
+    shared = {
+        "rule": rule,
+        "spec": dict(spec),
+        "code": code,
+        "inputs": {
+            role: {str(p): sha256(p) for p in paths} for role, paths in inputs.items()
+        },
+        "langneurons": __version__,
+        "git": _git_revision(),
+        "python": sys.version.split()[0],
+        "packages": _versions(),
+        "machine": platform.machine(),
+        "gpu": _gpu(),
+        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+    }
+    for output in outputs:
+        write_json(path_of(output), {"output_sha256": sha256(output)} | shared)
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _git_revision() -> str | None:
+    here = Path(__file__).parent
+    try:
+        answer = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None
+
+
+def _gpu() -> str | None:
+    torch = sys.modules.get("torch")  # never import it just to say that it was unused
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return torch.cuda.get_device_name()

@@ -1,0 +1,263 @@
+"""The slice of the configuration that each job reads, as canonical JSON.
+
+Snakemake reruns a job when its ``spec`` changes, so a slice holds what can change the
+job's numbers and nothing else. The functions take Snakemake's wildcards or a bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import grid
+from .catalogue import Frozen, Statistic
+from .config import Config
+from .errors import ConfigError
+from .files import canonical
+from .fingerprint import code_hash
+from .names import NO_TREATMENT, Selection, Treatment, split_draw
+from .published import lookup
+
+SPEED_ONLY = {"checkpoint_every"}
+
+
+def _dump(entry: Frozen, *left_out: str) -> dict[str, Any]:
+    return entry.model_dump(mode="json", exclude=set(left_out))
+
+
+class Specs:
+    """Builds the ``spec`` of every rule from one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def demo_world(self, wildcards: Any) -> str:
+        if self.config.demo_world is None:
+            raise ConfigError("demo_world: this configuration has no such block")
+        return canonical(_dump(self.config.demo_world))
+
+    def demo_model(self, wildcards: Any) -> str:
+        entry = self.config.model(wildcards.model)
+        demo = _dump(entry.demo) if entry.demo else {}
+        return canonical({"model": wildcards.model, "demo": demo, "family": entry.family})
+
+    def fetch_model(self, wildcards: Any) -> str:
+        entry = self.config.model(wildcards.model)
+        slice_ = _dump(entry, "parameters", "published_as", "quantization", "demo")
+        return canonical({"name": wildcards.model, "model": slice_})
+
+    def quantise_model(self, wildcards: Any) -> str:
+        entry = self.config.model(wildcards.model)
+        return canonical({"quantization": entry.quantization, "family": entry.family})
+
+    def fetch_text(self, wildcards: Any) -> str:
+        entry = self.config.corpus(wildcards.corpus)
+        if entry.hub is None:
+            raise ConfigError(
+                f"corpora.{wildcards.corpus}: has no hub source; its text is in "
+                f"{entry.folder}/{wildcards.lang}.txt"
+            )
+        wanted = (entry.tokens + entry.heldout_tokens) * entry.fetch_bytes_per_token
+        return canonical(
+            {
+                "hub": _dump(entry.hub),
+                "text_column": entry.text_column,
+                "bytes": int(wanted),
+                "shuffle_seed": entry.shuffle_seed,
+                "language": wildcards.lang,
+            }
+        )
+
+    def tokenise_corpus(self, wildcards: Any) -> str:
+        entry = self.config.corpus(wildcards.corpus)
+        keys = ("tokens", "heldout_tokens", "chunk_length", "bos", "shuffle_seed")
+        slice_: dict[str, Any] = {key: getattr(entry, key) for key in keys}
+        language_filter = entry.language_filter
+        slice_["language_filter"] = _dump(language_filter) if language_filter else None
+        return canonical(
+            slice_ | {"corpus": wildcards.corpus, "language": wildcards.lang}
+        )
+
+    def measure_activations(self, wildcards: Any) -> str:
+        family = self.config.model(wildcards.model).family
+        return canonical(
+            _dump(self.config.activations)
+            | {
+                "model": wildcards.model,
+                "family": family,
+                "corpus": wildcards.corpus,
+                "language": wildcards.lang,
+                "shard": int(wildcards.shard),
+                "shards": int(wildcards.shards),
+            }
+        )
+
+    def identify_neurons(self, wildcards: Any) -> str:
+        selection = Selection(wildcards.method, wildcards.langset)
+        entry = self.config.method(selection.method)
+        statistic = self.config.statistic_defaults()
+        return canonical(
+            {
+                "model": wildcards.model,
+                "method": selection.method,
+                "kind": entry.kind,
+                "parameters": entry.parameters,
+                "language_set": selection.languages,
+                "languages": grid.selection_languages(self.config, str(selection)),
+                "site": statistic["measure"],
+                "quantile": statistic["quantile"],
+                "draw": split_draw(selection.method)[1],
+                "match": entry.match,
+            }
+        )
+
+    def method_code(self, wildcards: Any) -> str:
+        """Hash the identification code, with the one method module that is used."""
+        kind = self.config.method(wildcards.method).kind
+        return code_hash("identify_neurons", (f"methods.{kind}",))
+
+    def task_code(self, rule: str) -> Callable[[Any], str]:
+        """Return a function that hashes a rule's code with the task's module."""
+
+        def code(wildcards: Any) -> str:
+            return self.bundle_code(rule, wildcards.task)
+
+        return code
+
+    def bundle_code(self, rule: str, task: str) -> str:
+        return code_hash(rule, (f"tasks.{self.config.task(task).kind}",))
+
+    def prepare_task(self, wildcards: Any) -> str:
+        entry = self.config.task(wildcards.task)
+        slice_ = _dump(
+            entry, "training", "training_by_model", "languages", "parameters"
+        )
+        test_only = ("test_items", "test_seed")
+        for key in ("train_fraction",) if wildcards.split == "test" else test_only:
+            slice_.pop(key)
+        return canonical(
+            slice_
+            | {
+                "task": wildcards.task,
+                "split": wildcards.split,
+                "language": wildcards.lang,
+            }
+        )
+
+    def tune_model(self, wildcards: Any) -> str:
+        entry = self.config.task(wildcards.task)
+        training = self.config.training(wildcards.task, wildcards.model)
+        return canonical(
+            {
+                "task": wildcards.task,
+                "kind": entry.kind,
+                "parameters": entry.parameters,
+                "model": wildcards.model,
+                "family": self.config.model(wildcards.model).family,
+                "tuning": _dump(self.config.tuning(wildcards.tuning)),
+                "training": training.model_dump(mode="json", exclude=SPEED_ONLY),
+                "seed": int(wildcards.seed),
+            }
+        )
+
+    def evaluate_task(self, bundle: grid.Bundle) -> str:
+        axes = dict(bundle.axes)
+        entry = self.config.task(str(axes["task"]))
+        shared = {
+            "task": axes["task"],
+            "kind": entry.kind,
+            "parameters": entry.parameters,
+            "model": axes["model"],
+            "family": self.config.model(str(axes["model"])).family,
+            "tuning": axes["tuning"],
+            "seed": axes["seed"],
+            "language": axes["lang"],
+        }
+        treated = self._treatments(bundle, entry.source_language)
+        return canonical({"shared": shared, "treatments": treated})
+
+    def measure_perplexity(self, bundle: grid.Bundle) -> str:
+        axes = dict(bundle.axes)
+        block = self.config.perplexity
+        shared = {
+            "model": axes["model"],
+            "family": self.config.model(str(axes["model"])).family,
+            "corpus": axes["corpus"],
+            "language": axes["lang"],
+            "chunks": block.chunks if block else 0,
+        }
+        treated = self._treatments(bundle, str(axes["lang"]))
+        return canonical({"shared": shared, "treatments": treated})
+
+    def _treatments(self, bundle: grid.Bundle, source: str) -> dict[str, Any]:
+        lang = str(dict(bundle.axes)["lang"])
+        found: dict[str, Any] = {}
+        for name in bundle.treatments:
+            if name == NO_TREATMENT:
+                found[name] = {}
+                continue
+            parsed = Treatment.parse(name)
+            whose, values = grid.languages_of(self.config, name, lang, source)
+            entry: Statistic = self.config.statistic(parsed.statistic)
+            found[name] = {
+                "selection": str(parsed.selection),
+                "statistic": _dump(entry, "neuron_language", "value_language"),
+                "neuron_language": whose,
+                "value_language": values,
+                "corpus": self.config.method_corpus(parsed.selection.method),
+            }
+        return found
+
+    def task_table(self, wildcards: Any) -> str:
+        task = wildcards.task
+        entry = self.config.task(task)
+        rows = [self._row(task, row) for row in grid.task_rows(self.config, task)]
+        return canonical(
+            {"task": task, "source_language": entry.source_language, "rows": rows}
+        )
+
+    def _row(self, task: str, row: grid.Row) -> dict[str, Any]:
+        filled: dict[str, Any] = {
+            "model": row.model,
+            "tuning": row.tuning,
+            "seed": row.seed,
+            "lang": row.lang,
+        } | self._selection_columns(row.treatment)
+        model = self.config.model(row.model).published_as
+        method = None
+        if row.treatment != NO_TREATMENT:
+            selection = Treatment.parse(row.treatment).selection
+            method = self.config.method(selection.method).published_as
+        filled["published"] = lookup(
+            model, method, task, row.lang, row.tuning, filled["statistic"]
+        )
+        return filled
+
+    def _selection_columns(self, treatment: str) -> dict[str, Any]:
+        if treatment == NO_TREATMENT:
+            empty = dict.fromkeys(("method", "langset", "draw", "matched"))
+            return empty | {"statistic": NO_TREATMENT}
+        parsed = Treatment.parse(treatment)
+        base, number = split_draw(parsed.selection.method)
+        entry = self.config.method(base)
+        return {
+            "method": "random" if entry.match else base,
+            "langset": parsed.selection.languages,
+            "draw": number,
+            "matched": entry.match,
+            "statistic": parsed.statistic,
+        }
+
+    def perplexity_table(self, wildcards: Any) -> str:
+        rows = []
+        for bundle in grid.perplexity_bundles(self.config):
+            axes = dict(bundle.axes)
+            for name in bundle.treatments:
+                whose = Treatment.parse(name).language if name != NO_TREATMENT else None
+                columns = self._selection_columns(name)
+                rows.append(
+                    {"model": axes["model"], "lang": axes["lang"]}
+                    | columns
+                    | {"neuron_language": whose}
+                )
+        return canonical({"rows": rows})
