@@ -1,0 +1,38 @@
+"""langneurons: do language-specific neurons help cross-lingual transfer?
+
+Rules are included in the order in which a run goes through them. What a rule computes
+is in workflow/scripts/<rule>.py; what it may depend on is its `spec`.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/models.smk"
+include: "workflow/rules/corpora.smk"
+include: "workflow/rules/activations.smk"
+include: "workflow/rules/neurons.smk"
+include: "workflow/rules/tuning.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/reporting.smk"
+
+
+localrules:
+    all,
+    fetch_model,
+    fetch_text,
+    prepare_task,
+    build_task_table,
+    build_perplexity_table,
+
+
+rule all:
+    """Every table of the grid."""
+    default_target: True
+    input:
+        tables=expand("results/tables/{table}.tsv", table=CONFIG.grid.tables),

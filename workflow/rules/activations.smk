@@ -1,0 +1,59 @@
+# Needs: tokens and a model. Makes: results/activations, the statistics of every neuron.
+
+
+def model_to_load(wildcards):
+    """The weights that jobs load: 4-bit where the catalogue says so."""
+    return grid.model_manifest(CONFIG, wildcards.model)
+
+
+def measured_shards(wildcards):
+    """All shards of one corpus, model and language."""
+    return grid.shards(CONFIG, wildcards.corpus, wildcards.model, wildcards.lang)
+
+
+rule measure_activations:
+    """Record every statistic of every neuron in one streaming pass (section 3.1)."""
+    input:
+        model=model_to_load,
+        tokens="results/tokens/{corpus}/{model}/{lang}.safetensors",
+    output:
+        out="results/activations/{corpus}/{model}/{lang}/shard-{shard}-of-{shards}.safetensors",
+    log:
+        "logs/results/activations/{corpus}/{model}/{lang}/shard-{shard}-of-{shards}.log",
+    benchmark:
+        "benchmarks/results/activations/{corpus}/{model}/{lang}/shard-{shard}-of-{shards}.tsv"
+    threads: 2
+    resources:
+        gpu=RESOURCES.gpu,
+        mem_mb=RESOURCES.measuring_memory,
+        runtime=RESOURCES.runtime,
+        micro_batch=RESOURCES.micro_batch,
+    params:
+        spec=SPECS.measure_activations,
+        code=code_hash("measure_activations"),
+    shell:
+        "{SCRIPTS}/measure_activations.py --spec {params.spec:q} --code {params.code}"
+        " --threads {threads} --micro-batch {resources.micro_batch}"
+        " --model {input.model:q} --tokens {input.tokens:q} --out {output.out:q}"
+        " > {log:q} 2>&1"
+
+
+rule merge_activations:
+    """Add up the shards of a language; the result does not depend on their number."""
+    input:
+        shards=measured_shards,
+    output:
+        out="results/activations/{corpus}/{model}/{lang}.safetensors",
+    log:
+        "logs/results/activations/{corpus}/{model}/{lang}.log",
+    benchmark:
+        "benchmarks/results/activations/{corpus}/{model}/{lang}.tsv"
+    resources:
+        mem_mb=RESOURCES.measuring_memory,
+        runtime=60,
+    params:
+        spec="{}",
+        code=code_hash("merge_activations"),
+    shell:
+        "{SCRIPTS}/merge_activations.py --code {params.code} --shards {input.shards:q}"
+        " --out {output.out:q} > {log:q} 2>&1"

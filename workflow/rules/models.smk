@@ -1,0 +1,107 @@
+# Needs: the hub, a local folder, a GGUF file or the demo world.
+# Makes: results/models/{model}/pinned and, quantised once, results/models/{model}/nf4.
+
+
+def built_models():
+    """Models that the workflow trains itself."""
+    return [name for name, entry in CONFIG.models.items() if entry.builder]
+
+
+def demo_files():
+    """Everything that the demo world writes, apart from its description."""
+    languages = CONFIG.demo_world.languages if CONFIG.demo_world else []
+    return [
+        f"{DEMO}/tokenizer.json",
+        f"{DEMO}/pretraining.txt",
+        f"{DEMO}/nli/train-en.tsv",
+        f"{DEMO}/qa/train-en.json",
+        *expand(f"{DEMO}/corpus/{{lang}}.txt", lang=languages),
+        *expand(f"{DEMO}/nli/test-{{lang}}.tsv", lang=languages),
+        *expand(f"{DEMO}/qa/test-{{lang}}.json", lang=languages),
+    ]
+
+
+if CONFIG.demo_world is not None:
+
+    rule generate_demo_world:
+        """Write text, inference and question data of artificial languages."""
+        output:
+            world=f"{DEMO}/world.json",
+            files=demo_files(),
+        log:
+            f"logs/{DEMO}/world.log",
+        benchmark:
+            f"benchmarks/{DEMO}/world.tsv"
+        params:
+            spec=SPECS.demo_world,
+            code=code_hash("generate_demo_world"),
+        shell:
+            "{SCRIPTS}/generate_demo_world.py --spec {params.spec:q}"
+            " --code {params.code} --world {output.world:q} > {log:q} 2>&1"
+
+
+rule pretrain_demo_model:
+    """Pretrain a tiny decoder on the demo world."""
+    input:
+        world=f"{DEMO}/world.json",
+        text=f"{DEMO}/pretraining.txt",
+        tokenizer=f"{DEMO}/tokenizer.json",
+    output:
+        model="results/models/{model}/pinned/manifest.json",
+    log:
+        "logs/results/models/{model}/pinned.pretraining.log",
+    benchmark:
+        "benchmarks/results/models/{model}/pinned.pretraining.tsv"
+    wildcard_constraints:
+        model=either(built_models()),
+    threads: 2
+    resources:
+        mem_mb=RESOURCES.memory,
+        runtime=RESOURCES.training_runtime,
+    params:
+        spec=SPECS.demo_model,
+        code=code_hash("pretrain_demo_model"),
+    shell:
+        "{SCRIPTS}/pretrain_demo_model.py --spec {params.spec:q} --code {params.code}"
+        " --threads {threads} --world {input.world:q} --model {output.model:q}"
+        " > {log:q} 2>&1"
+
+
+rule fetch_model:
+    """Download, copy or convert a model, and pin it by the hashes of its files."""
+    output:
+        model="results/models/{model}/pinned/manifest.json",
+    log:
+        "logs/results/models/{model}/pinned.log",
+    benchmark:
+        "benchmarks/results/models/{model}/pinned.tsv"
+    wildcard_constraints:
+        model=either(set(CONFIG.models) - set(built_models())),
+    params:
+        spec=SPECS.fetch_model,
+        code=code_hash("fetch_model"),
+    shell:
+        "{SCRIPTS}/fetch_model.py --spec {params.spec:q} --code {params.code}"
+        " --model {output.model:q} > {log:q} 2>&1"
+
+
+rule quantise_model:
+    """Quantise a model to nf4 once, so that later jobs load it in seconds (section 4)."""
+    input:
+        model="results/models/{model}/pinned/manifest.json",
+    output:
+        quantised="results/models/{model}/nf4/manifest.json",
+    log:
+        "logs/results/models/{model}/nf4.log",
+    benchmark:
+        "benchmarks/results/models/{model}/nf4.tsv"
+    resources:
+        gpu=RESOURCES.gpu,
+        mem_mb=RESOURCES.memory,
+        runtime=RESOURCES.runtime,
+    params:
+        spec=SPECS.quantise_model,
+        code=code_hash("quantise_model"),
+    shell:
+        "{SCRIPTS}/quantise_model.py --spec {params.spec:q} --code {params.code}"
+        " --model {input.model:q} --quantised {output.quantised:q} > {log:q} 2>&1"

@@ -1,0 +1,37 @@
+# Needs: a model and the training items. Makes: results/adapters, stock PEFT adapters.
+
+
+def training_items(wildcards):
+    """The training items of a task, in its source language."""
+    source = CONFIG.task(wildcards.task).source_language
+    return grid.items(wildcards.task, "train", source)
+
+
+rule tune_model:
+    """Fine-tune with QLoRA on the source language (section 4); resumes after a kill."""
+    input:
+        model=model_to_load,
+        items=training_items,
+    output:
+        adapter="results/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_model.safetensors",
+        config="results/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_config.json",
+        summary="results/adapters/{task}/{model}/{tuning}/seed{seed}/training.json",
+    log:
+        "logs/results/adapters/{task}/{model}/{tuning}/seed{seed}.log",
+    benchmark:
+        "benchmarks/results/adapters/{task}/{model}/{tuning}/seed{seed}.tsv"
+    threads: 2
+    resources:
+        gpu=RESOURCES.gpu,
+        mem_mb=RESOURCES.memory,
+        runtime=RESOURCES.training_runtime,
+        micro_batch=RESOURCES.micro_batch,
+    params:
+        spec=SPECS.tune_model,
+        code=SPECS.task_code("tune_model"),
+    shell:
+        "{SCRIPTS}/tune_model.py --spec {params.spec:q} --code {params.code}"
+        " --threads {threads} --micro-batch {resources.micro_batch}"
+        " --model {input.model:q} --items {input.items:q}"
+        " --adapter {output.adapter:q} --config {output.config:q}"
+        " --log {output.summary:q} > {log:q} 2>&1"
