@@ -1,0 +1,79 @@
+"""What all scripts share: arguments, errors without a traceback, provenance."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from langneurons import cli
+from langneurons.errors import DataError
+from langneurons.files import read_json, sha256
+from langneurons.progress import Progress
+
+
+def run(monkeypatch: pytest.MonkeyPatch, main: object, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["some_rule.py", *arguments])
+    cli.run(main, "Doc.", inputs=["text", "extra"], outputs=["out"], many=["extra"])
+
+
+def test_a_job_gets_its_arguments_and_leaves_provenance(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "in").write_text("x")
+
+    def main(job: cli.Job) -> None:
+        assert (job.spec, job.threads, job.inputs["extra"]) == ({"a": 1}, 2, [])
+        assert job.checkpoints == tmp_path / ".checkpoints"
+        job.outputs["out"].write_text("y")
+
+    spec = json.dumps({"a": 1})
+    given = ["--text", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    run(monkeypatch, main, "--spec", spec, "--code", "c0de", "--threads", "2", *given)
+    record = read_json(tmp_path / "out.provenance.json")
+    assert record["rule"] == "some_rule" and record["spec"] == {"a": 1}
+    assert record["inputs"]["text"] == {str(tmp_path / "in"): sha256(tmp_path / "in")}
+    assert record["output_sha256"] == sha256(tmp_path / "out")
+    assert record["packages"]["torch"] and record["code"] == "c0de"
+
+
+@pytest.mark.parametrize("fault", ["missing input", "user error", "nothing written"])
+def test_a_failure_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    fault: str,
+) -> None:
+    if fault != "missing input":
+        (tmp_path / "in").write_text("x")
+
+    def main(job: cli.Job) -> None:
+        if fault == "user error":
+            raise DataError("row 7: label 5 is outside 0..2")
+
+    given = ["--text", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit) as caught:
+        run(monkeypatch, main, *given)
+    assert caught.value.code == 1
+    printed = capsys.readouterr().err
+    expected = {
+        "missing input": "does not exist",
+        "user error": "row 7: label 5",
+        "nothing written": "not written",
+    }
+    assert printed.startswith("error: ") and expected[fault] in printed
+    assert "Traceback" not in printed
+    assert not (tmp_path / "out.provenance.json").exists()
+
+
+def test_progress_says_counts_rate_and_time_to_go(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    progress = Progress(4, "chunks", "measuring", every=0.0)
+    progress.update(1)
+    progress.update(3)
+    progress.close()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("measuring: 1/4 chunks (25%)")
+    assert "to go" in lines[0] and lines[-1].startswith("measuring: 4/4")

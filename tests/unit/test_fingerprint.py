@@ -1,0 +1,87 @@
+"""The hash of a job's code changes when, and only when, what it runs changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from langneurons.fingerprint import PLUMBING, SCRIPTS, code_hash
+
+SCRIPT = """
+from langneurons import cli
+from langneurons.a import used
+from langneurons.whole import *
+def main():
+    from langneurons.lazy import late
+    return used() + late()
+"""
+MODULES = {
+    "__init__": "",
+    "cli": "X = 1\n",
+    "a": (
+        '"""Module."""\nfrom .b import helper\nFACTOR = 2\nOTHER = 3\n'
+        'def used():\n    """Doc."""\n    return helper() * FACTOR\n'
+        "def unused():\n    return OTHER\n"
+    ),
+    "b": "def helper():\n    return 1\ndef stranger():\n    return 5\n",
+    "lazy": "def late():\n    return 7\n",
+    "whole": "A = 1\n",
+    "plugin": "B = 1\n",
+}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "langneurons").mkdir()
+    (tmp_path / "job.py").write_text(SCRIPT)
+    for name, text in MODULES.items():
+        (tmp_path / "langneurons" / f"{name}.py").write_text(text)
+    return tmp_path
+
+
+def fresh(tree: Path, modules: tuple[str, ...] = ()) -> str:
+    code_hash.cache_clear()
+    return code_hash("job", modules, tree)
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "changes"),
+    [
+        ("a", "FACTOR = 2", "FACTOR = 4", True),
+        ("a", "helper() *", "helper() +", True),
+        ("a", "OTHER = 3", "OTHER = 4", False),  # only the unused function reads it
+        ("a", '"""Doc."""', '"""Other words."""', False),
+        ("a", "FACTOR = 2", "FACTOR = 2  # a remark", False),
+        ("b", "return 1", "return 2", True),  # reached through another module
+        ("b", "return 5", "return 6", False),
+        ("lazy", "return 7", "return 8", True),  # imported inside a function
+        ("cli", "X = 1", "X = 2", False),  # plumbing
+        ("plugin", "B = 1", "B = 2", False),
+    ],
+)
+def test_an_edit_counts_if_it_is_reached(
+    tree: Path, module: str, old: str, new: str, changes: bool
+) -> None:
+    before = fresh(tree)
+    path = tree / "langneurons" / f"{module}.py"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    assert (fresh(tree) != before) is changes
+
+
+def test_modules_chosen_at_run_time_are_added(tree: Path) -> None:
+    before = fresh(tree, ("plugin",))
+    assert before != fresh(tree)
+    (tree / "langneurons" / "plugin.py").write_text("B = 2\n")
+    assert fresh(tree, ("plugin",)) != before
+
+
+def test_every_script_of_the_workflow_has_a_hash() -> None:
+    scripts = [p.stem for p in SCRIPTS.glob("*.py")]
+    hashes = {code_hash(s) for s in scripts}
+    assert len(hashes) == len(scripts) > 8
+
+
+def test_plumbing_modules_exist() -> None:
+    for name in PLUMBING:
+        assert (SCRIPTS / "langneurons" / f"{name}.py").is_file()

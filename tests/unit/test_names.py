@@ -1,0 +1,34 @@
+"""Names of selections and treatments are read as they are written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langneurons.errors import ConfigError
+from langneurons.names import Selection, Treatment, draw, split_draw
+
+part = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True)
+
+
+@given(part, part, part, st.none() | part)
+def test_a_treatment_is_read_back_as_written(
+    method: str, languages: str, statistic: str, language: str | None
+) -> None:
+    treatment = Treatment(Selection(method, languages), statistic, language)
+    assert Treatment.parse(str(treatment)) == treatment
+
+
+@pytest.mark.parametrize("text", ["lape", "lape.", "Lape.set1", "lape.set1.p9.x.y", "../x.y"])
+def test_other_texts_are_no_selection(text: str) -> None:
+    with pytest.raises(ConfigError, match="method.language_set"):
+        Selection.parse(text)
+
+
+@pytest.mark.parametrize("text", ["lape.set1", "lape.set1.a.b.c", "lape/../set1.zero"])
+def test_other_texts_are_no_treatment(text: str) -> None:
+    with pytest.raises(ConfigError, match="neither"):
+        Treatment.parse(text)
+
+
+def test_draws_are_numbered_with_a_dash() -> None:
+    assert split_draw(draw("random_lape", 3)) == ("random_lape", 3)
+    assert split_draw("lape") == ("lape", None)

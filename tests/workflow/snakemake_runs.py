@@ -1,0 +1,67 @@
+"""Run Snakemake on a copy of the project, and say which jobs it would run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+TINY = Path(__file__).parent / "tiny.yaml"
+PARTS = ("Snakefile", "workflow", "config", "profiles")
+
+
+def copy_project(folder: Path) -> Path:
+    """Copy what a run needs into ``folder``."""
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, folder / part, ignore=ignored)
+        else:
+            shutil.copy2(source, folder / part)
+    shutil.copy2(TINY, folder / "tiny.yaml")
+    return folder
+
+
+def snakemake(folder: Path, *arguments: str, check: bool = True, tiny: bool = True) -> str:
+    """Run Snakemake in ``folder``; return what it printed.
+
+    Raises:
+        AssertionError: with the whole output, if ``check`` and it failed.
+    """
+    configs = ["config/demo.yaml", "tiny.yaml"] if tiny else ["config/config.yaml"]
+    command = [
+        sys.executable, "-m", "snakemake", *arguments,
+        "--profile", "profiles/demo", "--configfile", *configs,
+    ]  # fmt: skip
+    environment = os.environ | {"OMP_WAIT_POLICY": "passive", "NO_COLOR": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True
+    )
+    text = done.stdout + done.stderr
+    if check:
+        assert done.returncode == 0, text
+    return text
+
+
+def planned(folder: Path, *arguments: str, tiny: bool = True) -> Counter[str]:
+    """Return how many jobs of each rule a dry run would start.
+
+    The rules of single bundles are counted together, as evaluate_task and
+    measure_perplexity.
+    """
+    text = snakemake(folder, "-n", *arguments, tiny=tiny)
+    jobs: Counter[str] = Counter()
+    table = re.search(r"Job stats:\n(.*?)\n\n", text, re.DOTALL)
+    for line in table.group(1).splitlines()[2:] if table else ():
+        rule, number = line.split()
+        for family in ("evaluate_task", "measure_perplexity"):
+            rule = family if rule.startswith(family) else rule
+        jobs[rule] += int(number)
+    jobs.pop("total", None)
+    return jobs

@@ -1,0 +1,188 @@
+"""The edit-and-rerun matrix: an edit reruns exactly what it affects.
+
+One tiny run of the whole demo configuration is made first; then each case edits a copy
+of it and asks Snakemake what it would do.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from snakemake_runs import copy_project, planned, snakemake
+
+pytestmark = pytest.mark.xdist_group("reruns")
+
+LIBRARY = Path("workflow/scripts/langneurons")
+TABLES = {"build_task_table": 1, "build_perplexity_table": 1}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project after a complete tiny run."""
+    project = copy_project(tmp_path_factory.mktemp("finished"))
+    snakemake(project, "--cores", "2")
+    return project
+
+
+@pytest.fixture
+def project(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished project, file times kept, that a test may edit."""
+    shutil.copytree(finished, tmp_path / "p", symlinks=True)
+    return tmp_path / "p"
+
+
+def replace(path: str, old: str, new: str) -> Callable[[Path], None]:
+    """Return an edit that replaces the first occurrence of a text in a file."""
+
+    def edit(project: Path) -> None:
+        text = (project / path).read_text(encoding="utf-8")
+        assert old in text, f"{path} has no {old!r}"
+        (project / path).write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    return edit
+
+
+def append(path: Path | str, text: str) -> Callable[[Path], None]:
+    def edit(project: Path) -> None:
+        with (project / path).open("a", encoding="utf-8") as handle:
+            handle.write(text)
+
+    return edit
+
+
+def touch_everything(project: Path) -> None:
+    """Give every file another time, as a fresh clone or a copy does."""
+    for path in sorted(project.rglob("*")):
+        if path.is_file() and ".snakemake" not in path.parts:
+            os.utime(path)
+
+
+def reorder_keys(project: Path) -> None:
+    """Write the tiny configuration with its keys the other way round."""
+    import yaml
+
+    def turned(value: object) -> object:
+        if isinstance(value, dict):
+            return {k: turned(v) for k, v in reversed(value.items())}
+        return value
+
+    path = project / "tiny.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump(turned(content), sort_keys=False), encoding="utf-8")
+
+
+NOTHING: dict[str, int] = {}
+EVALUATIONS = {"evaluate_task": 2, "measure_perplexity": 2}
+CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
+    "file times": (touch_everything, NOTHING),
+    "a comment in the configuration": (append("tiny.yaml", "# a remark\n"), NOTHING),
+    "the order of keys": (reorder_keys, NOTHING),
+    "a comment in a method": (append(LIBRARY / "methods/lape.py", "# remark\n"), NOTHING),
+    "a docstring": (replace(str(LIBRARY / "methods/lape.py"), '"""', '"""Indeed. '), NOTHING),
+    "resources": (
+        replace(str(LIBRARY / "resources.py"), "4000 + 2.5e-6", "5000 + 2.5e-6"),
+        NOTHING,
+    ),
+    "checkpoint interval (speed only)": (
+        replace("tiny.yaml", "      epochs: 1", "      epochs: 1\n      checkpoint_every: 7"),
+        NOTHING,
+    ),
+    "progress reporting (cannot change a number)": (
+        append(LIBRARY / "progress.py", "UNUSED = 1\n"),
+        NOTHING,
+    ),
+    "a statistic is added": (
+        replace("tiny.yaml", "statistics: [mean, zero]", "statistics: [mean, zero, p90]"),
+        {"evaluate_task": 2, "build_task_table": 1},
+    ),
+    "a statistic changes its meaning": (
+        append("tiny.yaml", "statistics:\n  mean: {value: mean, op: add}\n"),
+        {"evaluate_task": 2, "build_task_table": 1},
+    ),
+    "one method's module": (
+        append(LIBRARY / "methods/actprob.py", "CHANGED = 1\n"),
+        {"identify_neurons": 1, "evaluate_task": 2, "build_task_table": 1},
+    ),
+    "a parameter of one method": (
+        replace(
+            "tiny.yaml",
+            "methods:\n",
+            "methods:\n  lape: {parameters: {top_rate: 0.2}}\n",
+        ),
+        {"identify_neurons": 2} | EVALUATIONS | TABLES,
+    ),
+    "a language set": (
+        replace("tiny.yaml", "world: [en, vi, hi]", "world: [en, hi, vi]"),
+        {"identify_neurons": 3} | EVALUATIONS | TABLES,
+    ),
+    "the learning rate": (
+        replace("tiny.yaml", "      epochs: 1", "      epochs: 1\n      learning_rate: 0.01"),
+        {"tune_model": 1, "evaluate_task": 2, "build_task_table": 1},
+    ),
+    "an evaluation language is added": (
+        replace("tiny.yaml", "languages: [vi, hi]\n", "languages: [vi, hi, en]\n"),
+        {"prepare_task": 1, "evaluate_task": 1, "build_task_table": 1},
+    ),
+    "a corpus setting": (
+        replace("tiny.yaml", "tokens: 1024", "tokens: 1152"),
+        {
+            "tokenise_corpus": 3,
+            "measure_activations": 9,
+            "merge_activations": 3,
+            "identify_neurons": 3,
+        }
+        | EVALUATIONS
+        | TABLES,
+    ),
+}
+
+
+def test_a_second_run_has_nothing_to_do(project: Path) -> None:
+    assert planned(project) == Counter()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_edit_reruns_exactly_what_it_affects(project: Path, name: str) -> None:
+    edit, expected = CASES[name]
+    edit(project)
+    jobs = planned(project)
+    jobs.pop("all", None)
+    assert jobs == Counter(expected)
+
+
+def computed(project: Path) -> dict[str, int]:
+    """Read from the logs how many treatments each bundle computed."""
+    found = {}
+    for log in sorted((project / "logs/results/evaluations").rglob("bundle-*.log")):
+        match = re.search(r"computing (\d+)", log.read_text(encoding="utf-8"))
+        found[log.parent.name] = int(match.group(1)) if match else -1
+    return found
+
+
+def test_adding_a_statistic_computes_only_the_missing_treatments(project: Path) -> None:
+    folder = project / "results/evaluations/xnli/demo/attention/seed42/vi"
+    before = {p.name: p.read_bytes() for p in folder.glob("*.json")}
+    edit, _ = CASES["a statistic is added"]
+    edit(project)
+    snakemake(project, "--cores", "2", "results/tables/xnli.tsv")
+    assert computed(project) == {"vi": 2, "hi": 2}  # lape and actprob, p90 only
+    after = {p.name: p.read_bytes() for p in folder.glob("*.json")}
+    assert {name: after[name] for name in before} == before
+    assert planned(project) == Counter()
+
+
+def test_a_deleted_or_damaged_result_is_computed_again(project: Path) -> None:
+    folder = project / "results/evaluations/xnli/demo/attention/seed42/vi"
+    victim = folder / "lape.world.mean.json"
+    content = victim.read_bytes()
+    victim.unlink()
+    snakemake(project, "--cores", "2", "results/tables/xnli.tsv")
+    assert victim.read_bytes() == content
+    assert json.loads(content)["treatment"] == "lape.world.mean"
