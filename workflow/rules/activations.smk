@@ -16,6 +16,7 @@ rule measure_activations:
     input:
         model=model_to_load,
         tokens="results/tokens/{corpus}/{model}/{lang}.safetensors",
+        manifest="results/tokens/{corpus}/{model}/{lang}.json",
     output:
         out="results/activations/{corpus}/{model}/{lang}/shard-{shard}-of-{shards}.safetensors",
     log:

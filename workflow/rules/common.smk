@@ -9,7 +9,7 @@ from langneurons import grid
 from langneurons.config import load
 from langneurons.errors import LangneuronsError
 from langneurons.fingerprint import code_hash
-from langneurons.resources import Resources
+from langneurons.resources import Requests
 from langneurons.specs import Specs
 
 try:
@@ -17,7 +17,7 @@ try:
 except LangneuronsError as error:
     raise WorkflowError(str(error)) from None
 SPECS = Specs(CONFIG)
-RESOURCES = Resources(CONFIG)
+RESOURCES = Requests(CONFIG)
 SCRIPTS = f"{sys.executable} {workflow.basedir}/workflow/scripts"
 DEMO = "results/demo_world"
 

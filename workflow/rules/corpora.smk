@@ -30,7 +30,7 @@ rule fetch_text:
         code=code_hash("fetch_text"),
     shell:
         "{SCRIPTS}/fetch_text.py --spec {params.spec:q} --code {params.code}"
-        " --text {output.text:q} > {log:q} 2>&1"
+        " --out {output.text:q} > {log:q} 2>&1"
 
 
 rule tokenise_corpus:

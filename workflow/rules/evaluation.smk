@@ -18,7 +18,7 @@ for bundle in grid.task_bundles(CONFIG):
             adapter=grid.adapter(
                 axes["task"], axes["model"], axes["tuning"], axes["seed"]
             ),
-            items=grid.items(axes["task"], "test", axes["lang"]),
+            item_file=grid.items(axes["task"], "test", axes["lang"]),
             neurons=needs["neurons"],
             activations=needs["activations"],
         output:
@@ -40,7 +40,7 @@ for bundle in grid.task_bundles(CONFIG):
             "{SCRIPTS}/evaluate_task.py --spec {params.spec:q} --code {params.code}"
             " --threads {threads} --micro-batch {resources.micro_batch}"
             " --model {input.model:q} --adapter {input.adapter:q}"
-            " --items {input.items:q} --neurons {input.neurons:q}"
+            " --items {input.item_file:q} --neurons {input.neurons:q}"
             " --activations {input.activations:q} --out {output.out:q}"
             " > {log:q} 2>&1"
 

@@ -82,7 +82,7 @@ rule fetch_model:
         code=code_hash("fetch_model"),
     shell:
         "{SCRIPTS}/fetch_model.py --spec {params.spec:q} --code {params.code}"
-        " --model {output.model:q} > {log:q} 2>&1"
+        " --out {output.model:q} > {log:q} 2>&1"
 
 
 rule quantise_model:
@@ -104,4 +104,4 @@ rule quantise_model:
         code=code_hash("quantise_model"),
     shell:
         "{SCRIPTS}/quantise_model.py --spec {params.spec:q} --code {params.code}"
-        " --model {input.model:q} --quantised {output.quantised:q} > {log:q} 2>&1"
+        " --model {input.model:q} --out {output.quantised:q} > {log:q} 2>&1"

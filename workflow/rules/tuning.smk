@@ -11,7 +11,7 @@ rule tune_model:
     """Fine-tune with QLoRA on the source language (section 4); resumes after a kill."""
     input:
         model=model_to_load,
-        items=training_items,
+        item_file=training_items,
     output:
         adapter="results/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_model.safetensors",
         config="results/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_config.json",
@@ -26,12 +26,14 @@ rule tune_model:
         mem_mb=RESOURCES.memory,
         runtime=RESOURCES.training_runtime,
         micro_batch=RESOURCES.micro_batch,
+        checkpoint_every=RESOURCES.checkpoint_every,
     params:
         spec=SPECS.tune_model,
         code=SPECS.task_code("tune_model"),
     shell:
         "{SCRIPTS}/tune_model.py --spec {params.spec:q} --code {params.code}"
         " --threads {threads} --micro-batch {resources.micro_batch}"
-        " --model {input.model:q} --items {input.items:q}"
+        " --checkpoint-every {resources.checkpoint_every}"
+        " --model {input.model:q} --items {input.item_file:q}"
         " --adapter {output.adapter:q} --config {output.config:q}"
         " --log {output.summary:q} > {log:q} 2>&1"

@@ -195,7 +195,7 @@ class Method(Frozen):
     corpus: str | None = Field(None, description="null: grid.corpus")
     parameters: dict[str, Any] = Field(default_factory=dict)
     match: str | None = Field(
-        None, description="kind matched_random only: the method whose counts are matched"
+        None, description="kind matched_random only: method whose counts are matched"
     )
     draws: int | None = Field(
         None, ge=1, description="kind matched_random only: independent draws"
@@ -208,7 +208,8 @@ class Method(Frozen):
     def _random_only(self) -> Method:
         if self.kind == "matched_random" and (self.match is None or self.draws is None):
             raise ValueError("kind matched_random needs 'match' (a method) and 'draws'")
-        if self.kind != "matched_random" and (self.match is not None or self.draws is not None):
+        given = self.match is not None or self.draws is not None
+        if self.kind != "matched_random" and given:
             raise ValueError("'match' and 'draws' belong to kind matched_random only")
         return self
 

@@ -32,6 +32,7 @@ class Job:
         outputs: files to write by name.
         threads: CPU threads to use.
         micro_batch: sequences per forward pass; changes speed and memory only.
+        checkpoint_every: optimiser steps between two checkpoints of a training.
     """
 
     spec: dict[str, Any]
@@ -40,6 +41,7 @@ class Job:
     outputs: dict[str, Any]
     threads: int
     micro_batch: int
+    checkpoint_every: int
 
     @cached_property
     def device(self) -> str:
@@ -85,6 +87,9 @@ def run(
         written = _flat(job.outputs)
         if missing := [str(p) for p in written if not p.exists()]:
             raise DataError(f"not written: {', '.join(missing)}")
+        # What a job of many outputs found finished keeps the record of its own making.
+        old = _flat({k: v for k, v in job.outputs.items() if k in many})
+        written = [p for p in written if p not in old or not provenance.describes(p)]
         read = {k: _flat({k: v}) for k, v in job.inputs.items()}
         seconds = time.monotonic() - start
         rule = Path(sys.argv[0]).stem
@@ -105,6 +110,7 @@ def _parse(
     parser.add_argument("--code", default="", help="hash of the code, for provenance")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--micro-batch", type=int, default=8)
+    parser.add_argument("--checkpoint-every", type=int, default=500)
     for name in (*inputs, *outputs):
         flag = "--" + name.replace("_", "-")
         if name in many:
@@ -119,6 +125,7 @@ def _parse(
         outputs={name: given[name] for name in outputs},
         threads=given["threads"],
         micro_batch=given["micro_batch"],
+        checkpoint_every=given["checkpoint_every"],
     )
 
 

@@ -29,6 +29,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
         yield part
         with part.open("rb+") as handle:
             os.fsync(handle.fileno())
+        part.chmod(0o666 & ~_umask())  # some writers make files that only we can read
         part.replace(final)
     except OSError as error:
         raise DataError(
@@ -37,6 +38,12 @@ def atomic(path: Path | str) -> Iterator[Path]:
         ) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 @contextmanager

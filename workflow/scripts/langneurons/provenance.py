@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
-from .files import sha256, write_json
+from .files import read_json, sha256, write_json
 
 PACKAGES = (
     "torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors",
@@ -65,6 +65,12 @@ def write(
     }
     for output in outputs:
         write_json(path_of(output), {"output_sha256": sha256(output)} | shared)
+
+
+def describes(output: Path) -> bool:
+    """Tell whether an output has provenance already, written for this very content."""
+    path = path_of(output)
+    return path.is_file() and read_json(path).get("output_sha256") == sha256(output)
 
 
 def _versions() -> dict[str, str]:

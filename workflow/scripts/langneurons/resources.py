@@ -17,7 +17,7 @@ GPU_FROM = 1e9  # parameters: smaller models run on the CPU
 GPU_BYTES = 80e9  # memory of one GPU in the sizes below (A100 or H100, 80 GB)
 
 
-class Resources:
+class Requests:
     """Resource functions for the rules: by wildcards, or for a model's name."""
 
     def __init__(self, config: Config) -> None:
@@ -58,6 +58,11 @@ class Resources:
         """Sequences per forward pass; halved at each retry."""
         first = 32 if self._size(wildcards) < GPU_FROM else 16
         return max(1, first >> (attempt - 1))
+
+    def checkpoint_every(self, wildcards: Any) -> int:
+        """Optimiser steps between two checkpoints of a training."""
+        task, model = wildcards.task, wildcards.model
+        return self.config.training(task, model).checkpoint_every
 
     def of(self, name: str, model: str) -> Callable[[Any, int], int]:
         """Return the resource function ``name`` for a rule that has no wildcards."""

@@ -1,0 +1,99 @@
+# Each target does its own set-up: a .venv from the exact pins in envs/.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3.11
+# Looked up before PATH begins with the environment that it may have to replace.
+BASE_PYTHON := $(shell command -v $(PYTHON))
+VENV ?= .venv
+PYTEST_ARGS ?=
+CORES ?= 2
+
+# Waiting threads must sleep: spinning ones starve the other process on two cores.
+export OMP_WAIT_POLICY := passive
+export GOMP_SPINCOUNT := 0
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+
+# A stamp carries the hash of its pins, so that changed pins are installed again.
+pins = $(shell cat $(1) | cksum | cut -d' ' -f1)
+RUN := $(VENV)/.run-$(call pins,envs/requirements.txt)
+DEV := $(VENV)/.dev-$(call pins,envs/requirements.txt envs/requirements-dev.txt)
+SMALL := $(VENV)/.small-$(call pins,envs/requirements.txt envs/requirements-small.txt)
+INSTALL = pip install --disable-pip-version-check --quiet
+# A Snakemake start takes 2 s with compiled modules and 7 s without. Some packages ship
+# files that are no valid Python; they are never imported.
+COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
+
+.PHONY: help setup demo small test lint format clean
+
+help: ## show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
+	| while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+setup: $(RUN) ## only set up .venv (then: source .venv/bin/activate)
+
+demo: $(RUN) ## the whole study on an artificial world: minutes on two cores
+	@snakemake results/tables/xnli.tsv results/tables/perplexity.tsv \
+	  --profile profiles/demo --cores $(CORES) --configfile config/demo.yaml
+	@cat results/tables/xnli.md
+	@printf '%s\n' '' \
+	  'results/tables/xnli.tsv        every row with interval, test and control' \
+	  'results/tables/xnli.md         the table above' \
+	  'results/tables/perplexity.md   whose text suffers when whose neurons are off' \
+	  'results/neurons/demo/          the neurons: method.language_set.json' \
+	  'results/evaluations/           predictions item by item (.parquet)' \
+	  '<file>.provenance.json         how a file was made; logs/ has the logs' \
+	  'README.md                      how to read all this'
+
+small: $(SMALL) ## a real model (Gemma 3 270M) on real text; needs data/, see README.md
+	@sed -n 's/^# \{0,1\}//p' envs/requirements-small.txt
+	@test -d data || { echo 'make small: no folder data/; config/small.yaml' \
+	  'says what goes there (a link will do)' >&2; exit 1; }
+	@snakemake results/tables/xnli.tsv \
+	  --profile profiles/demo --cores $(CORES) --configfile config/small.yaml
+	@cat results/tables/xnli.md
+
+test: $(DEV) ## all tests, with coverage of the library
+	@OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile --cov --cov-report=term \
+	  --cov-fail-under=85 $(PYTEST_ARGS)
+
+lint: $(DEV) ## style, types and Snakemake's own checks
+	@ruff check .
+	@ruff format --check .
+	@snakefmt --check Snakefile workflow/rules
+	@mypy
+	@snakemake --lint
+	@snakemake --lint --configfile config/demo.yaml
+
+format: $(DEV) ## rewrite the sources in the project's style
+	@ruff check --fix .
+	@ruff format .
+	@snakefmt Snakefile workflow/rules
+
+clean: ## remove the environment and caches; results stay
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+$(RUN):
+	@test -n '$(BASE_PYTHON)' || { echo 'make: $(PYTHON) not found;' \
+	  'the pins are for Python 3.11 (make PYTHON=/path/to/python3.11)' >&2; exit 1; }
+	@echo 'Setting up $(VENV): about 2 GB, some minutes, once'
+	@$(BASE_PYTHON) -m venv --clear $(VENV)
+	@$(INSTALL) -r envs/requirements.txt
+	@$(COMPILE)
+	@touch $@
+
+$(DEV): $(RUN)
+	@echo 'Adding the tools for tests and checks to $(VENV)'
+	@$(INSTALL) -r envs/requirements-dev.txt
+	@$(COMPILE)
+	@touch $@
+
+$(SMALL): $(RUN)
+	@sed -n 's/^# \{0,1\}//p' envs/requirements-small.txt
+	@echo 'Adding these packages to $(VENV)'
+	@$(INSTALL) -r envs/requirements-small.txt
+	@touch $@

@@ -1,0 +1,116 @@
+"""The MLP sites are found in every family, however the model is wrapped."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from transformers.activations import ACT2FN
+
+from langneurons.catalogue import Family
+from langneurons.errors import DataError
+from langneurons.nn import architectures
+from tiny_models import FAMILIES, HIDDEN, LAYERS, WIDTH, build, tokens
+
+
+def test_every_family_of_the_catalogue_has_a_layout_and_a_tiny_model():
+    assert set(Family.__args__) == set(architectures.LAYOUTS) == set(FAMILIES)
+
+
+@pytest.mark.parametrize("head", ["base", "causal", "classifier"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_sites_are_found_in_order(family, head):
+    model = build(family, head)
+    sites = architectures.mlp_sites(model)
+    assert sites.family == family
+    assert sites.width == (4 * HIDDEN if family == "bloom" else WIDTH)
+    assert len(sites.layers) == LAYERS
+    seen = []
+    for index, layer in enumerate(sites.layers):
+        layer.act.register_forward_hook(lambda m, a, o, i=index: seen.append(i))
+    with torch.no_grad():
+        model(input_ids=tokens())
+    assert seen == list(range(LAYERS))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_named_activation_is_the_one_computed(family):
+    model = build(family, "base")
+    sites = architectures.mlp_sites(model)
+    seen = []
+    sites.layers[0].act.register_forward_hook(lambda m, a, o: seen.append((a[0], o)))
+    with torch.no_grad():
+        model(input_ids=tokens())
+    pre, post = seen[0]
+    torch.testing.assert_close(
+        ACT2FN[sites.activation](pre), post, rtol=1e-5, atol=1e-6
+    )
+    assert torch.equal(pre > 0, post > 0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_lora_reaches_the_attention_modules_only(family):
+    from peft import LoraConfig, get_peft_model
+
+    targets = architectures.attention_modules(family)
+    assert list(targets) == ["q", "k", "v", "o"]
+    model = build(family)
+    fan = family == "gpt2"
+    wanted = LoraConfig(
+        r=2, target_modules=sorted(set(targets.values())), fan_in_fan_out=fan
+    )
+    wrapped = get_peft_model(model, wanted)
+    adapted = [n for n, _ in wrapped.named_modules() if n.endswith("lora_A.default")]
+    assert len(adapted) == LAYERS * len(set(targets.values()))
+    assert not any("mlp" in name for name in adapted)
+    sites = architectures.mlp_sites(wrapped)
+    assert (sites.family, len(sites.layers)) == (family, LAYERS)
+
+
+def test_a_multimodal_gemma_gives_the_sites_of_its_language_model():
+    import transformers as t
+
+    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 3}
+    vision |= {"num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+    config = t.Gemma3Config(
+        text_config=build("gemma3").config.to_dict(), vision_config=vision
+    )
+    sites = architectures.mlp_sites(t.Gemma3ForConditionalGeneration(config))
+    assert (sites.family, len(sites.layers), sites.width) == ("gemma3", LAYERS, WIDTH)
+
+
+def test_unknown_family_lists_the_known_ones():
+    with pytest.raises(DataError, match="lama.*did you mean 'llama'.*LAYOUTS"):
+        architectures.mlp_sites(build("llama"), "lama")
+
+
+def test_unknown_architecture_is_refused():
+    import transformers as t
+
+    config = t.OPTConfig(
+        vocab_size=8,
+        hidden_size=8,
+        num_hidden_layers=1,
+        ffn_dim=8,
+        num_attention_heads=1,
+    )
+    with pytest.raises(DataError, match="opt.*nn/architectures.py"):
+        architectures.mlp_sites(t.OPTModel(config))
+
+
+def test_wrong_family_is_refused():
+    with pytest.raises(DataError, match="found layers \\[\\]"):
+        architectures.mlp_sites(build("llama"), "gpt2")
+
+
+def test_a_module_shared_by_layers_is_refused():
+    model = build("llama", "base")
+    model.layers[1].mlp.act_fn = model.layers[0].mlp.act_fn
+    with pytest.raises(DataError, match="found layers \\[0\\]"):
+        architectures.mlp_sites(model)
+
+
+def test_layers_of_unequal_width_are_refused():
+    model = build("llama", "base")
+    model.layers[1].mlp.down_proj = torch.nn.Linear(7, HIDDEN)
+    with pytest.raises(DataError, match="different numbers of neurons"):
+        architectures.mlp_sites(model)

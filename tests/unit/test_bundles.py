@@ -1,0 +1,371 @@
+"""Bundles keep finished treatments, and the three scripts work from end to end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import save_file
+
+import activation_files
+import evaluate_task
+import measure_perplexity
+import tune_model
+from langneurons import bundles, cli, files, tasks
+from langneurons.catalogue import Training
+from langneurons.errors import DataError
+from langneurons.neuron_sets import NeuronSets
+from test_classification import make_items, word_tokenizer
+from tiny_models import build as tiny
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+LAYERS, WIDTH = 2, 24
+MANIFEST = {"model": "tiny", "layers": LAYERS, "intermediate_size": WIDTH}
+
+
+def statistic(value="zero", **more):
+    fixed = {"measure": "act_post", "write": "act_post", "quantile": "pooled"}
+    return {"value": value} | fixed | more
+
+
+def treatment(value="zero", **more):
+    return {
+        "selection": "lape.set1",
+        "statistic": statistic(value, **more),
+        "neuron_language": "vi",
+        "value_language": "hi",
+        "corpus": "wiki",
+    }
+
+
+@pytest.fixture
+def neurons(tmp_path):
+    path = tmp_path / "lape.set1.json"
+    NeuronSets(
+        "lape", "set1", "lape", "tiny", "abc", LAYERS, WIDTH, "act_post",
+        {"vi": {0: [1, 5], 1: [7]}, "hi": {}},
+    ).write(path)  # fmt: skip
+    return path
+
+
+@pytest.fixture
+def world(tmp_path, neurons):
+    """Arguments of ``bundles.cells`` for two treatments, and their files."""
+    common = {"model": tmp_path / "manifest.json", "items": tmp_path / "test.vi.jsonl"}
+    for path in common.values():
+        path.write_text("{}")
+    measured = []
+    for corpus in ("wiki", "news"):
+        path = tmp_path / corpus / "tiny" / "hi.safetensors"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(corpus.encode())
+        measured.append(path)
+    found = {
+        "none": {},
+        "lape.set1.zero": treatment(),
+        "lape.set1.p90": treatment("p90"),
+    }
+    return {
+        "spec": {"shared": {"seed": 1}, "treatments": found},
+        "code": "c0de",
+        "outs": [tmp_path / "out" / f"{name}.json" for name in found],
+        "common": common,
+        "neurons": [neurons],
+        "activations": measured,
+    }
+
+
+def cells(world, **changes):
+    return {cell.name: cell for cell in bundles.cells(**world | changes)}
+
+
+def finish(world):
+    for cell in cells(world).values():
+        table = pd.DataFrame({"item": np.arange(3, dtype=np.int32)})
+        bundles.write(cell, {"n": 3}, table)
+
+
+def left(world, table=True):
+    return {cell.name for cell in bundles.pending(list(cells(world).values()), table)}
+
+
+def test_each_treatment_reads_its_own_files(world, neurons):
+    found = cells(world)
+    assert (found["none"].neurons, found["none"].activations) == (None, None)
+    assert found["lape.set1.zero"].neurons == neurons
+    assert found["lape.set1.zero"].activations is None
+    assert found["lape.set1.p90"].activations == world["activations"][0]
+    assert found["lape.set1.p90"].table.name == "lape.set1.p90.parquet"
+    assert len({cell.fingerprint for cell in found.values()}) == 3
+
+
+def test_finished_treatments_are_kept(world, capsys):
+    assert left(world) == {"none", "lape.set1.zero", "lape.set1.p90"}
+    finish(world)
+    assert left(world) == set()
+    assert "kept 3 of 3 treatments, computing 0" in capsys.readouterr().err
+
+
+def test_a_new_statistic_computes_that_statistic(world, tmp_path):
+    finish(world)
+    world["spec"]["treatments"]["lape.set1.mean"] = treatment("mean")
+    world["outs"].append(tmp_path / "out" / "lape.set1.mean.json")
+    assert left(world) == {"lape.set1.mean"}
+
+
+def test_an_edit_redoes_what_reads_it(world, neurons):
+    finish(world)
+    everything = set(cells(world))
+    world["activations"][1].write_bytes(b"another corpus, read by none")
+    assert left(world) == set()
+    world["activations"][0].write_bytes(b"measured anew")
+    assert left(world) == {"lape.set1.p90"}
+    neurons.write_text(neurons.read_text() + " ")
+    assert left(world) == everything - {"none"}
+    world["spec"]["treatments"]["lape.set1.zero"] = treatment("zero", op="add")
+    assert left(world) == everything - {"none"}
+    assert left(world | {"code": "other"}) == everything
+    world["spec"]["shared"]["seed"] = 2
+    assert left(world) == everything
+    finish(world)
+    assert left(world) == set()
+    world["common"]["items"].write_text("other items")
+    assert left(world) == everything
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "json", "record", "half"])
+def test_damaged_output_is_made_anew(world, damage):
+    finish(world)
+    cell = cells(world)["none"]
+    if damage == "cut":
+        cell.table.write_bytes(cell.table.read_bytes()[:-5])
+    elif damage == "gone":
+        cell.table.unlink()
+    elif damage == "json":
+        cell.out.write_text("{")
+    elif damage == "half":
+        cell.out.write_text(json.dumps({"fingerprint": cell.fingerprint}))
+    else:
+        cell.out.write_text("[]")
+    assert left(world) == {"none"}
+    assert left(world, table=False) == (
+        {"none"} if damage in ("json", "record") else set()
+    )
+
+
+def test_records_that_snakemake_deleted_are_taken_back(world):
+    finish(world)
+    before = {cell.out: cell.out.read_text() for cell in cells(world).values()}
+    for out in before:
+        out.unlink()
+    world["activations"][0].write_bytes(b"measured anew")
+    assert left(world) == {"lape.set1.p90"}
+    assert not cells(world)["lape.set1.p90"].out.exists()  # nothing stale is shown
+    for name in ("none", "lape.set1.zero"):
+        assert cells(world)[name].out.read_text() == before[cells(world)[name].out]
+    finish(world)
+    assert left(world) == set()
+
+
+def test_kept_files_are_not_older_than_what_they_were_made_from(world):
+    finish(world)
+    cell = cells(world)["none"]
+    for path in (cell.out, cell.table):
+        os.utime(path, (1, 1))
+    before = files.sha256(cell.out)
+    assert left(world) == set()
+    now = world["common"]["items"].stat().st_mtime
+    assert min(p.stat().st_mtime for p in (cell.out, cell.table)) >= now
+    assert files.sha256(cell.out) == before
+
+
+def test_outputs_that_are_not_the_treatments(world):
+    with pytest.raises(DataError, match="each treatment has one output"):
+        cells(world, outs=world["outs"][:2])
+    with pytest.raises(DataError, match="neuron file of lape.set1.*found none"):
+        cells(world, neurons=[])
+    with pytest.raises(DataError, match="activations of hi in corpus wiki"):
+        cells(world, activations=world["activations"][1:])
+
+
+def test_values_that_are_not_measured(world):
+    found = cells(world)
+    chosen, values, entry = bundles.overwritten(found["lape.set1.zero"], MANIFEST)
+    assert chosen == {0: [1, 5], 1: [7]} and entry.op == "set"
+    assert values.shape == (LAYERS, WIDTH) and not values.any()
+    world["spec"]["treatments"]["lape.set1.p90"] = treatment("const", constant=-1.5)
+    chosen, values, _ = bundles.overwritten(cells(world)["lape.set1.p90"], MANIFEST)
+    assert values.dtype == np.float32 and (values == -1.5).all()
+    with pytest.raises(DataError, match="overwrites nothing"):
+        bundles.overwritten(found["none"], MANIFEST)
+
+
+def test_neurons_of_another_model_or_language(world):
+    cell = cells(world)["lape.set1.zero"]
+    with pytest.raises(DataError, match="not 3 of 24"):
+        bundles.overwritten(cell, MANIFEST | {"layers": 3})
+    world["spec"]["treatments"]["lape.set1.zero"]["neuron_language"] = "vj"
+    with pytest.raises(DataError, match="unknown language 'vj'.*Known: hi, vi"):
+        bundles.overwritten(cells(world)["lape.set1.zero"], MANIFEST)
+
+
+def test_values_come_from_the_value_language(world):
+    path = world["activations"][0]
+    measured = activation_files.build(
+        path, activation_files.heavy_tailed(0, 200, 2, 24)
+    )
+    cell = cells(world)["lape.set1.p90"]
+    chosen, values, entry = bundles.overwritten(cell, MANIFEST)
+    assert chosen == {0: [1, 5], 1: [7]} and entry.value == "p90"
+    assert np.array_equal(values, measured.value("p90", "act_post", "pooled"))
+    activation_files.build(path, activation_files.heavy_tailed(0, 200, 2, 25))
+    with pytest.raises(DataError, match="25 neurons, but tiny has 2 of 24"):
+        bundles.overwritten(cells(world)["lape.set1.p90"], MANIFEST)
+
+
+def jobs(folder, **more):
+    """Make jobs as the command line does, for calling a script's ``main``."""
+    fixed = {"code": "c0de", "threads": 1, "micro_batch": 3, "checkpoint_every": 2}
+
+    def make(spec, inputs, outputs):
+        return cli.Job(spec=spec, inputs=inputs, outputs=outputs, **fixed | more)
+
+    return make
+
+
+@pytest.fixture
+def study(tmp_path, neurons):
+    """A tiny pinned model with its items, tokens and activations."""
+    folder = tmp_path / "model"
+    tiny("llama", "causal").save_pretrained(folder)
+    word_tokenizer().save_pretrained(folder)
+    manifest = {"source": "owner/tiny", "revision": "abc", "dtype": "float32"}
+    files.write_json(folder / "manifest.json", manifest | MANIFEST)
+    for split, count in (("train", 11), ("test", 7)):
+        tasks.write_jsonl(tmp_path / f"{split}.jsonl", make_items(count))
+    measured = tmp_path / "wiki" / "tiny" / "hi.safetensors"
+    measured.parent.mkdir(parents=True)
+    activation_files.build(measured, activation_files.heavy_tailed(0, 200, 2, 24))
+    held = {"heldout": np.random.default_rng(0).integers(3, 40, (5, 9), np.int32)}
+    tokens = tmp_path / "tokens.safetensors"
+    save_file(held, tokens)
+    common = {"model": folder / "manifest.json"}
+    shared = {"model": "tiny", "family": "llama"}
+    return tmp_path, common, shared, {"neurons": [neurons], "activations": [measured]}
+
+
+def tune(study, name, **more):
+    folder, common, shared, _ = study
+    out = folder / name
+    names = {"adapter": "adapter_model.safetensors", "config": "adapter_config.json"}
+    outputs = {role: out / file for role, file in names.items()}
+    outputs["log"] = out / "training.json"
+    training = Training(rank=2, alpha=4, learning_rate=0.01, batch_size=4, epochs=2)
+    spec = shared | {"task": "xnli", "kind": "xnli", "parameters": {"max_length": 12}}
+    spec |= {"tuning": {"kind": "attention"}, "seed": 1}
+    spec["training"] = training.model_dump(mode="json", exclude={"checkpoint_every"})
+    inputs = common | {"items": folder / "train.jsonl"}
+    tune_model.main(jobs(folder, **more)(spec, inputs, outputs))
+    return outputs
+
+
+TREATED = {
+    "none": {},
+    "lape.set1.zero": treatment(),
+    "lape.set1.p90": treatment("p90"),
+    "lape.set1.none": treatment("const", constant=1.0, op="scale"),
+    "lape.set1.hi": treatment() | {"neuron_language": "hi"},
+}
+
+
+def test_tune_then_evaluate(study):
+    folder, common, shared, read = study
+    first = tune(study, "one")
+    again = tune(study, "two", checkpoint_every=100)
+    assert not (folder / "one" / ".checkpoints").exists()
+    for role, path in first.items():
+        assert files.sha256(path) == files.sha256(again[role])
+    assert files.read_json(first["log"])["steps"] == 6
+
+    shared = shared | {"task": "xnli", "kind": "xnli", "parameters": {"max_length": 12}}
+    shared |= {"tuning": "attention", "seed": 1, "language": "vi"}
+    inputs = (
+        common | {"adapter": first["adapter"], "items": folder / "test.jsonl"} | read
+    )
+    spec = {"shared": shared, "treatments": TREATED}
+    outs = [folder / "out" / f"{name}.json" for name in TREATED]
+    job = jobs(folder)(spec, inputs, {"out": outs})
+    evaluate_task.main(job)
+    records = {p.stem: files.read_json(p) for p in outs}
+    tables = {p.stem: pd.read_parquet(p.with_suffix(".parquet")) for p in outs}
+    none = records["none"]
+    assert none["treatment"] == "none" and none["lang"] == "vi" and none["n"] == 7
+    assert none["metrics"]["accuracy"] == tables["none"]["correct"].mean()
+    assert tables["none"]["item"].tolist() == list(range(10, 17))
+    assert {k: r["n_neurons"] for k, r in records.items()} == {
+        "none": 0, "lape.set1.zero": 3, "lape.set1.p90": 3, "lape.set1.none": 3,
+        "lape.set1.hi": 0,
+    }  # fmt: skip
+    for same in ("lape.set1.none", "lape.set1.hi"):  # they change nothing
+        assert tables[same].equals(tables["none"])
+    assert not tables["lape.set1.zero"].equals(tables["none"])
+    assert not tables["lape.set1.p90"].equals(tables["lape.set1.zero"])
+
+    written = [*outs, *(p.with_suffix(".parquet") for p in outs)]
+    hashes = [files.sha256(p) for p in written]
+    shutil.rmtree(folder / "out")
+    evaluate_task.main(job)
+    assert hashes == [files.sha256(p) for p in written]
+
+
+def test_perplexity_of_treatments(study):
+    folder, common, shared, read = study
+    shared = shared | {"corpus": "wiki", "language": "vi", "chunks": 4}
+    spec = {"shared": shared, "treatments": TREATED}
+    outs = [folder / "ppl" / f"{name}.json" for name in TREATED]
+    inputs = common | {"tokens": folder / "tokens.safetensors"} | read
+    measure_perplexity.main(jobs(folder)(spec, inputs, {"out": outs}))
+    records = {p.stem: files.read_json(p) for p in outs}
+    assert records["none"]["n_chunks"] == 4 and records["none"]["n_tokens"] == 32
+    assert records["none"]["nll"] == pytest.approx(
+        np.mean(records["none"]["chunk_nll"])
+    )
+    assert records["none"]["nll"] == records["lape.set1.none"]["nll"]
+    assert records["none"]["nll"] == records["lape.set1.hi"]["nll"]
+    assert abs(records["none"]["nll"] - records["lape.set1.zero"]["nll"]) > 1e-4
+    assert records["lape.set1.zero"]["n_neurons"] == 3
+
+
+def test_what_is_kept_is_told_without_torch(world, tmp_path):
+    """Importing torch would cost a finished job several seconds."""
+    shared = {"corpus": "wiki", "language": "vi", "model": "tiny", "family": "llama"}
+    spec = {"shared": shared | {"chunks": 1}, "treatments": {"none": {}}}
+    out, common = tmp_path / "none.json", {"model": world["common"]["model"]}
+    common["tokens"] = world["common"]["items"]
+    cell = bundles.cells(spec, "c0de", [out], common, [], [])[0]
+    bundles.write(cell, {"n": 1})
+    inputs = {role: str(path) for role, path in common.items()}
+    code = f"""
+import sys
+from pathlib import Path
+import measure_perplexity
+from langneurons import cli
+inputs = {{k: Path(v) for k, v in {inputs!r}.items()}}
+inputs |= {{"neurons": [], "activations": []}}
+outputs = {{"out": [Path({str(out)!r})]}}
+measure_perplexity.main(cli.Job({spec!r}, "c0de", inputs, outputs, 1, 1, 1))
+print("torch" in sys.modules)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.strip() == "False"
+    assert "kept 1 of 1" in ran.stderr

@@ -1,0 +1,253 @@
+"""Reading, filtering and packing text: disjoint held-out slices, clear refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langneurons import corpora, files, packing, tensors
+from langneurons.errors import DataError
+
+BOS = 7
+
+
+def encode(texts: list[str]) -> list[list[int]]:
+    """Tokenise by words, which are numbers in these tests."""
+    return [[int(word) for word in text.split()] for text in texts]
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    whole = {"corpus": "c", "language": "en", "tokens": 40, "heldout_tokens": 16}
+    whole |= {"chunk_length": 8, "bos": "none", "shuffle_seed": 1}
+    return whole | {"language_filter": None} | changes
+
+
+def numbered(path: Path, documents: int = 30, words: int = 3) -> corpora.Documents:
+    """Write documents 100 100 100, 101 101 101, ..."""
+    lines = [" ".join([str(100 + i)] * words) for i in range(documents)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return corpora.Documents(path)
+
+
+def test_text_that_is_not_utf8_is_located(tmp_path: Path) -> None:
+    path = tmp_path / "en.txt"
+    path.write_bytes("één\ngood\n".encode() + b"caf\xe9 au lait\n")
+    with pytest.raises(DataError, match=r"byte 14 \(line 3\).*0xe9.*iconv"):
+        corpora.Documents(path)
+
+
+def test_missing_and_misnamed_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="does not exist"):
+        corpora.Documents(tmp_path / "en.txt")
+    with pytest.raises(DataError, match=r"named \.txt or \.jsonl"):
+        corpora.Documents(tmp_path / "en.csv")
+
+
+def test_lines_end_at_line_feeds_only(tmp_path: Path) -> None:
+    path = tmp_path / "en.txt"
+    text = "\ufeffone\u2028still one\r\n\n   \ntwo\x85\x0cstill two\nthree"
+    path.write_bytes(text.encode())
+    documents = corpora.Documents(path)
+    assert len(documents) == 3
+    found = dict(documents.read(np.array([2, 0, 1])))
+    assert list(found) == [2, 0, 1]
+    assert found[0] == "one\u2028still one"
+    assert found[1] == "two\x85\x0cstill two"
+    assert found[2] == "three"
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "en.jsonl"
+    path.write_text('{"text": "one\\nstill one"}\n{"text": " "}\n{"text": "two"}\n')
+    documents = corpora.Documents(path)
+    assert [t for _, t in documents.read(np.arange(2))] == ["one\nstill one", "two"]
+    for bad in ("{", "[1]", '{"body": 1}', '"text"', '{"text": 1}'):
+        path.write_text('{"text": "one"}\n' + bad + "\n")
+        with pytest.raises(DataError, match="line 2"):
+            corpora.Documents(path)
+
+
+def test_order_of_the_source_is_kept_without_a_seed(tmp_path: Path) -> None:
+    documents = numbered(tmp_path / "en.txt")
+    packed = packing.pack(documents, encode, spec(shuffle_seed=None), None)
+    expected = np.repeat(np.arange(100, 130), 3)
+    assert packed.tokens.dtype == packed.heldout.dtype == np.int32
+    assert packed.tokens.shape == (5, 8)
+    assert packed.tokens.ravel().tolist() == expected[:40].tolist()
+    # Held out: documents from the end backwards.
+    assert packed.heldout.ravel().tolist() == expected[::-1][:16].tolist()
+    assert packed.counts["documents"] == 14
+    assert packed.counts["heldout_documents"] == 6
+
+
+def test_bos_policies(tmp_path: Path) -> None:
+    documents = numbered(tmp_path / "en.txt", words=2)
+
+    def tokens(policy: str, bos: int | None = BOS) -> list[int]:
+        wanted = spec(bos=policy, shuffle_seed=None, tokens=16)
+        packed = packing.pack(documents, encode, wanted, bos)
+        assert packed.tokens.shape == (2, 8)
+        return packed.tokens.ravel().tolist()
+
+    b = BOS
+    assert tokens("document")[:9] == [b, 100, 100, b, 101, 101, b, 102, 102]
+    chunked = [b, 100, 100, 101, 101, 102, 102, 103, b, 103, 104, 104, 105, 105]
+    assert tokens("chunk")[:14] == chunked
+    plain = [100, 100, 101, 101, 102, 102]
+    assert tokens("none")[:6] == tokens("chunk", None)[:6] == plain
+    assert tokens("document", None)[:6] == plain
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 12), min_size=20, max_size=60),
+    seed=st.integers(0, 5),
+    bos=st.sampled_from(["document", "chunk", "none"]),
+)
+def test_held_out_documents_are_never_identified_on(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], seed: int, bos: str
+) -> None:
+    path = tmp_path_factory.mktemp("text") / "en.txt"
+    lines = [" ".join([str(100 + i)] * n) for i, n in enumerate(sizes)]
+    path.write_text("\n".join(lines))
+    documents = corpora.Documents(path)
+    wanted = spec(tokens=sum(sizes) // 3, heldout_tokens=8, shuffle_seed=seed, bos=bos)
+    try:
+        packed = packing.pack(documents, encode, wanted, BOS)
+    except DataError:
+        return
+    used, aside = (
+        set(a.ravel().tolist()) - {BOS} for a in (packed.tokens, packed.heldout)
+    )
+    assert not used & aside
+    assert aside
+    again = packing.pack(documents, encode, wanted, BOS)
+    assert np.array_equal(packed.tokens, again.tokens)
+    assert np.array_equal(packed.heldout, again.heldout)
+
+
+def test_seeds_give_different_orders(tmp_path: Path) -> None:
+    documents = numbered(tmp_path / "en.txt")
+    a, b = (packing.pack(documents, encode, spec(shuffle_seed=s), None) for s in (1, 2))
+    assert not np.array_equal(a.tokens, b.tokens)
+
+
+def test_batches_do_not_change_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = numbered(tmp_path / "en.txt")
+    whole = packing.pack(documents, encode, spec(), BOS)
+    monkeypatch.setattr(packing, "BATCH_CHARACTERS", 1)
+    single = packing.pack(documents, encode, spec(), BOS)
+    assert np.array_equal(whole.tokens, single.tokens)
+    assert np.array_equal(whole.heldout, single.heldout)
+    assert whole.counts == single.counts
+
+
+def test_repeats_of_identification_text_are_not_held_out(tmp_path: Path) -> None:
+    path = tmp_path / "en.txt"
+    first = ["1 1 1 1", "2 2 2 2"]
+    path.write_text("\n".join([*first, "3 3 3 3", "4 4 4 4", *first]) + "\n")
+    wanted = spec(tokens=8, heldout_tokens=8, chunk_length=4, shuffle_seed=None)
+    packed = packing.pack(corpora.Documents(path), encode, wanted, None)
+    assert packed.tokens.tolist() == [[1] * 4, [2] * 4]
+    assert packed.heldout.tolist() == [[4] * 4, [3] * 4]
+    assert packed.counts["repeated_documents"] == 2
+
+
+def test_too_few_tokens_is_one_clear_error(tmp_path: Path) -> None:
+    documents = numbered(tmp_path / "en.txt", documents=10)  # 30 tokens
+    with pytest.raises(DataError) as caught:
+        packing.pack(documents, encode, spec(tokens=40), None)
+    message = str(caught.value)
+    assert "corpus 'c', language 'en'" in message
+    assert "24 tokens from 10 documents" in message
+    assert "40 + 16 held-out" in message
+    assert "Lower corpora.c.tokens" in message
+    assert "fetch_bytes_per_token" not in message
+    with pytest.raises(DataError, match=r"24 tokens .* 24 \+ 16 held-out"):
+        packing.pack(documents, encode, spec(tokens=24), None)
+    path = tmp_path / "en.jsonl"
+    path.write_text(json.dumps({"text": "1 2 3"}) + "\n")
+    with pytest.raises(DataError, match=r"raise corpora\.c\.fetch_bytes_per_token"):
+        packing.pack(corpora.Documents(path), encode, spec(), None)
+
+
+def test_no_held_out_slice(tmp_path: Path) -> None:
+    documents = numbered(tmp_path / "en.txt")
+    packed = packing.pack(documents, encode, spec(heldout_tokens=0), None)
+    assert packed.heldout.shape == (0, 8)
+    assert packed.counts["heldout_documents"] == 0
+
+
+def test_language_filter(tmp_path: Path) -> None:
+    pytest.importorskip("pycld2", reason="the language filter needs pycld2")
+    english = "The committee will meet again on Thursday to discuss the new proposal."
+    hindi = "समिति नए प्रस्ताव पर चर्चा करने के लिए गुरुवार को फिर से बैठक करेगी।"
+    chinese = "委員會將於星期四再次開會討論新的提案。"
+    keep = corpora.language_filter("en", 80)
+    assert keep(english)
+    assert keep(english + "\x07")  # pycld2 itself refuses control characters
+    assert not keep(hindi)
+    assert not keep(hindi + english)
+    assert corpora.language_filter("zh", 80)(chinese)
+    with pytest.raises(DataError, match="does not know language 'xx'"):
+        corpora.language_filter("xx", 80)
+
+    path = tmp_path / "en.txt"
+    path.write_text("\n".join([english, hindi] * 6) + "\n", encoding="utf-8")
+    wanted = spec(language_filter={"minimum_percent": 80}, tokens=48, heldout_tokens=0)
+
+    def initials(texts: list[str]) -> list[list[int]]:
+        return [[ord(word[0]) for word in text.split()] for text in texts]
+
+    packed = packing.pack(corpora.Documents(path), initials, wanted, None)
+    assert packed.tokens.max() < 128
+    assert packed.counts["documents"] == 4
+    assert packed.counts["filtered_documents"] > 0
+    with pytest.raises(DataError, match="6 documents failed language_filter"):
+        packing.pack(corpora.Documents(path), initials, wanted | {"tokens": 400}, None)
+
+
+def test_tokens_and_manifest_on_disk(tmp_path: Path) -> None:
+    text = tmp_path / "en.txt"
+    numbered(text)
+    model = {"model": "m", "model_revision": "r"}
+
+    def run(name: str) -> tuple[Path, dict[str, Any]]:
+        out = tmp_path / f"{name}.safetensors"
+        side = tmp_path / f"{name}.json"
+        packing.tokenise(text, encode, BOS, model, spec(bos="document"), out, side)
+        return out, files.read_json(side)
+
+    out, manifest = run("a")
+    arrays, _ = tensors.read(out)
+    assert sorted(arrays) == ["heldout", "tokens"]
+    assert arrays["tokens"].shape == (5, 8)
+    assert manifest["tokens"] == 40
+    assert manifest["heldout_tokens"] == 16
+    assert manifest["text_sha256"] == files.sha256(text)
+    assert manifest["tokens_sha256"] == files.sha256(out)
+    assert (manifest["bos"], manifest["bos_id"]) == ("document", BOS)
+    assert (manifest["model"], manifest["model_revision"]) == ("m", "r")
+    again, second = run("b")
+    assert again.read_bytes() == out.read_bytes()
+    assert second == manifest
+
+
+def test_real_text_of_sixteen_languages(shared_data: Path) -> None:
+    folder = shared_data / "corpus16"
+    for path in sorted(folder.glob("??.txt")):
+        documents = corpora.Documents(path)
+        wanted = spec(tokens=4096, heldout_tokens=1024, chunk_length=128)
+        packed = packing.pack(
+            documents, lambda texts: [list(t.encode()) for t in texts], wanted, 256
+        )
+        assert packed.tokens.shape == (32, 128), path.stem
+        assert packed.heldout.shape == (8, 128), path.stem

@@ -1,0 +1,207 @@
+"""Loading: heads, missing weights, padding tokens, families, 4-bit weights."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_models
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+from transformers import PreTrainedTokenizerFast
+
+from langneurons.errors import DataError
+from langneurons.nn import folders, models
+
+WORDS = [f"w{i}" for i in range(30)]
+
+
+def save_tokenizer(folder: Path, extra: list[str], **special: str) -> None:
+    """Save a word-level tokenizer; ``extra`` tokens come first."""
+    vocab = {word: i for i, word in enumerate([*extra, "<unk>", *WORDS])}
+    tokenizer = Tokenizer(WordLevel(vocab, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = Whitespace()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, unk_token="<unk>", padding_side="left", **special
+    )
+    fast.save_pretrained(folder)
+
+
+def save_model(folder: Path, family: str, **changes: Any) -> Any:
+    """Save a tiny language model with tokenizer and manifest; return the model."""
+    model = tiny_models.build(family, "causal", **changes)
+    model.save_pretrained(folder)
+    save_tokenizer(folder, ["<pad>", "<s>", "</s>"], bos_token="<s>", eos_token="</s>")
+    return model
+
+
+@pytest.mark.parametrize("family", tiny_models.FAMILIES)
+def test_all_heads_share_the_saved_backbone(tmp_path: Path, family: str) -> None:
+    saved = save_model(tmp_path, family)
+    ids = tiny_models.tokens()
+    base = models.load_base(tmp_path)
+    causal = models.load_causal(tmp_path)
+    torch.manual_seed(3)
+    classifier = models.load_classifier(tmp_path, 3)
+    assert not any(m.training for m in (base, causal, classifier))
+    assert causal.dtype == torch.float32
+    with torch.inference_mode():
+        torch.testing.assert_close(causal(ids).logits, saved(ids).logits)
+        hidden = base(ids).last_hidden_state
+        scores = classifier(ids).logits
+        expected = classifier.score(hidden[:, -1])
+    assert tuple(classifier.score.weight.shape) == (3, tiny_models.HIDDEN)
+    assert classifier.config.pad_token_id == 0
+    torch.testing.assert_close(scores, expected)
+
+
+def test_the_head_depends_on_the_seed_only(tmp_path: Path) -> None:
+    save_model(tmp_path, "llama")
+    heads = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        heads.append(models.load_classifier(tmp_path, 3).score.weight)
+    assert torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])
+
+
+def test_a_missing_backbone_weight_is_refused(tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    save_model(tmp_path, "llama")
+    path = tmp_path / "model.safetensors"
+    weights = load_file(path)
+    del weights["model.layers.1.mlp.gate_proj.weight"]
+    save_file(weights, path, metadata={"format": "pt"})
+    for load in (models.load_base, models.load_causal, models.load_classifier):
+        with pytest.raises(DataError, match=r"1 weights.*gate_proj"):
+            load(tmp_path)
+
+
+def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
+    model = save_model(tmp_path, "llama")
+    (tmp_path / "model.safetensors").unlink()
+    torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(DataError, match="cannot be loaded"):
+        models.load_base(tmp_path)
+
+
+def test_dtype_is_the_manifests_unless_given(tmp_path: Path) -> None:
+    save_model(tmp_path, "llama")
+    (tmp_path / "manifest.json").write_text(json.dumps({"dtype": "bfloat16"}))
+    assert models.load_base(tmp_path).dtype == torch.bfloat16
+    assert models.load_base(tmp_path, dtype=torch.float32).dtype == torch.float32
+    assert models.load_base(tmp_path, dtype="float32").dtype == torch.float32
+
+
+def test_family_must_match_the_config(tmp_path: Path) -> None:
+    save_model(tmp_path, "mistral")
+    assert folders.read_config(tmp_path, "mistral")["model_type"] == "mistral"
+    with pytest.raises(DataError, match="Set family: mistral"):
+        folders.read_config(tmp_path, "llama")
+    with pytest.raises(DataError, match="did you mean 'mistral'"):
+        folders.read_config(tmp_path, "mistrall")
+    (tmp_path / "config.json").write_text('{"model_type": "gemma3"}')
+    with pytest.raises(DataError, match="image-and-text"):
+        folders.read_config(tmp_path, "gemma3")
+    (tmp_path / "config.json").write_text('{"model_type": "t5"}')
+    with pytest.raises(DataError, match="Known families"):
+        folders.read_config(tmp_path, "gemma3")
+    with pytest.raises(DataError, match=r"no config\.json"):
+        folders.read_config(tmp_path / "absent", "llama")
+
+
+@pytest.mark.parametrize("family", tiny_models.FAMILIES)
+def test_description_agrees_with_the_modules(tmp_path: Path, family: str) -> None:
+    from langneurons.nn import architectures
+
+    model = save_model(tmp_path, family)
+    sites = architectures.mlp_sites(model, family)
+    found = folders.describe(tmp_path)
+    assert found["layers"] == tiny_models.LAYERS == len(sites.layers)
+    assert found["hidden_size"] == tiny_models.HIDDEN
+    assert found["intermediate_size"] == sites.width
+    assert found["activation"] == sites.activation
+    assert found["quantization"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("extra", "special", "expected"),
+    [
+        (["<|finetune_right_pad_id|>", "<pad>"], {}, "<|finetune_right_pad_id|>"),
+        (["<pad>"], {}, "<pad>"),
+        (["<own>", "<pad>"], {"pad_token": "<own>"}, "<own>"),
+        (["<|fim_pad|>"], {"pad_token": "</s>"}, "<|fim_pad|>"),
+        ([], {}, "</s>"),
+    ],
+)
+def test_padding_token(
+    tmp_path: Path,
+    extra: list[str],
+    special: dict[str, str],
+    expected: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    save_tokenizer(tmp_path, [*extra, "</s>"], eos_token="</s>", **special)
+    tokenizer = models.load_tokenizer(tmp_path)
+    assert tokenizer.pad_token == expected
+    assert tokenizer.padding_side == "right"
+    assert ("no token is reserved" in caplog.text) == (expected == "</s>")
+    assert len(tokenizer) == len(extra) + 1 + 1 + len(WORDS), "no token was added"
+
+
+def test_a_tokenizer_without_any_padding_is_refused(tmp_path: Path) -> None:
+    save_tokenizer(tmp_path, [])
+    with pytest.raises(DataError, match="neither a padding nor an end-of-text"):
+        models.load_tokenizer(tmp_path)
+    with pytest.raises(DataError, match="no usable tokenizer"):
+        models.load_tokenizer(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("family", tiny_models.FAMILIES)
+def test_the_saved_tokenizer_is_not_replaced(tmp_path: Path, family: str) -> None:
+    """AutoTokenizer gives no tokens at all for this one in a Qwen2 folder."""
+    save_model(tmp_path, family)
+    tokenizer = models.load_tokenizer(tmp_path)
+    assert tokenizer("w0 w2")["input_ids"] == [4, 6]
+    assert (tokenizer.bos_token_id, tokenizer.eos_token_id) == (1, 2)
+
+
+def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
+    save_model(tmp_path, "llama", vocab_size=33)
+    save_tokenizer(tmp_path, ["<s>", "</s>"], pad_token="padding")
+    with pytest.raises(DataError, match="padding token has id 33"):
+        models.load_classifier(tmp_path, 3)
+
+
+def test_encoder_adds_nothing(tmp_path: Path) -> None:
+    save_tokenizer(tmp_path, ["<s>", "</s>"], bos_token="<s>", eos_token="</s>")
+    encode = models.encoder(models.load_tokenizer(tmp_path))
+    assert encode(["w0 w2", "w1"]) == [[3, 5], [4]]
+    assert encode([]) == []
+
+
+def test_manifest_functions_do_without_torch() -> None:
+    code = (
+        "import sys; from langneurons.nn import models, fetching, quantising; "
+        "print('torch' in sys.modules, 'transformers' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(Path(models.__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_absent_packages_are_named() -> None:
+    with pytest.raises(DataError, match="pip install no_such_package"):
+        folders.require("no_such_package", "this test")

@@ -1,0 +1,109 @@
+"""The files around the code agree with each other and with the code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+import langneurons
+
+ROOT = Path(__file__).parents[2]
+
+
+def requirements(name: str) -> list[Requirement]:
+    lines = (ROOT / "envs" / name).read_text(encoding="utf-8").splitlines()
+    return [Requirement(x) for x in lines if x and not x.startswith(("#", "-r"))]
+
+
+@pytest.mark.parametrize("name", ["", "-dev", "-small"])
+def test_pins_are_exact_and_bring_no_gpu_packages(name: str) -> None:
+    pinned = requirements(f"requirements{name}.txt")
+    assert pinned
+    for entry in pinned:
+        assert not re.match("nvidia|cuda|triton", entry.name), entry
+        if entry.name == "torch":
+            assert str(entry.specifier) == "<2.14,>=2.11"  # takes the CPU build
+        else:
+            assert [s.operator for s in entry.specifier] == ["=="], entry
+
+
+def test_pins_and_declared_ranges_agree() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = [*project["dependencies"]]
+    for extra in project["optional-dependencies"].values():
+        declared += extra
+    versions = {}
+    for name in ("requirements.txt", "requirements-small.txt"):
+        for entry in requirements(name):
+            versions[entry.name] = next(iter(entry.specifier)).version
+    for text in declared:
+        entry = Requirement(text)
+        if entry.name != "torch":
+            assert entry.specifier.contains(versions[entry.name]), entry
+
+
+def test_conda_environments_have_the_versions_of_the_pins() -> None:
+    other = {"snakemake-minimal": "snakemake", "huggingface_hub": "huggingface_hub"}
+    pinned = {
+        r.name.lower(): str(r.specifier) for r in requirements("requirements.txt")
+    }
+    compared = 0
+    for path in (ROOT / "envs").glob("*.yaml"):
+        for line in yaml.safe_load(path.read_text())["dependencies"]:
+            if isinstance(line, str):
+                name, version = line.split(" =")
+                name = other.get(name, name)
+                if name in pinned:
+                    exact = pinned[name].removeprefix("==")
+                    assert exact.startswith(version), (path.name, line)
+                    compared += 1
+    assert compared > 15
+
+
+def test_versions_agree() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == langneurons.__version__
+    licence = (ROOT / "LICENSE").read_text()
+    assert "Apache License" in licence and "END OF TERMS AND CONDITIONS" in licence
+
+
+def test_each_entry_of_the_changelog_says_what_reruns() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    entries = re.split(r"^- ", text, flags=re.MULTILINE)[1:]
+    assert entries
+    assert [e for e in entries if "*reruns:*" not in e] == []
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_shows_its_targets_and_sets_up_before_each() -> None:
+    shown = subprocess.run(
+        ["make"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    names = re.findall(r"^ +make ([a-z-]+) ", shown, re.MULTILINE)
+    assert {"demo", "small", "test", "lint", "clean"} <= set(names)
+    for name in ("demo", "test", "lint"):
+        command = ["make", "-n", name, "VENV=.venv-that-is-not-there"]
+        plan = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        assert "envs/requirements.txt" in plan, name
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_links_of_the_documents_lead_somewhere() -> None:
+    for path in [*ROOT.glob("*.md"), ROOT / "config" / "README.md"]:
+        text = path.read_text(encoding="utf-8")
+        for link in re.findall(r"\]\((?!http|#)([^)#]+)", text):
+            assert (path.parent / link).exists(), f"{path.name}: {link}"
+        titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+        anchors = {t.lower().replace(" ", "-") for t in titles}
+        for anchor in re.findall(r"\]\(#([^)]+)\)", text):
+            assert anchor in anchors, f"{path.name}: #{anchor}"

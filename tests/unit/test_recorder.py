@@ -1,0 +1,360 @@
+"""The streaming statistics equal those of all activations, kept and reduced at once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langneurons import tensors
+from langneurons.catalogue import PERCENTILES
+from langneurons.errors import DataError
+from langneurons.nn.architectures import mlp_sites
+from langneurons.nn.distributions import BINS, HALF, histogram_bins, percentiles
+from langneurons.nn.measuring import record, shard_chunks
+from langneurons.nn.recorder import SITES, Recorder, merge
+from tiny_models import FAMILIES, LAYERS, WIDTH, build, tokens
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+BATCH, EVERY = 4, 3
+
+
+def measure(model, chunks, micro_batch=BATCH, first=0, both=SITES, every=EVERY):
+    state, _ = record(
+        model,
+        chunks,
+        first,
+        batch_chunks=BATCH,
+        histogram_every=every,
+        batch_quantiles=both,
+        micro_batch=micro_batch,
+        label="test",
+    )
+    return state
+
+
+def measure_and_keep(model, chunks):
+    """Return the state, and each site's activations [tokens, layers, width].
+
+    Both come from the same passes: repeating one may round otherwise.
+    """
+    kept = {site: [[] for _ in range(LAYERS)] for site in SITES}
+    hooks = []
+    for index, layer in enumerate(mlp_sites(model).layers):
+
+        def hook(module, args, output, index=index):
+            kept["gate_pre"][index].append(args[0].flatten(0, 1))
+            kept["act_post"][index].append(output.flatten(0, 1))
+
+        hooks.append(layer.act.register_forward_hook(hook))
+    state = measure(model, chunks)
+    for hook in hooks:
+        hook.remove()
+    return state, {
+        site: torch.stack([torch.cat(x) for x in layers], 1).float().numpy()
+        for site, layers in kept.items()
+    }
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_equals_statistics_of_all_activations(family):
+    model = build(family, "base")
+    chunks = tokens(11, 9).int()
+    state, kept = measure_and_keep(model, chunks)
+    pre = kept["gate_pre"]
+    assert state["n"].tolist() == [99] and state["n"].dtype == np.int64
+    assert state["count_pos"].dtype == np.int64
+    np.testing.assert_array_equal(state["count_pos"], (pre > 0).sum(0))
+    np.testing.assert_array_equal(state["count_pos"], (kept["act_post"] > 0).sum(0))
+    for site, values in kept.items():
+        wide = values.astype(np.float64)
+        for name, wanted in (
+            ("sum", wide.sum(0)),
+            ("sumsq", (wide**2).sum(0)),
+            ("sumabs", abs(wide).sum(0)),
+        ):
+            found = state[f"{site}.{name}"]
+            assert found.dtype == np.float64
+            np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-5)
+        np.testing.assert_array_equal(state[f"{site}.min"], values.min(0))
+        np.testing.assert_array_equal(state[f"{site}.max"], values.max(0))
+        assert state[f"{site}.min"].dtype == np.float32
+        # Two whole batches of four chunks; the last three chunks are dropped.
+        batches = wide[: 2 * BATCH * 9].reshape(2, BATCH * 9, *wide.shape[1:])
+        wanted = np.quantile(batches, np.array(PERCENTILES) / 100, axis=1).sum(1)
+        found = state[f"{site}.batch_quantiles"]
+        assert found.shape == (7, *wide.shape[1:]) and found.dtype == np.float64
+        np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6)
+    assert state["batches"].tolist() == [2]
+    assert state["histogram_n"].tolist() == [33]
+    bins = histogram_bins(torch.from_numpy(pre[::EVERY])).numpy()
+    wanted = (bins[..., None] == np.arange(BINS)).sum(0)
+    assert state["histogram"].dtype == np.int32
+    np.testing.assert_array_equal(state["histogram"], wanted)
+
+
+def same(one, two, exact=("n", "count_pos", "histogram_n", "batches")):
+    assert one.keys() == two.keys()
+    for key in one:
+        assert one[key].dtype == two[key].dtype
+        if key in exact:
+            np.testing.assert_array_equal(one[key], two[key], err_msg=key)
+        else:
+            np.testing.assert_allclose(
+                one[key], two[key], rtol=1e-5, atol=1e-5, err_msg=key
+            )
+
+
+@pytest.mark.parametrize("micro_batch", [1, 3, 4, 5, 8, 11])
+def test_micro_batch_does_not_matter(micro_batch):
+    model, chunks = build("llama", "base"), tokens(11, 9)
+    whole, other = measure(model, chunks), measure(model, chunks, micro_batch)
+    moved = np.abs(
+        whole.pop("histogram").cumsum(-1) - other.pop("histogram").cumsum(-1)
+    )
+    # Another micro-batch rounds otherwise: a value at a bin's edge may change its bin.
+    assert moved.sum() <= 3
+    same(whole, other)
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 7])
+def test_shards_add_up_to_the_whole(shards):
+    model, chunks = build("gemma3", "base"), tokens(11, 9)
+    whole, parts = measure(model, chunks), []
+    for shard in range(shards):
+        first, end = shard_chunks(11, BATCH, shard, shards)
+        parts.append(measure(model, chunks[first:end], first=first))
+    merged = merge(iter(parts))
+    exact = ("n", "count_pos", "histogram_n", "batches", "histogram")
+    same(whole, merged, exact)
+    for key in whole:
+        if key.endswith((".min", ".max")):
+            np.testing.assert_array_equal(whole[key], merged[key])
+
+
+@given(st.integers(0, 40), st.integers(1, 6), st.integers(1, 9))
+def test_shards_partition_the_chunks_at_batches(chunks, batch, shards):
+    spans = [shard_chunks(chunks, batch, i, shards) for i in range(shards)]
+    assert [i for a, b in spans for i in range(a, b)] == list(range(chunks))
+    assert all(a % batch == 0 or a == chunks for a, _ in spans)
+
+
+def test_shard_out_of_range():
+    with pytest.raises(DataError, match="shard 2"):
+        shard_chunks(10, 4, 2, 2)
+
+
+def test_hand_computed():
+    """One neuron per token id: the pre-activations are chosen, not computed."""
+    model = build("llama", "base", num_hidden_layers=1)
+    recorder = Recorder(
+        model, histogram_every=2, batch_quantiles=["gate_pre"], batch_tokens=4
+    )
+    pre = torch.zeros(6, WIDTH)
+    pre[:, 0] = torch.tensor([1.0, -2.0, 3.0, 0.0, 4.0, -1.0])
+    recorder._record(0, pre[:1], pre[:1].relu())
+    recorder._record(0, pre[1:], pre[1:].relu())
+    state = recorder.state()
+    assert state["n"].tolist() == [6]
+    assert state["count_pos"][0, :2].tolist() == [3, 0]
+    assert state["gate_pre.sum"][0, 0] == 5
+    assert state["gate_pre.sumsq"][0, 0] == 31
+    assert state["gate_pre.sumabs"][0, 0] == 11
+    assert state["act_post.sum"][0, 0] == 8
+    assert (state["gate_pre.min"][0, 0], state["gate_pre.max"][0, 0]) == (-2, 4)
+    assert (state["act_post.min"][0, 0], state["act_post.max"][0, 0]) == (0, 4)
+    # Tokens 0, 2 and 4: values 1, 3, 4; neuron 1 is always in the middle bin.
+    filled = state["histogram"][0, 0].nonzero()[0]
+    assert filled.tolist() == histogram_bins(torch.tensor([1.0, 3.0, 4.0])).tolist()
+    assert state["histogram"][0, 1, HALF] == 3
+    # One batch: -2, 0, 1, 3; the median is 0.5 and the 25th percentile -0.5.
+    found = dict(
+        zip(PERCENTILES, state["gate_pre.batch_quantiles"][:, 0, 0], strict=True)
+    )
+    assert (found[50], found[25]) == (0.5, -0.5)
+    assert state["batches"].tolist() == [1]
+
+
+def test_bins_grow_with_the_value_and_are_symmetric():
+    values = torch.linspace(-200, 200, 40001)
+    bins = histogram_bins(values)
+    assert (bins.diff() >= 0).all()
+    assert (int(bins[0]), int(bins[-1])) == (0, BINS - 1)
+    assert torch.equal(bins + bins.flip(0), torch.full_like(bins, 2 * HALF))
+    assert histogram_bins(torch.tensor([0.0, -0.0, 1e-3, -1e-3])).tolist() == [HALF] * 4
+    # 2^4 bins between a number and its double.
+    one, two = histogram_bins(torch.tensor([1.0, 2.0])).tolist()
+    assert two - one == 16
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 30), st.integers(1, 5), st.integers(0, 99))
+def test_percentiles_equal_numpy(rows, columns, seed):
+    values = np.random.default_rng(seed).normal(size=(rows, columns)).astype(np.float32)
+    wanted = np.quantile(values.astype(np.float64), np.array(PERCENTILES) / 100, axis=0)
+    found = percentiles(torch.from_numpy(values.copy()))
+    np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-6, atol=1e-7)
+
+
+def test_percentiles_do_not_depend_on_the_number_of_threads():
+    values, threads = torch.randn(50, 11), torch.get_num_threads()
+    found = []
+    for n in (1, 3, 20):
+        torch.set_num_threads(n)
+        found.append(percentiles(values))
+    torch.set_num_threads(threads)
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+
+
+def test_percentiles_leave_the_values_alone():
+    # The transpose of a single column is no copy; the model's activations must live.
+    values = torch.tensor([[3.0], [1.0], [2.0]])
+    percentiles(values)
+    assert values.flatten().tolist() == [3, 1, 2]
+
+
+def test_half_precision_models_are_summed_in_single():
+    model = build("llama", "base").bfloat16()
+    chunks = tokens(8, 9)
+    state, kept = measure_and_keep(model, chunks)
+    kept = kept["gate_pre"][:, 1].astype(np.float64)
+    np.testing.assert_allclose(state["gate_pre.sumsq"][1], (kept**2).sum(0), rtol=1e-6)
+    np.testing.assert_array_equal(state["count_pos"][1], (kept > 0).sum(0))
+    halves = kept.reshape(2, -1, WIDTH)
+    wanted = np.quantile(halves, np.array(PERCENTILES) / 100, axis=1).sum(1)
+    np.testing.assert_allclose(
+        state["gate_pre.batch_quantiles"][:, 1], wanted, rtol=1e-6
+    )
+
+
+def test_nothing_is_kept_after_a_whole_batch_and_one_batch_at_most_before():
+    model = build("llama", "base")
+    recorder = Recorder(model, 8, SITES, batch_tokens=20)
+    with torch.no_grad(), recorder:
+        model(input_ids=tokens(2, 10))
+        assert recorder._pending == {}
+        model(input_ids=tokens(5, 10))
+        assert len(recorder._pending) == 2 * LAYERS
+        assert {len(rows) for rows, _ in recorder._pending.values()} == {20}
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+def test_quantiles_only_where_asked():
+    model, chunks = build("llama", "base"), tokens(4, 9)
+    assert "batches" not in measure(model, chunks, both=())
+    state = measure(model, chunks, both=("act_post",))
+    assert "act_post.batch_quantiles" in state
+    assert "gate_pre.batch_quantiles" not in state
+
+
+def test_misuse_is_refused():
+    model = build("llama", "base")
+    with pytest.raises(ValueError, match="unknown site"):
+        Recorder(model, batch_quantiles=["up"])
+    with pytest.raises(ValueError, match="start of a batch"):
+        Recorder(model, batch_quantiles=["gate_pre"], batch_tokens=8, first_token=4)
+    with Recorder(model), pytest.raises(RuntimeError, match="no_grad"):
+        model(input_ids=tokens())
+
+
+def test_activations_that_are_not_finite_are_refused():
+    model = build("llama", "base")
+    with torch.no_grad():
+        model.layers[1].mlp.gate_proj.weight[3] = float("nan")
+    with pytest.raises(DataError, match="layer 1 are not finite"):
+        measure(model, tokens(4, 9))
+
+
+def test_merge_refuses_what_does_not_fit():
+    model, chunks = build("llama", "base"), tokens(4, 9)
+    one = measure(model, chunks)
+    with pytest.raises(DataError, match="no parts"):
+        merge([])
+    with pytest.raises(DataError, match="different arrays"):
+        merge([one, measure(model, chunks, both=())])
+    full = one | {"histogram_n": np.array([2**31 - 2])}
+    with pytest.raises(DataError, match="raise histogram_every"):
+        merge([full, one])
+
+
+def run(script, *arguments):
+    command = [sys.executable, str(SCRIPTS / f"{script}.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_scripts_measure_and_merge(tmp_path):
+    """From files to files: all shard counts give the same counts; bytes repeat."""
+    model = build("llama", "base")
+    folder = tmp_path / "pinned"
+    model.save_pretrained(folder)
+    manifest = {"model": "tiny", "source": "test", "revision": "r1", "family": "llama"}
+    manifest |= {"layers": LAYERS, "intermediate_size": WIDTH, "quantization": "none"}
+    manifest |= {"files": {}, "hidden_size": 16, "activation": "silu"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    text = tokens(11, 9).int().numpy()
+    tensors.write(tmp_path / "en.safetensors", {"tokens": text, "heldout": text[:1]})
+    (tmp_path / "en.json").write_text(json.dumps({"tokens_sha256": "abc"}))
+    spec = {"model": "tiny", "corpus": "c", "language": "en", "family": "llama"}
+    spec |= {"histogram_every": EVERY, "batch_quantiles": ["gate_pre"]}
+    spec |= {"batch_chunks": BATCH}
+
+    def measured(shard, shards):
+        out = tmp_path / f"{shard}-of-{shards}.safetensors"
+        done = run(
+            "measure_activations", "--model", folder / "manifest.json", "--out", out,
+            "--tokens", tmp_path / "en.safetensors", "--micro-batch", BATCH,
+            "--spec", json.dumps(spec | {"shard": shard, "shards": shards}),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert "99/99 tokens" in done.stderr or shards == 2
+        return out
+
+    parts = {n: [measured(i, n) for i in range(n)] for n in (1, 2)}
+    merged = {}
+    for shards, paths in parts.items():
+        out = tmp_path / f"merged-{shards}.safetensors"
+        done = run("merge_activations", "--out", out, "--shards", *paths)
+        assert done.returncode == 0, done.stderr
+        merged[shards] = tensors.read(out)
+    assert merged[1][1] == merged[2][1] == {
+        "activation": "silu", "mantissa": "4", "emin": "-8", "emax": "6",
+        "histogram_every": str(EVERY), "percentiles": "[5, 10, 25, 50, 75, 90, 95]",
+        "model_revision": "r1", "tokens_sha256": "abc", "language": "en",
+        "corpus": "c", "model": "tiny",
+    }  # fmt: skip
+    exact = ("n", "count_pos", "histogram", "histogram_n", "batches")
+    same(merged[1][0], merged[2][0], exact)
+    bytes_before = parts[2][1].read_bytes()
+    assert measured(1, 2).read_bytes() == bytes_before
+
+    missing = run("merge_activations", "--out", tmp_path / "x", "--shards", parts[2][1])
+    assert missing.returncode == 1 and "needs the shards 0 to 1" in missing.stderr
+    mixed = [parts[2][0], parts[1][0]]
+    mixed = run("merge_activations", "--out", tmp_path / "x", "--shards", *mixed)
+    assert mixed.returncode == 1 and "they differ in shards" in mixed.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_tensor_files_are_deterministic_and_refused_when_damaged(tmp_path):
+    path = tmp_path / "x.safetensors"
+    arrays = {"b": np.arange(3), "a": np.ones((2, 2), np.float32)}
+    metadata = {key: "ü" + key for key in "qwertyuiop"}
+    contents = set()
+    for _ in range(4):
+        tensors.write(path, arrays, metadata)
+        contents.add(path.read_bytes())
+    assert len(contents) == 1
+    found, header = tensors.read(path)
+    assert header == metadata
+    for key, value in arrays.items():
+        np.testing.assert_array_equal(found[key], value)
+    path.write_bytes(path.read_bytes()[:-3])
+    with pytest.raises(DataError, match="not a valid safetensors file"):
+        tensors.read(path)

@@ -1,0 +1,199 @@
+"""Statistics of every neuron from a recorded file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from activation_files import build, family, heavy_tailed
+from langneurons import tensors
+from langneurons.errors import DataError
+from langneurons.histogram import activation_function
+from langneurons.statistics import Activations, check_same_model, pooled_quantiles
+
+FRACTIONS = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]
+
+
+def at_site(pre: np.ndarray, site: str) -> np.ndarray:
+    if site == "gate_pre":
+        return pre
+    return activation_function("silu")(pre.astype(np.float64)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def pre() -> np.ndarray:
+    return heavy_tailed(0, 3000, 2, 40)
+
+
+@pytest.fixture(scope="module")
+def recorded(pre: np.ndarray, tmp_path_factory: pytest.TempPathFactory) -> Activations:
+    path = tmp_path_factory.mktemp("activations") / "en.safetensors"
+    return build(path, pre, batch_tokens=700)
+
+
+def test_shape_counts_and_metadata(recorded: Activations, pre: np.ndarray) -> None:
+    assert (recorded.n, recorded.layers, recorded.width) == (3000, 2, 40)
+    assert recorded.metadata["language"] == "en"
+    assert recorded.activation == "silu"
+    assert np.array_equal(recorded.counts(), (pre > 0).sum(0))
+    assert np.array_equal(recorded.probability(), (pre > 0).mean(0))
+
+
+@pytest.mark.parametrize("site", ["gate_pre", "act_post"])
+def test_plain_values(recorded: Activations, pre: np.ndarray, site: str) -> None:
+    values = at_site(pre, site)
+    for name in ("mean", "min", "max"):
+        want = getattr(values.astype(np.float64), name)(0)
+        found = recorded.value(name, site, "pooled")
+        assert found.dtype == np.float32
+        assert np.allclose(found, want, rtol=1e-6, atol=1e-7)
+    assert not recorded.value("zero", site, "pooled").any()
+
+
+@pytest.mark.parametrize("site", ["gate_pre", "act_post"])
+def test_batch_mean_is_the_mean_of_per_batch_quantiles(
+    recorded: Activations, pre: np.ndarray, site: str
+) -> None:
+    batches = at_site(pre, site)[:2800].reshape(4, 700, 2, 40).astype(np.float64)
+    want = np.quantile(batches, 0.9, axis=1).mean(0)  # the last 200 tokens are dropped
+    assert np.allclose(recorded.value("p90", site, "batch_mean"), want, atol=1e-6)
+    middle = np.quantile(batches, 0.5, axis=1).mean(0)
+    assert np.allclose(recorded.value("median", site, "batch_mean"), middle, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "site,mean,p99,largest",
+    [("act_post", 0.0008, 0.0054, 0.047), ("gate_pre", 0.0012, 0.0075, 0.047)],
+)
+def test_pooled_quantiles_are_within_the_stated_error(
+    tmp_path: Path, site: str, mean: float, p99: float, largest: float
+) -> None:
+    """Bounds for 4 mantissa bits on SiLU outputs; inputs reach wider bins."""
+    pre = heavy_tailed(3, 20_000, 1, 100)
+    recorded = build(tmp_path / "en.safetensors", pre)
+    values = at_site(pre, site).astype(np.float64)
+    error = recorded.quantiles(FRACTIONS, site) - np.quantile(values, FRACTIONS, 0)
+    assert np.abs(error).mean() < mean
+    assert np.quantile(np.abs(error), 0.99) < p99
+    assert np.abs(error).max() < largest
+
+
+@pytest.mark.parametrize("site", ["gate_pre", "act_post"])
+def test_fraction_above(recorded: Activations, pre: np.ndarray, site: str) -> None:
+    values = at_site(pre, site)
+    threshold = np.quantile(values, 0.8, axis=0) + 0.05
+    found = recorded.fraction_above(threshold, site)
+    assert np.abs(found - (values > threshold).mean(0)).max() < 0.01
+    assert np.abs(found - (values > threshold).mean(0)).mean() < 0.002
+    everything = recorded.fraction_above(-1e6, site)
+    assert np.array_equal(everything, np.ones((2, 40)))
+    assert not recorded.fraction_above(1e6, site).any()
+
+
+@pytest.mark.parametrize("site", ["gate_pre", "act_post"])
+def test_fraction_above_zero_is_exact(recorded: Activations, site: str) -> None:
+    threshold = np.zeros((2, 40))
+    threshold[1] = 0.2
+    found = recorded.fraction_above(threshold, site)
+    assert np.array_equal(found[0], recorded.probability()[0])
+    assert (found[1] < recorded.probability()[1]).all()
+
+
+def test_every_mth_token_gives_nearly_the_same(tmp_path: Path) -> None:
+    pre = heavy_tailed(5, 16_000, 1, 20)
+    recorded = build(tmp_path / "en.safetensors", pre, every=8)
+    assert recorded.histogram_n == 2000 and recorded.n == 16_000
+    error = recorded.value("p90", "gate_pre", "pooled") - np.quantile(pre, 0.9, axis=0)
+    assert np.abs(error).mean() < 0.04  # sampling error of 2000 tokens
+
+
+@pytest.mark.parametrize("site", ["gate_pre", "act_post"])
+def test_pooled_over_languages_and_layers(tmp_path: Path, site: str) -> None:
+    parts = [heavy_tailed(seed, 2000 * (seed + 1), 2, 30) for seed in range(2)]
+    files = [build(tmp_path / f"{i}.safetensors", p) for i, p in enumerate(parts)]
+    values = at_site(np.concatenate(parts), site)
+    found = pooled_quantiles(files, [0.9], site)
+    assert found.shape == (1, 2, 30)
+    assert np.abs(found[0] - np.quantile(values, 0.9, axis=0)).max() < 0.02
+    layerwise = pooled_quantiles(files, [0.5, 0.9], site, over_layer=True)
+    want = np.quantile(values.transpose(1, 0, 2).reshape(2, -1), [0.5, 0.9], axis=1)
+    assert layerwise.shape == (2, 2, 1)
+    assert np.allclose(layerwise[:, :, 0], want, atol=0.01)
+
+
+@pytest.mark.parametrize(
+    "value,site,quantile,message",
+    [
+        ("mode", "gate_pre", "pooled", "unknown value 'mode'"),
+        ("const", "gate_pre", "pooled", "unknown value 'const'"),
+        ("p90", "gate_post", "pooled", "unknown site 'gate_post'"),
+        ("p90", "gate_pre", "poled", "did you mean 'pooled'"),
+        ("p33", "gate_pre", "batch_mean", "p33 at gate_pre was not recorded"),
+    ],
+)
+def test_unknown_names(
+    recorded: Activations, value: str, site: str, quantile: str, message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        recorded.value(value, site, quantile)
+
+
+def test_batch_quantiles_must_have_been_recorded(tmp_path: Path) -> None:
+    pre = heavy_tailed(0, 50, 1, 4)
+    without = build(tmp_path / "a.safetensors", pre)
+    with pytest.raises(DataError, match=r"activations\.batch_quantiles"):
+        without.value("p90", "gate_pre", "batch_mean")
+    short = build(tmp_path / "b.safetensors", pre, batch_tokens=100)
+    with pytest.raises(DataError, match="shorter than one batch"):
+        short.value("p90", "gate_pre", "batch_mean")
+
+
+def test_damaged_and_foreign_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        Activations.open(tmp_path / "absent.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"\x08" + b"\x00" * 20)
+    with pytest.raises(DataError, match=r"broken\.safetensors: cannot be read"):
+        Activations.open(tmp_path / "broken.safetensors")
+    tensors.write(tmp_path / "tokens.safetensors", {"tokens": np.zeros((2, 2))})
+    with pytest.raises(
+        DataError, match="not an activations file, it lacks .*count_pos"
+    ):
+        Activations.open(tmp_path / "tokens.safetensors")
+
+
+def rewrite(source: Activations, path: Path, **changed: np.ndarray) -> Path:
+    arrays, metadata = tensors.read(source.path)
+    tensors.write(path, arrays | changed, metadata)
+    return path
+
+
+def test_inconsistent_contents(tmp_path: Path) -> None:
+    good = build(tmp_path / "en.safetensors", heavy_tailed(0, 20, 2, 3))
+    wrong = np.zeros((2, 3, 11), np.int32)
+    with pytest.raises(DataError, match="histogram has shape"):
+        Activations.open(rewrite(good, tmp_path / "a.safetensors", histogram=wrong))
+    with pytest.raises(DataError, match="no tokens"):
+        Activations.open(rewrite(good, tmp_path / "b.safetensors", n=np.array([0])))
+    empty = Activations.open(
+        rewrite(good, tmp_path / "c.safetensors", histogram_n=np.array([0]))
+    )
+    with pytest.raises(DataError, match="holds no tokens"):
+        empty.value("p90", "gate_pre", "pooled")
+    with pytest.raises(DataError, match="holds no tokens"):
+        empty.fraction_above(0.5, "gate_pre")
+    with pytest.raises(DataError, match="unknown tensor"):
+        good.tensor("act_post.batch_quantiles")
+
+
+def test_another_model_is_refused(tmp_path: Path) -> None:
+    good = family(tmp_path, ("en", "fr"))
+    check_same_model(list(good.values()))
+    pre = heavy_tailed(0, 20, 2, 60)
+    other = build(tmp_path / "x.safetensors", pre, revision="r2")
+    with pytest.raises(DataError, match="model_revision is r2, but r1"):
+        check_same_model([good["en"], other])
+    narrow = build(tmp_path / "y.safetensors", pre[:, :, :50])
+    with pytest.raises(DataError, match="neurons per layer is 50, but 60"):
+        pooled_quantiles([good["en"], narrow], [0.5], "gate_pre")

@@ -1,0 +1,68 @@
+"""Tiny models of every supported family, built in memory with random fp32 weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "bloom")
+LAYERS, HIDDEN, WIDTH, VOCAB, PAD = 2, 16, 24, 40, 0
+
+
+def config(family: str, **changes: Any) -> Any:
+    """Configure two layers; BLOOM's MLP always is four times the hidden size."""
+    import transformers as t
+
+    # Large weights, so that activations differ from each other and from zero.
+    common: dict[str, Any] = {"vocab_size": VOCAB, "pad_token_id": PAD, "num_labels": 3}
+    common |= {"initializer_range": 0.3, "bos_token_id": 1, "eos_token_id": 2}
+    common |= {"attn_implementation": "eager"}
+    if family == "gpt2":
+        sizes = {"n_embd": HIDDEN, "n_layer": LAYERS, "n_head": 2, "n_inner": WIDTH}
+        return t.GPT2Config(**{**common, **sizes, "n_positions": 64, **changes})
+    if family == "bloom":
+        sizes = {"hidden_size": HIDDEN, "n_layer": LAYERS, "n_head": 2}
+        return t.BloomConfig(**{**common, **sizes, **changes})
+    common |= {"hidden_size": HIDDEN, "intermediate_size": WIDTH, "head_dim": 8}
+    common |= {"num_hidden_layers": LAYERS, "num_attention_heads": 2}
+    common |= {"num_key_value_heads": 1, "max_position_embeddings": 64}
+    if family == "qwen2":
+        del common["head_dim"]
+    if family in ("mistral", "gemma2", "gemma3"):
+        common["sliding_window"] = 16
+    kinds = {
+        "llama": t.LlamaConfig,
+        "mistral": t.MistralConfig,
+        "qwen2": t.Qwen2Config,
+        "qwen3": t.Qwen3Config,
+        "gemma2": t.Gemma2Config,
+        "gemma3": t.Gemma3TextConfig,
+    }
+    return kinds[family](**{**common, **changes})
+
+
+def build(family: str, head: str = "causal", seed: int = 0, **changes: Any) -> Any:
+    """Build a model in evaluation mode.
+
+    Args:
+        family: one of ``FAMILIES``.
+        head: ``base`` (none), ``causal`` or ``classifier`` (3 labels, head ``score``).
+        seed: of the weights.
+        changes: keys of the configuration.
+    """
+    import transformers as t
+
+    auto = {
+        "base": t.AutoModel,
+        "causal": t.AutoModelForCausalLM,
+        "classifier": t.AutoModelForSequenceClassification,
+    }[head]
+    torch.manual_seed(seed)
+    return auto.from_config(config(family, **changes)).float().eval()
+
+
+def tokens(rows: int = 3, length: int = 10, seed: int = 0) -> torch.Tensor:
+    """Draw random token ids, none of them special."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(3, VOCAB, (rows, length), generator=generator)

@@ -1,0 +1,55 @@
+"""Evaluate a tuned model on one language's test items under many treatments.
+
+The spec is {"shared": {"task", "kind", "parameters", "model", "family", "tuning",
+"seed", "language"}, "treatments": {name: {"selection", "statistic", "neuron_language",
+"value_language", "corpus"}, or {} for the model as it is}}.
+"""
+
+from langneurons import bundles, cli, files, tasks
+
+
+def main(job: cli.Job) -> None:
+    shared, common = job.spec["shared"], ("model", "adapter", "items")
+    cells = bundles.cells(
+        job.spec,
+        job.code,
+        job.outputs["out"],
+        {name: job.inputs[name] for name in common},
+        job.inputs["neurons"],
+        job.inputs["activations"],
+    )
+    left = bundles.pending(cells, table=True)
+    if not left:
+        return
+    manifest = files.read_json(job.inputs["model"])
+    task = tasks.load(shared["kind"])
+    items = task.read_items(job.inputs["items"])
+    parameters = task.Parameters.model_validate(shared["parameters"])
+
+    from langneurons.nn import adapters, classification, interventions, models, pairs
+
+    folder = job.inputs["model"].parent
+    tokenizer = models.load_tokenizer(folder)
+    encoded = pairs.encode(tokenizer, items, parameters, training=False)
+    base = models.load_classifier(folder, len(task.LABELS), job.device)
+    model = adapters.open_tuned(base, job.inputs["adapter"].parent)
+    for cell in left:
+        treatment = None
+        if cell.spec:
+            treatment = interventions.build(*bundles.overwritten(cell, manifest))
+        label = f"{shared['task']} {shared['language']} {cell.name}"
+        scores = classification.predict(
+            model, encoded, job.micro_batch, treatment, shared["family"], label
+        )
+        table = classification.table(scores, encoded)
+        axes = {k: shared[k] for k in ("task", "model", "tuning", "seed")}
+        record = {"format": "langneurons/evaluation/1", **axes}
+        record |= {"lang": shared["language"], "treatment": cell.name}
+        record |= {"metrics": task.metrics(table), "n": len(table)}
+        record["n_neurons"] = treatment.n_neurons if treatment else 0
+        bundles.write(cell, record, table)
+
+
+if __name__ == "__main__":
+    read = ["model", "adapter", "items", "neurons", "activations"]
+    cli.run(main, __doc__, inputs=read, many=["neurons", "activations", "out"])

@@ -1,0 +1,32 @@
+"""Select the language-specific neurons of a model, for every language of a set."""
+
+from __future__ import annotations
+
+import sys
+
+from langneurons import cli, methods
+from langneurons.errors import DataError
+from langneurons.neuron_sets import NeuronSets
+from langneurons.statistics import Activations
+
+
+def main(job: cli.Job) -> None:
+    activations = [Activations.open(path) for path in job.inputs["activations"]]
+    if not activations:
+        raise DataError("--activations: give one file for each language")
+    files = job.inputs["matched"]
+    matched = NeuronSets.read(files[0]) if files else None
+    sets = methods.identify(job.spec, activations, matched)
+    sets.write(job.outputs["out"])
+    counts = ", ".join(f"{lang} {count:,}" for lang, count in sets.counts.items())
+    print(f"{sets.method}.{sets.language_set}: {counts}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    cli.run(
+        main,
+        __doc__,
+        inputs=["activations", "matched"],
+        outputs=["out"],
+        many=["activations", "matched"],
+    )

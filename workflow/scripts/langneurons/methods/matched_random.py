@@ -1,0 +1,79 @@
+"""Random neurons, as many as another method selects: the control (methods.md 2.5)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from ..catalogue import Frozen
+from ..errors import ConfigError, DataError
+from ..neuron_sets import Mask
+from . import MethodInputs, Selected
+
+
+class Parameters(Frozen):
+    """Parameters of ``matched_random``."""
+
+    match: Literal["per_layer", "global", "complement"] = Field(
+        "per_layer",
+        description="per_layer: as many in each layer; global: as many in the model; "
+        "complement: as per_layer, but outside every language's selected neurons",
+    )
+    seed: int = Field(0, ge=0, description="changes all draws")
+
+
+def select(inputs: MethodInputs, parameters: Parameters) -> Selected:
+    """Draw neurons without replacement, independently for each language.
+
+    A draw depends on the seed, its number, the language and the layer only: not on
+    the order of languages, nor on which others are in the set.
+
+    Raises:
+        ConfigError: no selection to match, or no number of the draw.
+        DataError: a language without matched neurons; too few neurons to draw from.
+    """
+    if inputs.matched is None or inputs.draw is None:
+        raise ConfigError(
+            "matched_random needs a method to match and the number of the draw, as in "
+            "the selection random-1.set1"
+        )
+    matched = inputs.matched
+    taken = np.zeros((inputs.layers, inputs.width), np.bool_)
+    if parameters.match == "complement":
+        for lang in matched.languages:
+            taken |= matched.mask(lang)
+    drawn = {}
+    for lang in inputs.languages:
+        key = [parameters.seed, inputs.draw, *lang.encode()]
+        target = matched.mask(lang)
+        if parameters.match == "global":
+            out = _draw(key, int(target.sum()), taken.ravel(), "the model")
+            drawn[lang] = out.reshape(target.shape)
+            continue
+        rows = [
+            _draw([*key, 256 + layer], int(row.sum()), taken[layer], f"layer {layer}")
+            for layer, row in enumerate(target)
+        ]
+        drawn[lang] = np.stack(rows)
+    record = {
+        "draw": inputs.draw,
+        "matched": f"{matched.method}.{matched.language_set}",
+    }
+    return Selected(drawn, record)
+
+
+def _draw(key: list[int], count: int, taken: Mask, where: str) -> Mask:
+    free = np.flatnonzero(~taken)
+    if count > free.size:
+        raise DataError(
+            f"matched_random: {count} neurons wanted outside all selected ones in "
+            f"{where}, but only {free.size} are left; use match: per_layer"
+        )
+    out = np.zeros(taken.size, np.bool_)
+    chosen = np.random.default_rng(key).choice(
+        free, count, replace=False, shuffle=False
+    )
+    out[chosen] = True
+    return out

@@ -1,0 +1,126 @@
+"""Published neuron files: List[List[LongTensor]], language x layer (Tang et al. 2024).
+
+The format does not name its languages, so the configuration does.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from ..catalogue import Frozen
+from ..errors import DataError, unknown_name
+from ..files import atomic, sha256
+from ..neuron_sets import Mask, NeuronSets
+from . import MethodInputs, Selected
+
+
+class Parameters(Frozen):
+    """Parameters of ``published``."""
+
+    path: str = Field(description="the .pth file")
+    languages: tuple[str, ...] = Field(
+        min_length=1, description="languages of the file, in its order"
+    )
+
+
+def select(inputs: MethodInputs, parameters: Parameters) -> Selected:
+    """Take the neurons from the file.
+
+    Raises:
+        DataError: a file that is damaged or of another model, a wrong number of
+            languages, or a language of the set that the file does not have.
+    """
+    found = read_published(
+        parameters.path, parameters.languages, inputs.layers, inputs.width
+    )
+    for lang in inputs.languages:
+        if lang not in found:
+            raise DataError(unknown_name("language", lang, found, parameters.path))
+    neurons = {lang: found[lang] for lang in inputs.languages}
+    return Selected(neurons, {"file_sha256": sha256(parameters.path)})
+
+
+def read_published(
+    path: Path | str, languages: tuple[str, ...], layers: int, width: int
+) -> dict[str, Mask]:
+    """Read a published file, and check that it is of a model of this shape.
+
+    Args:
+        path: the file; it is loaded without running any code in it.
+        languages: names of its languages, in its order.
+        layers: number of layers of the model, L.
+        width: neurons in a layer, F.
+
+    Returns:
+        language -> booleans [L, F].
+
+    Raises:
+        DataError: says what does not fit.
+    """
+    import torch
+
+    try:
+        lists = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise DataError(f"{path}: cannot be read as a .pth file ({error})") from error
+    if not isinstance(lists, list) or not all(isinstance(x, list) for x in lists):
+        raise DataError(f"{path}: not a list of languages, each a list of layers")
+    if len(set(languages)) != len(languages) or len(lists) != len(languages):
+        raise DataError(
+            f"{path}: holds {len(lists)} languages, but parameters.languages names "
+            f"{', '.join(languages)}; name each of them once, in the file's order"
+        )
+    return {
+        lang: _mask(by_layer, layers, width, f"{path}, {lang}")
+        for lang, by_layer in zip(languages, lists, strict=True)
+    }
+
+
+def _mask(by_layer: list, layers: int, width: int, where: str) -> Mask:
+    if len(by_layer) != layers:
+        raise DataError(
+            f"{where}: {len(by_layer)} layers, but the model has {layers}; "
+            "is the file of another model?"
+        )
+    out = np.zeros((layers, width), np.bool_)
+    for layer, given in enumerate(by_layer):
+        ids = np.asarray(given)
+        if ids.size == 0:  # an empty tensor may have any type
+            continue
+        if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):
+            raise DataError(f"{where}, layer {layer}: not a list of neuron numbers")
+        if ids.min() < 0 or ids.max() >= width:
+            bad = ids.max() if ids.max() >= width else ids.min()
+            raise DataError(
+                f"{where}, layer {layer}: neuron {bad}, but the model has neurons 0 to "
+                f"{width - 1}; is the file of another model?"
+            )
+        out[layer, ids] = True
+    return out
+
+
+def write_published(sets: NeuronSets, path: Path | str) -> None:
+    """Write neurons in the published format; languages keep their order.
+
+    Every language is kept, those without neurons too: published files lose them at
+    the end of the list.
+    """
+    import torch
+
+    lists = [
+        [
+            torch.tensor(by_layer.get(layer, []), dtype=torch.long)
+            for layer in range(sets.layers)
+        ]
+        for by_layer in (sets.of(lang) for lang in sets.languages)
+    ]
+    # Through memory: torch puts the name of a file, here a temporary one, into it.
+    buffer = io.BytesIO()
+    torch.save(lists, buffer)
+    with atomic(path) as part:
+        part.write_bytes(buffer.getvalue())

@@ -1,0 +1,1 @@
+"""Code that runs neural networks; only these modules import torch and transformers."""

@@ -1,0 +1,216 @@
+"""Pin a model: download it, copy it, or convert it from GGUF into one local folder.
+
+The folder has the Hugging Face layout (config.json, *.safetensors, tokenizer files) and
+a ``manifest.json`` with the revision and the hash of every file. Pickled weights are
+never taken.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import tempfile
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from .. import files, hub
+from ..errors import DataError
+from . import folders
+
+# Weights as safetensors, and what a tokenizer needs; no pickles, no code. Only files
+# named model*: Mistral's repositories hold all weights a second time (consolidated*).
+PATTERNS = (
+    "model*.safetensors",
+    "model.safetensors.index.json",
+    "config.json",
+    "generation_config.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+)
+
+
+def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Make the pinned folder of a model.
+
+    Args:
+        name: the model's name in the catalogue.
+        entry: ``family``, ``dtype`` and one source of ``catalogue.Model``: ``hub``,
+            ``folder`` or ``gguf``.
+        folder: folder to write; it appears only when complete.
+
+    Returns:
+        The manifest that was written to ``folder``.
+
+    Raises:
+        DataError: not there, gated, wrong revision or hash, another family, no space.
+    """
+    if entry.get("hub"):
+        source, revision, part = _from_hub(entry["hub"], entry["family"], folder)
+        try:
+            manifest = _finish(name, entry, source, revision, part)
+        except DataError:
+            shutil.rmtree(part, ignore_errors=True)
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+        part.replace(folder)
+        return manifest
+    with files.atomic_folder(folder) as part:
+        if entry.get("folder"):
+            source, revision = _from_folder(
+                Path(entry["folder"]), entry["family"], part
+            )
+        elif entry.get("gguf"):
+            source, revision = _from_gguf(entry["gguf"], entry["dtype"], part)
+        else:
+            raise DataError(f"models.{name}: no hub, folder or gguf source to fetch")
+        return _finish(name, entry, source, revision, part)
+
+
+def _finish(
+    name: str, entry: Mapping[str, Any], source: str, revision: str, part: Path
+) -> dict[str, Any]:
+    """Check the family, hash the files and write the manifest."""
+    folders.read_config(part, entry["family"])
+    folders.share(part)
+    hashes = {p.name: files.sha256(p) for p in sorted(part.iterdir()) if p.is_file()}
+    hashes.pop(folders.MANIFEST, None)
+    manifest = {
+        "format": "langneurons/model/1",
+        "model": name,
+        "source": source,
+        "revision": revision or _digest(hashes),
+        "family": entry["family"],
+        "dtype": entry["dtype"],
+        **folders.describe(part),
+        "files": hashes,
+    }
+    files.write_json(part / folders.MANIFEST, manifest)
+    return manifest
+
+
+def _digest(hashes: Mapping[str, str]) -> str:
+    """One hash of a whole folder, the revision of a model that has no other."""
+    import hashlib
+
+    return (
+        "sha256:" + hashlib.sha256(files.canonical(dict(hashes)).encode()).hexdigest()
+    )
+
+
+def _wanted(name: str) -> bool:
+    return "/" not in name and any(fnmatch(name, pattern) for pattern in PATTERNS)
+
+
+def _require_safetensors(names: list[str], where: str) -> None:
+    if not any(name.endswith(".safetensors") for name in names):
+        raise DataError(
+            f"{where}: no model*.safetensors weights; pickled weights (*.bin, *.pth) "
+            "are not read, because loading them can run code. Convert them with "
+            "save_pretrained first, or pin a revision that has safetensors."
+        )
+
+
+def _from_hub(
+    source: Mapping[str, Any], family: str, folder: Path
+) -> tuple[str, str, Path]:
+    """Download into a folder beside ``folder`` that outlives a failure, to resume."""
+    from huggingface_hub import HfApi, snapshot_download
+
+    repo, revision = source["repo"], source["revision"]
+    part = folder.with_name(f".{folder.name}.{revision[:12]}.download")
+    with hub.explained("model", repo, revision):
+        info = HfApi().model_info(repo, revision=revision, files_metadata=True)
+        wanted = [f for f in info.siblings or [] if _wanted(f.rfilename)]
+        _require_safetensors([f.rfilename for f in wanted], f"hub model {repo!r}")
+        have = sum(p.stat().st_size for p in part.rglob("*") if p.is_file())
+        needed = sum(f.size or 0 for f in wanted) - have
+        hub.require_space(folder.parent, max(needed, 0), f"model {repo}")
+        # The small files first: a wrong family should not cost the whole download.
+        for patterns in (["config.json"], [f.rfilename for f in wanted]):
+            snapshot_download(
+                repo, revision=revision, local_dir=part, allow_patterns=patterns
+            )
+            folders.read_config(part, family)
+    shutil.rmtree(part / ".cache", ignore_errors=True)
+    for f in wanted:
+        path = part / f.rfilename
+        if f.lfs is not None and files.sha256(path) != f.lfs.sha256:
+            path.unlink()
+            raise DataError(
+                f"hub model {repo!r}: {f.rfilename} arrived damaged (its sha256 is not "
+                f"{f.lfs.sha256}). Run again to download it anew."
+            )
+    return f"hub:{repo}", revision, part
+
+
+def _from_folder(source: Path, family: str, part: Path) -> tuple[str, str]:
+    if not source.is_dir():
+        raise DataError(f"model folder {source} does not exist")
+    folders.read_config(source, family)
+    names = sorted(p.name for p in source.iterdir() if p.is_file() and _wanted(p.name))
+    _require_safetensors(names, f"model folder {source}")
+    size = sum((source / name).stat().st_size for name in names)
+    hub.require_space(part, size, f"a copy of {source}")
+    for name in names:
+        shutil.copyfile(source / name, part / name)
+    return f"folder:{source}", ""
+
+
+def _from_gguf(source: Mapping[str, Any], dtype: str, part: Path) -> tuple[str, str]:
+    """Dequantise a GGUF file; a 270 M model takes about a minute and 3.2 GB."""
+    folders.require("gguf", "a GGUF model")
+    folders.require("accelerate", "a GGUF model")
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+    folders.quiet()
+    with tempfile.TemporaryDirectory(dir=part.parent, prefix=".gguf") as scratch:
+        path, label = _gguf_file(source, Path(scratch))
+        found = files.sha256(path)
+        if source.get("sha256") not in (None, found):
+            raise DataError(
+                f"{label}: its sha256 is {found}, but the catalogue says "
+                f"{source['sha256']}. Is it another version of the file?"
+            )
+        place = {
+            "pretrained_model_name_or_path": str(path.parent),
+            "gguf_file": path.name,
+        }
+        try:
+            # Without dequantize the weights stay packed and cannot be saved.
+            model = AutoModelForCausalLM.from_pretrained(
+                **place,
+                dtype=getattr(torch, dtype),
+                quantization_config=GgufConfig(dequantize=True),
+            )
+            tokenizer = AutoTokenizer.from_pretrained(**place)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise DataError(f"{label}: cannot be converted ({error})") from error
+        model.save_pretrained(part)
+        tokenizer.save_pretrained(part)
+    return label, f"sha256:{found}"
+
+
+def _gguf_file(source: Mapping[str, Any], scratch: Path) -> tuple[Path, str]:
+    """Find the GGUF file, or have its package put it together in ``scratch``."""
+    if source.get("path"):
+        path = Path(source["path"])
+        if not path.is_file():
+            raise DataError(f"GGUF file {path} does not exist")
+        return path, f"gguf:{path.name}"
+    package = str(source["package"])
+    module = package.replace("-", "_")
+    folders.require(module, f"the GGUF model of package {package!r}")
+    assemble = getattr(importlib.import_module(module), "assemble", None)
+    if assemble is None:
+        raise DataError(f"package {package!r} has no function assemble(path)")
+    try:
+        return Path(assemble(scratch / "model.gguf")), f"package:{package}"
+    except (OSError, ValueError) as error:
+        raise DataError(f"package {package!r}: {error}. Reinstall it.") from error

@@ -1,0 +1,229 @@
+"""Overwriting neurons while a model runs (Mondal et al. 2025; methods.md 1.7).
+
+One hook per touched layer writes all of its neurons at once. Neurons that are not named
+keep their bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from ..catalogue import Statistic
+from ..errors import ConfigError, DataError
+from .architectures import mlp_sites
+
+# a: what the model computed, v: the value, w: the weight; all float32.
+OPS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
+    "set": lambda a, v, w: v.expand_as(a),
+    "add": lambda a, v, w: a + w * v,
+    "scale": lambda a, v, w: a * v,
+    "clamp_min": lambda a, v, w: torch.maximum(a, v),
+    "clamp_max": lambda a, v, w: torch.minimum(a, v),
+    "interpolate": lambda a, v, w: (1 - w) * a + w * v,
+}
+
+
+@dataclass(frozen=True)
+class Edit:
+    """What is written in one layer.
+
+    Attributes:
+        layer: from 0.
+        neurons: int64 [k], distinct.
+        values: float32 [k].
+    """
+
+    layer: int
+    neurons: Tensor
+    values: Tensor
+
+
+@dataclass(frozen=True)
+class Intervention:
+    """What is written into a model, where and how.
+
+    Attributes:
+        edits: one per touched layer.
+        op: a key of ``OPS``.
+        weight: factor of ``add``, share of ``interpolate``.
+        write: ``gate_pre``, ``act_post`` or ``prod``.
+        positions: ``all``, ``non_pad`` or ``last`` (the last that is no padding).
+    """
+
+    edits: tuple[Edit, ...]
+    op: str
+    weight: float
+    write: str
+    positions: str
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons written, over all layers."""
+        return sum(len(edit.neurons) for edit in self.edits)
+
+
+def build(
+    neurons: Mapping[int, Sequence[int]],
+    values: np.ndarray[Any, Any],
+    statistic: Statistic,
+) -> Intervention:
+    """Put neurons and their values together.
+
+    Args:
+        neurons: layer to neuron ids.
+        values: what each neuron of the model would get, [layers, width].
+        statistic: operation, site (not null) and positions; layers outside its range
+            are left alone.
+
+    Raises:
+        ConfigError: if the statistic names no site to write.
+        DataError: if the model has no such neuron, or a value is not finite.
+    """
+    if statistic.write is None:
+        raise ConfigError(
+            "statistic: 'write' is null and no profile filled it in; "
+            "allowed: gate_pre, act_post, prod"
+        )
+    layers, width = values.shape
+    first, last = statistic.layers or (0, layers - 1)
+    edits = []
+    for layer, ids in sorted(neurons.items()):
+        if not 0 <= layer < layers or any(not 0 <= i < width for i in ids):
+            raise DataError(
+                f"neurons of layer {layer}: the model has layers 0 to {layers - 1} "
+                f"with neurons 0 to {width - 1}. Do they belong to another model?"
+            )
+        if not ids or not first <= layer <= last:
+            continue
+        chosen = np.unique(np.asarray(ids, dtype=np.int64))
+        wanted = np.ascontiguousarray(values[layer, chosen], dtype=np.float32)
+        if not np.isfinite(wanted).all():
+            raise DataError(
+                f"values of layer {layer} are not finite; was the statistic measured?"
+            )
+        edits.append(Edit(layer, torch.from_numpy(chosen), torch.from_numpy(wanted)))
+    return Intervention(
+        tuple(edits),
+        statistic.op,
+        statistic.weight,
+        statistic.write,
+        statistic.positions,
+    )
+
+
+@dataclass
+class Handle:
+    """What ``applied`` yields: tells the hooks where the padding is."""
+
+    positions: str = "all"
+    _where: Tensor | None = field(default=None, repr=False)
+
+    def set_mask(self, attention_mask: Tensor | None) -> None:
+        """Give the mask of the next forward passes, before each that has another one.
+
+        Args:
+            attention_mask: [batch, length], 1 where there is text.
+        """
+        if attention_mask is None or self.positions == "all":
+            self._where = None
+            return
+        mask = attention_mask.bool()
+        if self.positions == "last":
+            # The number of text positions from here to the end of the row is 1.
+            left = mask.long().flip(-1).cumsum(-1).flip(-1)
+            mask = mask & (left == 1)
+        self._where = mask
+
+    def where(self, activations: Tensor) -> Tensor | None:
+        """Return which positions are written, [batch, length, 1]; None for all."""
+        if self.positions == "all":
+            return None
+        shape = None if self._where is None else tuple(self._where.shape)
+        if self._where is None or shape != tuple(activations.shape[:-1]):
+            raise ValueError(
+                f"positions {self.positions!r}: call set_mask() with the attention "
+                f"mask of the forward pass; it is {shape}, the activations are "
+                f"{tuple(activations.shape)}"
+            )
+        return self._where.to(activations.device)[..., None]
+
+
+@contextmanager
+def applied(
+    model: nn.Module, intervention: Intervention | None, family: str | None = None
+) -> Iterator[Handle]:
+    """Apply an intervention to every forward pass inside the block.
+
+    Args:
+        model: any model that ``mlp_sites`` knows, PEFT-wrapped or not.
+        intervention: None adds no hooks: the model as it is.
+        family: see ``mlp_sites``.
+
+    Yields:
+        A handle; positions ``non_pad`` and ``last`` need its ``set_mask``.
+
+    Raises:
+        DataError: if the model has no such neuron.
+    """
+    if intervention is None:
+        yield Handle()
+        return
+    handle = Handle(intervention.positions)
+    sites = mlp_sites(model, family)
+    for edit in intervention.edits:
+        if edit.layer >= len(sites.layers) or int(edit.neurons.max()) >= sites.width:
+            raise DataError(
+                f"neurons of layer {edit.layer}: the model has {len(sites.layers)} "
+                f"layers of {sites.width} neurons. Do they belong to another model?"
+            )
+    hooks: list[RemovableHandle] = []
+    try:
+        for edit in intervention.edits:
+            layer = sites.layers[edit.layer]
+            write = _writer(edit, intervention, handle)
+            if intervention.write == "act_post":
+                hooks.append(layer.act.register_forward_hook(_on_output(write)))
+            else:
+                module = layer.act if intervention.write == "gate_pre" else layer.down
+                hooks.append(module.register_forward_pre_hook(_on_input(write)))
+        yield handle
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _on_output(write: Callable[[Tensor], Tensor]) -> Any:
+    return lambda module, args, output: write(output)
+
+
+def _on_input(write: Callable[[Tensor], Tensor]) -> Any:
+    return lambda module, args: (write(args[0]), *args[1:])
+
+
+def _writer(
+    edit: Edit, intervention: Intervention, handle: Handle
+) -> Callable[[Tensor], Tensor]:
+    op, weight = OPS[intervention.op], intervention.weight
+    neurons, values = edit.neurons, edit.values
+
+    def write(activations: Tensor) -> Tensor:
+        nonlocal neurons, values
+        if neurons.device != activations.device:
+            neurons = neurons.to(activations.device)
+            values = values.to(activations.device)
+        old = activations.index_select(-1, neurons)
+        new = op(old.float(), values, weight).to(activations.dtype)
+        where = handle.where(activations)
+        if where is not None:
+            new = torch.where(where, new, old)
+        return activations.index_copy(-1, neurons, new)
+
+    return write

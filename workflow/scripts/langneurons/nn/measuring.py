@@ -1,0 +1,85 @@
+"""Measure a model's activations over the chunks of a corpus, or of one shard of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..catalogue import PERCENTILES
+from ..errors import DataError
+from ..progress import Progress
+from .distributions import EMAX, EMIN, MANTISSA
+from .recorder import Array, Recorder
+
+
+def shard_chunks(
+    chunks: int, batch_chunks: int, shard: int, shards: int
+) -> tuple[int, int]:
+    """Split chunks over shards at whole batches; return the first and the end.
+
+    A corpus with fewer batches than shards leaves some shards empty.
+    """
+    if not 0 <= shard < shards:
+        raise DataError(f"shard {shard} is not among 0 to {shards - 1}")
+    batches = -(-chunks // batch_chunks)
+    first, end = (batches * i // shards * batch_chunks for i in (shard, shard + 1))
+    return min(chunks, first), min(chunks, end)
+
+
+@torch.no_grad()
+def record(
+    model: nn.Module,
+    chunks: Tensor,
+    first_chunk: int,
+    *,
+    batch_chunks: int,
+    histogram_every: int,
+    batch_quantiles: Sequence[str],
+    micro_batch: int,
+    label: str,
+    family: str | None = None,
+) -> tuple[dict[str, Array], dict[str, str]]:
+    """Run a model over chunks of text and collect the statistics.
+
+    Args:
+        model: backbone in evaluation mode.
+        chunks: token ids [chunks, length].
+        first_chunk: number of the first of them in the corpus.
+        batch_chunks: chunks in a batch of the per-batch percentiles.
+        histogram_every: see ``Recorder``.
+        batch_quantiles: see ``Recorder``.
+        micro_batch: chunks per forward pass; speed only.
+        label: what to call this in the progress lines.
+        family: see ``mlp_sites``.
+
+    Returns:
+        The state, and the metadata that explains it.
+    """
+    length = chunks.shape[1]
+    recorder = Recorder(
+        model,
+        histogram_every,
+        batch_quantiles,
+        batch_tokens=batch_chunks * length,
+        first_token=first_chunk * length,
+        family=family,
+    )
+    progress = Progress(chunks.numel(), "tokens", label)
+    with recorder:
+        for start in range(0, len(chunks), micro_batch):
+            ids = chunks[start : start + micro_batch]
+            model(input_ids=ids.to(recorder.device, torch.long), use_cache=False)
+            progress.update(ids.numel())
+    state = recorder.state()
+    progress.close()
+    return state, {
+        "activation": recorder.sites.activation,
+        "mantissa": str(MANTISSA),
+        "emin": str(EMIN),
+        "emax": str(EMAX),
+        "histogram_every": str(histogram_every),
+        "percentiles": json.dumps(list(PERCENTILES)),
+    }

@@ -1,0 +1,192 @@
+"""Opening a pinned model folder: tokenizer, backbone, language model, classifier.
+
+Everything is read from a local folder in the Hugging Face layout whose
+``manifest.json`` was written by ``fetching``, ``quantising`` or the demo world; nothing
+touches the network. torch and transformers are imported inside the functions: packing a
+corpus needs the tokenizer only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .. import files
+from ..errors import DataError
+from .folders import MANIFEST, is_nf4, quiet, read_config, require
+
+log = logging.getLogger(__name__)
+
+# Tokens that exist for padding, or are reserved, and so never occur in text; in order
+# of preference. Llama 3.1 has the first, Mistral Nemo <pad>, Qwen 2.5 <|fim_pad|>.
+PAD_TOKENS = (
+    "<|finetune_right_pad_id|>",
+    "<pad>",
+    "[PAD]",
+    "<|fim_pad|>",
+    "<|reserved_special_token_0|>",
+)
+
+HEADS = ("score.weight", "score.bias")
+
+
+def load_tokenizer(folder: Path | str) -> Any:
+    """Load a tokenizer that pads on the right with a token that never occurs in text.
+
+    A sequence classifier reads the rightmost token that is not the pad, so a pad that
+    occurs at the end of real text would move the read-out. EOS is taken only where the
+    vocabulary has nothing better, with a warning.
+    """
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    # tokenizer.json is read as it is. AutoTokenizer would put another class over it for
+    # some architectures (Qwen2), which changes tokens without a word where the file is
+    # not of the kind expected, and differs between releases of transformers.
+    whole = (Path(folder) / "tokenizer.json").is_file()
+    kind: Any = PreTrainedTokenizerFast if whole else AutoTokenizer
+    try:
+        tokenizer = kind.from_pretrained(
+            str(folder), local_files_only=True, trust_remote_code=False
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder}: no usable tokenizer ({error})") from error
+    tokenizer.padding_side = "right"
+    if tokenizer.pad_token is None or tokenizer.pad_token == tokenizer.eos_token:
+        known = tokenizer.get_vocab()
+        reserved = [token for token in PAD_TOKENS if token in known]
+        if reserved:
+            tokenizer.pad_token = reserved[0]
+        elif tokenizer.eos_token is not None:
+            tokenizer.pad_token = tokenizer.eos_token
+            log.warning(
+                "%s: no token is reserved for padding; %r is used, so it should not "
+                "end an input",
+                folder,
+                tokenizer.eos_token,
+            )
+        else:
+            raise DataError(
+                f"{folder}: the tokenizer has neither a padding nor an end-of-text "
+                "token; set pad_token in its tokenizer_config.json"
+            )
+    return tokenizer
+
+
+def encoder(tokenizer: Any) -> Callable[[list[str]], list[list[int]]]:
+    """Return a function that tokenises texts without special tokens or cutting."""
+
+    def encode(texts: list[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        encoded = tokenizer(texts, add_special_tokens=False, verbose=False)
+        ids: list[list[int]] = encoded["input_ids"]
+        return ids
+
+    return encode
+
+
+def load_base(folder: Path | str, device: str = "cpu", dtype: Any = None) -> Any:
+    """Load the decoder without its head, in eval mode.
+
+    Args:
+        folder: a pinned or quantised model folder.
+        device: ``cpu`` or ``cuda``.
+        dtype: torch dtype (or its name) of weights that are not quantised; None takes
+            the manifest's.
+    """
+    from transformers import AutoModel
+
+    return _load(AutoModel, folder, device, dtype, allowed_missing=())
+
+
+def load_causal(folder: Path | str, device: str = "cpu", dtype: Any = None) -> Any:
+    """Load the language model with its output head, in eval mode."""
+    from transformers import AutoModelForCausalLM
+
+    return _load(AutoModelForCausalLM, folder, device, dtype, allowed_missing=())
+
+
+def load_classifier(
+    folder: Path | str, num_labels: int = 3, device: str = "cpu", dtype: Any = None
+) -> Any:
+    """Load the stock sequence classifier with a fresh linear head named ``score``.
+
+    The head is drawn from torch's global generator: seed it first. ``pad_token_id`` is
+    that of :func:`load_tokenizer`.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    model = _load(
+        AutoModelForSequenceClassification,
+        folder,
+        device,
+        dtype,
+        allowed_missing=HEADS,
+        num_labels=num_labels,
+    )
+    if not hasattr(model, "score"):
+        raise DataError(
+            f"{folder}: {type(model).__name__} has no head named 'score'; its "
+            "family is not supported for classification"
+        )
+    pad = load_tokenizer(folder).pad_token_id
+    if pad >= model.config.vocab_size:
+        raise DataError(
+            f"{folder}: the padding token has id {pad}, but the model embeds only "
+            f"{model.config.vocab_size} tokens. Is the tokenizer that of the model?"
+        )
+    model.config.pad_token_id = pad
+    return model
+
+
+def _load(
+    auto: Any,
+    folder: Path | str,
+    device: str,
+    dtype: Any,
+    allowed_missing: tuple[str, ...],
+    **options: Any,
+) -> Any:
+    """Load a model and refuse weights that came out randomly initialised."""
+    folder = Path(folder)
+    config = read_config(folder)
+    quantised = is_nf4(config)
+    if quantised:
+        require("bitsandbytes", "a 4-bit (nf4) model")
+    if quantised or device != "cpu":
+        require("accelerate", f"loading {folder} on {device}")
+        options["device_map"] = {"": device}
+    quiet()
+    try:
+        model, info = auto.from_pretrained(
+            str(folder),
+            dtype=_dtype(folder, config, dtype),
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **options,
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder}: the model cannot be loaded ({error})") from error
+    # transformers only warns when backbone weights are absent and drawn at random.
+    missing = sorted(set(info["missing_keys"]) - set(allowed_missing))
+    if missing:
+        shown = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+        raise DataError(
+            f"{folder}: {len(missing)} weights that {type(model).__name__} needs are "
+            f"not in the files: {shown}. Is it a model of another architecture?"
+        )
+    return model.eval()
+
+
+def _dtype(folder: Path, config: dict[str, Any], dtype: Any) -> Any:
+    import torch
+
+    manifest = folder / MANIFEST
+    if dtype is None and manifest.is_file():
+        dtype = files.read_json(manifest).get("dtype")
+    dtype = dtype or config.get("dtype") or config.get("torch_dtype") or "float32"
+    return getattr(torch, dtype) if isinstance(dtype, str) else dtype

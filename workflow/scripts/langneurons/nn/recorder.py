@@ -1,0 +1,246 @@
+"""One streaming pass that collects what every method and statistic needs.
+
+Hooks on each layer's activation function see its input (``gate_pre``) and output
+(``act_post``) and reduce them on the spot; no activation is kept. Per neuron there are
+the number of positive activations, sums, extremes, a histogram, and the sum over
+batches of per-batch percentiles, which Mondal et al. (2025) average (methods.md 1.3,
+1.5). The memory needed does not depend on the number of tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from ..catalogue import PERCENTILES
+from ..errors import DataError
+from .architectures import mlp_sites
+from .distributions import BINS, histogram_bins, percentiles
+
+Array = np.ndarray[Any, Any]
+SITES = ("gate_pre", "act_post")
+SUMS = ("sum", "sumsq", "sumabs")
+
+# Values reduced at a time: few enough on a CPU that all passes over a block after the
+# first find it in the cache; on a GPU only the temporary copy limits the block.
+_BLOCK = {"cpu": 2**17, "cuda": 2**25}
+
+
+class Recorder:
+    """Collect activation statistics of a model while it runs; a context manager.
+
+    Every position counts, so run it on full chunks without padding, under
+    ``torch.no_grad``. No hook waits for a GPU.
+
+    Args:
+        model: any model that ``mlp_sites`` knows; a backbone without head is fastest.
+        histogram_every: tokens with this divisor of their global number enter the
+            histogram.
+        batch_quantiles: sites whose per-batch percentiles are summed.
+        batch_tokens: tokens in a batch of those; batches start at multiples of it,
+            whatever the size of a forward pass. An incomplete last batch is dropped.
+        first_token: global number of the first token that will be run.
+        family: see ``mlp_sites``.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        histogram_every: int = 8,
+        batch_quantiles: Sequence[str] = (),
+        batch_tokens: int = 2048,
+        first_token: int = 0,
+        family: str | None = None,
+    ) -> None:
+        if unknown := set(batch_quantiles) - set(SITES):
+            raise ValueError(f"unknown site {sorted(unknown)}, known: {SITES}")
+        if batch_quantiles and first_token % batch_tokens:
+            raise ValueError("first_token is not at the start of a batch")
+        self.sites = mlp_sites(model, family)
+        self.device = next(model.parameters()).device
+        self.every, self.batch_tokens = histogram_every, batch_tokens
+        self.batch_sites = tuple(s for s in SITES if s in batch_quantiles)
+        layers, width = len(self.sites.layers), self.sites.width
+
+        def new(*shape: int, dtype: torch.dtype, fill: float = 0) -> Tensor:
+            return torch.full(shape, fill, dtype=dtype, device=self.device)
+
+        # Row 0 counts positive values (whole numbers are exact in float64 up to 9e15);
+        # the others are the sums of each site.
+        self._sums = new(layers, 1 + len(SITES) * len(SUMS), width, dtype=torch.float64)
+        shape = (layers, len(SITES), width)
+        self._min = new(*shape, dtype=torch.float32, fill=float("inf"))
+        self._max = new(*shape, dtype=torch.float32, fill=float("-inf"))
+        self._histogram = new(layers, width * BINS, dtype=torch.int32)
+        self._histogram_n = 0
+        self._offsets = BINS * torch.arange(
+            width, dtype=torch.int32, device=self.device
+        )
+        self._one = new(1, dtype=torch.int32, fill=1)
+        sites, points = len(self.batch_sites), len(PERCENTILES)
+        self._quantiles = new(sites, layers, points, width, dtype=torch.float64)
+        self._pending: dict[tuple[int, int], tuple[Tensor, int]] = {}
+        self._batches = 0
+        self._first = first_token
+        self._next = [first_token] * layers
+        self._scratch: Tensor | None = None
+        self._handles: list[RemovableHandle] = []
+
+    def __enter__(self) -> Recorder:
+        for index, layer in enumerate(self.sites.layers):
+            self._handles.append(layer.act.register_forward_hook(self._hook(index)))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def _hook(self, layer: int) -> Any:
+        def hook(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
+            if torch.is_grad_enabled():
+                # Gradient checkpointing would run the layer, and count it, twice.
+                raise RuntimeError("record activations under torch.no_grad()")
+            width = self.sites.width
+            if output.shape[-1] != width:
+                raise DataError(
+                    f"model: layer {layer} has {output.shape[-1]} neurons, "
+                    f"expected {width}"
+                )
+            self._record(layer, args[0].reshape(-1, width), output.reshape(-1, width))
+
+        return hook
+
+    def _record(self, layer: int, pre: Tensor, post: Tensor) -> None:
+        """Take in one layer's [tokens, width] activations of a forward pass."""
+        self._add_sums(layer, pre, post)
+        start = -self._next[layer] % self.every
+        if start < len(pre):
+            sample = pre[start :: self.every]
+            cells = (histogram_bins(sample) + self._offsets).flatten().long()
+            ones = self._one.expand(cells.numel())
+            self._histogram[layer].scatter_add_(0, cells, ones)
+            if layer == 0:
+                self._histogram_n += len(sample)
+        for number, site in enumerate(self.batch_sites):
+            self._add_batches(number, layer, pre if site == "gate_pre" else post)
+        self._next[layer] += len(pre)
+
+    def _add_sums(self, layer: int, pre: Tensor, post: Tensor) -> None:
+        rows = max(1, _BLOCK.get(pre.device.type, 2**20) // self.sites.width)
+        rows = min(rows, len(pre))
+        if self._scratch is None or len(self._scratch) < rows:
+            self._scratch = torch.empty(rows, self.sites.width, device=pre.device)
+        for start in range(0, len(pre), rows):
+            blocks = [x[start : start + rows].float() for x in (pre, post)]
+            scratch = self._scratch[: len(blocks[0])]
+            parts = [torch.gt(blocks[0], 0, out=scratch).sum(0)]
+            for index, block in enumerate(blocks):
+                parts.append(block.sum(0))
+                parts.append(torch.mul(block, block, out=scratch).sum(0))
+                parts.append(torch.abs(block, out=scratch).sum(0))
+                low, high = self._min[layer, index], self._max[layer, index]
+                torch.minimum(low, block.amin(0), out=low)
+                torch.maximum(high, block.amax(0), out=high)
+            # Single precision within a block of few tokens, double between blocks.
+            self._sums[layer] += torch.stack(parts)
+
+    def _add_batches(self, number: int, layer: int, values: Tensor) -> None:
+        """Cut the stream into batches; at most one incomplete batch is kept."""
+        size, start = self.batch_tokens, 0
+        while start < len(values):
+            held = self._pending.get((number, layer))
+            filled = held[1] if held else 0
+            rows = values[start : start + size - filled]
+            start += len(rows)
+            if held is None and len(rows) == size:
+                whole = rows
+            else:
+                buffer = held[0] if held else values.new_empty(size, values.shape[1])
+                buffer[filled : filled + len(rows)] = rows
+                if filled + len(rows) < size:
+                    self._pending[number, layer] = (buffer, filled + len(rows))
+                    return
+                del self._pending[number, layer]
+                whole = buffer
+            self._quantiles[number, layer] += percentiles(whole)
+            if number == layer == 0:
+                self._batches += 1
+
+    def state(self) -> dict[str, Array]:
+        """Return the statistics so far, as named in the activation files.
+
+        With L layers and F neurons a layer: ``n`` int64 [1]; ``count_pos`` int64
+        [L, F]; for both sites ``.sum``, ``.sumsq``, ``.sumabs`` float64 and ``.min``,
+        ``.max`` float32, all [L, F]; ``histogram`` int32 [L, F, BINS] of ``gate_pre``,
+        and ``histogram_n`` int64 [1]; for the sites asked, ``.batch_quantiles`` float64
+        [7, L, F], the sum over ``batches`` int64 [1] of each of ``PERCENTILES``.
+
+        Raises:
+            DataError: if an activation was not finite.
+        """
+        sums = self._sums.cpu().numpy()
+        if not np.isfinite(sums).all():
+            layer = int(np.argwhere(~np.isfinite(sums))[0, 0])
+            raise DataError(
+                f"model: activations of layer {layer} are not finite; "
+                "use dtype bfloat16 or float32, or check the weights"
+            )
+        layers, width = len(self.sites.layers), self.sites.width
+        state: dict[str, Array] = {
+            "n": np.array([self._next[0] - self._first]),
+            "count_pos": sums[:, 0].astype(np.int64),
+            "histogram": self._histogram.cpu().numpy().reshape(layers, width, BINS),
+            "histogram_n": np.array([self._histogram_n]),
+        }
+        for index, site in enumerate(SITES):
+            for row, name in enumerate(SUMS, start=1 + index * len(SUMS)):
+                state[f"{site}.{name}"] = sums[:, row].copy()
+            state[f"{site}.min"] = self._min[:, index].cpu().numpy().copy()
+            state[f"{site}.max"] = self._max[:, index].cpu().numpy().copy()
+        for index, site in enumerate(self.batch_sites):
+            quantiles = self._quantiles[index].cpu().numpy().transpose(1, 0, 2)
+            state[f"{site}.batch_quantiles"] = np.ascontiguousarray(quantiles)
+        if self.batch_sites:
+            state["batches"] = np.array([self._batches])
+        return state
+
+
+def merge(states: Iterable[dict[str, Array]]) -> dict[str, Array]:
+    """Add up the states of parts of a corpus; one part is in memory at a time.
+
+    Raises:
+        DataError: if there are none, or they hold different arrays, or the histogram
+            could overflow.
+    """
+    total: dict[str, Array] = {}
+    for state in states:
+        if not total:
+            total = {key: value.copy() for key, value in state.items()}
+            continue
+        shapes = [{k: v.shape for k, v in s.items()} for s in (total, state)]
+        if shapes[0] != shapes[1]:
+            raise DataError("parts of the activations hold different arrays")
+        if total["histogram_n"][0] + state["histogram_n"][0] > np.iinfo(np.int32).max:
+            raise DataError("too many tokens for the histogram: raise histogram_every")
+        for key, value in state.items():
+            if key.endswith(".min"):
+                np.minimum(total[key], value, out=total[key])
+            elif key.endswith(".max"):
+                np.maximum(total[key], value, out=total[key])
+            else:
+                total[key] += value
+    if not total:
+        raise DataError("no parts of activations to merge")
+    return total

@@ -1,0 +1,104 @@
+"""Tasks: one module a kind, and what all kinds share in preparing items.
+
+A module has ``Parameters``, ``METRIC``, ``PUBLISHED``, ``read_file(path)``,
+``read_hub(source, language, split)``, ``read_items(path)`` and
+``metrics(predictions)``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import files
+from ..errors import ConfigError, DataError, unknown_name
+
+
+def load(kind: str) -> Any:
+    """Import the module of a task kind."""
+    known = [p.stem for p in Path(__file__).parent.glob("*.py") if p.stem[0] != "_"]
+    if kind not in known:
+        raise ConfigError(unknown_name("task kind", kind, known, "tasks"))
+    return importlib.import_module(f"{__name__}.{kind}")
+
+
+def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """Read the items of one language and split, and take the part that is used.
+
+    Args:
+        spec: ``task``, ``kind``, ``data`` (``catalogue.TaskData``), ``language``,
+            ``split`` (train or test); with train ``train_fraction``, with test
+            ``test_items`` and ``test_seed``.
+        paths: the file of a task that is given as files; empty for the hub.
+
+    Returns:
+        Training: the first ``train_fraction`` of the rows (methods.md 2.3: no shuffle
+        before the cut). Test: all rows, or a sample that is the same in every language.
+    """
+    task, split, language = load(spec["kind"]), spec["split"], spec["language"]
+    if paths:
+        items = [item for path in paths for item in task.read_file(path)]
+    elif spec["data"].get("hub"):
+        items = list(task.read_hub(spec["data"]["hub"], language, split))
+    else:
+        raise DataError(f"tasks.{spec['task']}.data: no file for {split} {language}")
+    where = f"tasks.{spec['task']}, {split} {language}"
+    if split == "train":
+        items = items[: int(spec["train_fraction"] * len(items))]
+    elif spec["test_items"] is not None:
+        if spec["test_items"] > len(items):
+            raise DataError(
+                f"{where}: {len(items):,} items, but test_items is "
+                f"{spec['test_items']:,}; null takes all"
+            )
+        chosen = sample(len(items), spec["test_items"], spec["test_seed"])
+        items = [items[row] for row in chosen]
+    if not items:
+        raise DataError(f"{where}: no items are left to use")
+    return items
+
+
+def sample(rows: int, size: int, seed: int) -> list[int]:
+    """Pick ``size`` of ``rows`` row numbers, in ascending order.
+
+    Rows are ranked by a hash of the seed and the row number, so that parallel test sets
+    give parallel samples, and a larger sample contains the smaller one.
+    """
+    ranked = sorted(
+        range(rows), key=lambda row: hashlib.sha256(f"{seed}:{row}".encode()).digest()
+    )
+    return sorted(ranked[:size])
+
+
+def write_jsonl(path: Path | str, items: Iterable[Mapping[str, Any]]) -> None:
+    """Write items atomically, one JSON object a line."""
+    with files.atomic(path) as part, part.open("w", encoding="utf-8") as handle:
+        for item in items:
+            handle.write(files.canonical(dict(item)) + "\n")
+
+
+def read_jsonl(path: Path | str, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Read items, one JSON object a line; each must have the keys.
+
+    Raises:
+        DataError: a line is not such an object.
+    """
+    items = []
+    with Path(path).open(encoding="utf-8") as handle:
+        for number, line in enumerate(handle, start=1):
+            try:
+                item = json.loads(line)
+                absent = [key for key in keys if key not in item]
+            except (json.JSONDecodeError, TypeError):
+                item, absent = None, list(keys)
+            if not isinstance(item, dict) or absent:
+                raise DataError(
+                    f"{path}: line {number:,} is not a JSON object with the keys "
+                    f"{', '.join(keys)}. Delete the file to make it anew."
+                )
+            items.append(item)
+    return items

@@ -1,0 +1,133 @@
+"""XNLI: does a premise entail a hypothesis? Three classes, parallel test sets.
+
+Mondal et al. 2025, section 4 (methods.md 2.3). Trained on English, tested zero-shot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from .. import hub
+from ..catalogue import Frozen
+from ..corpora import read_lines
+from ..errors import DataError, did_you_mean
+from . import read_jsonl
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABELS = ("entailment", "neutral", "contradiction")
+"""Class names in the order of their numbers, as on the hub."""
+
+COLUMNS = ("premise", "hypothesis", "label")
+METRIC = "accuracy"
+PUBLISHED = "xnli"
+"""Key of this task in the table of published figures."""
+
+
+class Parameters(Frozen):
+    """How an item becomes a sequence, and where the classifier reads it."""
+
+    max_length: int = Field(256, ge=8, description="tokens of an item")
+    pool: Literal["padded_last", "last_real_token", "mean"] = Field(
+        "padded_last",
+        description="hidden state the head reads: the last of max_length positions, a "
+        "padding EOS (paper), the last token of the text, or the mean over the text",
+    )
+    separator: Literal["eos", "space"] = Field(
+        "eos", description="between premise and hypothesis (paper: EOS between blanks)"
+    )
+    drop_long: bool = Field(
+        True,
+        description="drop training items that fill max_length (paper), else cut them; "
+        "test items are always cut",
+    )
+
+
+def parse_label(value: Any, where: str) -> int:
+    """Read a label given as a class name or as 0, 1, 2.
+
+    Raises:
+        DataError: anything else; ``where`` names the file and row.
+    """
+    text = str(value).strip()
+    if text in LABELS:
+        return LABELS.index(text)
+    if text in ("0", "1", "2") and not isinstance(value, bool):
+        return int(text)
+    allowed = ", ".join(f"{i} or {name}" for i, name in enumerate(LABELS))
+    hint = did_you_mean(text, LABELS)
+    raise DataError(f"{where}: label {value!r} is not allowed{hint} Allowed: {allowed}")
+
+
+def read_file(path: Path | str) -> Iterator[dict[str, Any]]:
+    """Read a tab-separated file with a header that names the three columns.
+
+    Columns may stand in any order, others are ignored; quotes have no meaning.
+
+    Yields:
+        ``id`` (row number from 0), ``premise``, ``hypothesis``, ``label`` (0, 1, 2).
+
+    Raises:
+        DataError: not UTF-8, a column missing, a row of another width, a bad label.
+    """
+    lines = read_lines(path)
+    header = next(lines, (0, 0, ""))[2].split("\t")
+    if absent := [name for name in COLUMNS if name not in header]:
+        raise DataError(
+            f"{path}: the first line must name the columns {', '.join(COLUMNS)}, "
+            f"separated by tabs; missing: {', '.join(absent)}; found: {header}"
+        )
+    row = -1
+    for number, _, line in lines:
+        if not line:
+            continue
+        row += 1
+        where = f"{path}: row {row + 1:,} (line {number:,})"
+        cells = line.split("\t")
+        if len(cells) != len(header):
+            raise DataError(
+                f"{where}: {len(cells)} cells, but the header names {len(header)}"
+            )
+        yield _item(row, dict(zip(header, cells, strict=True)), where)
+
+
+def read_hub(
+    source: Mapping[str, Any], language: str, split: str
+) -> Iterator[dict[str, Any]]:
+    """Stream a split of a hub data set with columns premise, hypothesis, label."""
+    for row, cells in enumerate(hub.rows(source, language, split)):
+        where = f"hub dataset {source['repo']}, {language} {split}, row {row + 1:,}"
+        if absent := [name for name in COLUMNS if name not in cells]:
+            raise DataError(
+                f"{where}: no column {', '.join(absent)}; has {list(cells)}"
+            )
+        yield _item(row, cells, where)
+
+
+def _item(row: int, cells: Mapping[str, Any], where: str) -> dict[str, Any]:
+    texts = {name: cells[name] for name in COLUMNS[:2]}
+    for name, text in texts.items():
+        if not isinstance(text, str) or not text.strip():
+            raise DataError(f"{where}: {name} is {text!r}; a sentence is expected")
+    return {"id": row, **texts, "label": parse_label(cells["label"], where)}
+
+
+def read_items(path: Path | str) -> list[dict[str, Any]]:
+    """Read prepared items (JSON lines, as ``tasks.prepare`` writes them)."""
+    items = read_jsonl(path, keys=("id", *COLUMNS))
+    for number, item in enumerate(items, start=1):
+        item["label"] = parse_label(item["label"], f"{path}: line {number:,}")
+    return items
+
+
+def metrics(predictions: pd.DataFrame) -> dict[str, float]:
+    """Score per-item predictions (columns ``gold`` and ``prediction``).
+
+    Every item counts once: unlike the released code, no last batch is dropped.
+    """
+    return {METRIC: float((predictions["gold"] == predictions["prediction"]).mean())}

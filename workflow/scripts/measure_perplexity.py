@@ -1,0 +1,48 @@
+"""Measure the perplexity of held-out text of one language under many treatments.
+
+The spec is {"shared": {"model", "family", "corpus", "language", "chunks"},
+"treatments": as for evaluate_task}.
+"""
+
+from langneurons import bundles, cli, files
+
+
+def main(job: cli.Job) -> None:
+    shared, common = job.spec["shared"], ("model", "tokens")
+    cells = bundles.cells(
+        job.spec,
+        job.code,
+        job.outputs["out"],
+        {name: job.inputs[name] for name in common},
+        job.inputs["neurons"],
+        job.inputs["activations"],
+    )
+    left = bundles.pending(cells, table=False)
+    if not left:
+        return
+    manifest = files.read_json(job.inputs["model"])
+
+    from langneurons.nn import interventions, models, perplexity
+
+    where = f"corpora.{shared['corpus']}.heldout_tokens"
+    chunks = perplexity.read_heldout(job.inputs["tokens"], shared["chunks"], where)
+    model = models.load_causal(job.inputs["model"].parent, job.device)
+    for cell in left:
+        treatment = None
+        if cell.spec:
+            treatment = interventions.build(*bundles.overwritten(cell, manifest))
+        label = f"perplexity {shared['language']} {cell.name}"
+        nll = perplexity.chunk_nll(
+            model, chunks, job.micro_batch, treatment, shared["family"], label
+        )
+        axes = {k: shared[k] for k in ("corpus", "model")}
+        record = {"format": "langneurons/perplexity/1", **axes}
+        record |= {"lang": shared["language"], "treatment": cell.name}
+        record |= perplexity.summary(nll, chunks.shape[1])
+        record["n_neurons"] = treatment.n_neurons if treatment else 0
+        bundles.write(cell, record)
+
+
+if __name__ == "__main__":
+    read = ["model", "tokens", "neurons", "activations"]
+    cli.run(main, __doc__, inputs=read, many=["neurons", "activations", "out"])
