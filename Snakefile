@@ -22,15 +22,6 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/reporting.smk"
 
 
-localrules:
-    all,
-    fetch_model,
-    fetch_text,
-    prepare_task,
-    build_task_table,
-    build_perplexity_table,
-
-
 rule all:
     """Every table of the grid."""
     default_target: True

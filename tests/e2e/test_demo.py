@@ -38,16 +38,25 @@ def test_transfer_is_well_above_chance() -> None:
 def test_intervals_are_as_wide_as_the_number_of_items_makes_them() -> None:
     table = read("xnli.tsv")
     width = table["ci_high"] - table["ci_low"]
-    expected = 2 * 1.96 * (table["accuracy"] * (1 - table["accuracy"]) / table["n"]) ** 0.5
+    expected = (
+        2 * 1.96 * (table["accuracy"] * (1 - table["accuracy"]) / table["n"]) ** 0.5
+    )
     assert ((width / expected).between(0.9, 1.1)).all()
-    inside = (table["accuracy"] >= table["ci_low"]) & (table["accuracy"] <= table["ci_high"])
+    inside = (table["accuracy"] >= table["ci_low"]) & (
+        table["accuracy"] <= table["ci_high"]
+    )
     assert inside.all()
 
 
 def test_every_intervention_has_a_paired_test_and_random_controls() -> None:
     table = read("xnli.tsv")
     treated = table[table["statistic"] != "none"]
-    assert treated[["delta", "delta_ci_low", "delta_ci_high", "p_value"]].notna().all().all()
+    assert (
+        treated[["delta", "delta_ci_low", "delta_ci_high", "p_value"]]
+        .notna()
+        .all()
+        .all()
+    )
     controls = treated[treated["method"] == "random"]
     assert controls["draw"].nunique() >= 10
     lape = treated[(treated["method"] == "lape") & (treated["statistic"] == "zero")]

@@ -88,8 +88,9 @@ def test_text_has_eos_between_blanks(tokenizer):
 
 
 def test_long_items_are_dropped_in_training_only(tokenizer):
-    items = make_items() + [
-        {"id": 9, "premise": "w4 " * 20, "hypothesis": "w5", "label": 0}
+    items = [
+        *make_items(),
+        {"id": 9, "premise": "w4 " * 20, "hypothesis": "w5", "label": 0},
     ]
     kept = encoded(tokenizer, items, training=True)
     assert len(kept) == len(items) - 1 and kept.dropped == 1

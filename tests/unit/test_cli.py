@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from langneurons import cli
 from langneurons.errors import DataError
 from langneurons.files import read_json, sha256

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from langneurons import config as configuration
 from langneurons import grid
 from langneurons.config import Config, load
@@ -104,7 +105,9 @@ def test_training_differs_by_model_where_the_paper_does(config: Config) -> None:
     assert config.training("xnli", "nemo").rank == 64
 
 
-def test_lape_uses_set1_for_vietnamese_and_set6_for_hindi_and_urdu(config: Config) -> None:
+def test_lape_uses_set1_for_vietnamese_and_set6_for_hindi_and_urdu(
+    config: Config,
+) -> None:
     used = {
         lang: {t.split(".")[1] for t in grid.treatments(config, lang) if "lape" in t}
         for lang in ("vi", "hi", "ur")

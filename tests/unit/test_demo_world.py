@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 import random
 import unicodedata
+from pathlib import Path
 
 import pytest
+
 from langneurons.catalogue import DemoModel, DemoWorld
 from langneurons.demo_facts import (
     HYPERNYMS,
@@ -90,7 +92,9 @@ def test_every_sentence_reads_back_to_its_fact(code: str, scrambled: bool) -> No
 
 
 def test_grammar_orders_the_constituents() -> None:
-    fact = Fact("Anna", "verb-0", "noun-0-0", "2", "quality-0+", "place-1", negated=True)
+    fact = Fact(
+        "Anna", "verb-0", "noun-0-0", "2", "quality-0+", "place-1", negated=True
+    )
     expected = {
         "en": "Anna not verb-0 PART 2 quality-0+ noun-0-0 CL in place-1",
         "vi": "Anna not verb-0 PART 2 CL noun-0-0 quality-0+ in place-1",
@@ -113,7 +117,9 @@ def test_a_wrong_sentence_is_refused() -> None:
     words = language.say(fact)
     right = language.classifier["noun-0-0"]
     wrong = "classifier-0" if right != "classifier-0" else "classifier-1"
-    swapped = [language.words[wrong] if w == language.words[right] else w for w in words]
+    swapped = [
+        language.words[wrong] if w == language.words[right] else w for w in words
+    ]
     with pytest.raises(DataError, match="wrong classifier"):
         language.understand(swapped)
     with pytest.raises(DataError, match="lacks an agent"):
@@ -124,7 +130,9 @@ def test_a_wrong_sentence_is_refused() -> None:
 
 def test_classifiers_are_arbitrary_in_each_language() -> None:
     languages = [Language(code, seed=7) for code in SMALL.languages]
-    assert len({tuple(lang.classifier.values()) for lang in languages}) == len(languages)
+    assert len({tuple(lang.classifier.values()) for lang in languages}) == len(
+        languages
+    )
     for language in languages:
         assert len(set(language.classifier.values())) > 1
 
@@ -251,6 +259,32 @@ def test_facts_have_the_shared_preferences() -> None:
     assert {len(k) for k in kinds.values()} == {2}
 
 
+def test_files(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers")
+    hashes = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        demo_files.write(SMALL, folder / "world.json")
+        paths = [p for p in sorted(folder.rglob("*")) if p.is_file()]
+        hashes.append({str(p.relative_to(folder)): files.sha256(p) for p in paths})
+    assert hashes[0] == hashes[1]
+    assert set(hashes[0]) == {
+        "tokenizer.json",
+        "world.json",
+        "pretraining.txt",
+        "nli/train-en.tsv",
+        "qa/train-en.json",
+        *(f"corpus/{code}.txt" for code in SMALL.languages),
+        *(f"nli/test-{code}.tsv" for code in SMALL.languages),
+        *(f"qa/test-{code}.json" for code in SMALL.languages),
+    }
+    rows = (tmp_path / "a/nli/test-zh.tsv").read_text(encoding="utf-8").splitlines()
+    assert rows[0] == "premise\thypothesis\tlabel"
+    assert len(rows) == SMALL.nli_test + 1
+    assert {row.split("\t")[2] for row in rows[1:]} == set(LABELS)
+    truth = files.read_json(tmp_path / "a/world.json")
+    assert truth["languages"]["hi"]["words"] == World(SMALL).languages["hi"].words
+
+
 class TestPretraining:
     """Needs torch; a model of a few thousand weights."""
 
@@ -260,8 +294,8 @@ class TestPretraining:
         from langneurons.nn import pretraining
 
         path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
-        pretraining.word_tokenizer(world.vocabulary()).save(str(path))
-        return pretraining.fast_tokenizer(path, length=128)
+        demo_files.word_tokenizer(world.vocabulary()).save(str(path))
+        return pretraining.fast_tokenizer(path)
 
     def test_one_word_is_one_token(self, world: World, tokenizer) -> None:
         for text in itertools.islice(world.pretraining(), 200):
@@ -291,6 +325,7 @@ class TestPretraining:
     @pytest.mark.parametrize("architecture", ["llama", "mistral"])
     def test_a_few_steps_lower_the_loss(self, world, tokenizer, architecture) -> None:
         import torch
+
         from langneurons.nn import pretraining
 
         spec = DemoModel(
@@ -315,3 +350,29 @@ class TestPretraining:
         assert runs[0][0] == runs[1][0]
         for name, weight in runs[0][1].items():
             assert torch.equal(weight, runs[1][1][name]), name
+
+    def test_build_writes_a_pinned_folder(self, tmp_path: Path) -> None:
+        from langneurons.nn import models, pretraining
+
+        demo_files.write(SMALL, tmp_path / "world/world.json")
+        spec = DemoModel(
+            hidden_size=16, intermediate_size=32, layers=2, heads=2, steps=2
+        )
+        with pytest.raises(ConfigError, match="demo.architecture"):
+            pretraining.build("m", "gpt2", spec, tmp_path / "world", tmp_path, "cpu")
+        for run in ("one", "two"):
+            pretraining.build(
+                "m", "llama", spec, tmp_path / "world", tmp_path / run, "cpu"
+            )
+        manifest = files.read_json(tmp_path / "one/manifest.json")
+        assert manifest == files.read_json(tmp_path / "two/manifest.json")
+        assert manifest["layers"] == 2 and manifest["intermediate_size"] == 32
+        assert manifest["source"] == "demo_world"
+        assert manifest["revision"].startswith("sha256:")
+        for name, digest in manifest["files"].items():
+            assert files.sha256(tmp_path / "one" / name) == digest
+        tokenizer = models.load_tokenizer(tmp_path / "one")
+        assert tokenizer.pad_token == "<pad>" and tokenizer.bos_token_id is not None
+        model = models.load_classifier(tmp_path / "one", num_labels=3)
+        assert model.config.pad_token_id == tokenizer.pad_token_id
+        assert models.load_causal(tmp_path / "one").lm_head.weight.shape[1] == 16

@@ -10,13 +10,13 @@ from typing import Any
 
 import huggingface_hub
 import pytest
-import tiny_models
 from huggingface_hub import errors as hub_errors
-from test_models import save_model
 
+import tiny_models
 from langneurons import corpora, files, hub
 from langneurons.errors import DataError
 from langneurons.nn import fetching, models
+from test_models import save_model
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 HUB = {"repo": "owner/name", "revision": REVISION, "config": None}

@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from langneurons.errors import DataError
 from langneurons.files import (
     atomic,
@@ -39,7 +40,10 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be written"), atomic(tmp_path / "a") as part:
+    with (
+        pytest.raises(DataError, match="cannot be written"),
+        atomic(tmp_path / "a") as part,
+    ):
         raise OSError(28, "No space left on device", str(part))
 
 

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from langneurons.errors import ConfigError
 from langneurons.names import Selection, Treatment, draw, split_draw
 
@@ -17,7 +18,9 @@ def test_a_treatment_is_read_back_as_written(
     assert Treatment.parse(str(treatment)) == treatment
 
 
-@pytest.mark.parametrize("text", ["lape", "lape.", "Lape.set1", "lape.set1.p9.x.y", "../x.y"])
+@pytest.mark.parametrize(
+    "text", ["lape", "lape.", "Lape.set1", "lape.set1.p9.x.y", "../x.y"]
+)
 def test_other_texts_are_no_selection(text: str) -> None:
     with pytest.raises(ConfigError, match="method.language_set"):
         Selection.parse(text)

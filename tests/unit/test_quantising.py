@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import tiny_models
 import torch
-from test_models import save_tokenizer
 
+import tiny_models
 from langneurons import files
 from langneurons.errors import DataError
 from langneurons.nn import fetching, models, quantising
+from test_models import save_tokenizer
 
 pytest.importorskip("bitsandbytes", reason="nf4 needs bitsandbytes")
 

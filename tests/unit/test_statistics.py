@@ -197,3 +197,54 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
     narrow = build(tmp_path / "y.safetensors", pre[:, :, :50])
     with pytest.raises(DataError, match="neurons per layer is 50, but 60"):
         pooled_quantiles([good["en"], narrow], [0.5], "gate_pre")
+
+
+@pytest.mark.parametrize("family_name", ["llama", "gemma3", "gpt2", "bloom"])
+def test_reads_what_the_recorder_writes(family_name: str, tmp_path: Path) -> None:
+    """Values at both sites are those of the activations that a model computes."""
+    torch = pytest.importorskip("torch")
+    import tiny_models
+    from langneurons.nn import architectures, measuring
+
+    model = tiny_models.build(family_name, head="base")
+    chunks = torch.randint(3, tiny_models.VOCAB, (60, 20))
+    seen: dict[str, list[np.ndarray]] = {"gate_pre": [], "act_post": []}
+
+    def keep(module: object, args: tuple, output: object) -> None:
+        seen["gate_pre"].append(args[0].flatten(0, -2).numpy())
+        seen["act_post"].append(output.flatten(0, -2).numpy())
+
+    layer = architectures.mlp_sites(model, family_name).layers[1]
+    handle = layer.act.register_forward_hook(keep)
+    arrays, metadata = measuring.record(
+        model,
+        chunks,
+        0,
+        batch_chunks=6,
+        histogram_every=1,
+        batch_quantiles=("gate_pre", "act_post"),
+        micro_batch=4,
+        label="test",
+        family=family_name,
+    )
+    handle.remove()
+    tensors.write(tmp_path / "x.safetensors", arrays, metadata)
+    recorded = Activations.open(tmp_path / "x.safetensors")
+    for site, parts in seen.items():
+        values = np.concatenate(parts).astype(np.float64)
+        assert recorded.n == len(values) == 1200
+        for name, want in (
+            ("mean", values.mean(0)),
+            ("min", values.min(0)),
+            ("max", values.max(0)),
+        ):
+            found = recorded.value(name, site, "pooled")[1]
+            assert np.allclose(found, want, rtol=1e-5, atol=1e-6)
+        batches = np.quantile(values.reshape(10, 120, -1), 0.9, axis=1).mean(0)
+        assert np.allclose(recorded.value("p90", site, "batch_mean")[1], batches, 1e-5)
+        want = np.quantile(values, FRACTIONS, axis=0)
+        error = np.abs(recorded.quantiles(FRACTIONS, site)[:, 1] - want)
+        # a bin is 1/16 of an octave wide; a random model has no atoms
+        assert (error < 0.004 + np.abs(want) / 16).all()
+        above = recorded.fraction_above(want[5], site)[1]
+        assert np.abs(above - (values > want[5]).mean(0)).max() < 0.03

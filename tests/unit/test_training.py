@@ -309,6 +309,7 @@ def test_nf4_step_save_and_reload_give_the_same_scores(tmp_path):
     training = settings(epochs=1, batch_size=ITEMS, warmup_ratio=0)
     model = adapters.wrap(adapters.prepare(base()), "llama", ATTENTION, training, SEED)
     assert model.get_base_model().is_loaded_in_4bit
+    assert model.get_base_model().model.norm.weight.dtype == torch.float32
     before = predict(model, data(), 4)
     plan = Plan.of(ITEMS, training, SEED)
     assert plan.steps == 1

@@ -28,7 +28,9 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
-def snakemake(folder: Path, *arguments: str, check: bool = True, tiny: bool = True) -> str:
+def snakemake(
+    folder: Path, *arguments: str, check: bool = True, tiny: bool = True
+) -> str:
     """Run Snakemake in ``folder``; return what it printed.
 
     Raises:
@@ -39,7 +41,10 @@ def snakemake(folder: Path, *arguments: str, check: bool = True, tiny: bool = Tr
         sys.executable, "-m", "snakemake", *arguments,
         "--profile", "profiles/demo", "--configfile", *configs,
     ]  # fmt: skip
-    environment = os.environ | {"OMP_WAIT_POLICY": "passive", "NO_COLOR": "1"}
+    # Jobs call `python`: it has to be the one that runs the tests.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "NO_COLOR": "1"}
+    environment["OMP_WAIT_POLICY"] = "passive"
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True
     )

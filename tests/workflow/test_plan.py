@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from snakemake_runs import copy_project, planned, snakemake
 
 PAPER = {
@@ -44,7 +45,10 @@ def test_paper_grid_plans_the_published_tables_in_time(project: Path) -> None:
         ("grid={selections: [lapa.set1]}", "unknown method 'lapa'"),
         ("tasks={xnli: {languages: [xx]}}", "unknown language 'xx'"),
         ("models={nemo: {family: mistrall}}", "did you mean 'mistral'"),
-        ("tasks={xnli: {training: {learning_rat: 1.0}}}", "did you mean 'learning_rate'"),
+        (
+            "tasks={xnli: {training: {learning_rat: 1.0}}}",
+            "did you mean 'learning_rate'",
+        ),
         ("methods={lape: {parameters: {top_rat: 0.1}}}", "did you mean 'top_rate'"),
         ("models={nemo: {hub: {revision: main}}}", "models.nemo.hub.revision"),
     ],

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from snakemake_runs import copy_project, planned, snakemake
 
 pytestmark = pytest.mark.xdist_group("reruns")
@@ -84,14 +85,22 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
     "file times": (touch_everything, NOTHING),
     "a comment in the configuration": (append("tiny.yaml", "# a remark\n"), NOTHING),
     "the order of keys": (reorder_keys, NOTHING),
-    "a comment in a method": (append(LIBRARY / "methods/lape.py", "# remark\n"), NOTHING),
-    "a docstring": (replace(str(LIBRARY / "methods/lape.py"), '"""', '"""Indeed. '), NOTHING),
+    "a comment in a method": (
+        append(LIBRARY / "methods/lape.py", "# remark\n"),
+        NOTHING,
+    ),
+    "a docstring": (
+        replace(str(LIBRARY / "methods/lape.py"), '"""', '"""Indeed. '),
+        NOTHING,
+    ),
     "resources": (
         replace(str(LIBRARY / "resources.py"), "4000 + 2.5e-6", "5000 + 2.5e-6"),
         NOTHING,
     ),
     "checkpoint interval (speed only)": (
-        replace("tiny.yaml", "      epochs: 1", "      epochs: 1\n      checkpoint_every: 7"),
+        replace(
+            "tiny.yaml", "      epochs: 1", "      epochs: 1\n      checkpoint_every: 7"
+        ),
         NOTHING,
     ),
     "progress reporting (cannot change a number)": (
@@ -99,7 +108,9 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         NOTHING,
     ),
     "a statistic is added": (
-        replace("tiny.yaml", "statistics: [mean, zero]", "statistics: [mean, zero, p90]"),
+        replace(
+            "tiny.yaml", "statistics: [mean, zero]", "statistics: [mean, zero, p90]"
+        ),
         {"evaluate_task": 2, "build_task_table": 1},
     ),
     "a statistic changes its meaning": (
@@ -123,7 +134,9 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         {"identify_neurons": 3} | EVALUATIONS | TABLES,
     ),
     "the learning rate": (
-        replace("tiny.yaml", "      epochs: 1", "      epochs: 1\n      learning_rate: 0.01"),
+        replace(
+            "tiny.yaml", "      epochs: 1", "      epochs: 1\n      learning_rate: 0.01"
+        ),
         {"tune_model": 1, "evaluate_task": 2, "build_task_table": 1},
     ),
     "an evaluation language is added": (

@@ -1,16 +1,6 @@
 # Needs: tokens and a model. Makes: results/activations, the statistics of every neuron.
 
 
-def model_to_load(wildcards):
-    """The weights that jobs load: 4-bit where the catalogue says so."""
-    return grid.model_manifest(CONFIG, wildcards.model)
-
-
-def measured_shards(wildcards):
-    """All shards of one corpus, model and language."""
-    return grid.shards(CONFIG, wildcards.corpus, wildcards.model, wildcards.lang)
-
-
 rule measure_activations:
     """Record every statistic of every neuron in one streaming pass (section 3.1)."""
     input:
@@ -23,6 +13,8 @@ rule measure_activations:
         "logs/results/activations/{corpus}/{model}/{lang}/shard-{shard}-of-{shards}.log",
     benchmark:
         "benchmarks/results/activations/{corpus}/{model}/{lang}/shard-{shard}-of-{shards}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
     threads: 2
     resources:
         gpu=RESOURCES.gpu,
@@ -33,7 +25,7 @@ rule measure_activations:
         spec=SPECS.measure_activations,
         code=code_hash("measure_activations"),
     shell:
-        "{SCRIPTS}/measure_activations.py --spec {params.spec:q} --code {params.code}"
+        "python workflow/scripts/measure_activations.py --spec {params.spec:q} --code {params.code}"
         " --threads {threads} --micro-batch {resources.micro_batch}"
         " --model {input.model:q} --tokens {input.tokens:q} --out {output.out:q}"
         " > {log:q} 2>&1"
@@ -49,6 +41,8 @@ rule merge_activations:
         "logs/results/activations/{corpus}/{model}/{lang}.log",
     benchmark:
         "benchmarks/results/activations/{corpus}/{model}/{lang}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
     resources:
         mem_mb=RESOURCES.measuring_memory,
         runtime=60,
@@ -56,5 +50,5 @@ rule merge_activations:
         spec="{}",
         code=code_hash("merge_activations"),
     shell:
-        "{SCRIPTS}/merge_activations.py --code {params.code} --shards {input.shards:q}"
+        "python workflow/scripts/merge_activations.py --code {params.code} --shards {input.shards:q}"
         " --out {output.out:q} > {log:q} 2>&1"

@@ -18,13 +18,83 @@ except LangneuronsError as error:
     raise WorkflowError(str(error)) from None
 SPECS = Specs(CONFIG)
 RESOURCES = Requests(CONFIG)
-SCRIPTS = f"{sys.executable} {workflow.basedir}/workflow/scripts"
 DEMO = "results/demo_world"
 
 
 def either(names):
     """Make a wildcard constraint out of a catalogue; an empty one matches nothing."""
     return "|".join(sorted(names)) or "(?!)"
+
+
+def built_models():
+    """Models that the workflow trains itself."""
+    return [name for name, entry in CONFIG.models.items() if entry.builder]
+
+
+def demo_files():
+    """Everything that the demo world writes, apart from its description."""
+    languages = CONFIG.demo_world.languages if CONFIG.demo_world else []
+    return [
+        f"{DEMO}/tokenizer.json",
+        f"{DEMO}/pretraining.txt",
+        f"{DEMO}/nli/train-en.tsv",
+        f"{DEMO}/qa/train-en.json",
+        *expand(f"{DEMO}/corpus/{{lang}}.txt", lang=languages),
+        *expand(f"{DEMO}/nli/test-{{lang}}.tsv", lang=languages),
+        *expand(f"{DEMO}/qa/test-{{lang}}.json", lang=languages),
+    ]
+
+
+def corpus_text(wildcards):
+    """The text of a language: a local file, or what was fetched from the hub."""
+    entry = CONFIG.corpus(wildcards.corpus)
+    if entry.folder is not None:
+        return f"{entry.folder}/{wildcards.lang}.txt"
+    return f"results/text/{wildcards.corpus}/{wildcards.lang}.jsonl"
+
+
+def task_files(wildcards):
+    """The local files of a task's split; none when it comes from the hub."""
+    data = CONFIG.task(wildcards.task).data
+    given = data.train if wildcards.split == "train" else data.test
+    return [given.format(lang=wildcards.lang)] if given else []
+
+
+def model_to_load(wildcards):
+    """The weights that jobs load: 4-bit where the catalogue says so."""
+    return grid.model_manifest(CONFIG, wildcards.model)
+
+
+def measured_shards(wildcards):
+    """All shards of one corpus, model and language."""
+    return grid.shards(CONFIG, wildcards.corpus, wildcards.model, wildcards.lang)
+
+
+def activations_of_set(wildcards):
+    """The statistics of all languages that a method contrasts."""
+    corpus = CONFIG.method_corpus(wildcards.method)
+    languages = CONFIG.language_set(wildcards.langset).languages
+    return [grid.activations(corpus, wildcards.model, lang) for lang in languages]
+
+
+def matched_neurons(wildcards):
+    """The selection whose counts random neurons match; none for other methods."""
+    match = CONFIG.method(wildcards.method).match
+    return (
+        [grid.neurons(wildcards.model, f"{match}.{wildcards.langset}")] if match else []
+    )
+
+
+def training_items(wildcards):
+    """The training items of a task, in its source language."""
+    source = CONFIG.task(wildcards.task).source_language
+    return grid.items(wildcards.task, "train", source)
+
+
+def evaluations_of_task(wildcards):
+    """The evaluation files of a task's table, in the order of its rows."""
+    task = wildcards.task
+    return [row.path(task) for row in grid.task_rows(CONFIG, task)]
 
 
 wildcard_constraints:

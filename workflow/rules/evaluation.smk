@@ -27,6 +27,8 @@ for bundle in grid.task_bundles(CONFIG):
             f"logs/{label}.log",
         benchmark:
             f"benchmarks/{label}.tsv"
+        conda:
+            "../../envs/gpu.yaml"
         threads: 2
         resources:
             gpu=RESOURCES.gpu_of(axes["model"]),
@@ -37,7 +39,7 @@ for bundle in grid.task_bundles(CONFIG):
             spec=SPECS.evaluate_task(bundle),
             code=SPECS.bundle_code("evaluate_task", axes["task"]),
         shell:
-            "{SCRIPTS}/evaluate_task.py --spec {params.spec:q} --code {params.code}"
+            "python workflow/scripts/evaluate_task.py --spec {params.spec:q} --code {params.code}"
             " --threads {threads} --micro-batch {resources.micro_batch}"
             " --model {input.model:q} --adapter {input.adapter:q}"
             " --items {input.item_file:q} --neurons {input.neurons:q}"
@@ -65,6 +67,8 @@ for bundle in grid.perplexity_bundles(CONFIG):
             f"logs/{label}.log",
         benchmark:
             f"benchmarks/{label}.tsv"
+        conda:
+            "../../envs/gpu.yaml"
         threads: 2
         resources:
             gpu=RESOURCES.gpu_of(axes["model"]),
@@ -75,7 +79,7 @@ for bundle in grid.perplexity_bundles(CONFIG):
             spec=SPECS.measure_perplexity(bundle),
             code=code_hash("measure_perplexity"),
         shell:
-            "{SCRIPTS}/measure_perplexity.py --spec {params.spec:q}"
+            "python workflow/scripts/measure_perplexity.py --spec {params.spec:q}"
             " --code {params.code} --threads {threads}"
             " --micro-batch {resources.micro_batch} --model {input.model:q}"
             " --tokens {input.tokens:q} --neurons {input.neurons:q}"

@@ -2,25 +2,6 @@
 # Makes: results/models/{model}/pinned and, quantised once, results/models/{model}/nf4.
 
 
-def built_models():
-    """Models that the workflow trains itself."""
-    return [name for name, entry in CONFIG.models.items() if entry.builder]
-
-
-def demo_files():
-    """Everything that the demo world writes, apart from its description."""
-    languages = CONFIG.demo_world.languages if CONFIG.demo_world else []
-    return [
-        f"{DEMO}/tokenizer.json",
-        f"{DEMO}/pretraining.txt",
-        f"{DEMO}/nli/train-en.tsv",
-        f"{DEMO}/qa/train-en.json",
-        *expand(f"{DEMO}/corpus/{{lang}}.txt", lang=languages),
-        *expand(f"{DEMO}/nli/test-{{lang}}.tsv", lang=languages),
-        *expand(f"{DEMO}/qa/test-{{lang}}.json", lang=languages),
-    ]
-
-
 if CONFIG.demo_world is not None:
 
     rule generate_demo_world:
@@ -32,11 +13,13 @@ if CONFIG.demo_world is not None:
             f"logs/{DEMO}/world.log",
         benchmark:
             f"benchmarks/{DEMO}/world.tsv"
+        conda:
+            "../../envs/gpu.yaml"
         params:
             spec=SPECS.demo_world,
             code=code_hash("generate_demo_world"),
         shell:
-            "{SCRIPTS}/generate_demo_world.py --spec {params.spec:q}"
+            "python workflow/scripts/generate_demo_world.py --spec {params.spec:q}"
             " --code {params.code} --world {output.world:q} > {log:q} 2>&1"
 
 
@@ -54,6 +37,8 @@ rule pretrain_demo_model:
         "benchmarks/results/models/{model}/pinned.pretraining.tsv"
     wildcard_constraints:
         model=either(built_models()),
+    conda:
+        "../../envs/gpu.yaml"
     threads: 2
     resources:
         mem_mb=RESOURCES.memory,
@@ -62,7 +47,7 @@ rule pretrain_demo_model:
         spec=SPECS.demo_model,
         code=code_hash("pretrain_demo_model"),
     shell:
-        "{SCRIPTS}/pretrain_demo_model.py --spec {params.spec:q} --code {params.code}"
+        "python workflow/scripts/pretrain_demo_model.py --spec {params.spec:q} --code {params.code}"
         " --threads {threads} --world {input.world:q} --model {output.model:q}"
         " > {log:q} 2>&1"
 
@@ -77,11 +62,14 @@ rule fetch_model:
         "benchmarks/results/models/{model}/pinned.tsv"
     wildcard_constraints:
         model=either(set(CONFIG.models) - set(built_models())),
+    localrule: True
+    conda:
+        "../../envs/gpu.yaml"
     params:
         spec=SPECS.fetch_model,
         code=code_hash("fetch_model"),
     shell:
-        "{SCRIPTS}/fetch_model.py --spec {params.spec:q} --code {params.code}"
+        "python workflow/scripts/fetch_model.py --spec {params.spec:q} --code {params.code}"
         " --out {output.model:q} > {log:q} 2>&1"
 
 
@@ -95,6 +83,8 @@ rule quantise_model:
         "logs/results/models/{model}/nf4.log",
     benchmark:
         "benchmarks/results/models/{model}/nf4.tsv"
+    conda:
+        "../../envs/gpu.yaml"
     resources:
         gpu=RESOURCES.gpu,
         mem_mb=RESOURCES.memory,
@@ -103,5 +93,5 @@ rule quantise_model:
         spec=SPECS.quantise_model,
         code=code_hash("quantise_model"),
     shell:
-        "{SCRIPTS}/quantise_model.py --spec {params.spec:q} --code {params.code}"
+        "python workflow/scripts/quantise_model.py --spec {params.spec:q} --code {params.code}"
         " --model {input.model:q} --out {output.quantised:q} > {log:q} 2>&1"

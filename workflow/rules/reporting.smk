@@ -1,12 +1,6 @@
 # Needs: evaluations and perplexities. Makes: results/tables.
 
 
-def evaluations_of_task(wildcards):
-    """The evaluation files of a task's table, in the order of its rows."""
-    task = wildcards.task
-    return [row.path(task) for row in grid.task_rows(CONFIG, task)]
-
-
 rule build_task_table:
     """Set every intervention against none, with interval and test (Tables 1 and 4)."""
     input:
@@ -18,11 +12,14 @@ rule build_task_table:
         "logs/results/tables/{task}.log",
     benchmark:
         "benchmarks/results/tables/{task}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
     params:
         spec=SPECS.task_table,
         code=SPECS.task_code("build_task_table"),
     shell:
-        "{SCRIPTS}/build_task_table.py --spec {params.spec:q} --code {params.code}"
+        "python workflow/scripts/build_task_table.py --spec {params.spec:q} --code {params.code}"
         " --evaluations {input.evaluations:q} --tsv {output.tsv:q}"
         " --markdown {output.markdown:q} > {log:q} 2>&1"
 
@@ -40,10 +37,13 @@ if CONFIG.perplexity is not None:
             "logs/results/tables/perplexity.log",
         benchmark:
             "benchmarks/results/tables/perplexity.tsv"
+        localrule: True
+        conda:
+            "../../envs/report.yaml"
         params:
             spec=SPECS.perplexity_table,
             code=code_hash("build_perplexity_table"),
         shell:
-            "{SCRIPTS}/build_perplexity_table.py --spec {params.spec:q}"
+            "python workflow/scripts/build_perplexity_table.py --spec {params.spec:q}"
             " --code {params.code} --perplexities {input.perplexities:q}"
             " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"

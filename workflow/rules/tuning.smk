@@ -1,12 +1,6 @@
 # Needs: a model and the training items. Makes: results/adapters, stock PEFT adapters.
 
 
-def training_items(wildcards):
-    """The training items of a task, in its source language."""
-    source = CONFIG.task(wildcards.task).source_language
-    return grid.items(wildcards.task, "train", source)
-
-
 rule tune_model:
     """Fine-tune with QLoRA on the source language (section 4); resumes after a kill."""
     input:
@@ -20,6 +14,8 @@ rule tune_model:
         "logs/results/adapters/{task}/{model}/{tuning}/seed{seed}.log",
     benchmark:
         "benchmarks/results/adapters/{task}/{model}/{tuning}/seed{seed}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
     threads: 2
     resources:
         gpu=RESOURCES.gpu,
@@ -31,7 +27,7 @@ rule tune_model:
         spec=SPECS.tune_model,
         code=SPECS.task_code("tune_model"),
     shell:
-        "{SCRIPTS}/tune_model.py --spec {params.spec:q} --code {params.code}"
+        "python workflow/scripts/tune_model.py --spec {params.spec:q} --code {params.code}"
         " --threads {threads} --micro-batch {resources.micro_batch}"
         " --checkpoint-every {resources.checkpoint_every}"
         " --model {input.model:q} --items {input.item_file:q}"

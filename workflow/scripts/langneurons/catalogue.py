@@ -64,7 +64,8 @@ class DemoModel(Frozen):
     heads: int = Field(4, ge=1)
     steps: int = Field(1000, ge=1, description="optimiser steps of pretraining")
     tokens_per_step: int = Field(1536, ge=64)
-    learning_rate: float = Field(3e-3, gt=0)
+    sequence_length: int = Field(64, ge=8, description="tokens per row of training")
+    learning_rate: float = Field(6e-3, gt=0)
     seed: int = 1
 
 
@@ -98,7 +99,9 @@ class Model(Frozen):
     @model_validator(mode="after")
     def _one_source(self) -> Model:
         given = [
-            k for k in ("hub", "folder", "gguf", "builder") if getattr(self, k) is not None
+            k
+            for k in ("hub", "folder", "gguf", "builder")
+            if getattr(self, k) is not None
         ]
         if len(given) != 1:
             raise ValueError(
@@ -120,7 +123,9 @@ class Corpus(Frozen):
     """A catalogue entry of ``corpora:``: monolingual text, packed into chunks."""
 
     hub: HubSource | None = None
-    folder: str | None = Field(None, description="folder with one {lang}.txt a language")
+    folder: str | None = Field(
+        None, description="folder with one {lang}.txt a language"
+    )
     text_column: str = Field("text", description="column of a hub data set")
     tokens: int = Field(100_000_000, ge=512, description="tokens per language")
     heldout_tokens: int = Field(
@@ -128,9 +133,12 @@ class Corpus(Frozen):
     )
     chunk_length: int = Field(512, ge=2, description="tokens per chunk")
     bos: Literal["document", "chunk", "none"] = Field(
-        "document", description="where the BOS token is put (paper: every article start)"
+        "document",
+        description="where the BOS token is put (paper: every article start)",
     )
-    shuffle_seed: int | None = Field(42, description="null keeps the order of the source")
+    shuffle_seed: int | None = Field(
+        42, description="null keeps the order of the source"
+    )
     language_filter: LanguageFilter | None = None
     fetch_bytes_per_token: float = Field(
         8.0, gt=0, description="hub only: bytes of text fetched per token wanted"
@@ -181,7 +189,9 @@ class LanguageSet(Frozen):
             raise ValueError(f"a language is listed twice: {list(self.languages)}")
         extra = set(self.evaluate or ()) - set(self.languages)
         if extra:
-            raise ValueError(f"'evaluate' has languages outside the set: {sorted(extra)}")
+            raise ValueError(
+                f"'evaluate' has languages outside the set: {sorted(extra)}"
+            )
         return self
 
 
@@ -225,7 +235,9 @@ class Statistic(Frozen):
     weight: float = Field(
         1.0, description="add: factor on the value; interpolate: share of the value"
     )
-    measure: Site | None = Field(None, description="where measured; null: the profile's")
+    measure: Site | None = Field(
+        None, description="where measured; null: the profile's"
+    )
     write: WriteSite | None = Field(None, description="where written; null: profile's")
     quantile: Quantile | None = Field(None, description="null: the profile's")
     neuron_language: str = Field(
@@ -248,7 +260,8 @@ class Statistic(Frozen):
         if self.value not in allowed:
             hint = did_you_mean(self.value, allowed)
             raise ValueError(
-                f"value {self.value!r} is unknown{hint} Known: {', '.join(sorted(allowed))}"
+                f"value {self.value!r} is unknown{hint} "
+                f"Known: {', '.join(sorted(allowed))}"
             )
         if (self.value == "const") != (self.constant is not None):
             raise ValueError("'constant' is given with value: const, and only then")
@@ -272,7 +285,9 @@ class Training(Frozen):
     weight_decay: float = Field(0.1, ge=0)
     max_gradient_norm: float = Field(10.0, gt=0)
     checkpoint_every: int = Field(
-        500, ge=1, description="optimiser steps between checkpoints; results do not change"
+        500,
+        ge=1,
+        description="optimiser steps between checkpoints; results do not change",
     )
 
 
@@ -280,13 +295,17 @@ class TaskData(Frozen):
     """Where the items of a task come from: the hub, or files with {lang}."""
 
     hub: HubSource | None = None
-    train: str | None = Field(None, description="path of the training file, with {lang}")
+    train: str | None = Field(
+        None, description="path of the training file, with {lang}"
+    )
     test: str | None = Field(None, description="path of the test file, with {lang}")
 
     @model_validator(mode="after")
     def _one_source(self) -> TaskData:
         files = self.train is not None and self.test is not None
-        if files == (self.hub is not None) or (self.train is None) != (self.test is None):
+        if files == (self.hub is not None) or (self.train is None) != (
+            self.test is None
+        ):
             raise ValueError("give either 'hub', or both 'train' and 'test'")
         return self
 
@@ -327,7 +346,9 @@ class Perplexity(Frozen):
 
     languages: tuple[str, ...] = Field(min_length=1)
     corpus: str | None = Field(None, description="null: grid.corpus")
-    selections: tuple[str, ...] = Field(description="selections whose sets are switched")
+    selections: tuple[str, ...] = Field(
+        description="selections whose sets are switched"
+    )
     statistic: str = "zero"
     chunks: int = Field(200, ge=1, description="held-out chunks, shared by all cells")
 

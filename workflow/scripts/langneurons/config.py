@@ -159,7 +159,10 @@ def _block_at(location: tuple[Any, ...]) -> type[BaseModel] | None:
             current = field.annotation if field else None
         else:  # a key of a catalogue: its value type is the last argument
             current = getattr(current, "__args__", (None,))[-1]
-        if hasattr(current, "__args__") and getattr(current, "__origin__", None) is None:
+        if (
+            hasattr(current, "__args__")
+            and getattr(current, "__origin__", None) is None
+        ):
             blocks = [
                 a
                 for a in current.__args__
@@ -195,7 +198,9 @@ def _cross_check(config: Config) -> list[str]:
         ]
     for name in (*config.tasks, *config.tunings):
         if not re.match(NAME, name):
-            problems.append(f"{name}: names are lower case letters, digits, '-' and '_'")
+            problems.append(
+                f"{name}: names are lower case letters, digits, '-' and '_'"
+            )
     grid = config.grid
     for name in grid.models:
         known("model", name, config.models, "grid.models")
@@ -207,13 +212,17 @@ def _cross_check(config: Config) -> list[str]:
     for name in config.models:
         entry = config.models[name]
         if entry.builder and config.demo_world is None:
-            problems.append(f"models.{name}: builder demo_world needs a demo_world block")
+            problems.append(
+                f"models.{name}: builder demo_world needs a demo_world block"
+            )
     for name, method in config.methods.items():
         where = f"methods.{name}"
         if "-" in name:
             problems.append(f"{where}: '-' is kept for the number of a random draw")
         if known("method kind", method.kind, plugins("methods"), f"{where}.kind"):
-            problems += _plugin_problems("methods", method.kind, method.parameters, where)
+            problems += _plugin_problems(
+                "methods", method.kind, method.parameters, where
+            )
         if method.corpus:
             known("corpus", method.corpus, config.corpora, f"{where}.corpus")
         if method.match:
@@ -251,7 +260,9 @@ def _plugin_problems(folder: str, kind: str, given: dict, where: str) -> list[st
         lines = []
         for e in error.errors():
             spot = ".".join([where, "parameters", *(str(p) for p in e["loc"])])
-            hint = did_you_mean(str(e["loc"][-1] if e["loc"] else ""), module.Parameters.model_fields)
+            hint = did_you_mean(
+                str(e["loc"][-1] if e["loc"] else ""), module.Parameters.model_fields
+            )
             allowed = ", ".join(module.Parameters.model_fields) or "(none)"
             lines.append(f"{spot}: {e['msg']}{hint} Known keys: {allowed}")
         return lines
@@ -285,7 +296,9 @@ def _check_languages(config: Config) -> list[str]:
     covered = {
         lang
         for s in sets
-        for lang in (config.language_sets[s].evaluate or config.language_sets[s].languages)
+        for lang in (
+            config.language_sets[s].evaluate or config.language_sets[s].languages
+        )
     }
     for name in config.grid.tables:
         task = config.tasks.get(name)
@@ -300,11 +313,14 @@ def _check_languages(config: Config) -> list[str]:
         have = {p.stem for p in Path(folder).glob("*.txt")}
         if missing := sorted(wanted - have):
             problems.append(
-                f"corpora.{config.grid.corpus}.folder: no text for {', '.join(missing)} "
-                f"in {folder} (a file {{lang}}.txt a language); found: {', '.join(sorted(have))}"
+                f"corpora.{config.grid.corpus}.folder: no text for "
+                f"{', '.join(missing)} in {folder} (a file {{lang}}.txt a language); "
+                f"found: {', '.join(sorted(have))}"
             )
     elif folder and config.demo_world is None:
-        problems.append(f"corpora.{config.grid.corpus}.folder: {folder} is not a folder")
+        problems.append(
+            f"corpora.{config.grid.corpus}.folder: {folder} is not a folder"
+        )
     return problems
 
 

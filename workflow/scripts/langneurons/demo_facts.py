@@ -10,9 +10,24 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
-NAMES = (
-    "Anna Bela Carlo Dina Enzo Fara Goro Hana Ivo Juna Karim Lena Milo Nora Omar Pia"
-).split()
+NAMES = [
+    "Anna",
+    "Bela",
+    "Carlo",
+    "Dina",
+    "Enzo",
+    "Fara",
+    "Goro",
+    "Hana",
+    "Ivo",
+    "Juna",
+    "Karim",
+    "Lena",
+    "Milo",
+    "Nora",
+    "Omar",
+    "Pia",
+]
 NUMBERS = ("2", "3", "4", "5")
 CATEGORIES, MEMBERS = 4, 6
 NOUNS = tuple(f"noun-{c}-{m}" for c in range(CATEGORIES) for m in range(MEMBERS))

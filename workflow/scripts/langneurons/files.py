@@ -70,7 +70,11 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
 def canonical(value: Any) -> str:
     """Serialise to JSON with sorted keys and built-in types only."""
     return json.dumps(
-        value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        value,
+        sort_keys=True,
+        ensure_ascii=False,
+        separators=(",", ":"),
+        allow_nan=False,
     )
 
 
@@ -86,7 +90,9 @@ def read_json(path: Path | str) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not valid JSON ({error}). Delete it to redo it.") from error
+        raise DataError(
+            f"{path}: not valid JSON ({error}). Delete it to redo it."
+        ) from error
 
 
 def sha256(path: Path | str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parent.parent
@@ -20,7 +20,7 @@ PLUMBING = frozenset({"cli", "errors", "files", "progress", "provenance"})
 WHOLE = "*"
 
 
-@lru_cache(maxsize=None)
+@cache
 def code_hash(script: str, modules: tuple[str, ...] = (), root: Path = SCRIPTS) -> str:
     """Hash a script and the definitions of our modules that it reaches.
 
@@ -64,7 +64,9 @@ class _Tree:
             self.bodies[module] = _without_docstrings(ast.parse(text)).body
         return self.bodies[module]
 
-    def reach(self, module: str, name: str, reached: dict[tuple[str, int], str]) -> None:
+    def reach(
+        self, module: str, name: str, reached: dict[tuple[str, int], str]
+    ) -> None:
         """Add the statements of ``module`` that define ``name``, and what they use."""
         wanted, done = [name], set()
         body = self.body(module)
@@ -155,7 +157,10 @@ def _used(statement: ast.stmt) -> set[str]:
 def _without_docstrings(tree: ast.Module) -> ast.Module:
     owners = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     for node in ast.walk(tree):
-        if isinstance(node, owners) and ast.get_docstring(node, clean=False) is not None:
+        if (
+            isinstance(node, owners)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
             node.body = node.body[1:] or [ast.Pass()]
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Field":
             node.keywords = [k for k in node.keywords if k.arg != "description"]

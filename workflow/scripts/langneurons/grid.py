@@ -30,7 +30,8 @@ def neurons(model: str, selection: Selection | str) -> str:
 
 
 def adapter(task: str, model: str, tuning: str, seed: int) -> str:
-    return f"{RESULTS}/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_model.safetensors"
+    folder = f"{RESULTS}/adapters/{task}/{model}/{tuning}/seed{seed}"
+    return f"{folder}/adapter_model.safetensors"
 
 
 def items(task: str, split: str, lang: str) -> str:
@@ -44,7 +45,7 @@ def model_manifest(config: Config, model: str) -> str:
 
 
 def shards(config: Config, corpus: str, model: str, lang: str) -> list[str]:
-    """Name the measured pieces of one language; their number follows from the corpus."""
+    """Name the measured pieces of a language; their number follows from the corpus."""
     entry = config.corpus(corpus)
     n = math.ceil(entry.tokens / entry.tokens_per_shard)
     folder = f"{RESULTS}/activations/{corpus}/{model}/{lang}"
@@ -127,9 +128,9 @@ def treatments(config: Config, lang: str) -> list[str]:
     grid = config.grid
     for text in grid.selections:
         statistics = grid.statistics
-        if config.method(Selection.parse(text).method).draws is not None:
-            if grid.control_statistics is not None:
-                statistics = grid.control_statistics
+        is_control = config.method(Selection.parse(text).method).draws is not None
+        if is_control and grid.control_statistics is not None:
+            statistics = grid.control_statistics
         for selection in expand_draws(config, text):
             if covers(config, selection, lang):
                 found += [str(Treatment(selection, s)) for s in statistics]
@@ -216,7 +217,9 @@ def perplexity_bundles(config: Config) -> list[Bundle]:
     return found
 
 
-def languages_of(config: Config, treatment: str, lang: str, source: str) -> tuple[str, str]:
+def languages_of(
+    config: Config, treatment: str, lang: str, source: str
+) -> tuple[str, str]:
     """Say whose neurons a treatment overwrites, and with whose statistics.
 
     Args:
@@ -258,5 +261,9 @@ def selection_languages(config: Config, selection: str) -> list[str]:
 
 def longest_path(config: Config) -> str:
     """Return the longest path of the grid (a test keeps it under 200 characters)."""
-    paths = [o for b in (*task_bundles(config), *perplexity_bundles(config)) for o in b.outputs]
+    paths = [
+        o
+        for b in (*task_bundles(config), *perplexity_bundles(config))
+        for o in b.outputs
+    ]
     return str(max(map(Path, paths), key=lambda p: len(str(p)), default=""))

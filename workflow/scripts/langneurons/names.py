@@ -1,4 +1,4 @@
-"""Names of selections, treatments and tunings: the one place that reads and writes them.
+"""Names of selections and treatments: the one place that reads and writes them.
 
 ``.`` separates parts, ``+`` joins languages, ``-`` numbers a random draw.
 """

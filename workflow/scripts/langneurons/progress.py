@@ -43,8 +43,8 @@ class Progress:
         if sys.stderr.isatty():
             bar = "[" + ("#" * round(20 * share)).ljust(20) + "] "
         print(
-            f"{self.label}: {bar}{self.done:,}/{self.total:,} {self.unit} ({share:.0%}), "
-            f"{rate:,.1f}/s, {seconds:,.0f} s gone, {left:,.0f} s to go",
+            f"{self.label}: {bar}{self.done:,}/{self.total:,} {self.unit} "
+            f"({share:.0%}), {rate:,.1f}/s, {seconds:,.0f} s gone, {left:,.0f} s to go",
             end=end,
             file=sys.stderr,
             flush=True,

@@ -39,7 +39,9 @@ class Specs:
     def demo_model(self, wildcards: Any) -> str:
         entry = self.config.model(wildcards.model)
         demo = _dump(entry.demo) if entry.demo else {}
-        return canonical({"model": wildcards.model, "demo": demo, "family": entry.family})
+        return canonical(
+            {"model": wildcards.model, "demo": demo, "family": entry.family}
+        )
 
     def fetch_model(self, wildcards: Any) -> str:
         entry = self.config.model(wildcards.model)

@@ -102,6 +102,20 @@ def share_of(rate: float, neurons: int, what: str) -> int:
     return count
 
 
+def kth_smallest(values: npt.NDArray[np.floating], ranks: Sequence[int]) -> list[float]:
+    """Return the values at some ranks, counted from 1, in linear time.
+
+    Args:
+        values: any shape, without NaN.
+        ranks: each from 1 to the number of values.
+    """
+    # Naming the ends too keeps numpy off a path that is slow on many equal values:
+    # 15 s against 0.2 s for 37 million probabilities, half of them zero.
+    places = {0, values.size - 1, *(rank - 1 for rank in ranks)}
+    parted = np.partition(values, sorted(places), axis=None)
+    return [float(parted[rank - 1]) for rank in ranks]
+
+
 def lowest(scores: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.int64]:
     """Return the places of the ``count`` smallest scores, in increasing order.
 
@@ -116,7 +130,7 @@ def lowest(scores: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.int64
         return np.arange(scores.size)
     if count <= 0:
         return np.arange(0)
-    last = np.partition(scores, count - 1)[count - 1]
+    last = kth_smallest(scores, [count])[0]
     chosen = scores < last
     ties = np.flatnonzero(scores == last)
     chosen[ties[: count - int(chosen.sum())]] = True

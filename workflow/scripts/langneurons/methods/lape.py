@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from ..catalogue import Frozen
-from . import MethodInputs, Selected, lowest, share_of
+from . import MethodInputs, Selected, kth_smallest, lowest, share_of
 
 # Added inside the logarithm and to the denominator by the released code of the paper.
 EPSILON = 1e-10
@@ -118,9 +118,8 @@ def choose(
 
 def _kth_values(values: Floats, rates: tuple[float, ...]) -> list[float]:
     """Return the values at rank ``round(rate * size)``, counted from 1."""
-    places = [max(round(rate * values.size), 1) - 1 for rate in rates]
-    parted = np.partition(values, sorted(set(places)), axis=None)
-    return [float(parted[place]) for place in places]
+    ranks = [max(round(rate * values.size), 1) for rate in rates]
+    return kth_smallest(values, ranks)
 
 
 def _shares(counts: npt.NDArray[np.int64], totals: npt.NDArray[np.int64]) -> Floats:
@@ -144,7 +143,7 @@ def _entropy(shares: Floats) -> Floats:
     """Return -sum p' ln p' with 0 ln 0 = 0, the same in any order of languages."""
     ordered = np.sort(shares, axis=0)
     logs = np.log(ordered, out=np.zeros_like(ordered), where=ordered > 0)
-    return -(ordered * logs).sum(axis=0)
+    return 0.0 - (ordered * logs).sum(axis=0)  # and not -0.0
 
 
 def _entropy_epsilon(probability: Floats) -> Floats:

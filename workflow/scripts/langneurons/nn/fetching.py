@@ -53,7 +53,7 @@ def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if entry.get("hub"):
         source, revision, part = _from_hub(entry["hub"], entry["family"], folder)
         try:
-            manifest = _finish(name, entry, source, revision, part)
+            manifest = finish(name, entry, source, revision, part)
         except DataError:
             shutil.rmtree(part, ignore_errors=True)
             raise
@@ -69,10 +69,10 @@ def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             source, revision = _from_gguf(entry["gguf"], entry["dtype"], part)
         else:
             raise DataError(f"models.{name}: no hub, folder or gguf source to fetch")
-        return _finish(name, entry, source, revision, part)
+        return finish(name, entry, source, revision, part)
 
 
-def _finish(
+def finish(
     name: str, entry: Mapping[str, Any], source: str, revision: str, part: Path
 ) -> dict[str, Any]:
     """Check the family, hash the files and write the manifest."""

@@ -7,49 +7,65 @@ a cosine schedule.
 
 from __future__ import annotations
 
+import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import files
 from ..catalogue import DemoModel
 from ..demo_world import BOS, EOS, PAD, UNKNOWN
 from ..errors import DataError
 from ..progress import Progress
-from . import models
 
 if TYPE_CHECKING:
     import torch
 
+log = logging.getLogger(__name__)
+
+MAX_LENGTH = 512  # positions that inputs may have; text is packed shorter
 WARMUP = 0.05  # share of the steps
 WEIGHT_DECAY = 0.1
 GRADIENT_NORM = 1.0
 
 
-def word_tokenizer(vocabulary: Sequence[str]) -> Any:
-    """Make a word-level ``tokenizers.Tokenizer`` that puts BOS before a text.
+def build(
+    name: str, family: str, spec: DemoModel, world: Path, folder: Path, device: str
+) -> None:
+    """Pretrain a model and write it as a pinned model folder.
 
     Args:
-        vocabulary: all words, each once; special tokens and punctuation included.
+        name: the model's name in the catalogue.
+        family: the catalogue's family; must be the demo model's architecture.
+        spec: sizes and training.
+        world: folder of the demo world, with pretraining.txt and tokenizer.json.
+        folder: model folder to write; it appears only when complete.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: family and architecture differ.
+        DataError: not enough text for one row.
     """
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    if family != spec.architecture:
+        raise ConfigError(
+            f"models.{name}: family is {family!r}, but demo.architecture is "
+            f"{spec.architecture!r}; give both the same value (llama or mistral)"
+        )
+    tokenizer = fast_tokenizer(world / "tokenizer.json")
+    text = (world / "pretraining.txt").read_text(encoding="utf-8").splitlines()
+    rows = pack(tokenizer, text, spec.sequence_length)
+    model = new_model(tokenizer, spec).to(device)
+    losses = train(model, rows, spec)
+    last = losses[-20:]
+    log.info("%s: loss %.3f -> %.3f", name, losses[0], sum(last) / len(last))
+    with files.atomic_folder(folder) as part:
+        model.to("cpu").save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        entry = {"family": family, "dtype": "float32"}
+        fetching.finish(name, entry, "demo_world", "", part)
 
-    ids = {word: i for i, word in enumerate(vocabulary)}
-    tokenizer = Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()]
-    )
-    tokenizer.add_special_tokens([PAD, UNKNOWN, BOS, EOS])
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{BOS} $A",
-        pair=f"{BOS} $A {EOS} $B",
-        special_tokens=[(token, ids[token]) for token in (BOS, EOS)],
-    )
-    return tokenizer
 
-
-def fast_tokenizer(path: Path, length: int) -> Any:
+def fast_tokenizer(path: Path) -> Any:
     """Wrap ``tokenizer.json`` as a Hugging Face tokenizer with pad, bos, eos and unk."""
     from transformers import PreTrainedTokenizerFast
 
@@ -60,7 +76,7 @@ def fast_tokenizer(path: Path, length: int) -> Any:
         bos_token=BOS,
         eos_token=EOS,
         padding_side="right",
-        model_max_length=length,
+        model_max_length=MAX_LENGTH,
         clean_up_tokenization_spaces=False,
     )
 
@@ -100,7 +116,7 @@ def new_model(tokenizer: Any, spec: DemoModel) -> Any:
         num_hidden_layers=spec.layers,
         num_attention_heads=spec.heads,
         num_key_value_heads=spec.heads,
-        max_position_embeddings=tokenizer.model_max_length,
+        max_position_embeddings=MAX_LENGTH,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
