@@ -65,6 +65,7 @@ def test_the_demo_extends_the_paper_configuration() -> None:
             {"statistics": {"mean": {"value": "p90", "measure": "act_post"}}},
             "add that site to activations.batch_quantiles",
         ),
+        ({"profile": "consistent"}, "methods.ap90: same_lang_batchmean needs"),
         ({"models": {"nemo": {"family": "mystral"}}}, "did you mean 'mistral'"),
         ({"models": {"nemo": {"folder": "x"}}}, "exactly one source"),
         ({"models": {"nemo": {"hub": {"revision": "main"}}}}, "revision"),

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = Path(__file__).parent / "tiny.yaml"
-PARTS = ("Snakefile", "workflow", "config", "profiles")
+PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
 
 
 def copy_project(folder: Path) -> Path:

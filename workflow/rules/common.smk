@@ -85,6 +85,12 @@ def matched_neurons(wildcards):
     )
 
 
+def published_neurons(wildcards):
+    """The neuron file that a method imports; none for other methods."""
+    path = CONFIG.method(wildcards.method).parameters.get("path")
+    return [path] if path else []
+
+
 def training_items(wildcards):
     """The training items of a task, in its source language."""
     source = CONFIG.task(wildcards.task).source_language

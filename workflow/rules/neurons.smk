@@ -6,6 +6,7 @@ rule identify_neurons:
     input:
         activations=activations_of_set,
         matched=matched_neurons,
+        published=published_neurons,
     output:
         out="results/neurons/{model}/{method}.{langset}.json",
     log:

@@ -1,8 +1,8 @@
 """Write the demo world: text, inference pairs and questions of artificial languages.
 
-The spec is a ``demo_world`` block of the configuration. Everything lies in the folder of
---world: tokenizer.json, corpus/, pretraining.txt, nli/ and qa/; world.json says which
-words mean what, and is written last.
+The spec is a ``demo_world`` block of the configuration. Everything lies in the folder
+of --world: tokenizer.json, corpus/, pretraining.txt, nli/ and qa/; world.json says
+which words mean what, and is written last.
 """
 
 from langneurons import cli, demo_files

@@ -327,13 +327,24 @@ def _check_languages(config: Config) -> list[str]:
 def _check_recorded(config: Config) -> list[str]:
     """Check that the streaming pass keeps what each statistic of the grid reads."""
     problems = []
+    recorded = config.activations.batch_quantiles
+    default = config.statistic_defaults()
+    for text in config.grid.selections:
+        name = names.split_draw(names.Selection.parse(text).method)[0]
+        threshold = config.methods[name].parameters.get("threshold_population")
+        if threshold == "same_lang_batchmean" and default["measure"] not in recorded:
+            problems.append(
+                f"methods.{name}: same_lang_batchmean needs the mean of per-batch "
+                f"percentiles at {default['measure']} (profile {config.profile}); add "
+                "that site to activations.batch_quantiles"
+            )
     for name in config.grid.statistics:
         entry = config.statistic(name)
         percentile = entry.value.startswith("p") or entry.value == "median"
         if (
             percentile
             and entry.quantile == "batch_mean"
-            and entry.measure not in config.activations.batch_quantiles
+            and entry.measure not in recorded
         ):
             problems.append(
                 f"statistics.{name}: quantile batch_mean at {entry.measure} is not "

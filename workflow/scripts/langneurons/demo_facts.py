@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, replace
+from typing import Any
 
 NAMES = [
     "Anna",
@@ -133,7 +134,8 @@ def draw_inference(rng: random.Random, label: str) -> Inference:
     slots = ["number", "adjective", "place"]
     full = draw_fact(rng, modifiers=1.0)
     left_out = rng.choice(slots)
-    premise = replace(full, **{left_out: None})
+    nothing: dict[str, Any] = {left_out: None}
+    premise = replace(full, **nothing)
     if label == "contradiction" and rng.random() < 0.5:
         premise = replace(full, number=None) if left_out == "adjective" else premise
         antonym = ADJECTIVES[ADJECTIVES.index(str(full.adjective)) ^ 1]
@@ -152,9 +154,9 @@ def _shorten(rng: random.Random, fact: Fact, keep: str | None) -> Fact:
     """Leave out one modifier or more, and perhaps say the kind instead of the thing."""
     slots = ("number", "adjective", "place")
     there = [slot for slot in slots if getattr(fact, slot) and slot != keep]
-    gone = rng.sample(there, rng.randint(1, len(there)))
+    gone: dict[str, Any] = dict.fromkeys(rng.sample(there, rng.randint(1, len(there))))
     noun = _hypernym(fact.noun) if rng.random() < 0.3 else fact.noun
-    return replace(fact, noun=noun, **dict.fromkeys(gone))
+    return replace(fact, noun=noun, **gone)
 
 
 def draw_question(rng: random.Random) -> Question:

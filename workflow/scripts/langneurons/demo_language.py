@@ -57,7 +57,7 @@ GRAMMARS = {
     "vi": Grammar("đŋƀħŧɓɗƙ", "ăâêôơưạảấầẹẻếềịỉọỏốồ", "SVOX", False, True, True, 0.6),
     "hi": Grammar("कखगघचजटडतदनपबमरलवसह", "ािीुूेो", "SXOV", True, False, False, 0.4),
     "ur": Grammar("بپتجچدرزسشعغفقکگلمنہ", "اویے", "SOXV", False, False, True, 0.4),
-    "zh": Grammar("人大小山水火木金土", "心手口目耳足田", "SXVO", True, True, True, 0.6),
+    "zh": Grammar("人大小山水火木金", "心手口目耳足田", "SXVO", True, True, True, 0.6),
     "el": Grammar("βγδζθκλμνπρστφχψ", "αεηιουω", "VSOX", False, True, False, 0.6),
     "bn": Grammar("কখগঘচজটডতদনপবমরলসহ", "ািীুূেো", "OSVX", True, False, True, 0.4),
     "ja": Grammar("アカサタナハマ", "イキシチニヒ", "XSOV", False, False, False, 0.6),

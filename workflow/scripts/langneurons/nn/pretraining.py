@@ -13,10 +13,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import files
 from ..catalogue import DemoModel
 from ..demo_world import BOS, EOS, PAD, UNKNOWN
-from ..errors import DataError
+from ..errors import ConfigError, DataError
 from ..progress import Progress
+from . import fetching
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +68,7 @@ def build(
 
 
 def fast_tokenizer(path: Path) -> Any:
-    """Wrap ``tokenizer.json`` as a Hugging Face tokenizer with pad, bos, eos and unk."""
+    """Wrap ``tokenizer.json`` as a Hugging Face tokenizer with its special tokens."""
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast(
@@ -180,7 +182,8 @@ def _rate(step: int, steps: int) -> float:
 
 def _groups(model: Any) -> list[dict[str, Any]]:
     """Decay the matrices only: neither norms nor embeddings."""
-    decayed, others = [], []
+    decayed: list[torch.Tensor] = []
+    others: list[torch.Tensor] = []
     for name, weight in model.named_parameters():
         matrix = weight.ndim == 2 and "embed" not in name
         (decayed if matrix else others).append(weight)
