@@ -37,7 +37,7 @@ setup: $(RUN) ## only set up .venv (then: source .venv/bin/activate)
 
 demo: $(RUN) ## the whole study on an artificial world: minutes on two cores
 	@snakemake results/tables/xnli.tsv results/tables/perplexity.tsv \
-	  --profile profiles/demo --cores $(CORES) --configfile config/demo.yaml
+	  --quiet rules --profile profiles/demo --cores $(CORES) --configfile config/demo.yaml
 	@cat results/tables/xnli.md
 	@printf '%s\n' '' \
 	  'results/tables/xnli.tsv        every row with interval, test and control' \
@@ -53,7 +53,7 @@ small: $(SMALL) ## a real model (Gemma 3 270M) on real text; needs data/, see RE
 	@test -d data || { echo 'make small: no folder data/; config/small.yaml' \
 	  'says what goes there (a link will do)' >&2; exit 1; }
 	@snakemake results/tables/xnli.tsv \
-	  --profile profiles/demo --cores $(CORES) --configfile config/small.yaml
+	  --quiet rules --profile profiles/demo --cores $(CORES) --configfile config/small.yaml
 	@cat results/tables/xnli.md
 
 test: $(DEV) ## all tests, with coverage of the library

@@ -62,7 +62,7 @@ def test_every_intervention_has_a_paired_test_and_random_controls() -> None:
     lape = treated[(treated["method"] == "lape") & (treated["statistic"] == "zero")]
     matched = controls[controls["statistic"] == "zero"].groupby("lang")["n_neurons"]
     assert matched.nunique().eq(1).all()
-    assert (matched.first() == lape.set_index("lang")["n_neurons"]).all()
+    assert matched.first().to_dict() == lape.set_index("lang")["n_neurons"].to_dict()
 
 
 def test_switching_off_a_language_hurts_that_language_most() -> None:
@@ -76,5 +76,7 @@ def test_switching_off_a_language_hurts_that_language_most() -> None:
     random = random[random["neuron_lang"] == random["lang"]]
     assert random["draw"].nunique() >= 10
     median = random.groupby("lang")["delta_nll"].median()
-    assert (diagonal - median).mean() > 0
-    assert (diagonal > median).sum() >= 4  # of six languages
+    above = diagonal - median  # aligned by language
+    assert len(above) == 6
+    assert above.mean() > 0
+    assert (above > 0).sum() >= 4

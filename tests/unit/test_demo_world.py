@@ -174,6 +174,17 @@ def test_labels_are_decided_by_the_facts() -> None:
         assert judge(pair.premise, pair.hypothesis) == label == pair.label
 
 
+def test_an_adjective_on_both_sides_does_not_give_the_label_away() -> None:
+    rng = random.Random(0)
+    counts = dict.fromkeys(LABELS, 0)
+    for label in LABELS * 2000:
+        pair = draw_inference(rng, label)
+        both = pair.premise.adjective and pair.hypothesis.adjective
+        counts[label] += bool(both) and not pair.hypothesis.negated
+    # Negated hypotheses are left out: their label is known without the adjective.
+    assert counts["contradiction"] / counts["entailment"] == pytest.approx(1, abs=0.35)
+
+
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_nli_is_balanced_and_decidable_from_the_text(world: World, split: str) -> None:
     rows = {code: list(world.nli(split, code)) for code in SMALL.languages}

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from snakemake_runs import copy_project, planned, snakemake
 
@@ -189,6 +190,16 @@ def test_adding_a_statistic_computes_only_the_missing_treatments(project: Path) 
     after = {p.name: p.read_bytes() for p in folder.glob("*.json")}
     assert {name: after[name] for name in before} == before
     assert planned(project) == Counter()
+
+
+def test_neurons_are_exported_in_the_published_format(project: Path) -> None:
+    snakemake(project, "--cores", "1", "results/neurons/demo/lape.world.pth")
+    exported = project / "results/neurons/demo/lape.world.pth"
+    lists = torch.load(exported, weights_only=True)
+    record = json.loads((project / "results/neurons/demo/lape.world.json").read_text())
+    assert [len(layers) for layers in lists] == [2, 2, 2]
+    counts = [sum(len(ids) for ids in layers) for layers in lists]
+    assert counts == [record["counts"][lang] for lang in ("en", "vi", "hi")]
 
 
 def test_a_deleted_or_damaged_result_is_computed_again(project: Path) -> None:

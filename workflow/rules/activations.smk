@@ -15,7 +15,7 @@ rule measure_activations:
         "benchmarks/results/activations/{corpus}/{model}/{lang}/shard-{shard}-of-{shards}.tsv"
     conda:
         "../../envs/gpu.yaml"
-    threads: 2
+    threads: RESOURCES.threads
     resources:
         gpu=RESOURCES.gpu,
         mem_mb=RESOURCES.measuring_memory,

@@ -29,7 +29,7 @@ for bundle in grid.task_bundles(CONFIG):
             f"benchmarks/{label}.tsv"
         conda:
             "../../envs/gpu.yaml"
-        threads: 2
+        threads: RESOURCES.threads_of(axes["model"])
         resources:
             gpu=RESOURCES.gpu_of(axes["model"]),
             mem_mb=RESOURCES.of("memory", axes["model"]),
@@ -69,7 +69,7 @@ for bundle in grid.perplexity_bundles(CONFIG):
             f"benchmarks/{label}.tsv"
         conda:
             "../../envs/gpu.yaml"
-        threads: 2
+        threads: RESOURCES.threads_of(axes["model"])
         resources:
             gpu=RESOURCES.gpu_of(axes["model"]),
             mem_mb=RESOURCES.of("memory", axes["model"]),

@@ -25,3 +25,24 @@ rule identify_neurons:
         "python workflow/scripts/identify_neurons.py --spec {params.spec:q} --code {params.code}"
         " --activations {input.activations:q} --matched {input.matched:q}"
         " --out {output.out:q} > {log:q} 2>&1"
+
+
+rule export_neurons:
+    """Write a selection in the format of the published neuron files (Tang et al. 2024)."""
+    input:
+        neurons="results/neurons/{model}/{method}.{langset}.json",
+    output:
+        out="results/neurons/{model}/{method}.{langset}.pth",
+    log:
+        "logs/results/neurons/{model}/{method}.{langset}.pth.log",
+    benchmark:
+        "benchmarks/results/neurons/{model}/{method}.{langset}.pth.tsv"
+    localrule: True
+    conda:
+        "../../envs/gpu.yaml"
+    params:
+        spec="{}",
+        code=code_hash("export_neurons"),
+    shell:
+        "python workflow/scripts/export_neurons.py --code {params.code}"
+        " --neurons {input.neurons:q} --out {output.out:q} > {log:q} 2>&1"

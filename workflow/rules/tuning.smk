@@ -16,7 +16,7 @@ rule tune_model:
         "benchmarks/results/adapters/{task}/{model}/{tuning}/seed{seed}.tsv"
     conda:
         "../../envs/gpu.yaml"
-    threads: 2
+    threads: RESOURCES.threads
     resources:
         gpu=RESOURCES.gpu,
         mem_mb=RESOURCES.memory,

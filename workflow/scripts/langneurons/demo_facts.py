@@ -39,6 +39,7 @@ ADJECTIVES = tuple(f"quality-{i}{sign}" for i in range(4) for sign in "+-")
 PLACES = tuple(f"place-{i}" for i in range(6))
 CLASSIFIERS = tuple(f"classifier-{i}" for i in range(5))
 PARTICLES = tuple(f"particle-{i}" for i in range(5))
+MODIFIERS = ("number", "adjective", "place")
 LABELS = ("entailment", "neutral", "contradiction")
 QUESTIONS = ("what", "where", "how-many")
 FUNCTION_WORDS = ("not", "in", *QUESTIONS, *LABELS)
@@ -96,7 +97,7 @@ def judge(premise: Fact, hypothesis: Fact) -> str:
     mine, other = premise.adjective, hypothesis.adjective
     if premise.negated != hypothesis.negated or (mine and other and mine != other):
         return "contradiction"
-    for slot in ("number", "adjective", "place"):
+    for slot in MODIFIERS:
         said = getattr(hypothesis, slot)
         if said is not None and said != getattr(premise, slot):
             return "neutral"
@@ -130,30 +131,32 @@ def draw_fact(rng: random.Random, modifiers: float = 0.5) -> Fact:
 
 
 def draw_inference(rng: random.Random, label: str) -> Inference:
-    """Draw a pair with the given label; its premise has two modifiers or more."""
-    slots = ["number", "adjective", "place"]
+    """Draw a pair with the given label; its premise has two modifiers.
+
+    Half of the entailments keep the adjective that half of the contradictions turn into
+    its antonym, so that an adjective on both sides says nothing about the label.
+    """
     full = draw_fact(rng, modifiers=1.0)
-    left_out = rng.choice(slots)
+    compares = label != "neutral" and rng.random() < 0.5
+    left_out = rng.choice(("number", "place") if compares else MODIFIERS)
     nothing: dict[str, Any] = {left_out: None}
     premise = replace(full, **nothing)
-    if label == "contradiction" and rng.random() < 0.5:
-        premise = replace(full, number=None) if left_out == "adjective" else premise
-        antonym = ADJECTIVES[ADJECTIVES.index(str(full.adjective)) ^ 1]
-        hypothesis = _shorten(rng, replace(premise, adjective=antonym), "adjective")
-    elif label == "neutral":
-        added = {left_out: getattr(full, left_out)}
-        hypothesis = _shorten(rng, replace(premise, **added), left_out)
-    else:
-        hypothesis = _shorten(rng, premise, None)
+    if label == "neutral":
+        hypothesis = _shorten(rng, full, left_out)
+    elif compares:
+        said = str(full.adjective)
         if label == "contradiction":
-            hypothesis = replace(hypothesis, negated=True)
+            said = ADJECTIVES[ADJECTIVES.index(said) ^ 1]
+        hypothesis = _shorten(rng, replace(premise, adjective=said), "adjective")
+    else:
+        denied = label == "contradiction"
+        hypothesis = replace(_shorten(rng, premise, None), negated=denied)
     return Inference(premise, hypothesis, label)
 
 
 def _shorten(rng: random.Random, fact: Fact, keep: str | None) -> Fact:
     """Leave out one modifier or more, and perhaps say the kind instead of the thing."""
-    slots = ("number", "adjective", "place")
-    there = [slot for slot in slots if getattr(fact, slot) and slot != keep]
+    there = [slot for slot in MODIFIERS if getattr(fact, slot) and slot != keep]
     gone: dict[str, Any] = dict.fromkeys(rng.sample(there, rng.randint(1, len(there))))
     noun = _hypernym(fact.noun) if rng.random() < 0.3 else fact.noun
     return replace(fact, noun=noun, **gone)

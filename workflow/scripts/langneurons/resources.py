@@ -14,6 +14,7 @@ from typing import Any
 from .config import Config
 
 GPU_FROM = 1e9  # parameters: smaller models run on the CPU
+ONE_THREAD_BELOW = 1e7  # parameters
 GPU_BYTES = 80e9  # memory of one GPU in the sizes below (A100 or H100, 80 GB)
 
 
@@ -36,6 +37,13 @@ class Requests:
             return 0
         width = 0.6 if entry.quantization == "nf4" else 2.0  # bytes a weight
         return math.ceil(2 * width * entry.parameters / GPU_BYTES)
+
+    def threads(self, wildcards: Any) -> int:
+        """CPU threads: a tiny model is faster on one, and leaves the other cores."""
+        return self.threads_of(wildcards.model)
+
+    def threads_of(self, model: str) -> int:
+        return 1 if self.config.model(model).parameters < ONE_THREAD_BELOW else 2
 
     def memory(self, wildcards: Any, attempt: int) -> int:
         """Main memory in MB: the weights pass through it once when they are loaded."""
