@@ -96,7 +96,8 @@ def test_a_language_without_text_is_refused(tmp_path: Path) -> None:
 def test_the_profile_fills_what_a_statistic_leaves_open(config: Config) -> None:
     assert config.statistic("p90").measure == "gate_pre"
     assert config.statistic("p90").write == "act_post"
-    other = load(paper(profile="consistent"))
+    recorded = {"batch_quantiles": ["act_post"]}
+    other = load(paper(profile="consistent", activations=recorded))
     assert other.statistic("p90").measure == "act_post"
     assert other.statistic("p90").quantile == "pooled"
 
