@@ -123,11 +123,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         {"identify_neurons": 1, "evaluate_task": 2, "build_task_table": 1},
     ),
     "a parameter of one method": (
-        replace(
-            "tiny.yaml",
-            "methods:\n",
-            "methods:\n  lape: {parameters: {top_rate: 0.2}}\n",
-        ),
+        replace("tiny.yaml", "bar_ratio: 0.5", "bar_ratio: 0.4"),
         {"identify_neurons": 2} | EVALUATIONS | TABLES,
     ),
     "a language set": (
