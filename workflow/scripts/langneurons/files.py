@@ -15,6 +15,18 @@ from .errors import DataError
 
 
 @contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of a failed write into a clear error."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be written ({error.strerror or error}). "
+            "Is the disk full or read-only?"
+        ) from error
+
+
+@contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it there when the block succeeds.
 
@@ -26,16 +38,12 @@ def atomic(path: Path | str) -> Iterator[Path]:
     # The suffix is kept last: some writers choose the format by it.
     part = final.with_name(f".{final.stem}.{os.getpid()}.part{final.suffix}")
     try:
-        yield part
-        with part.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        part.chmod(0o666 & ~_umask())  # some writers make files that only we can read
-        part.replace(final)
-    except OSError as error:
-        raise DataError(
-            f"{final}: cannot be written ({error.strerror or error}). "
-            "Is the disk full or read-only?"
-        ) from error
+        with _writing(final):
+            yield part
+            with part.open("rb+") as handle:
+                os.fsync(handle.fileno())
+            part.chmod(0o666 & ~_umask())  # some writers make private files
+            part.replace(final)
     finally:
         part.unlink(missing_ok=True)
 
@@ -54,15 +62,11 @@ def atomic_folder(path: Path | str) -> Iterator[Path]:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        yield part
-        if final.exists():
-            shutil.rmtree(final)
-        part.replace(final)
-    except OSError as error:
-        raise DataError(
-            f"{final}: cannot be written ({error.strerror or error}). "
-            "Is the disk full or read-only?"
-        ) from error
+        with _writing(final):
+            yield part
+            if final.exists():
+                shutil.rmtree(final)
+            part.replace(final)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
