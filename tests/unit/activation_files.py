@@ -9,6 +9,7 @@ import numpy as np
 
 from langneurons import tensors
 from langneurons.catalogue import PERCENTILES
+from langneurons.chunk_statistics import evenly
 from langneurons.histogram import Bins, activation_function
 from langneurons.statistics import Activations
 
@@ -32,8 +33,17 @@ def build(
     activation: str = "silu",
     batch_tokens: int | None = None,
     every: int = 1,
+    chunk_length: int = 1,
+    chunk_means: int = 0,
+    contribution_top: float = 0,
+    contributions: np.ndarray | None = None,
 ) -> Activations:
-    """Write the activations file of pre-activations [tokens, L, F], and open it."""
+    """Write the activations file of pre-activations [tokens, L, F], and open it.
+
+    Chunk means are of ``chunk_length`` tokens each. ``contributions`` [chunks, L, F]
+    are the sums over the tokens of a chunk of |h|; all columns of the down projection
+    have norm 1.
+    """
     tokens, layers, width = pre.shape
     bins = Bins()
     wide = pre.astype(np.float64)
@@ -66,6 +76,19 @@ def build(
                 ),
                 np.zeros((len(PERCENTILES), layers, width)),
             )
+        if chunk_means:
+            chunks = exact.reshape(-1, chunk_length, layers, width)
+            chosen = evenly(len(chunks), chunk_means)
+            arrays["chunk_numbers"] = np.array(chosen)
+            means = chunks[chosen].mean(1).transpose(1, 0, 2)
+            arrays[f"{site}.chunk_means"] = means.astype(np.float16)
+    if contributions is not None:
+        most = round(contribution_top * width)
+        last = np.sort(contributions, axis=2)[:, :, -most, None]
+        among = (contributions >= last) & (contributions > 0)
+        arrays["prod.top_chunks"] = among.sum(0)
+        arrays["prod.sumabs"] = contributions.sum(0, dtype=np.float64)
+        arrays["chunks"] = np.array([len(contributions)])
     metadata = {
         "activation": activation,
         "mantissa": str(bins.mantissa),
@@ -79,6 +102,8 @@ def build(
         "language": language,
         "corpus": "made up",
     }
+    asked = {"chunk_means": chunk_means, "contribution_top": contribution_top}
+    metadata |= {key: str(value) for key, value in asked.items() if value}
     tensors.write(path, arrays, metadata)
     return Activations.open(path)
 

@@ -121,7 +121,8 @@ def test_unknown_kind() -> None:
 
 
 def test_no_method_imports_torch() -> None:
-    kinds = ["actprob", "lape", "matched_random", "published"]
+    kinds = ["act_prob_zero", "actprob", "entropy_lambda", "kojima_ap", "lape"]
+    kinds += ["matched_random", "plnd", "published"]
     assert [methods.load(kind).Parameters.__name__ for kind in kinds]
     code = (
         "import sys; from langneurons import methods, statistics, significance;"

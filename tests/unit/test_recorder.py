@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 from langneurons import tensors
 from langneurons.catalogue import PERCENTILES
+from langneurons.chunk_statistics import evenly
 from langneurons.errors import DataError
 from langneurons.nn.architectures import mlp_sites
+from langneurons.nn.chunks import ChunkRecorder, down_norms
 from langneurons.nn.distributions import BINS, HALF, histogram_bins, percentiles
 from langneurons.nn.measuring import record, shard_chunks
 from langneurons.nn.recorder import SITES, Recorder, merge
@@ -284,6 +286,264 @@ def test_merge_refuses_what_does_not_fit():
         merge([full, one])
 
 
+MEANS, TOP = 5, 0.25
+
+
+def measure_chunks(model, chunks, micro_batch=BATCH, first=0, total=None, **changes):
+    asked = {"chunk_means": MEANS, "contribution_top": TOP} | changes
+    state, metadata = record(
+        model,
+        chunks,
+        first,
+        batch_chunks=BATCH,
+        histogram_every=EVERY,
+        batch_quantiles=(),
+        micro_batch=micro_batch,
+        label="test",
+        corpus_chunks=total,
+        **asked,
+    )
+    return state, metadata
+
+
+@torch.no_grad()
+def plain_chunks(model, chunks):
+    """Compute the chunk quantities from kept activations, a chunk at a time."""
+    sites = mlp_sites(model).layers
+    kept = {}
+
+    def keep(layer, name):
+        def hook(module, args, output):
+            kept[layer, name] = (output if name == "post" else args[0])[0].double()
+
+        return hook
+
+    hooks = []
+    for index, layer in enumerate(sites):
+        for name, module in (
+            ("pre", layer.act),
+            ("post", layer.act),
+            ("prod", layer.down),
+        ):
+            hooks.append(module.register_forward_hook(keep(index, name)))
+    means, sums, importance = [], [], []
+    for chunk in chunks:
+        model(input_ids=chunk[None].long())
+        means.append(
+            torch.stack([kept[i, n].mean(0) for n in ("pre", "post") for i in (0, 1)])
+        )
+        products = [kept[i, "prod"].abs().sum(0) for i in range(LAYERS)]
+        sums.append(torch.stack(products))
+        # What is missing from the output without neuron k: its column, times h_k.
+        rows = []
+        for i, layer in enumerate(sites):
+            eye = torch.eye(len(products[i]))
+            columns = layer.down(eye) - layer.down(torch.zeros_like(eye))
+            rows.append(products[i] * columns.double().norm(dim=1))
+        importance.append(torch.stack(rows))
+    for hook in hooks:
+        hook.remove()
+    means = torch.stack(means).unflatten(1, (len(SITES), LAYERS))
+    return means.numpy(), torch.stack(sums).numpy(), torch.stack(importance).numpy()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_chunk_quantities_equal_those_of_kept_activations(family):
+    model, chunks = build(family, "base"), tokens(11, 9).int()
+    state, metadata = measure_chunks(model, chunks)
+    means, sums, importance = plain_chunks(model, chunks)
+    chosen = evenly(11, MEANS)
+    assert state["chunk_numbers"].tolist() == chosen == [1, 3, 5, 7, 9]
+    for place, site in enumerate(SITES):
+        found = state[f"{site}.chunk_means"]
+        wanted = means[chosen, place].swapaxes(0, 1)
+        assert found.dtype == np.float16 and found.shape == wanted.shape
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
+    assert state["chunks"].tolist() == [11]
+    assert state["prod.sumabs"].dtype == np.float64
+    np.testing.assert_allclose(state["prod.sumabs"], sums.sum(0), rtol=1e-5)
+    most = round(TOP * importance.shape[2])
+    last = np.sort(importance, axis=2)[:, :, -most, None]
+    assert state["prod.top_chunks"].dtype == np.int64
+    np.testing.assert_array_equal(
+        state["prod.top_chunks"], (importance >= last * (1 - 1e-9)).sum(0)
+    )
+    assert (metadata["chunk_means"], metadata["contribution_top"]) == ("5", "0.25")
+
+
+def same_chunks(one, two):
+    np.testing.assert_array_equal(one["chunk_numbers"], two["chunk_numbers"])
+    np.testing.assert_array_equal(one["chunks"], two["chunks"])
+    for site in SITES:
+        key = f"{site}.chunk_means"
+        assert one[key].dtype == two[key].dtype == np.float16
+        np.testing.assert_allclose(one[key], two[key], rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(one["prod.sumabs"], two["prod.sumabs"], rtol=1e-5)
+    np.testing.assert_array_equal(one["prod.top_chunks"], two["prod.top_chunks"])
+
+
+@pytest.mark.parametrize("micro_batch", [1, 3, 5, 11])
+def test_micro_batch_does_not_matter_for_chunks(micro_batch):
+    model, chunks = build("llama", "base"), tokens(11, 9)
+    whole, _ = measure_chunks(model, chunks)
+    same_chunks(whole, measure_chunks(model, chunks, micro_batch)[0])
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 7])
+@pytest.mark.parametrize("kept", [2, MEANS, 40])
+def test_shards_keep_the_same_chunks(shards, kept):
+    model, chunks = build("gemma3", "base"), tokens(26, 9)
+    whole, _ = measure_chunks(model, chunks, chunk_means=kept)
+    parts = []
+    for shard in range(shards):
+        first, end = shard_chunks(26, BATCH, shard, shards)
+        part = chunks[first:end]
+        state, _ = measure_chunks(model, part, first=first, total=26, chunk_means=kept)
+        assert state["gate_pre.chunk_means"].shape[1] == len(state["chunk_numbers"])
+        parts.append(state)
+    assert len(whole["chunk_numbers"]) == min(kept, 26)
+    merged = merge(iter(parts))
+    assert merged.keys() == whole.keys()
+    same_chunks(whole, merged)
+    # The order in which the parts are read does not matter.
+    backwards = merge(parts[::-1])
+    for key in ("chunk_numbers", "gate_pre.chunk_means", "act_post.chunk_means"):
+        np.testing.assert_array_equal(merged[key], backwards[key])
+
+
+def test_shards_without_a_chosen_chunk_can_be_written(tmp_path):
+    model = build("llama", "base")
+    state, _ = measure_chunks(model, tokens(4, 9), first=8, total=100, chunk_means=2)
+    assert state["gate_pre.chunk_means"].shape == (LAYERS, 0, WIDTH)
+    tensors.write(tmp_path / "x.safetensors", state)
+    found, _ = tensors.read(tmp_path / "x.safetensors")
+    assert found["gate_pre.chunk_means"].shape == (LAYERS, 0, WIDTH)
+
+
+def test_nothing_is_recorded_or_hooked_when_off():
+    model, chunks = build("llama", "base"), tokens(4, 9)
+    recorder = Recorder(model)
+    with recorder:
+        layers = recorder.sites.layers
+        assert all(len(layer.act._forward_hooks) == 1 for layer in layers)
+        assert not any(layer.down._forward_pre_hooks for layer in layers)
+    assert recorder.chunks is None
+    state, metadata = measure_chunks(model, chunks, chunk_means=0, contribution_top=0)
+    assert state.keys() == measure(model, chunks, both=()).keys()
+    assert not {"chunk_means", "contribution_top"} & metadata.keys()
+    only, _ = measure_chunks(model, chunks, contribution_top=0)
+    assert "prod.top_chunks" not in only and "chunk_numbers" in only
+    with pytest.raises(DataError, match="different arrays"):
+        merge([only, state])
+    chunkless, _ = measure_chunks(model, chunks, chunk_means=0)
+    assert "prod.top_chunks" in chunkless and "chunk_numbers" not in chunkless
+    assert not any(m._forward_pre_hooks for m in model.modules())
+
+
+def test_chunks_computed_by_hand():
+    model = build("llama", "base", num_hidden_layers=1)
+    down = model.layers[0].mlp.down_proj.weight
+    with torch.no_grad():
+        down.zero_()
+        # Norms 5, 1 and 0 of neurons 0, 1 and 2; the others write nothing either.
+        down[0, 0], down[1, 0], down[3, 1] = 3, -4, 1
+    sites = mlp_sites(model)
+    chunks = ChunkRecorder(sites, torch.device("cpu"), 2, [4, 6], 2 / WIDTH)
+    first, second = torch.zeros(4, WIDTH), torch.zeros(2, WIDTH)
+    first[:, 0] = torch.tensor([1.0, -1.0, 0.5, 0.0])
+    first[:, 1] = torch.tensor([2.0, 3.0, 0.0, 0.0])
+    first[:, 2] = 100
+    second[:, 1] = torch.tensor([1.0, -9.0])
+    chunks.add_means(0, 8, first, first * 2)  # chunks 4 and 5
+    chunks.add_means(0, 12, second, second * 2)  # chunk 6
+    chunks.add_products(0, first)
+    chunks.add_products(0, second)
+    state = chunks.state()
+    assert state["chunk_numbers"].tolist() == [4, 6]
+    assert state["gate_pre.chunk_means"][0, :, :3].tolist() == [
+        [0, 2.5, 100],
+        [0, -4, 0],
+    ]
+    assert state["act_post.chunk_means"][0, :, :2].tolist() == [[0, 5], [0, -8]]
+    # Contributions: 10 and 5; 2.5 and 0; 0 and 10. Neuron 2 writes nothing.
+    assert state["prod.top_chunks"][0].tolist() == [2, 2] + [0] * (WIDTH - 2)
+    assert state["prod.sumabs"][0, :3].tolist() == [2.5, 15, 400]
+    assert state["chunks"].tolist() == [3]
+
+
+def test_neurons_that_contribute_equally_are_all_among_the_top():
+    model = build("llama", "base", num_hidden_layers=1)
+    with torch.no_grad():
+        model.layers[0].mlp.down_proj.weight.fill_(1)
+    chunks = ChunkRecorder(
+        mlp_sites(model), torch.device("cpu"), 1, contribution_top=2 / WIDTH
+    )
+    row = torch.zeros(1, WIDTH)
+    row[0, :4] = torch.tensor([3.0, -2.0, 2.0, 1.0])
+    chunks.add_products(0, row)
+    assert chunks.state()["prod.top_chunks"][0, :4].tolist() == [1, 1, 1, 0]
+
+
+def test_means_beyond_half_precision_are_its_largest_number():
+    sites = mlp_sites(build("llama", "base", num_hidden_layers=1))
+    chunks = ChunkRecorder(sites, torch.device("cpu"), 1, [0])
+    values = torch.zeros(1, WIDTH)
+    values[0, :2] = torch.tensor([1e6, -1e6])
+    chunks.add_means(0, 0, values, values)
+    found = chunks.state()["gate_pre.chunk_means"][0, 0, :3]
+    assert found.tolist() == [65504, -65504, 0]
+
+
+def test_misuse_of_chunks_is_refused():
+    model = build("llama", "base")
+    with pytest.raises(DataError, match=r"contribution_top: 0\.001 .* 24 neurons"):
+        measure_chunks(model, tokens(4, 9), contribution_top=0.001)
+    with pytest.raises(ValueError, match="length of a chunk"):
+        Recorder(model, mean_chunks=[0])
+    recorder = Recorder(model, chunk_length=4, mean_chunks=[0])
+    with torch.no_grad(), recorder, pytest.raises(ValueError, match="not whole chunks"):
+        model(input_ids=tokens(2, 9))
+    whole = Recorder(model, chunk_length=9, contribution_top=0.5)
+    whole.chunks._sums[1, 3] = float("nan")
+    with pytest.raises(DataError, match="down projection of layer 1 are not finite"):
+        whole.state()
+    odd = torch.nn.Linear(3, 4)
+    odd.weight = torch.nn.Parameter(torch.ones(4, 3, dtype=torch.int8), False)
+    with pytest.raises(DataError, match="int8 are not supported"):
+        down_norms(odd)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2", "bloom"])
+def test_norms_are_those_of_what_a_neuron_writes(family):
+    down = mlp_sites(build(family, "base")).layers[1].down
+    eye = torch.eye(down_norms(down).numel())
+    with torch.no_grad():
+        written = down(eye) - down(torch.zeros_like(eye))
+    torch.testing.assert_close(down_norms(down), written.norm(dim=1))
+
+
+def test_norms_of_4_bit_weights():
+    bnb = pytest.importorskip("bitsandbytes", reason="nf4 needs bitsandbytes")
+    plain = torch.nn.Linear(128, 64, bias=False)
+    with torch.no_grad():
+        plain.weight *= torch.linspace(1, 3, 128)  # each neuron has its own norm
+    down = bnb.nn.Linear4bit(
+        128, 64, bias=False, quant_type="nf4", compress_statistics=True
+    )
+    down.load_state_dict(plain.state_dict())
+    down = down.to("cpu")
+    state = down.weight.quant_state
+    dequantised = bnb.functional.dequantize_4bit(down.weight.data, state)
+    assert down_norms(down).shape == (128,)
+    torch.testing.assert_close(down_norms(down), dequantised.float().norm(dim=0))
+    torch.testing.assert_close(
+        down_norms(down), plain.weight.norm(dim=0), rtol=0.1, atol=0
+    )
+    state.packing_format_for_cpu = True
+    with pytest.raises(DataError, match="before the model is run"):
+        down_norms(down)
+
+
 def run(script, *arguments):
     command = [sys.executable, str(SCRIPTS / f"{script}.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True)
@@ -303,7 +563,7 @@ def test_scripts_measure_and_merge(tmp_path):
     (tmp_path / "en.json").write_text(json.dumps({"tokens_sha256": "abc"}))
     spec = {"model": "tiny", "corpus": "c", "language": "en", "family": "llama"}
     spec |= {"histogram_every": EVERY, "batch_quantiles": ["gate_pre"]}
-    spec |= {"batch_chunks": BATCH}
+    spec |= {"batch_chunks": BATCH, "chunk_means": 5, "contribution_top": 0.25}
 
     def measured(shard, shards):
         out = tmp_path / f"{shard}-of-{shards}.safetensors"
@@ -327,7 +587,7 @@ def test_scripts_measure_and_merge(tmp_path):
         "activation": "silu", "mantissa": "4", "emin": "-8", "emax": "6",
         "histogram_every": str(EVERY), "percentiles": "[5, 10, 25, 50, 75, 90, 95]",
         "model_revision": "r1", "tokens_sha256": "abc", "language": "en",
-        "corpus": "c", "model": "tiny",
+        "corpus": "c", "model": "tiny", "chunk_means": "5", "contribution_top": "0.25",
     }  # fmt: skip
     exact = ("n", "count_pos", "histogram", "histogram_n", "batches")
     same(merged[1][0], merged[2][0], exact)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from activation_files import build, family, heavy_tailed
 from langneurons import tensors
+from langneurons.chunk_statistics import evenly
 from langneurons.errors import DataError
 from langneurons.histogram import activation_function
 from langneurons.statistics import Activations, check_same_model, pooled_quantiles
@@ -248,3 +251,52 @@ def test_reads_what_the_recorder_writes(family_name: str, tmp_path: Path) -> Non
         assert (error < 0.004 + np.abs(want) / 16).all()
         above = recorded.fraction_above(want[5], site)[1]
         assert np.abs(above - (values > want[5]).mean(0)).max() < 0.03
+
+
+@given(st.integers(0, 300), st.integers(0, 310))
+def test_evenly_chosen_numbers(total: int, count: int) -> None:
+    found = evenly(total, count)
+    assert len(found) == min(total, count)
+    assert all(0 <= n < total for n in found)
+    steps = set(np.diff(found).tolist())
+    assert all(step > 0 for step in steps)
+    assert max(steps, default=0) - min(steps, default=0) <= 1
+    if found:  # as much is left out before the first as after the last
+        assert abs(found[0] - (total - 1 - found[-1])) <= 1
+
+
+def test_evenly_takes_the_middle_of_each_part() -> None:
+    assert evenly(10, 2) == [2, 7]
+    assert evenly(9, 3) == [1, 4, 7]
+
+
+@pytest.mark.parametrize("site", ["gate_pre", "act_post"])
+def test_chunk_means(tmp_path: Path, pre: np.ndarray, site: str) -> None:
+    path = tmp_path / "x.safetensors"
+    recorded = build(path, pre, chunk_length=30, chunk_means=4)
+    chunks = at_site(pre, site).reshape(100, 30, 2, 40)[[12, 37, 62, 87]]
+    assert recorded.chunk_means_recorded == 4
+    found = recorded.chunk_means(site, 1)
+    assert found.dtype == np.float16 and found.shape == (4, 40)
+    assert np.allclose(found, chunks.mean(1)[:, 1], rtol=1e-3, atol=1e-4)
+
+
+def test_contributions(tmp_path: Path, pre: np.ndarray) -> None:
+    made = np.array([[[5.0, 1, 2, 0]], [[3, 0, 3, 1]], [[0, 0, 0, 1]]])
+    path = tmp_path / "x.safetensors"
+    recorded = build(path, pre[:, :1, :4], contribution_top=0.5, contributions=made)
+    top = recorded.top_chunks()
+    assert (top.chunks, top.share) == (3, 0.5)
+    assert top.counts.tolist() == [[2, 0, 2, 1]]
+    assert recorded.product_sums().tolist() == [[8, 1, 5, 2]]
+
+
+def test_chunks_must_have_been_recorded(recorded: Activations) -> None:
+    assert recorded.chunk_means_recorded == 0
+    with pytest.raises(
+        DataError, match=r"en\.safetensors: .* activations\.chunk_means"
+    ):
+        recorded.chunk_means("gate_pre", 0)
+    for read in (recorded.top_chunks, recorded.product_sums):
+        with pytest.raises(DataError, match=r"set activations\.contribution_top"):
+            read()

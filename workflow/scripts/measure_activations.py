@@ -22,8 +22,9 @@ def main(job: cli.Job) -> None:
     corpus = files.read_json(job.inputs["tokens"].with_suffix(".json"))
     with safe_open(str(job.inputs["tokens"]), framework="numpy") as handle:
         tokens = handle.get_slice("tokens")
+        corpus_chunks = tokens.get_shape()[0]
         first, end = shard_chunks(
-            tokens.get_shape()[0], spec["batch_chunks"], spec["shard"], spec["shards"]
+            corpus_chunks, spec["batch_chunks"], spec["shard"], spec["shards"]
         )
         chunks = torch.from_numpy(tokens[first:end])
 
@@ -38,6 +39,9 @@ def main(job: cli.Job) -> None:
         micro_batch=job.micro_batch,
         label=f"{spec['language']} {spec['shard'] + 1} of {spec['shards']}",
         family=spec["family"],
+        chunk_means=spec["chunk_means"],
+        contribution_top=spec["contribution_top"],
+        corpus_chunks=corpus_chunks,
     )
     shape = (manifest["layers"], manifest["intermediate_size"])
     if state["count_pos"].shape != shape:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .chunk_statistics import ChunkStatistics
 from .errors import DataError, unknown_name
 from .histogram import Bins, Scale, read_quantiles, read_share_above, scale_of
 
@@ -26,7 +27,7 @@ Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-class Activations:
+class Activations(ChunkStatistics):
     """An activations file of one model, corpus and language. Use :meth:`open`.
 
     Attributes:

@@ -1,7 +1,9 @@
 """Identification methods: each module selects neurons for every language of a set.
 
 A method is one file, ``methods/<kind>.py``, with ``Parameters`` (a frozen model of its
-configuration) and ``select(inputs, parameters) -> Selected``.
+configuration) and ``select(inputs, parameters) -> Selected``. ``Parameters`` may have
+``unmet(recorded, languages, site)``, which says before the first job what the method
+lacks: ``recorded`` is the block ``activations`` of the configuration.
 """
 
 from __future__ import annotations

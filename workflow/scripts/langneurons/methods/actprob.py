@@ -8,12 +8,14 @@ neuron, so that the rank is noise: ``same_lang_pooled`` is there as that control
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from ..catalogue import Activations as Recorded
 from ..catalogue import Frozen
 from ..errors import DataError
 from . import MethodInputs, Selected, lowest, share_of
@@ -55,6 +57,18 @@ class Parameters(Frozen):
                 "percentile 0 counts a > 0; 'threshold_population' would have no effect"
             )
         return self
+
+    def unmet(
+        self, recorded: Recorded, languages: Sequence[str], site: str
+    ) -> list[str]:
+        """Say what a selection by these parameters lacks."""
+        paper = self.threshold_population == "same_lang_batchmean"
+        if self.percentile and paper and site not in recorded.batch_quantiles:
+            return [
+                "same_lang_batchmean needs the mean of per-batch percentiles at "
+                f"{site}; add that site to activations.batch_quantiles"
+            ]
+        return []
 
 
 def select(inputs: MethodInputs, parameters: Parameters) -> Selected:

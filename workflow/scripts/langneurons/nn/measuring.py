@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..catalogue import PERCENTILES
+from ..chunk_statistics import evenly
 from ..errors import DataError
 from ..progress import Progress
 from .distributions import EMAX, EMIN, MANTISSA
@@ -41,6 +42,9 @@ def record(
     micro_batch: int,
     label: str,
     family: str | None = None,
+    chunk_means: int = 0,
+    contribution_top: float = 0,
+    corpus_chunks: int | None = None,
 ) -> tuple[dict[str, Array], dict[str, str]]:
     """Run a model over chunks of text and collect the statistics.
 
@@ -54,11 +58,18 @@ def record(
         micro_batch: chunks per forward pass; speed only.
         label: what to call this in the progress lines.
         family: see ``mlp_sites``.
+        chunk_means: chunks of the corpus, evenly spaced, whose means are kept; 0: none.
+        contribution_top: see ``ChunkRecorder``.
+        corpus_chunks: chunks in the whole corpus; None: these are its last.
 
     Returns:
         The state, and the metadata that explains it.
     """
-    length = chunks.shape[1]
+    length, end = chunks.shape[1], first_chunk + len(chunks)
+    chosen = None
+    if chunk_means:
+        whole = end if corpus_chunks is None else corpus_chunks
+        chosen = [n for n in evenly(whole, chunk_means) if first_chunk <= n < end]
     recorder = Recorder(
         model,
         histogram_every,
@@ -66,6 +77,9 @@ def record(
         batch_tokens=batch_chunks * length,
         first_token=first_chunk * length,
         family=family,
+        chunk_length=length,
+        mean_chunks=chosen,
+        contribution_top=contribution_top,
     )
     progress = Progress(chunks.numel(), "tokens", label)
     with recorder:
@@ -75,6 +89,7 @@ def record(
             progress.update(ids.numel())
     state = recorder.state()
     progress.close()
+    asked = {"chunk_means": chunk_means, "contribution_top": contribution_top}
     return state, {
         "activation": recorder.sites.activation,
         "mantissa": str(MANTISSA),
@@ -82,4 +97,4 @@ def record(
         "emax": str(EMAX),
         "histogram_every": str(histogram_every),
         "percentiles": json.dumps(list(PERCENTILES)),
-    }
+    } | {key: str(value) for key, value in asked.items() if value}

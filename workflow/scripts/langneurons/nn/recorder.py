@@ -4,7 +4,8 @@ Hooks on each layer's activation function see its input (``gate_pre``) and outpu
 (``act_post``) and reduce them on the spot; no activation is kept. Per neuron there are
 the number of positive activations, sums, extremes, a histogram, and the sum over
 batches of per-batch percentiles, which Mondal et al. (2025) average (methods.md 1.3,
-1.5). The memory needed does not depend on the number of tokens.
+1.5). The memory needed does not depend on the number of tokens. What is kept of single
+chunks, where a method asks for it, is in ``chunks``.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch.utils.hooks import RemovableHandle
 from ..catalogue import PERCENTILES
 from ..errors import DataError
 from .architectures import mlp_sites
+from .chunks import MEANS, NUMBERS, ChunkRecorder, join
 from .distributions import BINS, histogram_bins, percentiles
 
 Array = np.ndarray[Any, Any]
@@ -47,6 +49,10 @@ class Recorder:
             whatever the size of a forward pass. An incomplete last batch is dropped.
         first_token: global number of the first token that will be run.
         family: see ``mlp_sites``.
+        chunk_length: tokens in a chunk; needed for the last two. Every forward pass
+            must then hold whole chunks.
+        mean_chunks: see ``ChunkRecorder``.
+        contribution_top: see ``ChunkRecorder``.
     """
 
     def __init__(
@@ -57,6 +63,9 @@ class Recorder:
         batch_tokens: int = 2048,
         first_token: int = 0,
         family: str | None = None,
+        chunk_length: int = 0,
+        mean_chunks: Sequence[int] | None = None,
+        contribution_top: float = 0,
     ) -> None:
         if unknown := set(batch_quantiles) - set(SITES):
             raise ValueError(f"unknown site {sorted(unknown)}, known: {SITES}")
@@ -91,10 +100,18 @@ class Recorder:
         self._next = [first_token] * layers
         self._scratch: Tensor | None = None
         self._handles: list[RemovableHandle] = []
+        self.chunks: ChunkRecorder | None = None
+        if mean_chunks is not None or contribution_top:
+            self.chunks = ChunkRecorder(
+                self.sites, self.device, chunk_length, mean_chunks, contribution_top
+            )
 
     def __enter__(self) -> Recorder:
         for index, layer in enumerate(self.sites.layers):
             self._handles.append(layer.act.register_forward_hook(self._hook(index)))
+            if self.chunks is not None and self.chunks.top:
+                see = self.chunks.hook(index)
+                self._handles.append(layer.down.register_forward_pre_hook(see))
         return self
 
     def __exit__(
@@ -135,6 +152,8 @@ class Recorder:
                 self._histogram_n += len(sample)
         for number, site in enumerate(self.batch_sites):
             self._add_batches(number, layer, pre if site == "gate_pre" else post)
+        if self.chunks is not None:
+            self.chunks.add_means(layer, self._next[layer], pre, post)
         self._next[layer] += len(pre)
 
     def _add_sums(self, layer: int, pre: Tensor, post: Tensor) -> None:
@@ -185,7 +204,8 @@ class Recorder:
         [L, F]; for both sites ``.sum``, ``.sumsq``, ``.sumabs`` float64 and ``.min``,
         ``.max`` float32, all [L, F]; ``histogram`` int32 [L, F, BINS] of ``gate_pre``,
         and ``histogram_n`` int64 [1]; for the sites asked, ``.batch_quantiles`` float64
-        [7, L, F], the sum over ``batches`` int64 [1] of each of ``PERCENTILES``.
+        [7, L, F], the sum over ``batches`` int64 [1] of each of ``PERCENTILES``; and
+        what ``ChunkRecorder.state`` returns.
 
         Raises:
             DataError: if an activation was not finite.
@@ -214,27 +234,37 @@ class Recorder:
             state[f"{site}.batch_quantiles"] = np.ascontiguousarray(quantiles)
         if self.batch_sites:
             state["batches"] = np.array([self._batches])
+        if self.chunks is not None:
+            state |= self.chunks.state()
         return state
 
 
 def merge(states: Iterable[dict[str, Array]]) -> dict[str, Array]:
     """Add up the states of parts of a corpus; one part is in memory at a time.
 
+    Means of single chunks are put one after the other, in the order of the corpus.
+
     Raises:
         DataError: if there are none, or they hold different arrays, or the histogram
             could overflow.
     """
     total: dict[str, Array] = {}
+    rows: list[dict[str, Array]] = []
+    shapes: dict[str, Any] = {}
     for state in states:
-        if not total:
-            total = {key: value.copy() for key, value in state.items()}
-            continue
-        shapes = [{k: v.shape for k, v in s.items()} for s in (total, state)]
-        if shapes[0] != shapes[1]:
+        found = {key: _fixed_shape(key, value) for key, value in state.items()}
+        if shapes and found != shapes:
             raise DataError("parts of the activations hold different arrays")
+        if NUMBERS in state:
+            rows.append({key: state[key] for key in (NUMBERS, *MEANS)})
+        added = {k: v for k, v in state.items() if k not in (NUMBERS, *MEANS)}
+        if not total:
+            shapes = found
+            total = {key: value.copy() for key, value in added.items()}
+            continue
         if total["histogram_n"][0] + state["histogram_n"][0] > np.iinfo(np.int32).max:
             raise DataError("too many tokens for the histogram: raise histogram_every")
-        for key, value in state.items():
+        for key, value in added.items():
             if key.endswith(".min"):
                 np.minimum(total[key], value, out=total[key])
             elif key.endswith(".max"):
@@ -243,4 +273,11 @@ def merge(states: Iterable[dict[str, Array]]) -> dict[str, Array]:
                 total[key] += value
     if not total:
         raise DataError("no parts of activations to merge")
-    return total
+    return total | join(rows) if rows else total
+
+
+def _fixed_shape(key: str, value: Array) -> tuple[int, ...]:
+    """Return the shape of an array without the number of chunks in it."""
+    if key == NUMBERS:
+        return ()
+    return (value.shape[0], value.shape[2]) if key in MEANS else value.shape
