@@ -1,0 +1,47 @@
+"""Set every published number beside ours, where it was run.
+
+The spec is {"models": {name: published key}, "methods": {name: published key},
+"neurons": [{"model", "method", "langset"}, one a neuron file]}, and may have
+"statistics" and "tasks" like "methods"; without them the names are the papers'.
+"""
+
+from langneurons import cli, files, reproduction, reproduction_ours, reproduction_text
+from langneurons.errors import DataError
+from langneurons.neuron_sets import NeuronSets
+from langneurons.tables import write_markdown
+
+
+def main(job: cli.Job) -> None:
+    figures, spec = files.read_json(job.inputs["published"]), job.spec
+    names, paths = spec["neurons"], job.inputs["neurons"]
+    if len(names) != len(paths):
+        raise DataError(f"{len(paths)} neuron files for {len(names)} selections")
+    ours = reproduction_ours.our_numbers(
+        figures,
+        {
+            path.stem: reproduction_ours.read_table(path)
+            for path in job.inputs["tables"]
+        },
+        [
+            (name["model"], name["method"], NeuronSets.read(path))
+            for name, path in zip(names, paths, strict=True)
+        ],
+        spec["models"],
+        spec["methods"],
+        spec.get("statistics"),
+        spec.get("tasks"),
+    )
+    table = reproduction.table(figures, ours)
+    text = reproduction_text.render(table, figures["sources"])
+    write_markdown(job.outputs["markdown"], text)
+    reproduction.write_tsv(job.outputs["tsv"], table)
+
+
+if __name__ == "__main__":
+    cli.run(
+        main,
+        __doc__,
+        inputs=["published", "tables", "neurons"],
+        outputs=["tsv", "markdown"],
+        many=["tables", "neurons"],
+    )
