@@ -19,9 +19,9 @@ import evaluate_task
 import measure_perplexity
 import tune_model
 from langneurons import bundles, cli, files, tasks
-from langneurons.catalogue import Training
-from langneurons.errors import DataError
+from langneurons.errors import ConfigError, DataError
 from langneurons.neuron_sets import NeuronSets
+from langneurons.task_catalogue import Training, Tuning
 from test_classification import make_items, word_tokenizer
 from tiny_models import build as tiny
 
@@ -249,7 +249,18 @@ def study(tmp_path, neurons):
     manifest = {"source": "owner/tiny", "revision": "abc", "dtype": "float32"}
     files.write_json(folder / "manifest.json", manifest | MANIFEST)
     for split, count in (("train", 11), ("test", 7)):
-        tasks.write_jsonl(tmp_path / f"{split}.jsonl", make_items(count))
+        items = make_items(count)
+        tasks.write_jsonl(tmp_path / f"xnli.{split}.jsonl", items)
+        asked = [
+            {
+                "id": item["id"],
+                "context": item["premise"],
+                "question": item["hypothesis"],
+                "answers": [item["premise"].split()[0]],
+            }
+            for item in items
+        ]
+        tasks.write_jsonl(tmp_path / f"xquad.{split}.jsonl", asked)
     measured = tmp_path / "wiki" / "tiny" / "hi.safetensors"
     measured.parent.mkdir(parents=True)
     activation_files.build(measured, activation_files.heavy_tailed(0, 200, 2, 24))
@@ -261,19 +272,37 @@ def study(tmp_path, neurons):
     return tmp_path, common, shared, {"neurons": [neurons], "activations": [measured]}
 
 
-def tune(study, name, **more):
+PARAMETERS = {
+    "xnli": {"max_length": 12},
+    "xquad": {"max_length": 24, "template": "plain", "max_new_tokens": 5, "window": 9},
+}
+
+
+def tune(study, name, kind="xnli", **more):
     folder, common, shared, _ = study
     out = folder / name
     names = {"adapter": "adapter_model.safetensors", "config": "adapter_config.json"}
     outputs = {role: out / file for role, file in names.items()}
     outputs["log"] = out / "training.json"
     training = Training(rank=2, alpha=4, learning_rate=0.01, batch_size=4, epochs=2)
-    spec = shared | {"task": "xnli", "kind": "xnli", "parameters": {"max_length": 12}}
-    spec |= {"tuning": {"kind": "attention"}, "seed": 1}
+    spec = shared | {"task": kind, "kind": kind, "parameters": PARAMETERS[kind]}
+    tuning = Tuning(kind="attention").model_dump(mode="json")
+    spec |= {"tuning": tuning, "neurons": None, "seed": 1}
     spec["training"] = training.model_dump(mode="json", exclude={"checkpoint_every"})
-    inputs = common | {"items": folder / "train.jsonl"}
+    inputs = common | {"items": folder / f"{kind}.train.jsonl", "neurons": []}
     tune_model.main(jobs(folder, **more)(spec, inputs, outputs))
     return outputs
+
+
+def evaluation(study, adapter, treated, kind="xnli"):
+    """Make the job that evaluates treatments, and return its outputs by name."""
+    folder, common, shared, read = study
+    shared = shared | {"task": kind, "kind": kind, "parameters": PARAMETERS[kind]}
+    shared |= {"tuning": "attention", "seed": 1, "language": "vi"}
+    inputs = common | {"adapter": adapter, "items": folder / f"{kind}.test.jsonl"}
+    outs = {name: folder / "out" / kind / f"{name}.json" for name in treated}
+    spec = {"shared": shared, "treatments": treated}
+    return jobs(folder)(spec, inputs | read, {"out": list(outs.values())}), outs
 
 
 TREATED = {
@@ -285,29 +314,27 @@ TREATED = {
 }
 
 
-def test_tune_then_evaluate(study):
-    folder, common, shared, read = study
-    first = tune(study, "one")
-    again = tune(study, "two", checkpoint_every=100)
+@pytest.mark.parametrize("kind", ["xnli", "xquad"])
+def test_tune_then_evaluate(study, kind):
+    folder = study[0]
+    first = tune(study, "one", kind)
+    again = tune(study, "two", kind, checkpoint_every=100)
     assert not (folder / "one" / ".checkpoints").exists()
     for role, path in first.items():
         assert files.sha256(path) == files.sha256(again[role])
     assert files.read_json(first["log"])["steps"] == 6
 
-    shared = shared | {"task": "xnli", "kind": "xnli", "parameters": {"max_length": 12}}
-    shared |= {"tuning": "attention", "seed": 1, "language": "vi"}
-    inputs = (
-        common | {"adapter": first["adapter"], "items": folder / "test.jsonl"} | read
-    )
-    spec = {"shared": shared, "treatments": TREATED}
-    outs = [folder / "out" / f"{name}.json" for name in TREATED]
-    job = jobs(folder)(spec, inputs, {"out": outs})
+    job, outs = evaluation(study, first["adapter"], TREATED, kind)
     evaluate_task.main(job)
-    records = {p.stem: files.read_json(p) for p in outs}
-    tables = {p.stem: pd.read_parquet(p.with_suffix(".parquet")) for p in outs}
+    records = {name: files.read_json(p) for name, p in outs.items()}
+    tables = {n: pd.read_parquet(p.with_suffix(".parquet")) for n, p in outs.items()}
     none = records["none"]
     assert none["treatment"] == "none" and none["lang"] == "vi" and none["n"] == 7
-    assert none["metrics"]["accuracy"] == tables["none"]["correct"].mean()
+    wanted = tasks.load(kind).METRICS
+    assert list(none["metrics"]) == list(wanted)
+    for name in wanted:
+        mean = tables["none"][name].astype(float).mean()
+        assert none["metrics"][name] == pytest.approx(mean)
     assert tables["none"]["item"].tolist() == list(range(10, 17))
     assert {k: r["n_neurons"] for k, r in records.items()} == {
         "none": 0, "lape.set1.zero": 3, "lape.set1.p90": 3, "lape.set1.none": 3,
@@ -315,14 +342,22 @@ def test_tune_then_evaluate(study):
     }  # fmt: skip
     for same in ("lape.set1.none", "lape.set1.hi"):  # they change nothing
         assert tables[same].equals(tables["none"])
-    assert not tables["lape.set1.zero"].equals(tables["none"])
+    assert not tables["lape.set1.p90"].equals(tables["none"])
     assert not tables["lape.set1.p90"].equals(tables["lape.set1.zero"])
 
-    written = [*outs, *(p.with_suffix(".parquet") for p in outs)]
+    written = [*outs.values(), *(p.with_suffix(".parquet") for p in outs.values())]
     hashes = [files.sha256(p) for p in written]
     shutil.rmtree(folder / "out")
     evaluate_task.main(job)
     assert hashes == [files.sha256(p) for p in written]
+
+
+def test_positions_of_a_task_that_generates_nothing(study):
+    adapter = tune(study, "one")["adapter"]
+    everywhere = {"lape.set1.new": treatment("p90", positions="generated")}
+    job, _ = evaluation(study, adapter, everywhere)
+    with pytest.raises(ConfigError, match="nothing is generated here"):
+        evaluate_task.main(job)
 
 
 def test_perplexity_of_treatments(study):

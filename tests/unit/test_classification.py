@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from langneurons.catalogue import Statistic
-from langneurons.errors import DataError
-from langneurons.nn.classification import Scorer, predict, table
+from langneurons.errors import ConfigError, DataError
+from langneurons.nn import classification
+from langneurons.nn.classification import predict, table
 from langneurons.nn.interventions import build
 from langneurons.nn.pairs import collate, encode
 from langneurons.tasks.xnli import Parameters
@@ -173,7 +174,7 @@ def test_mean_is_over_real_tokens(tokenizer):
 
 
 @pytest.mark.parametrize("pool", POOLS)
-@pytest.mark.parametrize("positions", ["all", "non_pad", "last"])
+@pytest.mark.parametrize("positions", ["all", "non_pad", "last", "prompt"])
 def test_micro_batch_changes_nothing(tokenizer, pool, positions):
     model = tiny("llama", "classifier")
     data = encoded(tokenizer, pool=pool)
@@ -203,7 +204,8 @@ def test_loss_is_summed_cross_entropy(tokenizer):
     scores = torch.from_numpy(predict(model, data, 7))[:4]
     logs = scores.log_softmax(1)
     expected = -sum(logs[i, data.labels[i]] for i in range(4))
-    assert torch.allclose(Scorer(model, data).loss(range(4)), expected, atol=1e-5)
+    found = classification.summed_loss(model, data)(range(4))
+    assert torch.allclose(found, expected, atol=1e-5)
 
 
 def test_table(tokenizer):
@@ -213,11 +215,33 @@ def test_table(tokenizer):
     assert found["item"].tolist() == [10, 11, 12]
     assert found["gold"].tolist() == [0, 1, 2]
     assert found["prediction"].tolist() == [0, 0, 2]
-    assert found["correct"].tolist() == [True, False, True]
+    assert found["accuracy"].tolist() == [True, False, True]
     assert found["logit_2"].tolist() == [0, 0, 3]
     kinds = {k: str(v) for k, v in found.dtypes.items()}
     assert kinds["item"] == "int32" and kinds["gold"] == kinds["prediction"] == "int8"
-    assert kinds["correct"] == "bool" and kinds["logit_0"] == "float32"
+    assert kinds["accuracy"] == "bool" and kinds["logit_0"] == "float32"
+
+
+def test_evaluate_gives_the_table(tokenizer):
+    model = tiny("llama", "classifier")
+    data = classification.encode(
+        tokenizer, make_items(), Parameters(max_length=LENGTH), False, "vi"
+    )
+    found = classification.evaluate(model, data, 3)
+    assert found.equals(table(predict(model, data, 3), data))
+
+
+def test_the_prompt_is_all_text_and_nothing_is_generated(tokenizer):
+    model, data = tiny("llama", "classifier"), encoded(tokenizer)
+    values = np.full((LAYERS, WIDTH), 1.5, np.float32)
+
+    def treated(positions):
+        statistic = Statistic(value="mean", write="act_post", positions=positions)
+        return predict(model, data, 3, build({0: [1, 2]}, values, statistic))
+
+    assert np.array_equal(treated("prompt"), treated("non_pad"))
+    with pytest.raises(ConfigError, match="'generated': nothing is generated here"):
+        treated("generated")
 
 
 def test_scores_that_are_not_finite_are_refused(tokenizer):
@@ -228,5 +252,5 @@ def test_scores_that_are_not_finite_are_refused(tokenizer):
 
 
 def test_more_positions_than_gpt2_has(tokenizer):
-    with pytest.raises(DataError, match="max_length is 100.*only 64 positions"):
+    with pytest.raises(DataError, match="max_length is 100 .*only 64 positions"):
         predict(tiny("gpt2", "classifier"), encoded(tokenizer, max_length=100), 7)

@@ -150,7 +150,7 @@ def batch(side):
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
-@pytest.mark.parametrize("positions", ["all", "non_pad", "last"])
+@pytest.mark.parametrize("positions", ["all", "non_pad", "last", "prompt"])
 def test_a_padded_batch_equals_its_rows_one_by_one(positions, side):
     model = tiny("llama")
     change = build(NEURONS, values(), statistic(positions=positions))
@@ -185,6 +185,43 @@ def test_positions_are_the_ones_written(side):
     assert seen["all"].all()
     assert torch.equal(seen["non_pad"], mask == 1)
     assert torch.equal(seen["last"], last == 1)
+
+
+def written(positions, mask, made):
+    """Return where the handle writes, as lists of 0 and 1."""
+    change = build({0: [4]}, values(9.0), statistic(positions=positions))
+    with applied(tiny("llama", "base"), change) as handle:
+        handle.set_mask(torch.tensor(mask), made)
+        return handle.where(torch.zeros(len(mask), len(mask[0]), 1))[..., 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("positions", "expected"),
+    [
+        ("non_pad", [[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]]),
+        ("prompt", [[0, 0, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0]]),
+        ("generated", [[0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0]]),
+        # What would have been last in each pass if a cache kept the earlier ones.
+        ("last", [[0, 0, 0, 1, 1, 1], [0, 0, 0, 1, 0, 0]]),
+    ],
+)
+def test_positions_of_generated_tokens(positions, expected):
+    mask = [[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]]
+    # Padding is never generated, whatever is said of it.
+    made = torch.tensor([[0, 0, 0, 0, 1, 1], [0, 0, 0, 0, 1, 1]])
+    assert written(positions, mask, made) == [[bool(x) for x in r] for r in expected]
+
+
+@pytest.mark.parametrize("positions", ["last", "generated"])
+def test_a_token_read_back_alone(positions):
+    assert written(positions, [[1], [1]], torch.ones(2, 1)) == [[True], [True]]
+    assert written("prompt", [[1], [1]], torch.ones(2, 1)) == [[False], [False]]
+
+
+def test_nothing_is_generated():
+    assert written("prompt", [[0, 1, 1]], None) == [[False, True, True]]
+    with pytest.raises(ConfigError, match="allowed: all, non_pad, last, prompt"):
+        written("generated", [[0, 1, 1]], None)
 
 
 def test_a_missing_or_stale_mask_is_an_error():

@@ -158,8 +158,15 @@ def test_prepared_items_are_read_back(tmp_path: Path) -> None:
 
 
 def test_accuracy_counts_every_item() -> None:
-    frame = pd.DataFrame({"gold": [0, 1, 2, 2, 0], "prediction": [0, 1, 2, 0, 1]})
+    frame = pd.DataFrame({"accuracy": [True, True, True, False, False]})
     assert xnli.metrics(frame) == {"accuracy": 0.6}
+    assert list(xnli.METRICS) == ["accuracy"]
+
+
+def test_the_last_part_tests(tmp_path: Path) -> None:
+    path = write(tmp_path / "test.tsv", 11)
+    items = tasks.prepare(spec(test_fraction=0.25), [path])
+    assert [i["id"] for i in items] == [8, 9, 10]
 
 
 def test_unknown_kind_and_parameter() -> None:

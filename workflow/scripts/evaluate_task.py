@@ -26,22 +26,22 @@ def main(job: cli.Job) -> None:
     items = task.read_items(job.inputs["items"])
     parameters = task.Parameters.model_validate(shared["parameters"])
 
-    from langneurons.nn import adapters, classification, interventions, models, pairs
+    from langneurons.nn import adapters, interventions, models, runners
 
-    folder = job.inputs["model"].parent
-    tokenizer = models.load_tokenizer(folder)
-    encoded = pairs.encode(tokenizer, items, parameters, training=False)
-    base = models.load_classifier(folder, len(task.LABELS), job.device)
+    folder, runner = job.inputs["model"].parent, runners.of(task)
+    encoded = runner.encode(
+        models.load_tokenizer(folder), items, parameters, False, shared["language"]
+    )
+    base = runner.load(folder, task, job.device)
     model = adapters.open_tuned(base, job.inputs["adapter"].parent)
     for cell in left:
         treatment = None
         if cell.spec:
             treatment = interventions.build(*bundles.overwritten(cell, manifest))
         label = f"{shared['task']} {shared['language']} {cell.name}"
-        scores = classification.predict(
+        table = runner.evaluate(
             model, encoded, job.micro_batch, treatment, shared["family"], label
         )
-        table = classification.table(scores, encoded)
         axes = {k: shared[k] for k in ("task", "model", "tuning", "seed")}
         record = {"format": "langneurons/evaluation/1", **axes}
         record |= {"lang": shared["language"], "treatment": cell.name}

@@ -6,8 +6,8 @@ classifier; only the pooling is ours, so that the paper's read-out can be chosen
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +16,39 @@ from torch import Tensor, nn
 
 from ..errors import DataError
 from ..progress import Progress
+from . import models, pairs
+from .backbones import Backbone
 from .interventions import Intervention, applied
 from .pairs import Encoded, collate
 
 if TYPE_CHECKING:
     import pandas as pd
+
+HEAD = "score"
+"""Name of the linear layer that is trained in full."""
+
+TASK_TYPE = "SEQ_CLS"
+
+
+def load(folder: Path | str, task: Any, device: str) -> Any:
+    """Load the stock classifier of a pinned folder, a label each of ``task.LABELS``."""
+    return models.load_classifier(folder, len(task.LABELS), device)
+
+
+def encode(
+    tokenizer: Any,
+    items: Sequence[Mapping[str, Any]],
+    parameters: Any,
+    training: bool,
+    language: str = "",
+) -> Encoded:
+    """Tokenise the items; see ``pairs.encode``. The language makes no difference."""
+    return pairs.encode(tokenizer, items, parameters, training)
+
+
+def summed_loss(model: Any, encoded: Encoded) -> Callable[[Sequence[int]], Tensor]:
+    """Return the summed cross entropy of items as a function of their numbers."""
+    return Scorer(model, encoded).loss
 
 
 class Scorer:
@@ -36,28 +64,10 @@ class Scorer:
 
     def __init__(self, model: Any, encoded: Encoded) -> None:
         self.encoded = encoded
-        self.classifier = _unwrapped(model)
-        self.backbone = getattr(self.classifier, self.classifier.base_model_prefix)
-        config = self.classifier.config.get_text_config()
-        window = getattr(config, "sliding_window", None)
-        self.compact = window is None or window >= encoded.max_length
-        self.takes_positions = (
-            "position_ids" in inspect.signature(self.backbone.forward).parameters
-        )
-        table = getattr(self.backbone, "wpe", None)  # learned positions (GPT-2)
-        if (
-            isinstance(table, nn.Embedding)
-            and table.num_embeddings < encoded.max_length
-        ):
-            raise DataError(
-                f"max_length is {encoded.max_length}, but the model has only "
-                f"{table.num_embeddings} positions; lower the task's max_length"
-            )
-        weights = list(self.backbone.parameters())
-        self.device = weights[0].device
-        low = any(w.dtype in (torch.bfloat16, torch.uint8) for w in weights)
-        # In float32 models autocast would only lose precision.
-        self.autocast = self.device.type == "cuda" and low
+        self.backbone = Backbone(model)
+        window, length = self.backbone.sliding_window, encoded.max_length
+        self.compact = window is None or window >= length
+        self.backbone.require_positions(length, "max_length", "max_length")
 
     def __call__(
         self, rows: Sequence[int], on_mask: Callable[[Tensor], None] | None = None
@@ -72,36 +82,26 @@ class Scorer:
             float32 [rows, labels].
         """
         batch = collate(self.encoded, rows, self.compact)
-        mask = batch.attention_mask.to(self.device)
+        device = self.backbone.device
+        mask = batch.attention_mask.to(device)
         if on_mask is not None:
             on_mask(mask)
-        options: dict[str, Any] = {}
-        if self.takes_positions:
-            options["position_ids"] = batch.position_ids.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-            hidden = self.backbone(
-                input_ids=batch.input_ids.to(self.device),
-                attention_mask=mask,
-                use_cache=False,
-                **options,
-            ).last_hidden_state
+        with self.backbone.autocast:
+            hidden = self.backbone.hidden(batch.input_ids, mask, batch.position_ids)
         if self.encoded.pool == "mean":
             weight = mask[..., None].float()
             features = (hidden.float() * weight).sum(1) / weight.sum(1)
         else:
-            picked = torch.arange(len(rows), device=self.device)
-            features = hidden[picked, batch.read.to(self.device)].float()
-        scores: Tensor = self.classifier.score(features)
+            picked = torch.arange(len(rows), device=device)
+            features = hidden[picked, batch.read.to(device)].float()
+        scores: Tensor = self.backbone.model.score(features)
         return scores.float()
 
     def loss(self, rows: Sequence[int]) -> Tensor:
         """Return the cross entropy summed over items, a scalar (nats)."""
-        labels = torch.from_numpy(self.encoded.labels[list(rows)]).to(self.device)
-        return nn.functional.cross_entropy(self(rows), labels, reduction="sum")
-
-
-def _unwrapped(model: Any) -> Any:
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
+        scores = self(rows)
+        labels = torch.from_numpy(self.encoded.labels[list(rows)]).to(scores.device)
+        return nn.functional.cross_entropy(scores, labels, reduction="sum")
 
 
 def predict(
@@ -153,6 +153,19 @@ def predict(
     return scores
 
 
+def evaluate(
+    model: Any,
+    encoded: Encoded,
+    micro_batch: int,
+    intervention: Intervention | None = None,
+    family: str | None = None,
+    label: str = "",
+) -> pd.DataFrame:
+    """Score every item and lay the predictions out; see ``predict`` and ``table``."""
+    scores = predict(model, encoded, micro_batch, intervention, family, label)
+    return table(scores, encoded)
+
+
 def table(scores: np.ndarray[Any, Any], encoded: Encoded) -> pd.DataFrame:
     """Lay predictions out, a row an item.
 
@@ -161,8 +174,8 @@ def table(scores: np.ndarray[Any, Any], encoded: Encoded) -> pd.DataFrame:
         encoded: the items.
 
     Returns:
-        DataFrame: item int32, gold int8, prediction int8, correct bool, logit_0 ...
-        float32. A tie goes to the lower label.
+        DataFrame: item int32, gold int8, prediction int8, accuracy bool (is it
+        right), logit_0 ... float32. A tie goes to the lower label.
     """
     import pandas as pd
 
@@ -171,7 +184,7 @@ def table(scores: np.ndarray[Any, Any], encoded: Encoded) -> pd.DataFrame:
         "item": encoded.ids.astype(np.int32),
         "gold": encoded.labels.astype(np.int8),
         "prediction": best,
-        "correct": best == encoded.labels,
+        "accuracy": best == encoded.labels,
     }
     for label in range(scores.shape[1]):
         columns[f"logit_{label}"] = scores[:, label].astype(np.float32)

@@ -55,7 +55,9 @@ class Intervention:
         op: a key of ``OPS``.
         weight: factor of ``add``, share of ``interpolate``.
         write: ``gate_pre``, ``act_post`` or ``prod``.
-        positions: ``all``, ``non_pad`` or ``last`` (the last that is no padding).
+        positions: ``all``; ``non_pad``; ``last``, the last that is no padding, which
+            is each new one while text is generated; ``prompt``, all text but what the
+            model generated; ``generated``, generated tokens when they are read back.
     """
 
     edits: tuple[Edit, ...]
@@ -121,26 +123,47 @@ def build(
 
 @dataclass
 class Handle:
-    """What ``applied`` yields: tells the hooks where the padding is."""
+    """What ``applied`` yields: tells the hooks which positions are written."""
 
     positions: str = "all"
     _where: Tensor | None = field(default=None, repr=False)
 
-    def set_mask(self, attention_mask: Tensor | None) -> None:
-        """Give the mask of the next forward passes, before each that has another one.
+    def set_mask(
+        self, attention_mask: Tensor | None, generated: Tensor | None = None
+    ) -> None:
+        """Describe the next forward passes, before each that differs.
 
         Args:
-            attention_mask: [batch, length], 1 where there is text.
+            attention_mask: [batch, length], 1 where there is text; of the tokens that
+                the pass reads, not of those in a cache.
+            generated: [batch, length], 1 where the model itself made the token; None
+                where nothing is generated.
+
+        Raises:
+            ConfigError: positions ``generated``, but nothing is.
         """
         if attention_mask is None or self.positions == "all":
             self._where = None
             return
-        mask = attention_mask.bool()
-        if self.positions == "last":
-            # The number of text positions from here to the end of the row is 1.
-            left = mask.long().flip(-1).cumsum(-1).flip(-1)
-            mask = mask & (left == 1)
-        self._where = mask
+        text = attention_mask.bool()
+        if generated is None:
+            if self.positions == "generated":
+                raise ConfigError(
+                    "positions 'generated': nothing is generated here, only read; "
+                    "allowed: all, non_pad, last, prompt"
+                )
+            generated = torch.zeros_like(text)
+        made = generated.bool() & text
+        prompt = text & ~made
+        # The number of the prompt's positions from here to the end of the row is 1.
+        # Every generated token was last once, and in a cache it stays as it was then.
+        last = (prompt.long().flip(-1).cumsum(-1).flip(-1) == 1) & prompt | made
+        self._where = {
+            "non_pad": text,
+            "last": last,
+            "prompt": prompt,
+            "generated": made,
+        }[self.positions]
 
     def where(self, activations: Tensor) -> Tensor | None:
         """Return which positions are written, [batch, length, 1]; None for all."""
@@ -168,7 +191,7 @@ def applied(
         family: see ``mlp_sites``.
 
     Yields:
-        A handle; positions ``non_pad`` and ``last`` need its ``set_mask``.
+        A handle; all positions but ``all`` need its ``set_mask``.
 
     Raises:
         DataError: if the model has no such neuron.

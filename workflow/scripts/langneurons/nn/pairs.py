@@ -83,10 +83,20 @@ def encode(
             "the tokenizer has no EOS token, which separator 'eos' and pool "
             "'padded_last' need; use separator: space and pool: last_real_token"
         )
-    middle = f" {eos} " if parameters.separator == "eos" else " "
-    texts = [f"{i['premise']}{middle}{i['hypothesis']}" for i in items]
+    template = parameters.template
+    if template is None:
+        middle = f" {eos} " if parameters.separator == "eos" else " "
+        template = "{premise}" + middle + "{hypothesis}"
+    texts = [fill(template, item) for item in items]
     tokens = tokenizer(texts)["input_ids"] if texts else []
     limit = parameters.max_length
+    # What a template says at its end is read, so it must survive the cut.
+    ending = template.rpartition("{hypothesis}")[2]
+    end = tokenizer(ending, add_special_tokens=False)["input_ids"] if ending else []
+    if len(end) >= limit:
+        raise DataError(
+            f"the template ends in {len(end)} tokens; max_length is {limit}"
+        )
     drop = training and parameters.drop_long
     kept = [i for i, ids in enumerate(tokens) if not (drop and len(ids) >= limit)]
     if not kept:
@@ -97,7 +107,7 @@ def encode(
             else "there are no items"
         )
     return Encoded(
-        tokens=[np.asarray(tokens[i][:limit], dtype=np.int64) for i in kept],
+        tokens=[np.asarray(cut(tokens[i], limit, end), np.int64) for i in kept],
         ids=np.asarray([items[i]["id"] for i in kept], dtype=np.int64),
         labels=np.asarray([items[i]["label"] for i in kept], dtype=np.int64),
         dropped=len(items) - len(kept),
@@ -106,6 +116,20 @@ def encode(
         # Elsewhere padding is hidden from every position that is read.
         filler=int(eos_id if padded else (tokenizer.pad_token_id or 0)),
     )
+
+
+def fill(template: str, item: Mapping[str, Any]) -> str:
+    """Put an item's texts into a template; braces in the texts mean nothing."""
+    before, _, rest = template.partition("{premise}")
+    middle, _, after = rest.partition("{hypothesis}")
+    return f"{before}{item['premise']}{middle}{item['hypothesis']}{after}"
+
+
+def cut(tokens: list[int], limit: int, end: list[int]) -> list[int]:
+    """Shorten an item to ``limit`` tokens; the template's last ones stay."""
+    if len(tokens) <= limit:
+        return tokens
+    return tokens[: limit - len(end)] + end
 
 
 def collate(encoded: Encoded, rows: Sequence[int], compact: bool = True) -> Batch:

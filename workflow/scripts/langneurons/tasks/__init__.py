@@ -1,8 +1,13 @@
 """Tasks: one module a kind, and what all kinds share in preparing items.
 
-A module has ``Parameters``, ``METRIC``, ``PUBLISHED``, ``read_file(path)``,
-``read_hub(source, language, split)``, ``read_items(path)`` and
-``metrics(predictions)``.
+A module has
+
+* ``OUTPUT``: ``label`` or ``text``, which decides what runs it (``nn.runners``),
+* ``METRICS``: metric -> ``binary`` (0 or 1 an item) or ``score`` (0 to 1 an item); the
+  first is the primary one; per-item tables have a column of each name,
+* ``Parameters``, ``PUBLISHED``, and ``LABELS`` where the output is a label,
+* ``read_file(path)``, ``read_hub(source, language, split)``, ``read_items(path)``,
+* ``metrics(predictions)``: metric -> mean over the items.
 """
 
 from __future__ import annotations
@@ -12,10 +17,13 @@ import importlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import files
 from ..errors import ConfigError, DataError, unknown_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def load(kind: str) -> Any:
@@ -30,33 +38,43 @@ def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, An
     """Read the items of one language and split, and take the part that is used.
 
     Args:
-        spec: ``task``, ``kind``, ``data`` (``catalogue.TaskData``), ``language``,
+        spec: ``task``, ``kind``, ``data`` (``task_catalogue.TaskData``), ``language``,
             ``split`` (train or test); with train ``train_fraction``, with test
-            ``test_items`` and ``test_seed``.
+            ``test_fraction`` (1 where it is absent), ``test_items``, ``test_seed``.
         paths: the file of a task that is given as files; empty for the hub.
 
     Returns:
         Training: the first ``train_fraction`` of the rows (methods.md 2.3: no shuffle
-        before the cut). Test: all rows, or a sample that is the same in every language.
+        before the cut), of ``data.train_hub`` where there is one. Test: the last
+        ``test_fraction`` of the rows (methods.md 2.4: XQuAD's first part trains), all
+        of them or a sample that is the same in every language.
+
+    Raises:
+        DataError: no source, no items, or fewer than ``test_items``.
     """
     task, split, language = load(spec["kind"]), spec["split"], spec["language"]
+    data = spec["data"]
+    source = (data.get("train_hub") if split == "train" else None) or data.get("hub")
     if paths:
         items = [item for path in paths for item in task.read_file(path)]
-    elif spec["data"].get("hub"):
-        items = list(task.read_hub(spec["data"]["hub"], language, split))
+    elif source:
+        items = list(task.read_hub(source, language, split))
     else:
         raise DataError(f"tasks.{spec['task']}.data: no file for {split} {language}")
     where = f"tasks.{spec['task']}, {split} {language}"
     if split == "train":
         items = items[: int(spec["train_fraction"] * len(items))]
-    elif spec["test_items"] is not None:
-        if spec["test_items"] > len(items):
-            raise DataError(
-                f"{where}: {len(items):,} items, but test_items is "
-                f"{spec['test_items']:,}; null takes all"
-            )
-        chosen = sample(len(items), spec["test_items"], spec["test_seed"])
-        items = [items[row] for row in chosen]
+    else:
+        fraction = spec.get("test_fraction", 1.0)
+        items = items[len(items) - round(fraction * len(items)) :]
+        if spec["test_items"] is not None:
+            if spec["test_items"] > len(items):
+                raise DataError(
+                    f"{where}: {len(items):,} items, but test_items is "
+                    f"{spec['test_items']:,}; null takes all"
+                )
+            chosen = sample(len(items), spec["test_items"], spec["test_seed"])
+            items = [items[row] for row in chosen]
     if not items:
         raise DataError(f"{where}: no items are left to use")
     return items
@@ -102,3 +120,11 @@ def read_jsonl(path: Path | str, keys: Sequence[str] = ()) -> list[dict[str, Any
                 )
             items.append(item)
     return items
+
+
+def means(predictions: pd.DataFrame, metrics: Iterable[str]) -> dict[str, float]:
+    """Average columns of a per-item table; every item counts once.
+
+    Unlike in the released code of the paper, no last batch is dropped.
+    """
+    return {name: float(predictions[name].astype(float).mean()) for name in metrics}

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from .. import hub
 from ..catalogue import Frozen
 from ..corpora import read_lines
 from ..errors import DataError, did_you_mean
-from . import read_jsonl
+from . import means, read_jsonl
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +24,8 @@ LABELS = ("entailment", "neutral", "contradiction")
 """Class names in the order of their numbers, as on the hub."""
 
 COLUMNS = ("premise", "hypothesis", "label")
-METRIC = "accuracy"
+OUTPUT = "label"
+METRICS = {"accuracy": "binary"}
 PUBLISHED = "xnli"
 """Key of this task in the table of published figures."""
 
@@ -41,11 +42,29 @@ class Parameters(Frozen):
     separator: Literal["eos", "space"] = Field(
         "eos", description="between premise and hypothesis (paper: EOS between blanks)"
     )
+    template: str | None = Field(
+        None,
+        description="text with {premise}, then {hypothesis}, instead of the "
+        "separator; an ending in one language makes the token that last_real_token "
+        "reads the same in all",
+    )
     drop_long: bool = Field(
         True,
         description="drop training items that fill max_length (paper), else cut them; "
         "test items are always cut",
     )
+
+    @field_validator("template")
+    @classmethod
+    def _has_both(cls, template: str | None) -> str | None:
+        if template is not None:
+            first, second = template.find("{premise}"), template.find("{hypothesis}")
+            if not 0 <= first < second or template.count("{premise}") > 1:
+                raise ValueError(
+                    "must hold {premise} and then {hypothesis}, each once, "
+                    f"but is {template!r}"
+                )
+        return template
 
 
 def parse_label(value: Any, where: str) -> int:
@@ -126,8 +145,5 @@ def read_items(path: Path | str) -> list[dict[str, Any]]:
 
 
 def metrics(predictions: pd.DataFrame) -> dict[str, float]:
-    """Score per-item predictions (columns ``gold`` and ``prediction``).
-
-    Every item counts once: unlike the released code, no last batch is dropped.
-    """
-    return {METRIC: float((predictions["gold"] == predictions["prediction"]).mean())}
+    """Average the per-item table (column ``accuracy``), fractions 0 to 1."""
+    return means(predictions, METRICS)
