@@ -7,7 +7,7 @@ import torch
 from transformers.activations import ACT2FN
 
 from langneurons.catalogue import Family
-from langneurons.errors import DataError
+from langneurons.errors import ConfigError, DataError
 from langneurons.nn import architectures
 from tiny_models import FAMILIES, HIDDEN, LAYERS, WIDTH, build, tokens
 
@@ -64,6 +64,41 @@ def test_lora_reaches_the_attention_modules_only(family):
     assert not any("mlp" in name for name in adapted)
     sites = architectures.mlp_sites(wrapped)
     assert (sites.family, len(sites.layers)) == (family, LAYERS)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_mlp_projections_compute_what_the_sites_read(family):
+    model = build(family)
+    names = architectures.layout(family)
+    gated = names.up is not None
+    wanted = {names.gate: "out", names.down: "in"}
+    wanted |= {names.up: "out"} if gated else {}
+    assert architectures.mlp_modules(family, "gate_up_down") == wanted
+    assert architectures.mlp_modules(family, "gate") == {names.gate: "out"}
+    without = {k: v for k, v in wanted.items() if k != names.down}
+    assert architectures.mlp_modules(family, "gate_up") == without
+
+    sites = architectures.mlp_sites(model)
+    for layer, site in enumerate(sites.layers):
+        seen = {}
+
+        def keep(what, seen=seen):
+            return lambda module, args, out: seen.update({what: (args[0], out)})
+
+        for name in wanted:
+            module = architectures.by_layer(model, names.layers, name)[layer]
+            module.register_forward_hook(keep(name))
+        site.act.register_forward_hook(keep("act"))
+        with torch.no_grad():
+            model(input_ids=tokens())
+        assert torch.equal(seen[names.gate][1], seen["act"][0])
+        prod = seen["act"][1] * (seen[names.up][1] if gated else 1)
+        assert torch.equal(prod, seen[names.down][0])
+
+
+def test_unknown_mlp_targets():
+    with pytest.raises(ConfigError, match="tunings: unknown mlp_targets 'up'.*Known"):
+        architectures.mlp_modules("llama", "up")
 
 
 def test_a_multimodal_gemma_gives_the_sites_of_its_language_model():

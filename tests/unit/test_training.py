@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from langneurons import files
-from langneurons.catalogue import Training
 from langneurons.errors import ConfigError, DataError
 from langneurons.nn import adapters, folders, models, quantising
 from langneurons.nn.classification import Scorer, predict
 from langneurons.nn.pairs import Encoded
 from langneurons.nn.training import Checkpoint, Plan, curve, fit, record
+from langneurons.task_catalogue import Training
 from test_classification import word_tokenizer
 from tiny_models import build as tiny
 
@@ -103,7 +103,7 @@ def test_only_attention_is_adapted(family, modules, expected):
 
 def test_unknown_tuning():
     base = adapters.prepare(tiny("llama", "classifier"))
-    with pytest.raises(ConfigError, match="unknown kind 'full'.*Known: attention"):
+    with pytest.raises(ConfigError, match="unknown kind 'full'.*Known: all_mlp, att"):
         adapters.wrap(base, "llama", {"kind": "full"}, settings(), SEED)
 
 
@@ -292,7 +292,8 @@ def test_bf16_base_keeps_the_head_in_float32(tmp_path):
     assert np.array_equal(predict(model, data(), 4), predict(again, data(), 4))
 
 
-def test_nf4_step_save_and_reload_give_the_same_scores(tmp_path):
+def small_nf4(tmp_path):
+    """Quantise a tiny Llama; rows of a 4-bit matrix come in blocks of 32 on the CPU."""
     pytest.importorskip("bitsandbytes", reason="4-bit weights need bitsandbytes")
     source, folder = tmp_path / "pinned", tmp_path / "nf4"
     sizes = {"hidden_size": 64, "intermediate_size": 128, "head_dim": 32}
@@ -302,6 +303,11 @@ def test_nf4_step_save_and_reload_give_the_same_scores(tmp_path):
     about = folders.describe(source) | MANIFEST | {"dtype": "bfloat16", "files": hashes}
     files.write_json(source / "manifest.json", about)
     quantising.quantise(source, folder)
+    return folder
+
+
+def test_nf4_step_save_and_reload_give_the_same_scores(tmp_path):
+    folder = small_nf4(tmp_path)
 
     def base():
         return models.load_classifier(folder, 3)

@@ -1,14 +1,15 @@
 """Fine-tune a model with QLoRA on the training items of a task.
 
-The spec is {"task", "kind", "parameters", "model", "family", "tuning", "training",
-"seed"}. Outputs are a stock PEFT adapter with its head, and a record of the training.
+The spec is {"task", "kind", "parameters", "model", "family", "tuning", "neurons",
+"training", "seed"}; "neurons" is null, or {"selection", "languages"}: whose neurons of
+the one neuron file are tuned. Outputs are a stock PEFT adapter, with its head if it has
+one, and a record of the training.
 """
 
-import hashlib
 import shutil
 
 from langneurons import cli, files, tasks
-from langneurons.catalogue import Training
+from langneurons.task_catalogue import Training
 
 
 def main(job: cli.Job) -> None:
@@ -18,38 +19,39 @@ def main(job: cli.Job) -> None:
     items = task.read_items(job.inputs["items"])
     parameters = task.Parameters.model_validate(spec["parameters"])
     settings = Training.model_validate(spec["training"])
-    hashes = {name: files.sha256(path) for name, path in job.inputs.items()}
-    key = files.canonical({"spec": spec, "code": job.code, "inputs": hashes})
 
-    from langneurons.nn import adapters, classification, models, pairs, training
+    from langneurons.nn import adapters, masking, models, runners, training
 
+    neurons = masking.read(job.inputs["neurons"], spec["neurons"], manifest)
+    runner = runners.of(task)
     tokenizer = models.load_tokenizer(model_path.parent)
-    encoded = pairs.encode(tokenizer, items, parameters, training=True)
-    base = models.load_classifier(model_path.parent, len(task.LABELS), job.device)
-    base = adapters.prepare(base)
-    model = adapters.wrap(base, spec["family"], spec["tuning"], settings, spec["seed"])
+    encoded = runner.encode(tokenizer, items, parameters, training=True)
+    base = adapters.prepare(runner.load(model_path.parent, task, job.device))
+    what = spec["family"], spec["tuning"]
+    tuned = masking.plan(base, *what, neurons).count
+    kind = runner.HEAD, runner.TASK_TYPE
+    model = adapters.wrap(base, *what, settings, spec["seed"], *kind, neurons)
     plan = training.Plan.of(len(encoded), settings, spec["seed"])
     losses = training.fit(
         model,
-        classification.Scorer(model, encoded).loss,
+        runner.summed_loss(model, encoded),
         plan,
         settings,
         job.micro_batch,
-        training.Checkpoint(
-            job.checkpoints,
-            hashlib.sha256(key.encode()).hexdigest(),
-            job.checkpoint_every,
-        ),
+        training.Checkpoint.of(job),
         label=f"{spec['task']} {spec['model']} seed {spec['seed']}",
     )
     adapters.save(model, job.outputs["adapter"], job.outputs["config"], manifest)
-    files.write_json(
-        job.outputs["log"], training.record(model, plan, losses, encoded.dropped)
-    )
+    summary = training.record(model, plan, losses, encoded.dropped, tuned)
+    files.write_json(job.outputs["log"], summary)
     shutil.rmtree(job.checkpoints, ignore_errors=True)
 
 
 if __name__ == "__main__":
     cli.run(
-        main, __doc__, inputs=["model", "items"], outputs=["adapter", "config", "log"]
+        main,
+        __doc__,
+        inputs=["model", "items", "neurons"],
+        outputs=["adapter", "config", "log"],
+        many=["neurons"],
     )

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from .. import files
-from ..catalogue import Training
-from ..errors import ConfigError, unknown_name
+from ..task_catalogue import Training
+from . import masking
 from .architectures import attention_modules
 
 INITIAL_STD = 0.01
@@ -27,82 +27,101 @@ ADAPTER = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 
 
-def prepare(classifier: Any) -> Any:
-    """Freeze a loaded classifier and set precisions, alike for training and evaluation.
+def prepare(model: Any) -> Any:
+    """Freeze a loaded model and set precisions, alike for training and evaluation.
 
-    Around 4-bit weights, norms and embeddings become float32 (QLoRA); the head always
-    does. Scores of a saved adapter are reproduced only from a base prepared this way.
+    Around 4-bit weights, norms and embeddings become float32 (QLoRA); a classifier's
+    head always does. Scores of a saved adapter are reproduced only from a base prepared
+    this way.
     """
-    if getattr(classifier, "is_loaded_in_4bit", False):
+    if getattr(model, "is_loaded_in_4bit", False):
         from peft import prepare_model_for_kbit_training
 
-        prepare_model_for_kbit_training(classifier, use_gradient_checkpointing=False)
-    classifier.requires_grad_(False)
-    classifier.score.float()
-    return classifier.eval()
+        prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    model.requires_grad_(False)
+    if hasattr(model, "score"):  # a language model has no such head
+        model.score.float()
+    return model.eval()
 
 
-def open_tuned(classifier: Any, adapter: Path | str) -> Any:
-    """Put a saved adapter and its head on a freshly loaded classifier.
+def open_tuned(model: Any, adapter: Path | str) -> Any:
+    """Put a saved adapter, and its head if it has one, on a freshly loaded model.
 
     Args:
-        classifier: from ``models.load_classifier``.
+        model: from ``models.load_classifier`` or ``models.load_causal``, as it was for
+            training.
         adapter: folder with ``adapter_model.safetensors`` and ``adapter_config.json``.
     """
     from peft import PeftModel
 
-    prepare(classifier)
-    device = str(classifier.score.weight.device)
-    tuned = PeftModel.from_pretrained(classifier, str(adapter), torch_device=device)
+    prepare(model)
+    device = str(next(model.parameters()).device)
+    tuned = PeftModel.from_pretrained(model, str(adapter), torch_device=device)
     return tuned.eval()
 
 
 def wrap(
-    classifier: Any,
+    model: Any,
     family: str,
     tuning: Mapping[str, Any],
     training: Training,
     seed: int,
-    head: str = "score",
+    head: str | None = "score",
+    task_type: str = "SEQ_CLS",
+    neurons: masking.Neurons | None = None,
 ) -> Any:
-    """Add trainable LoRA matrices and a fresh head to a prepared model.
+    """Add trainable LoRA matrices, and a fresh head, to a prepared model.
 
     Args:
-        classifier: from ``prepare``.
+        model: from ``prepare``.
         family: key of ``architectures.LAYOUTS``.
-        tuning: ``catalogue.Tuning`` as a mapping: which weights may change.
+        tuning: ``task_catalogue.Tuning`` as a mapping: which weights may change.
         training: rank, alpha and the attention projections.
         seed: of the initial weights.
-        head: name of the module that is trained in full and saved with the adapter.
+        head: name of the module that is trained in full and saved with the adapter;
+            None: there is none.
+        task_type: PEFT's name of the kind of model, ``SEQ_CLS`` or ``CAUSAL_LM``.
+        neurons: layer -> sorted ids, for the kinds that tune chosen neurons.
 
     Returns:
-        The stock PEFT model; exactly its trainable parameters are float32 and new.
+        The PEFT model; exactly its trainable parameters are float32 and new. Of
+        matrices that are masked they hold the chosen part only; ``save`` writes them
+        whole.
+
+    Raises:
+        ConfigError, DataError: see ``masking.plan``.
     """
     from peft import LoraConfig, get_peft_model
 
-    if tuning["kind"] != "attention":
-        raise ConfigError(
-            unknown_name("kind", tuning["kind"], ["attention"], "tunings")
-        )
+    todo = masking.plan(model, family, tuning, neurons)
     names = attention_modules(family)
-    # Families with fused projections name one module several times.
-    targets = sorted({names[module] for module in training.attention_modules})
+    targets: Any = []
+    if tuning["kind"] == "attention" or tuning["attention"]:
+        # Families with fused projections name one module several times.
+        targets = sorted({names[module] for module in training.attention_modules})
+    if todo.targets:
+        # One expression, since the MLP may be adapted in other layers than attention.
+        ends = "|".join(name.replace(".", r"\.") for name in targets)
+        targets = "|".join([rf"(?:.*\.)?(?:{ends})"] * bool(ends) + [todo.targets])
     # A whole number stays one in the saved file.
     alpha: Any = int(training.alpha) if training.alpha % 1 == 0 else training.alpha
     config = LoraConfig(
-        task_type="SEQ_CLS",
+        task_type=task_type,
         r=training.rank,
         lora_alpha=alpha,
+        rank_pattern=todo.ranks,
+        alpha_pattern=dict(todo.ranks),  # a scale of 1
         lora_dropout=0.0,
         bias="none",
         target_modules=targets,
-        modules_to_save=[head],
+        modules_to_save=None if head is None else [head],
         # GPT-2's projections store their weights as [in, out].
         fan_in_fan_out=family == "gpt2",
     )
-    model = get_peft_model(classifier, config)
-    _initialise(model, seed)
-    return model.eval()  # no dropout, in the backbone neither
+    peft_model = get_peft_model(model, config)
+    _initialise(peft_model, seed)
+    masking.restrict(peft_model, todo)
+    return peft_model.eval()  # no dropout, in the backbone neither
 
 
 def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -113,10 +132,12 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
 def _initialise(model: nn.Module, seed: int) -> None:
     """Draw every trainable weight from one generator, in the order of their names.
 
-    Own draws, because those of libraries differ from version to version.
+    Own draws, because those of libraries differ from version to version. The MLP comes
+    last: whatever is tuned there, attention and head start at the same values.
     """
     generator = torch.Generator().manual_seed(seed)
-    for name, weight in sorted(trainable(model).items()):
+    weights = sorted(trainable(model).items(), key=lambda w: (".mlp." in w[0], w[0]))
+    for name, weight in weights:
         start = torch.zeros(weight.shape, dtype=torch.float32)
         if ".lora_A." in name:
             start.normal_(0.0, INITIAL_STD, generator=generator)
@@ -128,6 +149,8 @@ def _initialise(model: nn.Module, seed: int) -> None:
 
 def save(model: Any, adapter: Path, config: Path, manifest: Mapping[str, Any]) -> None:
     """Write the adapter and its head as stock PEFT files, atomically.
+
+    Masked matrices are written whole; the model itself stays as it is.
 
     Args:
         model: from ``wrap``.
@@ -141,12 +164,17 @@ def save(model: Any, adapter: Path, config: Path, manifest: Mapping[str, Any]) -
     adapter.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=adapter.parent, prefix=".saving-") as folder:
         # The vocabulary never changes; asking the hub about it would need a network.
-        model.save_pretrained(folder, save_embedding_layers=False)
+        model.save_pretrained(
+            folder,
+            state_dict=masking.stock_state(model),
+            save_embedding_layers=False,
+        )
         settings = files.read_json(Path(folder) / CONFIG)
         with files.atomic(adapter) as part:
             (Path(folder) / ADAPTER).replace(part)
     # PEFT keeps module names in sets, whose order changes from run to run, and lists
     # the head of a classifier twice.
     for key in ("target_modules", "modules_to_save"):
-        settings[key] = sorted(set(settings[key]))
+        if isinstance(settings[key], list):
+            settings[key] = sorted(set(settings[key]))
     files.write_json(config, dict(sorted(settings.items())))

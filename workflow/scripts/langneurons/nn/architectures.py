@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError, unknown_name
+from ..errors import ConfigError, DataError, unknown_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -34,6 +34,8 @@ class Layout:
         down: the projection back to the residual stream.
         activation: configuration key with the activation's name, or ``=name``.
         attention: q, k, v and o to the end of the module's name, as PEFT takes it.
+        gate: the projection whose output the activation function takes.
+        up: the projection it is multiplied with; None where there is none.
     """
 
     layers: str
@@ -41,6 +43,8 @@ class Layout:
     down: str
     activation: str
     attention: dict[str, str]
+    gate: str = "mlp.gate_proj"
+    up: str | None = "mlp.up_proj"
 
 
 _SPLIT = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "o_proj"}
@@ -62,6 +66,8 @@ LAYOUTS: dict[str, Layout] = {
         "activation_function",
         # "c_proj" alone would also name the MLP's down projection.
         {"q": "c_attn", "k": "c_attn", "v": "c_attn", "o": "attn.c_proj"},
+        gate="mlp.c_fc",
+        up=None,
     ),
     "bloom": Layout(
         "h",
@@ -75,8 +81,11 @@ LAYOUTS: dict[str, Layout] = {
             "v": "query_key_value",
             "o": "self_attention.dense",
         },
+        gate="mlp.dense_h_to_4h",
+        up=None,
     ),
 }
+MLP_TARGETS = ("gate", "gate_up", "gate_up_down")
 _SAME_FAMILY = {"gemma3_text": "gemma3"}
 _SAME_ACTIVATION = {"swish": "silu"}
 
@@ -130,6 +139,31 @@ def attention_modules(family: str) -> dict[str, str]:
     return dict(layout(family).attention)
 
 
+def mlp_modules(family: str, targets: str) -> dict[str, str]:
+    """Map MLP projections to the side of their weights that neurons are on.
+
+    Where there is no gate, the one projection before the activation function takes its
+    place, and ``gate_up`` means the same.
+
+    Args:
+        family: a key of ``LAYOUTS``.
+        targets: one of ``MLP_TARGETS``.
+
+    Returns:
+        Module names relative to a layer, to ``out`` (a neuron is a row of the weight
+        [out, in]: gate and up) or ``in`` (it is a column: down).
+    """
+    if targets not in MLP_TARGETS:
+        raise ConfigError(unknown_name("mlp_targets", targets, MLP_TARGETS, "tunings"))
+    names = layout(family)
+    found = {names.gate: "out"}
+    if "up" in targets.split("_") and names.up is not None:
+        found[names.up] = "out"
+    if "down" in targets.split("_"):
+        found[names.down] = "in"
+    return found
+
+
 def mlp_sites(model: nn.Module, family: str | None = None) -> Sites:
     """Find each layer's activation function and down projection.
 
@@ -148,8 +182,8 @@ def mlp_sites(model: nn.Module, family: str | None = None) -> Sites:
     names = layout(family)
     config = _text_config(model)
     wanted = int(config.num_hidden_layers)
-    acts = _by_layer(model, names.layers, names.act)
-    downs = _by_layer(model, names.layers, names.down)
+    acts = by_layer(model, names.layers, names.act)
+    downs = by_layer(model, names.layers, names.down)
     for what, found in ((names.act, acts), (names.down, downs)):
         if sorted(found) != list(range(wanted)):
             raise DataError(
@@ -182,7 +216,14 @@ def _text_config(model: nn.Module) -> Any:
     return config.get_text_config()
 
 
-def _by_layer(model: nn.Module, layers: str, suffix: str) -> dict[int, nn.Module]:
+def by_layer(model: nn.Module, layers: str, suffix: str) -> dict[int, nn.Module]:
+    """Find one module a layer, however the model is wrapped: layer -> module.
+
+    Args:
+        model: a transformers or PEFT model.
+        layers: name of the list of decoder layers.
+        suffix: the module's name relative to a layer.
+    """
     pattern = re.compile(rf"(?:^|\.){re.escape(layers)}\.(\d+)\.{re.escape(suffix)}$")
     found: dict[int, nn.Module] = {}
     # A module that several layers share is listed once only, and the count then fails:

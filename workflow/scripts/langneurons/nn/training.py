@@ -7,6 +7,7 @@ the seed and the epoch. So neither a kill nor the micro-batch changes the result
 
 from __future__ import annotations
 
+import hashlib
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -20,9 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from .. import files
-from ..catalogue import Training
+from ..cli import Job
 from ..errors import DataError
 from ..progress import Progress
+from ..task_catalogue import Training
 from .adapters import trainable
 
 CURVE_POINTS = 100
@@ -94,6 +96,19 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         self.path = self.folder / "training.pt"
+
+    @classmethod
+    def of(cls, job: Job) -> Checkpoint:
+        """Make that of a job: its spec, code and input files determine the result."""
+        paths = [
+            path
+            for _, given in sorted(job.inputs.items())
+            for path in (given if isinstance(given, list) else [given])
+        ]
+        read = [files.sha256(path) for path in paths]
+        whole = files.canonical({"spec": job.spec, "code": job.code, "inputs": read})
+        key = hashlib.sha256(whole.encode()).hexdigest()
+        return cls(job.checkpoints, key, job.checkpoint_every)
 
     def save(self, step: int, model: nn.Module, optimizer: Any, losses: Tensor) -> None:
         """Write the state after ``step`` steps, atomically."""
@@ -215,9 +230,21 @@ def curve(losses: np.ndarray[Any, Any]) -> list[dict[str, float]]:
 
 
 def record(
-    model: nn.Module, plan: Plan, losses: np.ndarray[Any, Any], dropped: int
+    model: nn.Module,
+    plan: Plan,
+    losses: np.ndarray[Any, Any],
+    dropped: int,
+    tuned_neurons: int = 0,
 ) -> dict[str, Any]:
-    """Describe a training run; equal runs give equal records."""
+    """Describe a training run; equal runs give equal records.
+
+    Args:
+        model: from ``wrap``; of masked matrices only the trained part is counted.
+        plan: order and schedule.
+        losses: from ``fit``.
+        dropped: items left out because they were too long.
+        tuned_neurons: number of MLP neurons whose weights were trained.
+    """
     points = curve(losses)
     return {
         "format": "langneurons/training/1",
@@ -226,6 +253,7 @@ def record(
         "steps": plan.steps,
         "steps_per_epoch": plan.per_epoch,
         "warmup_steps": plan.warmup,
+        "tuned_neurons": tuned_neurons,
         "trainable_parameters": sum(p.numel() for p in trainable(model).values()),
         "final_loss": points[-1]["loss"],
         "loss_curve": points,
