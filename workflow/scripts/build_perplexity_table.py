@@ -1,17 +1,17 @@
 """Table the change of perplexity, language by language.
 
-The spec is {"rows": see tables.perplexity_table}.
+The spec is {"rows": see tables.perplexity.perplexity_table}.
 """
 
-from langneurons import cli, files, table_text, tables
+from langneurons import cli, files, tables
+from langneurons.tables import perplexity, perplexity_text
 
 
 def main(job: cli.Job) -> None:
     paths = job.inputs["perplexities"]
     records = [files.read_json(path) for path in paths]
-    table = tables.perplexity_table(job.spec["rows"], records, paths)
-    with files.atomic(job.outputs["markdown"]) as part:
-        part.write_text(table_text.perplexity(table), encoding="utf-8")
+    table = perplexity.perplexity_table(job.spec["rows"], records, paths)
+    tables.write_markdown(job.outputs["markdown"], perplexity_text.perplexity(table))
     tables.write_tsv(job.outputs["tsv"], table)
 
 

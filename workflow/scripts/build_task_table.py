@@ -1,18 +1,20 @@
-"""Set every intervention of a task against none, with interval and test.
+"""Set every treatment of a task against its reference, with interval and test.
 
-The spec is {"task", "source_language", "rows": see tables.task_table}.
+The spec is {"task", "kind", "source_language", "layout", "rows": see
+tables.task.task_table}.
 """
 
-from langneurons import cli, files, table_text, tables
+from langneurons import cli, tables, tasks
+from langneurons.tables import evaluations, task, task_text
 
 
 def main(job: cli.Job) -> None:
-    evaluations = [tables.Evaluation.read(p) for p in job.inputs["evaluations"]]
-    table = tables.task_table(job.spec["rows"], evaluations)
-    source = job.spec["source_language"]
-    text = table_text.task(table, job.spec["task"], source)
-    with files.atomic(job.outputs["markdown"]) as part:
-        part.write_text(text, encoding="utf-8")
+    spec, paths = job.spec, job.inputs["evaluations"]
+    metrics = tasks.load(spec["kind"]).METRICS
+    found = [evaluations.Evaluation.read(path, metrics) for path in paths]
+    table = task.task_table(spec["rows"], found, metrics, spec["layout"])
+    text = task_text.task(table, spec["task"], spec["source_language"], spec["layout"])
+    tables.write_markdown(job.outputs["markdown"], text)
     tables.write_tsv(job.outputs["tsv"], table)
 
 

@@ -1,0 +1,106 @@
+"""Small evaluations as their rule writes them, and the rows that name them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from langneurons import tables
+from langneurons.tables.evaluations import Evaluation
+
+XNLI = {"accuracy": "binary"}
+XQUAD = {
+    "em": "binary", "f1": "score", "squad_em": "binary", "squad_f1": "score",
+    "mlqa_em": "binary", "mlqa_f1": "score",
+}  # fmt: skip
+SCRIPTS = Path(tables.__file__).parent.parent.parent
+Rows = list[dict[str, Any]]
+
+
+def row(lang: str, treatment: str = "none", **changed: Any) -> dict[str, Any]:
+    """Describe a row as the workflow does; ``treatment``: method.set.statistic.
+
+    The method ``random_lape-3`` is the third draw that matches ``lape``.
+    """
+    method, langset, statistic = [None, None, *treatment.split(".")][-3:]
+    matched = draw = None
+    if method and "-" in method:
+        name, number = method.split("-")
+        matched, draw, method = name.removeprefix("random_"), int(number), "random"
+    filled = {
+        "model": "m", "tuning": "attention", "seed": 1, "lang": lang, "method": method,
+        "langset": langset, "draw": draw, "matched": matched, "statistic": statistic,
+        "published": {},
+    }  # fmt: skip
+    return filled | changed
+
+
+def write(
+    folder: Path,
+    row: dict[str, Any],
+    treatment: str = "none",
+    *,
+    task: str = "xnli",
+    **scores: Any,
+) -> Path:
+    """Write an evaluation of ``row``, items numbered from 0, a column a metric."""
+    where = folder / row["model"] / row["tuning"] / f"seed{row['seed']}" / row["lang"]
+    path = where / f"{treatment}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    columns = {name: np.asarray(values) for name, values in scores.items()}
+    n = len(next(iter(columns.values())))
+    items = {"item": np.arange(n, dtype=np.int32)} | columns
+    pd.DataFrame(items).to_parquet(path.with_suffix(".parquet"))
+    record = {k: row[k] for k in ("model", "tuning", "seed", "lang")}
+    record |= {"task": task, "treatment": treatment, "n": n, "n_neurons": 7}
+    path.write_text(json.dumps(record))
+    return path
+
+
+def right(n: int, correct: int, wrong_from: int = 0) -> np.ndarray:
+    """Make ``n`` answers with the given number right, from a given item on."""
+    return (np.arange(n) - wrong_from) % n < correct
+
+
+class Study:
+    """Rows and their evaluations, in order."""
+
+    def __init__(self, folder: Path, metrics: dict[str, str]) -> None:
+        self.folder, self.metrics = folder, metrics
+        self.rows: Rows = []
+        self.paths: list[Path] = []
+
+    def add(
+        self, lang: str, treatment: str, changed: dict[str, Any], **scores: Any
+    ) -> None:
+        """Add a row with its evaluation."""
+        self.rows.append(row(lang, treatment, **changed))
+        self.paths.append(write(self.folder, self.rows[-1], treatment, **scores))
+
+    @property
+    def evaluations(self) -> list[Evaluation]:
+        return [Evaluation.read(path, self.metrics) for path in self.paths]
+
+
+def cells_of(text: str, *start: str) -> list[list[str]]:
+    """Return the cells of the lines of all tables that start with these names."""
+    lines = [x for x in text.splitlines() if x.startswith("| ")]
+    split = [[c.strip() for c in line.strip("|").split("|")] for line in lines]
+    return [cells for cells in split if cells[: len(start)] == list(start)]
+
+
+def run(
+    script: str, spec: dict, role: str, paths: list[Path], out: Path, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """Run a script that writes a table, with its files in one role."""
+    return subprocess.run(
+        [sys.executable, SCRIPTS / f"{script}.py", "--spec", json.dumps(spec),
+         f"--{role}", *paths, "--tsv", out, "--markdown", out.with_suffix(".md")],
+        check=check, capture_output=True, text=True,
+    )  # fmt: skip

@@ -1,0 +1,129 @@
+"""Perplexity tables: paired differences, a block a statistic, random controls."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from evaluation_files import cells_of, row, run
+from langneurons import tables
+from langneurons.errors import DataError
+from langneurons.tables import perplexity, perplexity_text
+
+Study = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+
+
+def study(statistics: tuple[str, ...] = ("zero",)) -> Study:
+    """Switching LAPE's neurons adds 0.5 nats on the diagonal and 0.1 off it.
+
+    A second statistic adds ten times as much.
+    """
+    rows, records = [], []
+    wanted: list[tuple[str, str | None, float]] = [("none", None, 0.0)]
+    for factor, statistic in zip((1, 10), statistics, strict=False):
+        for whose in ("vi", "hi"):
+            wanted.append((f"lape.s.{whose}.{statistic}", whose, 0.5 * factor))
+            wanted += [
+                (f"random_lape-{i}.s.{whose}.{statistic}", whose, 0.2 * i * factor)
+                for i in (1, 2, 4)
+            ]
+    for lang in ("vi", "hi"):
+        for name, whose, change in wanted:
+            parts = name.split(".")
+            short = name if whose is None else f"{parts[0]}.{parts[1]}.{parts[3]}"
+            entry = row(lang, short, neuron_language=whose)
+            for key in ("tuning", "seed", "published"):
+                entry.pop(key)
+            amount = change if whose in (None, lang) else 0.1
+            chunks = [2.0 + amount, 3.0 + amount, 4.0 + amount + (0.3 if amount else 0)]
+            nll = sum(chunks) / 3
+            rows.append(entry)
+            records.append(
+                {"model": "m", "lang": lang, "treatment": name, "n_chunks": 3,
+                 "n_tokens": 30, "nll": nll, "perplexity": math.exp(nll),
+                 "chunk_nll": chunks, "n_neurons": 0 if whose is None else 9}
+            )  # fmt: skip
+    return rows, records
+
+
+def table_of(made: Study) -> pd.DataFrame:
+    rows, records = made
+    paths = [Path(f"{i}.json") for i in range(len(rows))]
+    return perplexity.perplexity_table(rows, records, paths)
+
+
+def test_numbers_of_a_perplexity_table() -> None:
+    rows, records = study()
+    table = table_of((rows, records))
+    assert tuple(table.columns) == tables.PERPLEXITY_COLUMNS
+    own = table[(table["method"] == "lape") & (table["neuron_lang"] == table["lang"])]
+    assert own["delta_nll"].tolist() == pytest.approx([0.6, 0.6])
+    # Differences of the chunks are .5, .5 and .8: their standard error is .1.
+    assert own["delta_se"].tolist() == pytest.approx([0.1, 0.1])
+    expected = math.exp(3.6) - math.exp(3)
+    assert own["delta_perplexity"].tolist() == pytest.approx([expected] * 2)
+    summary = tables.perplexity_summary(table)
+    assert summary["own"].tolist() == pytest.approx([0.6, 0.6])
+    assert summary["others"].tolist() == pytest.approx([0.2, 0.2])
+    assert summary["random_median"].tolist() == pytest.approx([0.5, 0.5])
+    assert summary["draws"].tolist() == [3, 3]
+    text = perplexity_text.perplexity(table)
+    assert "**+0.600**" in text and "median of 3 draws" in text
+    assert [c for c in text.splitlines() if c.startswith("| mean")]
+    short_text = "own text +0.600 nats per token on the mean, other texts +0.200"
+    assert short_text in text and "more for 2 of 2 languages" in text
+    # 0.6 is below the largest of the three draws, 0.9.
+    assert "more than by every random draw for 0 of 2." in text
+    short = [dict(r, chunk_nll=r["chunk_nll"][:2]) for r in records[:1]]
+    with pytest.raises(DataError, match="nothing measured without treatment"):
+        table_of((rows, [*short, *records[1:]]))
+    swapped = [records[0], records[5], *records[2:5], records[1], *records[6:]]
+    with pytest.raises(DataError, match="neuron_language is 'hi', not 'vi'"):
+        table_of((rows, swapped))
+
+
+def test_each_statistic_has_its_own_block_summary_and_controls() -> None:
+    table = table_of(study(("zero", "mean")))
+    summary = tables.perplexity_summary(table)
+    assert summary["statistic"].tolist() == ["zero", "zero", "mean", "mean"]
+    assert summary["own"].tolist() == pytest.approx([0.6, 0.6, 5.1, 5.1])
+    assert summary["random_median"].tolist() == pytest.approx([0.5, 0.5, 4.1, 4.1])
+    text = perplexity_text.perplexity(table)
+    zero, mean = (text.index(f"statistic `{s}`") for s in ("zero", "mean"))
+    assert zero < text.index("**+0.600**") < mean < text.index("**+5.100**")
+    assert cells_of(text, "vi")[0] == ["vi", "**+0.600**", "+0.200"]
+    assert len(cells_of(text, "m", "vi")) == 1  # without intervention: once
+
+
+def test_a_table_without_controls_or_own_language_has_gaps() -> None:
+    rows, records = study()
+    kept = [
+        i for i, r in enumerate(rows) if r["method"] != "random" and r["lang"] == "vi"
+    ]
+    table = table_of(([rows[i] for i in kept], [records[i] for i in kept]))
+    summary = tables.perplexity_summary(table).set_index("neuron_lang")
+    assert math.isnan(summary.loc["hi", "own"]) and summary.loc["hi", "others"] > 0
+    assert summary["draws"].eq(0).all() and summary["random_median"].isna().all()
+    assert "–" in perplexity_text.perplexity(table)
+    # One cell was not run: it is a gap, and not a number.
+    missing = [i for i, r in enumerate(records) if r["treatment"] != "lape.s.hi.zero"]
+    missing.append(next(i for i in range(len(records)) if i not in missing))
+    table = table_of(([rows[i] for i in missing], [records[i] for i in missing]))
+    assert "nan" not in perplexity_text.perplexity(table)
+
+
+def test_the_script_writes_both_files(tmp_path: Path) -> None:
+    rows, records = study()
+    files = []
+    for i, record in enumerate(records):
+        files.append(tmp_path / f"{i}.json")
+        files[-1].write_text(json.dumps(record))
+    out = tmp_path / "perplexity.tsv"
+    run("build_perplexity_table", {"rows": rows}, "perplexities", files, out)
+    assert len(out.read_text().splitlines()) == len(rows) + 1
+    assert "**+0.600**" in out.with_suffix(".md").read_text()

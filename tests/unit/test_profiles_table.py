@@ -1,0 +1,157 @@
+"""The two profiles are compared on the same items, pair by pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evaluation_files import XNLI, XQUAD, cells_of, right, row, run, write
+from langneurons import significance, tables
+from langneurons.errors import DataError
+from langneurons.tables import profiles, profiles_text
+from langneurons.tables.evaluations import Evaluation
+
+GOLDEN = Path(__file__).parent / "golden" / "profiles.md"
+N = 40
+METRICS = {"xnli": XNLI, "xquad": XQUAD}
+
+
+class Pairs:
+    """Pairs with their three evaluations each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pairs: list[dict[str, Any]] = []
+        self.paths: list[Path] = []
+
+    def add(self, task: str, lang: str, value: str, draw: int | None, *n: int) -> None:
+        """Add a pair with so many right answers: none, paper, consistent."""
+        method = f"random_lape-{draw}" if draw else "lape"
+        names = ["none", f"{method}.s.{value}", f"{method}.s.{value}_consistent"]
+        axes = row(lang, names[1])
+        for name, correct in zip(names, n, strict=True):
+            em = right(N, correct)
+            scores: dict[str, Any] = {"accuracy": em}
+            if task == "xquad":
+                f1 = np.where(em, 1.0, 0.5)
+                scores = {m: em if k == "binary" else f1 for m, k in XQUAD.items()}
+            self.paths.append(
+                write(self.folder / task, axes, name, task=task, **scores)
+            )
+        keys = ("model", "tuning", "seed", "lang", "method", "langset", "draw")
+        pair = {"task": task, "kind": task, "value_name": value}
+        self.pairs.append(pair | {key: axes[key] for key in keys})
+
+    def table(self) -> pd.DataFrame:
+        read = [
+            Evaluation.read(path, METRICS[self.pairs[i // 3]["kind"]])
+            for i, path in enumerate(self.paths)
+        ]
+        triples = list(zip(read[::3], read[1::3], read[2::3], strict=True))
+        return profiles.profile_table(self.pairs, triples, METRICS, 500)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Pairs:
+    """At p10 the consistent profile is clearly better, at the mean alike."""
+    made = Pairs(tmp_path)
+    for lang in ("vi", "hi"):
+        made.add("xnli", lang, "mean", None, 30, 29, 30)
+        made.add("xnli", lang, "p10", None, 30, 8, 28)
+        for draw, paper in ((1, 30), (2, 28)):
+            made.add("xnli", lang, "mean", draw, 30, paper, 30)
+    made.add("xquad", "vi", "p10", None, 20, 4, 16)
+    return made
+
+
+def test_numbers(pairs: Pairs) -> None:
+    table = pairs.table()
+    assert tuple(table.columns) == tables.PROFILE_COLUMNS
+    assert len(table) == 8 + 6
+    p10 = table[table["value_name"].eq("p10") & table["task"].eq("xnli")].iloc[0]
+    assert p10[["none", "paper", "consistent"]].tolist() == [0.75, 0.2, 0.7]
+    assert p10["paper_delta"] == pytest.approx(-22 / N)
+    assert p10["consistent_delta"] == pytest.approx(-2 / N)
+    assert p10["difference"] == pytest.approx(20 / N)
+    expected = significance.paired_bootstrap(right(N, 28), right(N, 8), 500)
+    assert (p10["diff_ci_low"], p10["diff_ci_high"]) == expected[1:]
+    assert p10["p_value"] == pytest.approx(2 / 2**20)
+    # Four pairs with this metric are tested, the four random ones are not.
+    assert p10["p_holm"] == pytest.approx(4 * 2 / 2**20)
+    control = table["method"] == "random"
+    assert control.sum() == 4 and table.loc[control, "p_holm"].isna().all()
+    answers = table[table["task"] == "xquad"].set_index("metric")
+    assert answers.loc["em", "difference"] == pytest.approx(12 / N)
+    assert answers.loc["f1", "difference"] == pytest.approx(6 / N)
+    # Each metric of XQuAD is tested once: nothing to adjust for. Twelve items differ.
+    assert answers["p_value"].tolist() == pytest.approx([2 / 2**12] * 6)
+    assert answers["p_holm"].tolist() == answers["p_value"].tolist()
+
+
+def test_cells_are_paper_and_consistent(pairs: Pairs) -> None:
+    text = profiles_text.profiles(pairs.table())
+    vi, hi = cells_of(text, "m", "lape.s")[:2]
+    assert vi[2:] == ["vi", "75.0", "72.5 → 75.0", "20.0 → 70.0 ▲"] and hi[2] == "hi"
+    control = cells_of(text, "m", "random.s", "vi")[0]
+    assert control[3:] == ["75.0", "72.5 → 75.0", "–"]  # paper: mean of 30 and 28
+    answers = cells_of(text, "m", "lape.s", "vi")[1:]
+    cell = "10.0 → 40.0 ▲ (55.0 → 70.0 ▲)"
+    assert answers[0][3:] == ["50.0 (75.0)", cell]
+    assert [cells[3] for cells in answers[1:]] == ["SQuAD EM (F1)", "MLQA EM (F1)"]
+    assert answers[1][5] == cell
+    short = text[text.index("## In short") :]
+    assert "- xnli, accuracy: of 4 pairs the consistent profile is" in short
+    assert "significantly higher in 2 and lower in 0; mean difference +26.2" in short
+    assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_tunings_and_seeds_have_their_own_grids(pairs: Pairs) -> None:
+    table = pairs.table()
+    again = table.assign(seed=2)
+    text = profiles_text.profiles(pd.concat([table, again], ignore_index=True))
+    assert "Tuning `attention`, seed 1" in text and "seed 2" in text
+
+
+def test_without_pairs_there_is_a_header_and_a_sentence(tmp_path: Path) -> None:
+    table = profiles.profile_table([], [], {})
+    assert table.empty and tuple(table.columns) == tables.PROFILE_COLUMNS
+    out = tmp_path / "profiles.tsv"
+    run("compare_profiles", {"pairs": []}, "evaluations", [], out)
+    assert out.read_text() == "\t".join(tables.PROFILE_COLUMNS) + "\n"
+    assert profiles_text.NO_PAIRS in out.with_suffix(".md").read_text()
+
+
+def test_files_that_do_not_fit_are_refused(pairs: Pairs) -> None:
+    paths = list(pairs.paths)
+    pairs.paths[0:2] = paths[1::-1]
+    with pytest.raises(DataError, match="treatment is 'lape.s.mean' for 'none'"):
+        pairs.table()
+    pairs.paths = [*paths[:2], paths[12 + 2], *paths[3:]]
+    with pytest.raises(DataError, match="lang is 'hi', not 'vi'"):
+        pairs.table()
+    pairs.paths = paths
+    beside = paths[1].with_suffix(".parquet")
+    items = pd.read_parquet(beside)
+    items.assign(item=items["item"] + 1).to_parquet(beside)
+    with pytest.raises(DataError, match="other test items"):
+        pairs.table()
+    with pytest.raises(DataError, match="1 triples of files for 9 pairs"):
+        profiles.profile_table(pairs.pairs, [()], METRICS)  # type: ignore[list-item]
+
+
+def test_the_script_writes_the_table(pairs: Pairs, tmp_path: Path) -> None:
+    out = tmp_path / "profiles.tsv"
+    spec = {"pairs": pairs.pairs}
+    run("compare_profiles", spec, "evaluations", pairs.paths, out)
+    found = pd.read_csv(out, sep="\t")
+    assert len(found) == 14 and found["difference"].notna().all()
+    assert "20.0 → 70.0 ▲" in out.with_suffix(".md").read_text()
+    failed = run(
+        "compare_profiles", spec, "evaluations", pairs.paths[:-1], out, check=False
+    )
+    assert failed.returncode == 1
+    assert "26 files for 9 pairs" in failed.stderr

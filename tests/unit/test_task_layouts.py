@@ -1,0 +1,220 @@
+"""Each layout of a task table has the paper's lines, columns and comparisons."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evaluation_files import XNLI, XQUAD, Study, cells_of, right
+from langneurons.tables import markdown, task, task_text
+from langneurons.tables.task_layouts import matched
+
+GOLDEN = Path(__file__).parent / "golden"
+N = 40
+
+
+def table_of(study: Study, layout: str) -> pd.DataFrame:
+    return task.task_table(study.rows, study.evaluations, study.metrics, layout, 500)
+
+
+def check_golden(name: str, text: str) -> None:
+    """Compare with a text that was read through by eye."""
+    assert text == (GOLDEN / f"{name}.md").read_text(encoding="utf-8")
+
+
+def answers(correct: int, partly: float) -> dict[str, Any]:
+    """Score ``correct`` of N answers as right, the others with a partial F1."""
+    em = right(N, correct)
+    f1 = np.where(em, 1.0, partly)
+    same = {"em": em, "f1": f1, "mlqa_em": em, "mlqa_f1": f1}
+    return same | {"squad_em": right(N, correct + 2), "squad_f1": f1}
+
+
+@pytest.fixture
+def questions(tmp_path: Path) -> Study:
+    """XQuAD in one language; p10 destroys most answers."""
+    made = Study(tmp_path, XQUAD)
+    made.add("vi", "none", {"published": {"em": 0.41, "f1": 0.735}}, **answers(20, 0.5))
+    shown = {"published": {"em": 0.40, "f1": 0.729}}
+    made.add("vi", "lape.set1.mean", shown, **answers(18, 0.5))
+    made.add("vi", "lape.set1.p10", {}, **answers(4, 0.3))
+    for draw, correct in ((1, 20), (2, 22)):
+        made.add("vi", f"random_lape-{draw}.set1.mean", {}, **answers(correct, 0.5))
+    return made
+
+
+def test_exact_match_and_f1_share_a_cell(questions: Study) -> None:
+    table = table_of(questions, "interventions")
+    assert len(table) == 5 * 6
+    text = task_text.task(table, "xquad", "en", "interventions")
+    first, squad, mlqa = cells_of(text, "m", "lape.set1", "vi")
+    # 18 right and 22 half right: EM 45 %, F1 (18 + 11) / 40; 4 and 36 * 0.3: 10, 37.
+    assert first[4:] == ["45.0 (72.5)", "10.0 ▼ (37.0 ▼)"]
+    assert first[3].startswith("50.0 [") and " (75.0 [" in first[3]
+    (published,) = cells_of(text, "", "", "published")
+    assert published[3:] == ["41.0 (73.5)", "40.0 (72.9)", "–"]
+    assert squad[3] == "SQuAD EM (F1)" and mlqa[3] == "MLQA EM (F1)"
+    assert squad[5:] == ["50.0 (72.5)", "15.0 ▼ (37.0 ▼)"]
+    control = cells_of(text, "m", "random for lape.set1")[0]
+    assert control[3:] == ["", "52.5 [50.0, 55.0] (76.2 [75.0, 77.5])", "–"]
+    check_golden("interventions", text)
+
+
+def tuned(folder: Path, seeds: tuple[int, ...] = (1,)) -> Study:
+    """XNLI after tuning neurons: those of both languages make it much worse."""
+    made = Study(folder, XNLI)
+    for seed in seeds:
+        for lang in ("vi", "hi"):
+            for name, correct in {
+                "attention": 30,
+                "all_mlp": 33,
+                "lape.set1.en": 29,
+                f"lape.set1.{lang}": 28,
+                f"lape.set1.en+{lang}": 12,
+                f"rows.lape.set1.{lang}": 31,
+            }.items():
+                same = {"tuning": name, "seed": seed}
+                published = {"accuracy": 0.801} if name == "lape.set1.vi" else {}
+                none = same | {"published": published}
+                made.add(lang, "none", none, accuracy=right(N, correct))
+                if "." in name:
+                    zero = right(N, correct - 10)
+                    made.add(lang, "lape.set1.zero", same, accuracy=zero)
+    return made
+
+
+def test_a_neuron_tuning_is_set_against_attention(tmp_path: Path) -> None:
+    study = tuned(tmp_path)
+    table = table_of(study, "tunings")
+    rows = table[table["lang"] == "vi"].set_index(["tuning", "statistic"])
+    assert rows.loc[("attention", "none"), "against"] == "-"
+    assert rows.loc[("all_mlp", "none"), "against"] == "attention"
+    assert rows.loc[("all_mlp", "none"), "delta"] == pytest.approx(3 / N)
+    both = rows.loc[("lape.set1.en+vi", "none")]
+    assert both["against"] == "attention" and both["delta"] == pytest.approx(-18 / N)
+    assert both["p_value"] == pytest.approx(2 / 2**18)
+    # An intervention is set against the same tuning, not against attention.
+    zero = rows.loc[("lape.set1.en", "zero")]
+    assert zero["against"] == "none" and zero["delta"] == pytest.approx(-10 / N)
+    # In the table of interventions a tuning is set against nothing.
+    plain = table_of(study, "interventions")
+    assert set(plain.loc[plain["statistic"] == "none", "against"]) == {"-"}
+
+
+def test_tunings_are_laid_out_by_method_language_and_tuned_neurons(
+    tmp_path: Path,
+) -> None:
+    text = task_text.task(table_of(tuned(tmp_path), "tunings"), "xnli", "en", "tunings")
+    references = cells_of(text, "m", "-")
+    assert [cells[2:4] for cells in references] == [
+        [tuning, lang] for lang in ("vi", "hi") for tuning in ("attention", "all_mlp")
+    ]
+    lines = cells_of(text, "m", "lape.set1")
+    masked, rows = lines[:6], lines[6:]
+    assert [cells[2:4] for cells in masked] == [
+        [which, lang] for lang in ("vi", "hi") for which in ("en", lang, f"en+{lang}")
+    ]
+    assert [cells[2:4] for cells in rows] == [["vi", "vi"], ["hi", "hi"]]
+    en, vi, both = (cells[4] for cells in masked[:3])
+    assert en.startswith("72.5 [") and both.startswith("30.0 ▼ [")
+    assert vi.startswith("70.0 [") and vi.endswith("] (80.1)")
+    assert masked[2][5] == "5.0 ▼"  # 2 of 40 against the 12 of its own No Int
+    assert text.index("## Tuning `masked`") < text.index("## Tuning `rows`")
+    assert "Strongest tuning against `attention`: m lape.set1.en+vi on vi" in text
+    assert "Of 10 tunings 0 raise and 2 lower accuracy significantly" in text
+    check_golden("tunings", text)
+
+
+def test_several_seeds_are_shown_pooled(tmp_path: Path) -> None:
+    table = table_of(tuned(tmp_path, (1, 2, 3)), "tunings")
+    text = task_text.task(table, "xnli", "en", "tunings")
+    assert "seeds pooled" in text and "seed 2" not in text
+    assert len(cells_of(text, "m", "lape.set1", "en", "vi")) == 1
+    pooled = table[(table["seed"] == "pooled") & (table["against"] == "attention")]
+    assert len(pooled) == 10 and pooled["delta"].notna().all()
+
+
+def test_without_an_attention_tuning_nothing_is_compared(tmp_path: Path) -> None:
+    made = Study(tmp_path, XNLI)
+    for seed in (1, 2):
+        changed = {"tuning": "lape.set1.vi", "seed": seed}
+        made.add("vi", "none", changed, accuracy=right(N, 20))
+    made.add("vi", "none", {"seed": 1}, accuracy=right(N, 25))
+    table = table_of(made, "tunings").set_index(["tuning", "seed"])
+    assert table["against"].to_dict() == {
+        ("lape.set1.vi", "1"): "attention",
+        ("lape.set1.vi", "2"): "-",
+        ("attention", "1"): "-",
+        ("lape.set1.vi", "pooled"): "-",
+    }
+    assert table["delta"].notna().sum() == 1
+
+
+def drawn(folder: Path, matched: str | None = None) -> Study:
+    """XNLI after tuning the neurons of a language, and random ones in three draws."""
+    made = Study(folder, XNLI)
+    for lang in ("vi", "hi"):
+        made.add(lang, "none", {}, accuracy=right(N, 30))
+        for method, langset, correct in (("lape", "set1", 28), ("ap90", "focus", 12)):
+            name = f"{method}.{langset}.{lang}"
+            made.add(lang, "none", {"tuning": name}, accuracy=right(N, correct))
+            for draw in (1, 2, 3):
+                name = f"random_{method}-{draw}.{langset}.{lang}"
+                changed = {"tuning": name, "matched": matched and method}
+                changed["published"] = {"accuracy": 0.801} if lang == "vi" else {}
+                made.add(lang, "none", changed, accuracy=right(N, 30 - draw))
+    return made
+
+
+def test_random_tunings_stand_beside_those_they_match(tmp_path: Path) -> None:
+    table = table_of(drawn(tmp_path), "random")
+    random = table["tuning"].map(task.is_random_tuning)
+    assert random.sum() == 12
+    # Controls are compared but not tested; four tunings are.
+    assert table.loc[random, "against"].eq("attention").all()
+    assert table.loc[random, "p_holm"].isna().all()
+    worst = table[table["tuning"] == "ap90.focus.vi"].iloc[0]
+    assert worst["p_value"] == pytest.approx(2 / 2**18)
+    assert worst["p_holm"] == pytest.approx(4 * 2 / 2**18)
+    text = task_text.task(table, "xnli", "en", "random")
+    lines = cells_of(text, "m")
+    assert [cells[1:4] for cells in lines] == [
+        [family, lang, lang]
+        for family in ("lape.set1", "ap90.focus")
+        for lang in ("vi", "hi")
+    ]
+    assert lines[0][6] == "70.0 [67.5, 72.5] (80.1)"  # 29, 28 and 27 of 40
+    assert lines[1][6] == "70.0 [67.5, 72.5]"
+    assert lines[0][4].startswith("75.0 [") and lines[2][5].startswith("30.0 ▼ [")
+    assert "Tuning of random neurons: mean change -5.0 points over 12 results" in text
+    check_golden("random", text)
+
+
+def test_what_a_random_tuning_matches() -> None:
+    def frame(*names: str, given: str = "-") -> pd.DataFrame:
+        return pd.DataFrame({"tuning": names, "matched": given})
+
+    both = ("lape.s.vi", "ap90.s.vi")
+    found = matched(frame(*both, "random_ap90-1.s.vi", "random_lape-1.s.vi"))
+    assert {k: str(v) for k, v in found.items()} == {
+        "random_ap90.s.vi": "ap90.s", "random_lape.s.vi": "lape.s"
+    }  # fmt: skip
+    assert str(matched(frame("lape.s.vi", "chance-1.s.vi"))["chance.s.vi"]) == "lape.s"
+    # Two candidates and no hint: it stands alone, unless the row says.
+    assert str(matched(frame(*both, "chance-1.s.vi"))["chance.s.vi"]) == "chance.s"
+    told = matched(frame(*both, "chance-1.s.vi", given="lape"))
+    assert str(told["chance.s.vi"]) == "lape.s"
+
+
+def test_metrics_that_share_a_cell() -> None:
+    assert markdown.metric_groups(["accuracy"]) == [("accuracy",)]
+    groups = markdown.metric_groups(XQUAD)
+    assert groups == [("em", "f1"), ("squad_em", "squad_f1"), ("mlqa_em", "mlqa_f1")]
+    titles = [markdown.metric_title(group) for group in groups]
+    assert titles == ["EM (F1)", "SQuAD EM (F1)", "MLQA EM (F1)"]
+    assert markdown.metric_groups(["item", "f1"]) == [("item",), ("f1",)]
+    assert markdown.count([5, 5]) == "5" and markdown.count([1000, 5]) == "5 to 1,000"

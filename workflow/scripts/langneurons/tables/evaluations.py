@@ -1,0 +1,148 @@
+"""Evaluations, item by item: how they are read and how two of them are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .. import files, significance
+from ..errors import DataError
+
+RESAMPLES = 10_000  # of each bootstrap
+BINARY = "binary"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one treatment did to each test item.
+
+    Attributes:
+        path: the JSON file, for messages.
+        record: its content.
+        items: int [n] ids of the items.
+        scores: for each metric [n] numbers: bool where an item is right or wrong,
+            else float64 from 0 to 1.
+    """
+
+    path: Path
+    record: Mapping[str, Any]
+    items: npt.NDArray[np.int64]
+    scores: Mapping[str, npt.NDArray[Any]]
+
+    @classmethod
+    def read(cls, path: Path, metrics: Mapping[str, str]) -> Evaluation:
+        """Read an evaluation and the predictions beside it (``.parquet``).
+
+        Args:
+            path: the JSON file.
+            metrics: metric -> "binary" or "score", as in the task's ``METRICS``.
+
+        Raises:
+            DataError: the predictions are missing, lack a metric, or are not those of
+                the record.
+        """
+        record = files.read_json(path)
+        beside = path.with_suffix(".parquet")
+        if not beside.is_file():
+            raise DataError(f"{beside}: missing; delete {path} to evaluate again")
+        try:
+            table = pd.read_parquet(beside, columns=["item", *metrics])
+        except (ValueError, KeyError) as error:
+            raise DataError(
+                f"{beside}: lacks one of the columns {', '.join(metrics)} ({error}); "
+                f"delete it and {path.name} to evaluate again"
+            ) from error
+        if len(table) != record["n"]:
+            raise DataError(
+                f"{beside}: {len(table)} items, but {path.name} was made from "
+                f"{record['n']}; delete both to evaluate again"
+            )
+        scores = {
+            name: table[name].to_numpy(np.bool_ if kind == BINARY else np.float64)
+            for name, kind in metrics.items()
+        }
+        return cls(path, record, table["item"].to_numpy(np.int64), scores)
+
+    def check_items(self, other: Evaluation) -> None:
+        """Refuse to compare evaluations of different test items.
+
+        Raises:
+            DataError: the items differ, or their order does.
+        """
+        if not np.array_equal(self.items, other.items):
+            raise DataError(
+                f"{self.path}: other test items than {other.path}; "
+                "delete the older of the two to evaluate again"
+            )
+
+
+def mean_interval(
+    values: npt.NDArray[Any], kind: str, resamples: int
+) -> tuple[float, float, float]:
+    """Return the mean of a metric and its 95 % interval.
+
+    Args:
+        values: [n] one number an item.
+        kind: "binary" (Wilson's interval) or "score" (percentile bootstrap).
+        resamples: of the bootstrap.
+    """
+    if kind == BINARY:
+        right, n = int(values.sum()), len(values)
+        return right / n, *significance.wilson(right, n)
+    return significance.bootstrap_mean(values, resamples)
+
+
+def compare(
+    a: npt.NDArray[Any], b: npt.NDArray[Any], kind: str, resamples: int
+) -> dict[str, float]:
+    """Set a metric against the same items under another treatment.
+
+    Args:
+        a: [n] the metric with the treatment.
+        b: [n] the metric of what it is set against.
+        kind: "binary" (McNemar's exact test) or "score" (paired permutation).
+        resamples: of the paired bootstrap.
+
+    Returns:
+        ``delta``, ``delta_ci_low``, ``delta_ci_high``, ``p_value`` and ``detectable``,
+        the smallest difference that the test would have found with 80 % power.
+    """
+    delta, low, high = significance.paired_bootstrap(a, b, resamples)
+    if kind == BINARY:
+        p_value = significance.mcnemar_exact(a, b)
+    else:
+        p_value = significance.paired_permutation(a, b)
+    return {
+        "delta": delta,
+        "delta_ci_low": low,
+        "delta_ci_high": high,
+        "p_value": p_value,
+        "detectable": significance.detectable(a, b, kind),
+    }
+
+
+def holm_by_metric(
+    table: pd.DataFrame, tested: Iterable[bool]
+) -> npt.NDArray[np.float64]:
+    """Adjust the p-values of a table for the number of tests with the same metric.
+
+    Args:
+        table: with the columns ``metric`` and ``p_value``.
+        tested: whether each row counts as a test; the others get NaN.
+
+    Returns:
+        [rows] adjusted p-values.
+    """
+    given = np.where(list(tested), table["p_value"].to_numpy(float), np.nan)
+    metrics = table["metric"].to_numpy(str)
+    adjusted = np.full(len(table), np.nan)
+    for metric in np.unique(metrics):
+        family = metrics == metric
+        adjusted[family] = significance.holm([float(p) for p in given[family]])
+    return adjusted

@@ -1,0 +1,108 @@
+"""The two profiles side by side: a grid a task, cells "paper → consistent"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from . import RANDOM
+from .markdown import (
+    ABSENT,
+    LEVEL,
+    count,
+    grid,
+    mark,
+    metric_groups,
+    metric_title,
+    percent,
+    points,
+    together,
+)
+
+NO_PAIRS = "No intervention of this configuration was run under both profiles."
+LEGEND = """\
+- Cells: `paper` → `consistent`, percent. `paper`: measured before the activation
+  function, written after it. `consistent`: both at one place, pooled percentiles.
+- ▲ ▼: the consistent value is higher or lower on the same items; exact McNemar test
+  (right or wrong answers) or paired permutation test (scores), p < 0.05 after Holm's
+  correction over all pairs of this table with the same metric. No mark: no such
+  difference was found. Random neurons (mean over draws) are not tested.
+- The `.tsv` file beside this one has every draw, interval and p-value."""
+HEADS = ["model", "neurons", "lang"]
+
+
+def profiles(table: pd.DataFrame) -> str:
+    """Lay out the comparison of the two profiles.
+
+    Args:
+        table: from ``profiles.profile_table``.
+    """
+    title = "# Where statistics are measured and written: paper against consistent"
+    if table.empty:
+        return f"{title}\n\n{NO_PAIRS}\n"
+    text, short = [title], []
+    for task, whole in table.groupby("task", sort=False):
+        groups = metric_groups(whole["metric"])
+        several = len(whole[["tuning", "seed"]].drop_duplicates()) > 1
+        text.append(f"## {task}: {metric_title(groups[0])}")
+        text.append(f"{count(whole['n'])} items a language.")
+        for (tuning, seed), part in whole.groupby(["tuning", "seed"], sort=False):
+            if several:
+                text.append(f"### Tuning `{tuning}`, seed {seed}")
+            text.append(_block(part, groups[:1]))
+            if groups[1:]:
+                text += ["Other metrics:", _block(part, groups[1:])]
+        short += _in_short(str(task), whole)
+    lines = "\n".join(short) or "- Only random neurons were run under both profiles."
+    text += ["## In short", lines, "## How to read it", LEGEND]
+    return "\n\n".join(text) + "\n"
+
+
+def _block(part: pd.DataFrame, groups: Sequence[Sequence[str]]) -> str:
+    """Lay out some metrics of one tuning and seed; name the metric if not primary."""
+    values = list(dict.fromkeys(part["value_name"]))
+    primary = part["metric"].iloc[0] in groups[0]
+    lines = []
+    for (model, method, langset, lang), rows in part.groupby(
+        ["model", "method", "langset", "lang"], sort=False
+    ):
+        for group in groups:
+            head = [str(model), f"{method}.{langset}", str(lang)]
+            head += [] if primary else [metric_title(group)]
+            none = rows.drop_duplicates("metric").set_index("metric")["none"]
+            cells = [together([percent(none[metric]) for metric in group])]
+            cells += [_cell(rows[rows["value_name"] == v], group) for v in values]
+            lines.append([*head, *cells])
+    heads = HEADS if primary else [*HEADS, "metric"]
+    return grid([*heads, "No Int", *values], lines, len(heads))
+
+
+def _cell(rows: pd.DataFrame, group: Sequence[str]) -> str:
+    if rows.empty:
+        return ABSENT
+    parts = []
+    for metric in group:
+        own = rows[rows["metric"] == metric]
+        text = f"{percent(own['paper'].mean())} → {percent(own['consistent'].mean())}"
+        if len(own) == 1:
+            row = own.iloc[0]
+            text += mark(row["p_holm"], row["difference"])
+        parts.append(text)
+    return together(parts)
+
+
+def _in_short(task: str, whole: pd.DataFrame) -> list[str]:
+    """Count the clear differences of each metric, and say how large the others are."""
+    lines = []
+    for metric, rows in whole[whole["method"] != RANDOM].groupby("metric", sort=False):
+        clear = rows[rows["p_holm"] < LEVEL]["difference"]
+        lines.append(
+            f"- {task}, {metric_title([str(metric)])}: of {len(rows)} pairs the "
+            "consistent profile is significantly higher in "
+            f"{int((clear > 0).sum())} and lower in {int((clear < 0).sum())}; mean "
+            "difference "
+            f"{points(rows['difference'].mean())} points, from "
+            f"{points(rows['difference'].min())} to {points(rows['difference'].max())}."
+        )
+    return lines

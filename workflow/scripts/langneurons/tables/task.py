@@ -1,0 +1,204 @@
+"""Task tables: every treatment set against its reference, item by item.
+
+The tables extend Tables 1, 3 to 5, 7 and 8 of Mondal et al. 2025 by what these lack:
+intervals, tests, random-neuron controls and the size of what could have been found
+(methods.md 2.6). ``task_text`` lays them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .. import significance
+from ..errors import DataError, unknown_name
+from ..names import NO_TREATMENT, TuningName, split_draw
+from . import (
+    ATTENTION,
+    NOTHING,
+    POOLED,
+    RANDOM,
+    TASK_COLUMNS,
+    check_fit,
+    check_number,
+    row_names,
+)
+from .evaluations import (
+    RESAMPLES,
+    Evaluation,
+    compare,
+    holm_by_metric,
+    mean_interval,
+)
+
+LAYOUTS = ("interventions", "tunings", "random")
+NUMBERS = (
+    "value", "ci_low", "ci_high", "delta", "delta_ci_low", "delta_ci_high", "p_value",
+    "p_holm", "detectable", "published",
+)  # fmt: skip
+Axes = tuple[Any, ...]
+Compared = tuple[Mapping[str, Any], Evaluation, str, Evaluation | None]
+
+
+def is_random_tuning(tuning: str) -> bool:
+    """Tell whether a tuning changes neurons that were drawn at random."""
+    selection = TuningName.parse(tuning).selection
+    return selection is not None and split_draw(selection.method)[1] is not None
+
+
+def is_control(row: Any) -> bool:
+    """Tell whether a row of a task table is about random neurons."""
+    return row["method"] == RANDOM or is_random_tuning(row["tuning"])
+
+
+def task_table(
+    rows: Sequence[Mapping[str, Any]],
+    evaluations: Sequence[Evaluation],
+    metrics: Mapping[str, str],
+    layout: str = "interventions",
+    resamples: int = RESAMPLES,
+) -> pd.DataFrame:
+    """Set each evaluation against its reference, metric by metric.
+
+    Args:
+        rows: one mapping an evaluation: ``model``, ``tuning``, ``seed``, ``lang``,
+            ``method``, ``langset``, ``draw``, ``matched``, ``statistic`` and
+            ``published`` (metric -> fraction, or None); method, language set, draw and
+            matched None where there is no intervention.
+        evaluations: one for each row, in their order.
+        metrics: metric -> "binary" or "score", as in the task's ``METRICS``.
+        layout: interventions, tunings or random. In the last two a tuning without
+            intervention is set against the tuning ``attention``.
+        resamples: of each bootstrap.
+
+    Returns:
+        ``TASK_COLUMNS``, one row an evaluation and metric, then the pooled rows where
+        there are several seeds. Values and differences are fractions.
+
+        - ``value``, ``ci``: mean over items with its 95 % interval, Wilson's for a
+          binary metric, else a bootstrap over items.
+        - ``against``: ``none`` (the same model, tuning, seed and language without
+          intervention), ``attention`` (that tuning without intervention, the same
+          model, seed and language), or ``-``: a reference, set against nothing.
+        - ``delta``: the difference with a paired bootstrap 95 % interval over items.
+        - ``p_value``: McNemar's exact test for a binary metric, else a paired
+          permutation test; in pooled rows that of each item's mean over the seeds.
+        - ``p_holm``: the same after Holm's correction over all rows of the table with
+          the same metric, but random interventions and random tunings.
+        - ``detectable``: smallest difference that the test (at 0.05, before Holm) finds
+          with 80 % power.
+
+    Raises:
+        DataError: files do not fit the rows, or items differ between two that are
+            compared.
+    """
+    if layout not in LAYOUTS:
+        raise DataError(unknown_name("layout", layout, LAYOUTS, "task table"))
+    check_number(rows, evaluations)
+    untreated: dict[Axes, Evaluation] = {}
+    for row, evaluation in zip(rows, evaluations, strict=True):
+        check_fit(row, evaluation.record, evaluation.path)
+        if row["statistic"] == NO_TREATMENT:
+            untreated[_axes(row)] = evaluation
+    compared: list[Compared] = []
+    for row, evaluation in zip(rows, evaluations, strict=True):
+        against, reference = _reference(row, evaluation, untreated, layout)
+        if reference is not None:
+            evaluation.check_items(reference)
+        compared.append((row, evaluation, against, reference))
+    found = [
+        _line(one, metric, kind, resamples)
+        for one in compared
+        for metric, kind in metrics.items()
+    ]
+    for group in _seed_groups(compared):
+        found += [_pooled_line(group, metric, resamples) for metric in metrics]
+    table = pd.DataFrame(found).reindex(columns=[*TASK_COLUMNS])
+    tested = [not is_control(line) for line in found]
+    table["p_holm"] = holm_by_metric(table, tested)
+    table["seed"] = table["seed"].astype(str)
+    types: dict[str, Any] = dict.fromkeys(NUMBERS, float)
+    return table.astype(types | dict.fromkeys(("draw", "n", "n_neurons"), "Int64"))
+
+
+def _axes(row: Mapping[str, Any], **changed: str) -> Axes:
+    """Return what a row shares with the one that it is set against."""
+    return tuple((dict(row) | changed)[k] for k in ("model", "tuning", "seed", "lang"))
+
+
+def _reference(
+    row: Mapping[str, Any],
+    evaluation: Evaluation,
+    untreated: Mapping[Axes, Evaluation],
+    layout: str,
+) -> tuple[str, Evaluation | None]:
+    """Find what a row is set against, and its name."""
+    if row["statistic"] != NO_TREATMENT:
+        if _axes(row) not in untreated:
+            raise DataError(
+                f"{evaluation.path}: no evaluation without treatment beside it"
+            )
+        return NO_TREATMENT, untreated[_axes(row)]
+    if layout != "interventions" and row["tuning"] != ATTENTION:
+        reference = untreated.get(_axes(row, tuning=ATTENTION))
+        if reference is not None:
+            return ATTENTION, reference
+    return NOTHING, None
+
+
+def _line(compared: Compared, metric: str, kind: str, resamples: int) -> dict[str, Any]:
+    row, evaluation, against, reference = compared
+    scores = evaluation.scores[metric]
+    value, low, high = mean_interval(scores, kind, resamples)
+    line = row_names(row) | {k: row[k] for k in ("tuning", "seed", "lang")}
+    line |= {"metric": metric, "n": len(scores), "value": value, "against": against}
+    line |= {"ci_low": low, "ci_high": high}
+    line |= {"n_neurons": evaluation.record["n_neurons"]}
+    line |= {"published": (row.get("published") or {}).get(metric)}
+    if reference is not None:
+        line |= compare(scores, reference.scores[metric], kind, resamples)
+    return line
+
+
+def _seed_groups(compared: Sequence[Compared]) -> list[list[Compared]]:
+    """Group what differs in the seed only, where there are several seeds."""
+    keys = ["model", "tuning", "lang", "method", "langset", "draw", "matched"]
+    keys.append("statistic")
+    groups: dict[Axes, list[Compared]] = {}
+    for one in compared:
+        groups.setdefault(tuple(one[0][key] for key in keys), []).append(one)
+    several = [group for group in groups.values() if len(group) > 1]
+    for group in several:
+        for one in group[1:]:
+            one[1].check_items(group[0][1])
+    return several
+
+
+def _pooled_line(
+    group: Sequence[Compared], metric: str, resamples: int
+) -> dict[str, Any]:
+    """Take the seeds of one treatment together."""
+    row, _, against, _ = group[0]
+    scores = np.stack([one[1].scores[metric] for one in group]).astype(np.float64)
+    value, low, high = significance.pooled(scores, resamples)
+    line = row_names(row) | {k: row[k] for k in ("tuning", "lang")}
+    line |= {"seed": POOLED, "metric": metric, "n": scores.shape[1], "value": value}
+    line |= {"ci_low": low, "ci_high": high, "against": against}
+    neurons = {one[1].record["n_neurons"] for one in group}
+    line |= {"n_neurons": neurons.pop() if len(neurons) == 1 else None}
+    line |= {"published": (row.get("published") or {}).get(metric)}
+    references = [one[3].scores[metric] for one in group if one[3] is not None]
+    if len(references) < len(group):
+        line["against"] = NOTHING
+    else:
+        others = np.stack(references).astype(np.float64)
+        delta, low, high = significance.pooled(scores - others, resamples)
+        line |= {"delta": delta, "delta_ci_low": low, "delta_ci_high": high}
+        # Over runs an item has a mean, no longer right or wrong.
+        a, b = scores.mean(axis=0), others.mean(axis=0)
+        line["p_value"] = significance.paired_permutation(a, b)
+        line["detectable"] = significance.detectable(a, b, "score")
+    return line

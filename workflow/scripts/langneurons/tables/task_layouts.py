@@ -1,0 +1,148 @@
+"""The three layouts of a task table, with the lines and columns of the paper's."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pandas as pd
+
+from ..names import MASKED, Selection, TuningName, split_draw
+from . import ATTENTION, NOTHING
+from .spots import Line, Section, without_draw
+from .task import is_random_tuning
+
+Layout = tuple[list[str], list[Line]]
+"""Titles of the columns, and the lines."""
+
+
+def interventions(section: Section, tuning: str) -> Layout:
+    """Lay out Tables 1, 4 and 5: model, method and language down, statistics across.
+
+    Args:
+        section: rows of a task table.
+        tuning: the one whose interventions are shown.
+    """
+    lines: list[Line] = []
+    for model in section.models:
+        lines += [
+            line
+            for selection in section.overwritten
+            for lang in section.langs
+            for line in section.treated(model, tuning, lang, selection)
+        ] or [
+            line
+            for lang in section.langs
+            for line in section.untreated(model, tuning, lang, NOTHING)
+        ]
+    return ["model", "neurons", "lang", "No Int", *section.statistics], lines
+
+
+def tunings(section: Section, entry: str) -> Layout:
+    """Lay out Tables 3 and 7: model, method, language and fine-tuned neurons down.
+
+    Args:
+        section: rows of a task table.
+        entry: of the ``tunings`` catalogue. The lines of ``masked`` are below those of
+            the tunings without neurons, to which all are compared.
+    """
+    families: dict[Selection | None, list[TuningName]] = {}
+    partners = matched(section.table)
+    for name in map(TuningName.parse, section.tunings):
+        if name.entry == entry or (name.selection is None and entry == MASKED):
+            family = partners.get(str(name), name.selection)
+            families.setdefault(family, []).append(name)
+    lines = [
+        line
+        for model in section.models
+        for family, names in families.items()
+        for lang in section.langs
+        for name in names
+        for line in _of_tuning(section, model, name, lang, family)
+    ]
+    header = ["model", "neurons", "fine-tuned", "lang", "No Int", *section.statistics]
+    return header, lines
+
+
+def _of_tuning(
+    section: Section, model: str, name: TuningName, lang: str, family: Selection | None
+) -> list[Line]:
+    """Make the lines of one tuning; one without its interventions if it has none."""
+    tuned = name.entry
+    if name.selection is not None:
+        tuned = "+".join(name.languages)
+        if name.selection != family:
+            tuned = f"{name.selection}: {tuned}"
+    where = (model, str(name), lang)
+    found = [
+        line
+        for selection in section.overwritten
+        for line in section.treated(*where, selection, tuned)
+    ]
+    return found or section.untreated(*where, str(family or NOTHING), tuned)
+
+
+def entries(section: Section) -> list[str]:
+    """List the entries of ``tunings`` that have lines of their own."""
+    names = map(TuningName.parse, section.tunings)
+    return list(
+        dict.fromkeys(MASKED if n.selection is None else n.entry for n in names)
+    )
+
+
+def random(section: Section) -> Layout:
+    """Lay out Table 8: tuning of a language's neurons beside tuning of random ones."""
+    partners = matched(section.table)
+    # By family, so that all languages of a selection stand together as in the paper.
+    chosen: dict[Selection, dict[tuple[str, tuple[str, ...]], dict[bool, str]]] = {}
+    for tuning in section.tunings:
+        name = TuningName.parse(tuning)
+        if name.selection is not None:
+            family = partners.get(tuning, name.selection)
+            same = chosen.setdefault(family, {})
+            both = same.setdefault((name.entry, name.languages), {})
+            both[tuning in partners] = tuning
+    lines: list[Line] = []
+    order = [
+        (f, *key, both) for f, same in chosen.items() for key, both in same.items()
+    ]
+    for model, (family, entry, languages, both) in product(section.models, order):
+        tuned = "+".join(languages) + ("" if entry == MASKED else f" ({entry})")
+        for lang in section.langs:
+            own = section.none(model, both.get(False, ""), lang)
+            drawn = section.none(model, both.get(True, ""), lang)
+            if own or drawn:
+                cells = [section.none(model, ATTENTION, lang), own, drawn]
+                lines.append(Line([model, str(family), tuned, lang], cells))
+    header = ["model", "neurons", "fine-tuned", "lang"]
+    return [*header, ATTENTION, "language neurons", "random neurons"], lines
+
+
+def matched(table: pd.DataFrame) -> dict[str, Selection]:
+    """Say for each random tuning (without its draw) which selection it matches.
+
+    It is the row's ``matched`` where that is given. Else it is the selection of the
+    same language set tuned for the same languages; of several the one whose method ends
+    the name of the random one (``random_lape``).
+    """
+    given = dict(zip(table["tuning"], table["matched"], strict=True))
+    names = [TuningName.parse(tuning) for tuning in given]
+    found: dict[str, Selection] = {}
+    for name in names:
+        if name.selection is None or not is_random_tuning(str(name)):
+            continue
+        langset = name.selection.languages
+        base = split_draw(name.selection.method)[0]
+        same = [
+            other.selection.method
+            for other in names
+            if other.selection is not None
+            and not is_random_tuning(str(other))
+            and (other.entry, other.selection.languages, other.languages)
+            == (name.entry, langset, name.languages)
+        ]
+        candidates = [method for method in same if base.endswith(f"_{method}")] or same
+        method = given[str(name)]
+        if method == NOTHING:
+            method = candidates[0] if len(set(candidates)) == 1 else base
+        found[without_draw(str(name))] = Selection(method, langset)
+    return found

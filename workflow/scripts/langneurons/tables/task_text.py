@@ -1,0 +1,201 @@
+"""Task tables laid out for reading, in Markdown, like the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from ..names import NO_TREATMENT
+from . import ATTENTION, NOTHING, POOLED
+from .markdown import LEVEL, count, metric_groups, metric_title, percent, points
+from .spots import Section, blocks
+from .task import is_control
+from .task_layouts import entries, interventions, random, tunings
+
+TITLES = {
+    "interventions": "under interventions",
+    "tunings": "after fine-tuning neurons",
+    "random": "after fine-tuning random neurons",
+}
+LEGEND = """\
+- *No Int*: no intervention, with its 95 % interval [Wilson for right or wrong answers,
+  bootstrap over items for scores].
+- The other columns: the named statistic of the language is written into its neurons.
+- ▲ ▼: higher or lower than *No Int* on the same items, p < 0.05 after Holm's correction
+  over all tests of this table with the same metric; exact McNemar test for right or
+  wrong answers, paired permutation test for scores. No mark: no such difference was
+  found. Random neurons are a control and are not tested."""
+TUNING_LEGEND = """\
+- *fine-tuned*: the languages whose neurons were tuned. The lines without languages are
+  tunings without selected neurons, to compare with; `attention` is tuned everywhere,
+  unless the configuration says otherwise.
+- ▲ ▼ at *No Int*: higher or lower than `attention` without intervention on the same
+  items and seed."""
+RANDOM_LEGEND = """\
+- *attention*, *language neurons* [95 % interval]: tuning of the attention alone, and of
+  the neurons of the named languages too.
+- ▲ ▼: higher or lower than *attention* on the same items and seed, p < 0.05 after
+  Holm's correction over all tests of this table with the same metric; exact McNemar
+  test for right or wrong answers, paired permutation test for scores. No mark: no such
+  difference was found.
+- *random neurons*: as many random neurons in each layer are tuned instead; mean
+  [lowest, highest] draw. They are a control and are not tested."""
+SHARED_LEGEND = """\
+- *random*: as many random neurons in each layer; mean [lowest, highest] draw."""
+PUBLISHED_LEGEND = """\
+- (in parentheses): the value published for the same cell, where there is one."""
+PAIR_LEGEND = """\
+- EM (F1): exact match and, in parentheses, F1; *published*: the values of the line
+  above it in the paper."""
+POOLED_LEGEND = """\
+- *pooled*: mean over seeds; the interval is for other seeds and other items, and the
+  test is that of each item's mean over the seeds."""
+LAST_LEGEND = """\
+- The `.tsv` file beside this one has every seed, draw, interval and p-value, and the
+  smallest difference that each test could have found."""
+
+
+def task(table: pd.DataFrame, name: str, source: str, layout: str) -> str:
+    """Lay out a task's table.
+
+    Args:
+        table: from ``task.task_table``.
+        name: of the task.
+        source: language of the training data.
+        layout: interventions, tunings or random, as the table was made.
+    """
+    groups = metric_groups(table["metric"])
+    shown = without_pooled_seeds(table)
+    text = [
+        f"# {name}: {metric_title(groups[0])} {TITLES[layout]}, percent",
+        f"Models tuned on `{source}`, tested zero-shot on {count(table['n'])} items "
+        "a language.",
+    ]
+    for heading, (header, lines) in _sections(shown, layout):
+        written = blocks(header, lines, groups) if lines else []
+        text += [heading, *written[:1]]
+        if written[1:]:
+            text += ["Other metrics:", *written[1:]]
+    text += ["## In short", in_short(shown), "## How to read it"]
+    return "\n\n".join([*text, _legend(table, layout, len(groups[0]) > 1)]) + "\n"
+
+
+def without_pooled_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out single seeds of what is also pooled, to show each result once."""
+    keys = ["model", "method", "langset", "draw", "matched", "tuning", "lang"]
+    keys += ["statistic", "metric"]
+    is_pooled = table["seed"] == POOLED
+    pooled = set(table.loc[is_pooled, keys].itertuples(index=False, name=None))
+    names = table[keys].itertuples(index=False, name=None)
+    again = pd.Series([name in pooled for name in names], table.index)
+    return table[is_pooled | ~again]
+
+
+def _sections(
+    shown: pd.DataFrame, layout: str
+) -> Iterator[tuple[str, tuple[list[str], list]]]:
+    for seed, rows in shown.groupby("seed", sort=False):
+        which = "seeds pooled" if seed == POOLED else f"seed {seed}"
+        section = Section(rows)
+        if layout == "interventions":
+            for tuning in section.tunings:
+                part = Section(rows[rows["tuning"] == tuning])
+                heading = f"## Tuning `{tuning}`, {which}"
+                yield heading, interventions(part, tuning)
+        elif layout == "tunings":
+            for entry in entries(section):
+                yield f"## Tuning `{entry}`, {which}", tunings(section, entry)
+        else:
+            yield f"## {which.capitalize()}", random(section)
+
+
+def _legend(table: pd.DataFrame, layout: str, pairs: bool) -> str:
+    parts = [RANDOM_LEGEND] if layout == "random" else [LEGEND]
+    if layout == "tunings":
+        parts.append(TUNING_LEGEND)
+    if layout != "random" and table.apply(is_control, axis=1).any():
+        parts.append(SHARED_LEGEND)
+    if pairs:
+        parts.append(PAIR_LEGEND)
+    elif table["published"].notna().any():
+        parts.append(PUBLISHED_LEGEND)
+    if (table["seed"] == POOLED).any():
+        parts.append(POOLED_LEGEND)
+    return "\n".join([*parts, LAST_LEGEND])
+
+
+def in_short(shown: pd.DataFrame) -> str:
+    """Sum up a table: strongest and weakest effects, clear ones, controls, power.
+
+    Args:
+        shown: rows of a task table, each result once.
+    """
+    is_random = shown.apply(is_control, axis=1)
+    lines: list[str] = []
+    for against, what in ((NO_TREATMENT, "intervention"), (ATTENTION, "tuning")):
+        rows = shown[shown["against"] == against]
+        tested = rows[~is_random[rows.index]]
+        lines += _effects(tested, what)
+        lines += _controls(rows[is_random[rows.index]], what)
+    compared = shown[(shown["against"] != NOTHING) & ~is_random]
+    metric = shown["metric"].iloc[0]
+    primary = compared[compared["metric"] == metric]["detectable"]
+    if primary.notna().any():
+        low, middle, high = primary.min(), primary.median(), primary.max()
+        lines.append(
+            f"- Smallest difference in {metric_title([metric])} that a test could have "
+            "found (80 % power, before Holm's correction): "
+            f"{percent(low)} to {percent(high)} points, median {percent(middle)}."
+        )
+    return "\n".join(lines) or "- The table compares nothing."
+
+
+def _effects(tested: pd.DataFrame, what: str) -> list[str]:
+    if tested.empty:
+        return []
+    metrics = list(dict.fromkeys(tested["metric"]))
+    primary = tested[tested["metric"] == metrics[0]]
+    order = primary.sort_values("delta", key=abs, kind="stable", ascending=False)
+    against = " against `attention`" if what == "tuning" else ""
+    lines = [
+        f"- Strongest {what}{against}: {_one_line(order.iloc[0])}",
+        f"- Weakest {what}{against}: {_one_line(order.iloc[-1])}",
+    ]
+    for metric in metrics:
+        rows = tested[tested["metric"] == metric]
+        clear = rows[rows["p_holm"] < LEVEL]["delta"]
+        lines.append(
+            f"- Of {len(rows)} {what}s {int((clear > 0).sum())} raise and "
+            f"{int((clear < 0).sum())} lower {metric_title([metric])} significantly; "
+            f"the mean change is {points(rows['delta'].mean())} points."
+        )
+    return lines
+
+
+def _one_line(row: Any) -> str:
+    low, high = points(row["delta_ci_low"]), points(row["delta_ci_high"])
+    what = str(row["tuning"])
+    if row["statistic"] != NO_TREATMENT:
+        prefix = "" if what == ATTENTION else f"tuned {what}, "
+        what = f"{prefix}{row['method']}.{row['langset']}.{row['statistic']}"
+    neurons = ""
+    if row["against"] == NO_TREATMENT and not pd.isna(row["n_neurons"]):
+        neurons = f" ({row['n_neurons']:,} neurons)"
+    return (
+        f"{row['model']} {what} on {row['lang']}, {points(row['delta'])} points "
+        f"[{low}, {high}], Holm p = {row['p_holm']:.2g}{neurons}"
+    )
+
+
+def _controls(rows: pd.DataFrame, what: str) -> list[str]:
+    """Sum up random neurons: overwritten, or tuned."""
+    if rows.empty:
+        return []
+    primary = rows[rows["metric"] == rows["metric"].iloc[0]]["delta"]
+    name = "Random neurons" if what == "intervention" else "Tuning of random neurons"
+    return [
+        f"- {name}: mean change {points(primary.mean())} points over {len(primary)} "
+        f"results, from {points(primary.min())} to {points(primary.max())}."
+    ]
