@@ -1,0 +1,665 @@
+"""The report: verdicts by hand, costs, layouts, and a page that loads nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from langneurons import report, tables
+from langneurons.config import load
+from langneurons.errors import DataError
+from langneurons.files import read_json
+from langneurons.report import (
+    cells,
+    costs,
+    effects,
+    gallery,
+    inputs,
+    layouts,
+    origin,
+    verdicts,
+)
+from langneurons.report import neuron_verdicts as neurons
+from langneurons.report.inputs import TASK, Table
+
+ROOT = Path(__file__).parents[2]
+CONFIG: dict[str, Any] = {
+    "profile": "paper",
+    "grid": {"models": ["big", "tiny"], "corpus": "wiki", "tasks": ["xnli"]},
+    "models": {
+        "big": {"family": "llama", "folder": "weights", "parameters": 8e9},
+        "tiny": {"family": "llama", "folder": "weights", "parameters": 4e5},
+    },
+    "tasks": {"xnli": {"kind": "xnli", "source_language": "en"}},
+}
+
+
+def row(lang: str, delta: float = math.nan, **more: Any) -> dict[str, Any]:
+    """One row of a task table: ``lape.set1`` overwritten with ``zero`` in ``big``."""
+    usual: dict[str, Any] = dict.fromkeys(TASK, math.nan)
+    usual |= {"model": "big", "method": "lape", "langset": "set1", "matched": "-"}
+    usual |= {"tuning": "attention", "seed": "42", "lang": lang, "statistic": "zero"}
+    usual |= {"metric": "accuracy", "n": 1000, "value": 0.7 + delta, "against": "none"}
+    usual |= {"delta": delta, "p_holm": 1.0, "detectable": 0.01, "n_neurons": 10}
+    return usual | more
+
+
+def table(*rows: dict[str, Any]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=[*TASK])
+
+
+def random(lang: str, delta: float, draw: int = 1) -> dict[str, Any]:
+    return row(lang, delta, method="random", matched="lape", draw=draw, p_holm=math.nan)
+
+
+RISES = [row("vi", 0.04, p_holm=0.01), row("hi", 0.05, p_holm=0.01), row("ur", 0.06)]
+FALLS = [r | {"delta": -r["delta"], "value": 0.7 - r["delta"]} for r in RISES]
+FLAT = [row("vi", 0.001), row("hi", -0.001), row("ur", 0.0)]
+NO_CONTROL_EFFECT = [random(x, d) for x in ("vi", "hi", "ur") for d in (-0.01, 0.01)]
+
+
+def h1(*rows: dict[str, Any]) -> verdicts.Verdict:
+    return verdicts.h1({"xnli": table(*rows)}, {"xnli": "en"})
+
+
+def test_interval_over_pairs_is_students() -> None:
+    # Mean 0.05, sd 0.01, n 3: 0.05 ± 4.302653 * 0.01 / sqrt(3)
+    found = effects.Interval.of([0.04, 0.05, 0.06, math.nan])
+    assert found.n == 3 and found.mean == pytest.approx(0.05)
+    assert (found.low, found.high) == pytest.approx((0.0251587, 0.0748413), abs=1e-6)
+    assert found.sign == 1
+    assert effects.Interval.of([0.3]).sign == 0
+    assert math.isnan(effects.Interval.of([]).mean)
+
+
+def test_cells_of_a_pair_are_averaged_first() -> None:
+    rows = table(row("vi", 0.1), row("vi", 0.3, statistic="p90"), row("hi", 0.0))
+    found = effects.over_pairs(rows["delta"], rows)
+    assert (found.mean, found.n) == (pytest.approx(0.1), 2)
+
+
+def test_h1_supported_needs_rises_and_more_than_random_neurons_do() -> None:
+    found = h1(*RISES, *NO_CONTROL_EFFECT)
+    assert found.verdict == "supported"
+    assert "of 3 interventions 2 rise and 0 fall" in found.sentence
+    assert "+5.0 points [+2.5, +7.5] over 3 model-language pairs" in found.sentence
+    assert "1.0 points (median)" in found.sentence
+    numbers = found.numbers.iloc[0]
+    assert numbers["random"] == pytest.approx(0)
+    assert numbers["gain over random"] == pytest.approx(0.05)
+    # Random neurons do the same: nothing of the language.
+    same = [random(x["lang"], x["delta"]) for x in RISES]
+    assert h1(*RISES, *same).verdict == "not supported"
+    assert h1(*RISES).verdict == "undecided"  # no control was run
+
+
+def test_h1_contradicted_undecided_not_supported_and_not_run() -> None:
+    assert h1(*FALLS, *NO_CONTROL_EFFECT).verdict == "contradicted"
+    assert h1(*FLAT, *NO_CONTROL_EFFECT).verdict == "not supported"
+    blunt = [r | {"detectable": 0.03} for r in FLAT]
+    assert h1(*blunt).verdict == "undecided"
+    assert h1(*(r | {"detectable": math.nan} for r in FLAT)).verdict == "undecided"
+    assert h1(row("vi", 0.05, p_holm=0.01), random("vi", 0)).verdict == "undecided"
+    reference = row("vi", against="-", statistic="none", method="-", langset="-")
+    assert h1(reference).verdict == "not run"
+    # One clear rise, but the mean of the pairs may as well be zero.
+    assert h1(row("vi", 0.05, p_holm=0.01), row("hi", -0.04)).verdict == "not supported"
+
+
+def test_h1_leaves_out_the_source_language_other_metrics_and_single_seeds() -> None:
+    other = [r | {"metric": "f1"} for r in FALLS]
+    source = [row("en", -0.5, p_holm=0.001)]
+    assert h1(*RISES, *NO_CONTROL_EFFECT, *other, *source).verdict == "supported"
+    pooled = [r | {"seed": "pooled"} for r in RISES]
+    control = [r | {"seed": "pooled"} for r in NO_CONTROL_EFFECT]
+    found = h1(*FALLS, *pooled, *control)
+    assert found.verdict == "supported" and found.numbers["cells"].tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict"),
+    [
+        ([], "not run"),
+        (["not run", "not run"], "not run"),
+        (["undecided", "not run"], "undecided"),
+        (["undecided", "supported"], "supported"),
+        (["contradicted", "contradicted"], "contradicted"),
+        (["supported", "not supported"], "not supported"),
+        (["contradicted", "not supported"], "not supported"),
+    ],
+)
+def test_verdicts_of_several_parts(given: list[str], verdict: str) -> None:
+    assert verdicts.combine(given) == verdict
+
+
+def tuned(lang: str, tuning: str, delta: float, p_holm: float = 1) -> dict[str, Any]:
+    nothing = {"method": "-", "langset": "-", "statistic": "none"}
+    more = {"tuning": tuning, "against": "attention", "p_holm": p_holm}
+    return row(lang, delta, **nothing, **more)
+
+
+def h2(gain: float, random_gain: float | None) -> verdicts.Verdict:
+    finetune, control = [], []
+    for lang, extra in (("vi", -0.01), ("hi", 0.0), ("ur", 0.01)):
+        finetune += [
+            tuned(lang, f"lape.set1.en+{lang}", gain + extra, 0.01),
+            tuned(lang, "all_mlp", 0.5, 0.001),  # neither selected nor random
+            # An intervention on a tuned model is no tuning.
+            row(lang, -0.9, tuning=f"lape.set1.{lang}", p_holm=0.001),
+        ]
+        if random_gain is not None:
+            name = f"random_lape-1.set1.{lang}"
+            control.append(tuned(lang, name, random_gain + extra, math.nan))
+    by_task = {"xnli": table(*control)} if control else {}
+    return verdicts.h2({"xnli": table(*finetune)}, by_task, {"xnli": "en"})
+
+
+def test_h2_by_its_rule() -> None:
+    assert h2(0.05, 0.0).verdict == "supported"
+    assert h2(0.05, 0.05).verdict == "not supported"
+    assert h2(0.05, None).verdict == "undecided"
+    assert h2(-0.05, 0.0).verdict == "contradicted"
+    assert h2(0.05, 0.0).numbers["cells"].tolist() == [3]
+    assert verdicts.h2({}, {}, {}).verdict == "not run"
+    roles = ["attention", "all_mlp", "lape.set1.vi", "rows.lape.set1.vi"]
+    found = [verdicts.tuning_role(x) for x in (*roles, "random_lape-3.set1.vi")]
+    assert found == ["other", "other", "selected", "selected", "random"]
+
+
+def perplexity(
+    own: float, others: float, drawn: float | None, languages: int = 6
+) -> pd.DataFrame:
+    names = list("abcdefgh")[:languages]
+    rows = []
+
+    def add(method: str, whose: str, text: str, change: float) -> None:
+        is_random = method == "random"
+        rows.append(
+            dict.fromkeys(inputs.PERPLEXITY, math.nan)
+            | {"model": "big", "method": method, "langset": "set1"}
+            | {"draw": 1 if is_random else math.nan}
+            | {"matched": "lape" if is_random else "-", "neuron_lang": whose}
+            | {"lang": text, "statistic": "zero", "delta_nll": change, "n_neurons": 9}
+        )
+
+    for whose in names:
+        for text in names:
+            add("lape", whose, text, own if whose == text else others)
+            if drawn is not None:
+                add("random", whose, text, drawn)
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        (perplexity(0.5, 0.1, 0.1), "supported"),
+        (perplexity(0.5, 0.1, 0.5), "not supported"),  # random neurons do as much
+        (perplexity(0.5, 0.1, 0.9), "contradicted"),
+        (perplexity(0.1, 0.5, 0.1), "contradicted"),
+        (perplexity(0.5, 0.1, None), "undecided"),  # no random neurons
+        (perplexity(0.5, 0.1, 0.1, languages=4), "undecided"),
+        (None, "not run"),
+    ],
+)
+def test_h3_by_its_rule(found: pd.DataFrame | None, verdict: str) -> None:
+    assert neurons.h3(found).verdict == verdict
+
+
+def test_h3_gives_its_numbers() -> None:
+    found = neurons.h3(perplexity(0.5, 0.1, 0.2))
+    line = found.numbers.iloc[0]
+    assert line[["own text", "other texts", "random neurons"]].tolist() == (
+        pytest.approx([0.5, 0.1, 0.2])
+    )
+    assert line["p (own > others)"] == pytest.approx(1 / 2**6)
+    assert "Supported for 1 of 1 selection:" in found.sentence
+    assert "+0.500 nats per token, other languages' by +0.100" in found.sentence
+
+
+def test_h3_is_undecided_where_few_languages_point_its_way() -> None:
+    found = perplexity(0.5, 0.1, 0.1)
+    # One of six languages points as far the other way: p = 7/64 for both.
+    own = (found["neuron_lang"] == "a") & (found["lang"] == "a")
+    found.loc[own & (found["method"] == "lape"), "delta_nll"] = -0.3
+    verdict = neurons.h3(found)
+    line = verdict.numbers.iloc[0]
+    assert line["p (own > others)"] == line["p (own > random)"] == 7 / 64
+    assert verdict.verdict == "undecided"
+
+
+def test_sign_flips_by_hand() -> None:
+    # Sums of ±1 ±2 ±3: 6 of 8 are below 4, two (6 and 4) at least 4.
+    assert effects.sign_flip([-1, 2, 3]) == (2 / 8, 7 / 8)
+    assert effects.sign_flip([0.1] * 5 + [math.nan]) == (1 / 32, 1.0)
+    assert effects.sign_flip([]) == (1.0, 1.0)
+    assert effects.sign_flip([0.0, 0.0]) == (1.0, 1.0)
+    many, _ = effects.sign_flip([1.0] * 25)
+    assert many == pytest.approx(1 / 20_000)
+
+
+def profiles(paper: float, same: float, p_holm: float, spread: float) -> pd.DataFrame:
+    rows = []
+    for lang, extra in (("vi", -spread), ("hi", 0.0), ("ur", spread)):
+        rows.append(
+            dict.fromkeys(inputs.PROFILES, math.nan)
+            | {"task": "xnli", "model": "big", "tuning": "attention", "seed": "42"}
+            | {"lang": lang, "method": "lape", "langset": "set1", "value_name": "p10"}
+            | {"metric": "accuracy", "none": 0.7, "paper_delta": paper + extra}
+            | {"consistent_delta": same + extra, "difference": same - paper}
+            | {"p_holm": p_holm}
+        )
+    return pd.DataFrame(rows)
+
+
+ZERO = {"xnli": table(*(row(x, -0.01) for x in ("vi", "hi", "ur")))}
+
+
+@pytest.mark.parametrize(
+    ("found", "zero", "verdict"),
+    [
+        (profiles(-0.1, -0.1, 0.5, 0.001), ZERO, "supported"),
+        (profiles(-0.1, -0.01, 0.01, 0.001), ZERO, "contradicted"),
+        (profiles(-0.1, -0.01, 0.5, 0.001), ZERO, "not supported"),
+        (profiles(-0.01, -0.01, 0.5, 0.001), ZERO, "not supported"),
+        (profiles(-0.1, -0.01, 0.01, 0.05), ZERO, "undecided"),  # interval too wide
+        (profiles(-0.1, -0.1, 0.5, 0.001), {}, "not run"),  # zero is not there
+        (None, ZERO, "not run"),
+    ],
+)
+def test_h4_by_its_rule(
+    found: pd.DataFrame | None, zero: dict[str, pd.DataFrame], verdict: str
+) -> None:
+    assert neurons.h4(found, zero, {"xnli": "en"}).verdict == verdict
+
+
+def test_h4_takes_zero_from_the_profiles_table_first() -> None:
+    low = profiles(-0.1, -0.1, 0.5, 0.001)
+    beside = low.assign(value_name="zero", paper_delta=-0.1, consistent_delta=-0.1)
+    high = low.assign(value_name="p90", paper_delta=0.9, consistent_delta=0.9)
+    found = neurons.h4(pd.concat([low, beside, high]), ZERO, {"xnli": "en"})
+    assert found.verdict == "not supported"
+    assert "0 of 3 low-percentile cells" in found.sentence
+
+
+def benchmark(path: Path, seconds: str, cpu: str, memory: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    head = "s\th:m:s\tmax_rss\tmax_vms\tmean_load\tcpu_time\n"
+    path.write_text(f"{head}{seconds}\t1:00:00\t{memory}\t9\t50\t{cpu}\n")
+
+
+def test_costs_by_stage(tmp_path: Path) -> None:
+    folder = tmp_path / "benchmarks"
+    base = folder / "results"
+    benchmark(base / "evaluations/xnli/big/a/s/vi/bundle-1.tsv", "7200", "3600", "10")
+    benchmark(base / "evaluations/xnli/tiny/a/s/vi/bundle-1.tsv", "3600", "1800", "30")
+    benchmark(base / "activations/wiki/big/vi/shard-0-of-1.tsv", "3600", "NA", "-")
+    benchmark(base / "activations/wiki/big/vi.tsv", "1800", "900", "20")
+    benchmark(base / "models/big/pinned.tsv", "1800", "0", "1")
+    benchmark(base / "perplexity/wiki/gone/vi/bundle-1.tsv", "3600", "0", "1")
+    benchmark(base / "report.tsv", "360", "0", "1")
+    found = {c.stage: c for c in costs.sum_up(folder, costs.gpus_of(CONFIG))}
+    order = ["models", "activations", "evaluations", "perplexity", "other", "total"]
+    assert list(found) == order
+    evaluations = found["evaluations"]
+    assert (evaluations.jobs, evaluations.wall, evaluations.cpu) == (2, 3.0, 1.5)
+    assert evaluations.gpu == 2.0  # the small model runs on the CPU
+    assert evaluations.memory == 30
+    assert found["activations"].gpu == 1.0  # merging shards needs none
+    assert found["models"].gpu == 0
+    assert math.isnan(found["perplexity"].gpu)  # a model of another configuration
+    assert found["total"].jobs == 7 and found["total"].wall == pytest.approx(6.1)
+    assert costs.sum_up(tmp_path / "nothing", costs.gpus_of({})) == []
+    (base / "tables.tsv").write_text("no benchmark\n")
+    with pytest.raises(DataError, match="not a benchmark file"):
+        costs.sum_up(folder, costs.gpus_of(CONFIG))
+
+
+def test_gpus_are_those_of_the_rules_also_from_a_full_configuration() -> None:
+    import yaml
+
+    raw = yaml.safe_load((ROOT / "config" / "config.yaml").read_text("utf-8"))
+    dumped = load(raw).model_dump(mode="json")
+    gpus = costs.gpus_of(dumped)
+    assert gpus("llama31") == 1 and math.isnan(gpus("unknown"))
+    assert costs.gpus_of({"models": {"m": CONFIG["models"]["tiny"]}})("m") == 0
+
+
+def write(path: Path, frame: pd.DataFrame) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(path, sep="\t", index=False)
+    return path
+
+
+def task_file(folder: Path, name: str = "xnli") -> Path:
+    nothing = {"against": "-", "statistic": "none", "method": "-", "langset": "-"}
+    none = [row(x, 0, **nothing) | {"delta": math.nan} for x in ("vi", "hi", "ur")]
+    rows = [*none, *FALLS, *NO_CONTROL_EFFECT]
+    return write(folder / f"{name}.tsv", table(*rows))
+
+
+def test_tables_have_the_columns_that_are_read() -> None:
+    columns = {
+        "task": tables.TASK_COLUMNS,
+        "perplexity": tables.PERPLEXITY_COLUMNS,
+        "activation_statistics": tables.ACTIVATION_COLUMNS,
+        "profiles": tables.PROFILE_COLUMNS,
+    }
+    for kind, written in columns.items():
+        assert set(inputs.NEEDED[kind]) <= set(written), kind
+
+
+def test_the_training_language_is_known_without_a_configuration(
+    tmp_path: Path,
+) -> None:
+    found = inputs.read_table(task_file(tmp_path))
+    assert found.source({"tasks": {"xnli": {"source_language": "vi"}}}) == "vi"
+    assert found.source({}) == "en"
+    record(found.path, spec={"source_language": "hi"})
+    assert found.source({}) == "hi"
+
+
+def test_tables_are_read_by_kind(tmp_path: Path) -> None:
+    found = inputs.read_table(task_file(tmp_path))
+    assert found.kind == "task" and found.task == "xnli"
+    assert found.frame["statistic"].tolist()[:4] == ["none", "none", "none", "zero"]
+    assert math.isnan(found.frame["delta"][0]) and found.frame["value"][0] == 0.7
+    tuned_table = inputs.read_table(task_file(tmp_path, "finetune_xnli"))
+    assert (tuned_table.kind, tuned_table.task) == ("finetune", "xnli")
+    other = write(tmp_path / "mine.tsv", pd.DataFrame({"a": ["x"], "b": [1]}))
+    assert inputs.read_table(other).kind == "other"
+    broken = write(tmp_path / "perplexity.tsv", pd.DataFrame({"model": ["x"]}))
+    with pytest.raises(DataError, match=r"columns missing.*neuron_lang"):
+        inputs.read_table(broken)
+
+
+def texts(grid: cells.Grid) -> list[list[str]]:
+    return [[cell.text for cell in line] for line in grid.rows]
+
+
+def test_interventions_are_laid_out_like_the_paper(tmp_path: Path) -> None:
+    found = layouts.compact(inputs.read_table(task_file(tmp_path)), "en")
+    assert len(found) == 1 and found[0].title == "accuracy"
+    assert found[0].columns == ("neurons", "lang", "No Int", "zero")
+    assert found[0].numeric == (False, False, True, True)
+    assert dict(found[0].same) == {
+        "model": "big",
+        "tuning": "attention",
+        "seed": "42",
+    }
+    assert texts(found[0])[:2] == [
+        ["lape.set1", "vi", "70.0", "66.0 ▼"],
+        ["random for lape.set1", "vi", "", "70.0 [69.0, 71.0]"],
+    ]
+    assert found[0].rows[0][3].style == "down"
+    assert texts(found[0])[4][3] == "64.0"  # not significant: no mark
+
+
+def test_tunings_are_laid_out_by_whose_neurons() -> None:
+    rows = [
+        tuned("vi", "lape.set1.en+vi", 0.01) | {"published": 0.8},
+        tuned("vi", "random_lape-1.set1.vi", 0.0),
+        tuned("vi", "random_lape-2.set1.vi", 0.02),
+        tuned("hi", "lape.set6.hi", -0.1, 0.001),
+    ]
+    found = layouts.compact(
+        Table("random_xnli", "random", Path("t.tsv"), table(*rows)), "en"
+    )[0]
+    assert found.columns == ("tuning, neurons of", "vi", "hi")
+    assert texts(found) == [
+        ["lape.set1, source+target", "71.0 (80.0)", "–"],
+        ["random_lape.set1, target", "71.0 [70.0, 72.0]", "–"],
+        ["lape.set6, target", "–", "60.0 ▼"],
+    ]
+
+
+def test_perplexity_is_laid_out_neurons_by_text() -> None:
+    frame = perplexity(0.5, 0.1, 0.2, languages=2)
+    found = layouts.compact(Table("perplexity", "perplexity", Path("t"), frame), "en")
+    assert found[0].columns == ("neurons of", "own text", "random, own text", "a", "b")
+    assert texts(found[0])[1] == ["b", "+0.500", "+0.200", "+0.100", "+0.500"]
+    assert found[0].rows[1][4].style == "own"
+
+
+def test_profiles_are_laid_out_side_by_side() -> None:
+    frame = profiles(-0.1, -0.01, 0.01, 0)
+    found = layouts.compact(Table("profiles", "profiles", Path("t"), frame), "en")[0]
+    assert found.columns == ("lang", "No Int", "p10")
+    assert texts(found)[0] == ["vi", "70.0", "-10.0 / -1.0 ▲"]
+
+
+def test_activation_statistics_and_reproduction_are_summed_up() -> None:
+    usual = {"model": "big", "corpus": "wiki", "lang": "en", "site": "gate_pre"}
+    lines = [("-", "mean", -0.25, -0.2621), ("batch_mean", "p5", -0.8, math.nan)]
+    frame = pd.DataFrame(
+        [
+            usual | {"quantile": q, "statistic": s, "value": v, "published": p}
+            for q, s, v, p in lines
+        ]
+    )
+    kind = "activation_statistics"
+    found = layouts.compact(Table(kind, kind, Path("t"), frame), "en")
+    assert [grid.title for grid in found] == ["gate_pre, batch_mean"]
+    assert texts(found[0]) == [["big", "wiki", "en", "-0.2500 (-0.2621)", "-0.8000"]]
+    usual = {"source": "Table 4", "item": "", "model": "big", "metric": "accuracy"}
+    numbers = [(0.8, 0.81, 0.01, "yes"), (0.7, 0.6, -0.1, "no")]
+    numbers.append((0.5, math.nan, math.nan, ""))
+    frame = pd.DataFrame(
+        [
+            usual | {"published": p, "ours": o, "difference": d, "within": w}
+            for p, o, d, w in numbers
+        ]
+    )
+    found = layouts.compact(
+        Table("reproduction", "reproduction", Path("t"), frame), "en"
+    )
+    assert texts(found[0]) == [
+        ["Table 4", "big", "accuracy", "3", "2", "1 of 2", "10.0"]
+    ]
+
+
+def test_blocks_are_set_apart_where_the_first_column_seldom_changes() -> None:
+    rows = [[name, "1"] for name in "aaaabbbb"]
+    assert cells.grid(["x", "y"], rows, 1).starts == {4}
+    assert cells.grid(["x", "y"], [[n, "1"] for n in "abab"], 1).starts == set()
+
+
+def test_numbers_are_worded() -> None:
+    assert cells.percent(0.12345) == "12.3" and cells.change(-0.001) == "-0.1"
+    assert cells.percent(math.nan) == cells.count(None) == "–"
+    assert cells.limits(0.1, 0.2) == " [10.0, 20.0]" and cells.limits(math.nan, 1) == ""
+    assert cells.quantity(1217.0, "neurons") == "1,217"
+    assert cells.quantity(0.805, "accuracy") == "80.5"
+    assert cells.quantity(-0.26213, "mean_over_neurons") == "-0.2621"
+    assert cells.mark(0.1, 0.049).style == "up" and cells.mark(0.1, 0.05).text == ""
+
+
+class Loaded(HTMLParser):
+    """Collects what a page would load, its identifiers, and unclosed elements."""
+
+    VOID = frozenset({"meta", "img", "br", "hr", "link", "input"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addresses: list[str] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        given = dict(attrs)
+        self.tags.add(tag)
+        self.addresses += [given[k] for k in ("src", "srcset", "data") if k in given]
+        self.links += [given["href"]] if "href" in given else []
+        self.ids += [given["id"]] if "id" in given else []
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, tag
+
+
+def read_page(text: str) -> Loaded:
+    page = Loaded()
+    page.feed(text)
+    assert page.open == []
+    return page
+
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="{width}pt" id="same">{body}</svg>'
+
+
+def svg(path: Path, width: int = 240, body: str = "") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(SVG.format(width=width, body=body))
+    return path
+
+
+def everything(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Write one file of each kind."""
+    tables = [task_file(folder / "tables", n) for n in ("xnli", "finetune_xnli")]
+    tables.append(write(folder / "tables/random_xnli.tsv", table(tuned("vi", "a", 0))))
+    numbers = perplexity(0.5, 0.1, 0.1)
+    tables.append(write(folder / "tables/perplexity.tsv", numbers))
+    tables.append(
+        write(folder / "tables/profiles.tsv", profiles(-0.1, -0.01, 0.01, 0.001))
+    )
+    mine = pd.DataFrame({"a": ["<script>alert(1)</script>"], "b": [1.5]})
+    tables.append(write(folder / "tables/mine.tsv", mine))
+    figures = folder / "figures"
+    pictures = [
+        svg(figures / "big/lape.set1/counts.svg"),
+        svg(figures / "big/nll.lape.set1.zero.svg", 500),
+        svg(figures / "xnli/forest.accuracy.svg"),
+        svg(figures / "profiles/sites.xnli.accuracy.svg"),
+        svg(figures / "published/llama31.lape.set1/counts.svg"),
+        svg(figures / "xnli/unknown.svg"),
+    ]
+    return tables, pictures
+
+
+def test_the_page_is_whole_loads_nothing_and_escapes(tmp_path: Path) -> None:
+    tables, figures = everything(tmp_path)
+    benchmark(tmp_path / "b/results/adapters/xnli/big/a/s.tsv", "3600", "60", "5")
+    config = CONFIG | {"note": "<b>&"}
+    text = report.build(tables, figures, config, tmp_path / "b")
+    page = read_page(text)
+    assert len(page.addresses) == len(figures)
+    assert all(a.startswith("data:image/svg+xml;base64,") for a in page.addresses)
+    assert not page.tags & {"script", "link", "iframe", "object", "base"}
+    assert "<script" not in text and "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert "&lt;b&gt;&amp;" in text and "url(" not in text and "@import" not in text
+    assert len(page.ids) == len(set(page.ids))
+    assert all(link.removeprefix("#") in page.ids for link in page.links)
+    verdicts_shown = re.findall(r'class="badge ([a-z-]+)"', text)
+    assert verdicts_shown == ["contradicted", "not-run", "supported", "supported"]
+    for words in ("GPU hours", "1.00", "prefers-color-scheme", "Terms", "Every row"):
+        assert words in text
+    assert 'class="page"' in text  # the wide figure
+    assert "Neurons: big, lape.set1" in text and "xnli/unknown" in text
+    assert text == report.build(tables, figures, config, tmp_path / "b")
+
+
+def test_the_page_says_what_is_absent_and_what_makes_it(tmp_path: Path) -> None:
+    text = report.build([], [], CONFIG, tmp_path / "no benchmarks")
+    read_page(text)
+    assert re.findall(r'class="badge ([a-z-]+)"', text) == ["not-run"] * 4
+    assert "snakemake results/tables/xnli.tsv</code></li>" in text
+    assert "finetune_xnli.tsv</code>, with xnli in neuron_tuning.tasks" in text
+    assert "snakemake results/figures/xnli/forest" in text
+    assert "No benchmark files" in text and "No provenance files" in text
+    text = report.build([], [], {}, tmp_path)
+    read_page(text)
+    assert "No configuration was given" in text and "Default procedure" not in text
+
+
+def test_each_table_alone_makes_a_page(tmp_path: Path) -> None:
+    tables, _ = everything(tmp_path)
+    for path in tables:
+        text = report.build([path], [], CONFIG, tmp_path / "none")
+        read_page(text)
+        assert f"<code>{path}</code>" in text
+
+
+def test_a_large_figure_is_named_not_embedded(tmp_path: Path) -> None:
+    path = svg(tmp_path / "figures/m/s/overlap.svg", body=" " * (gallery.LARGEST + 1))
+    assert gallery.read(path).address == ""
+    text = report.build([], [path], {}, tmp_path / "b")
+    assert "Too large to embed" in text and "(2.0 MB)" in text and len(text) < 100_000
+
+
+def record(path: Path, **more: Any) -> None:
+    usual = {"git": "abc", "packages": {"torch": "2.13"}, "inputs": {}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("content")
+    beside = path.with_name(path.name + ".provenance.json")
+    beside.write_text(json.dumps(usual | more))
+
+
+def test_provenance_is_followed_back_to_the_data(tmp_path: Path) -> None:
+    data, middle, last = (tmp_path / x for x in ("data.tsv", "eval.json", "table.tsv"))
+    both = {"items": {str(data): "f00d"}, "again": {str(last): "loop"}}
+    record(middle, inputs=both, finished="2026-01-01", gpu="H200")
+    record(last, inputs={"evaluations": {str(middle): "e"}}, finished="2026-01-02")
+    record(last.with_suffix(".svg"), packages={"torch": "2.12"})
+    bare = tmp_path / "bare.svg"
+    paths = [last, last.with_suffix(".svg"), bare]
+    hub = {"repo": "a/b", "revision": "0" * 40}
+    found = origin.trace(paths, {"corpora": {"wiki": {"hub": hub}}})
+    assert found.files == 3 and found.without == (str(bare),)
+    assert found.sources == ((str(data), "f00d"),)
+    assert dict(found.packages) == {"torch": "2.12 (1 files), 2.13 (2 files)"}
+    facts = dict(found.facts)
+    assert facts["git commit"] == "abc" and facts["GPU"] == "H200"
+    assert facts["first finished"] == "2026-01-01"
+    assert found.pinned == (("corpora.wiki", "a/b", "0" * 40),)
+
+
+def test_the_script_writes_the_page(tmp_path: Path) -> None:
+    tables, figures = everything(tmp_path)
+    script = ROOT / "workflow" / "scripts" / "build_report.py"
+    spec = json.dumps({"config": CONFIG, "benchmarks": str(tmp_path / "none")})
+    out = tmp_path / "report.html"
+    command = [sys.executable, script, "--spec", spec, "--out", out]
+    command += ["--tables", *tables, "--figures", *figures]
+    subprocess.run([str(x) for x in command], check=True, cwd=tmp_path)
+    read_page(out.read_text("utf-8"))
+    assert read_json(tmp_path / "report.html.provenance.json")["rule"] == "build_report"
+
+
+def test_captions_are_valid_and_belong_to_something() -> None:
+    from docutils.core import publish_parts
+    from jinja2 import Environment
+
+    class Snakemake:
+        config = CONFIG
+
+        class wildcards:
+            table = "finetune_xnli"
+            model = method = langset = statistic = metric = task = published = "name"
+
+    used = set()
+    for path in (ROOT / "workflow" / "rules").glob("*.smk"):
+        used |= set(re.findall(r'caption="\.\./report/(\w+)\.rst"', path.read_text()))
+    files = {p.stem: p for p in (ROOT / "workflow" / "report").glob("*.rst")}
+    assert used <= set(files)
+    environment = Environment(trim_blocks=True, lstrip_blocks=True)
+    for path in files.values():
+        text = environment.from_string(path.read_text("utf-8")).render(
+            snakemake=Snakemake
+        )
+        strict = {"halt_level": 2, "report_level": 2}
+        html = publish_parts(text, writer="html", settings_overrides=strict)
+        assert len(html["body"]) > 80, path
+    caption = environment.from_string(files["task_table"].read_text("utf-8"))
+    assert "selected neurons on xnli" in caption.render(snakemake=Snakemake)

@@ -1,0 +1,25 @@
+"""Put verdicts, tables, figures, configuration and cost on one self-contained page.
+
+The spec is {"config": the merged configuration, "benchmarks": folder of Snakemake's
+benchmark files}. They and the provenance beside the inputs are read where they exist.
+"""
+
+from pathlib import Path
+
+from langneurons import cli, files, report
+
+
+def main(job: cli.Job) -> None:
+    page = report.build(
+        job.inputs["tables"],
+        job.inputs["figures"],
+        job.spec["config"],
+        Path(job.spec["benchmarks"]),
+    )
+    with files.atomic(job.outputs["out"]) as part:
+        part.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    read = ["tables", "figures"]
+    cli.run(main, __doc__, inputs=read, many=read)

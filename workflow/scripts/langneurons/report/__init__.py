@@ -1,0 +1,41 @@
+"""One self-contained page on the whole study, from whatever of it exists.
+
+Verdicts on the paper's hypotheses by fixed rules, tables, figures, configuration,
+provenance and cost. The page loads nothing and needs no script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def build(
+    tables: Sequence[Path],
+    figures: Sequence[Path],
+    config: Mapping[str, Any],
+    benchmarks: Path,
+) -> str:
+    """Build the page.
+
+    Args:
+        tables: tables of results (.tsv), any of them.
+        figures: figures (.svg), any of them.
+        config: the merged configuration.
+        benchmarks: folder of Snakemake's benchmark files; may be absent.
+
+    Returns:
+        HTML; the same bytes for the same files.
+
+    Raises:
+        DataError: a file that exists does not hold what it should.
+    """
+    from . import costs, gallery, inputs, page
+
+    return page.render(
+        [inputs.read_table(path) for path in tables],
+        [gallery.read(path) for path in figures],
+        config,
+        costs.sum_up(benchmarks, costs.gpus_of(config)),
+    )

@@ -1,0 +1,134 @@
+"""Figures of the page, embedded as they are: SVG inside ``data:`` addresses."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import figures
+from .inputs import Absent
+
+LARGEST = 2_000_000
+"""Bytes; a larger figure is named, not embedded, so that the page stays readable."""
+
+WIDE = 360
+"""Points (5 inches) from which a figure gets the whole width."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure.
+
+    Attributes:
+        name: its path below ``figures``, without ending.
+        group: heading under which it is shown.
+        caption: what it shows.
+        address: ``data:`` address of the SVG; "" if it is too large.
+        path: the file.
+        size: bytes.
+        is_wide: whether it is made for the width of a page, not of a column.
+    """
+
+    name: str
+    group: str
+    caption: str
+    address: str
+    path: str
+    size: int
+    is_wide: bool
+
+
+def read(path: Path) -> Picture:
+    """Read a figure. As an image its identifiers and styles stay to themselves."""
+    data = path.read_bytes()
+    parts = path.with_suffix("").parts
+    if "figures" in parts:
+        parts = parts[len(parts) - parts[::-1].index("figures") :]
+    address = ""
+    if len(data) <= LARGEST:
+        address = "data:image/svg+xml;base64," + base64.b64encode(data).decode("ascii")
+    kind, _, of = parts[-1].partition(".")
+    caption = figures.CAPTIONS.get(kind, parts[-1])
+    if of:
+        caption = f"{of}: {caption}"
+    return Picture(
+        name="/".join(parts),
+        group=_group(parts),
+        caption=caption,
+        address=address,
+        path=str(path),
+        size=len(data),
+        is_wide=_points(data) > WIDE,
+    )
+
+
+def _points(data: bytes) -> float:
+    """Return the width that an SVG file says it has, in points; 0 if it does not."""
+    match = re.search(rb'<svg\b[^>]*?\swidth="([0-9.]+)pt"', data[:4000])
+    return float(match[1]) if match else 0.0
+
+
+def _group(parts: Sequence[str]) -> str:
+    """Name the heading of a figure from its place (see outputs.py)."""
+    if len(parts) == 1:
+        return "Other figures"
+    if parts[0] == "published":
+        return f"Published neurons: {parts[1].replace('.', ', ', 1)}"
+    if parts[0] == "profiles":
+        return "The paper's sites against equal sites"
+    kind = parts[-1].partition(".")[0]
+    if kind in ("perplexity", "nll"):
+        return f"Perplexity: {parts[0]}"
+    if kind in ("forest", "size"):
+        return f"Effects: {parts[0]}"
+    return f"Neurons: {', '.join(parts[:-1])}"
+
+
+def grouped(pictures: Sequence[Picture]) -> list[tuple[str, list[Picture]]]:
+    """Put pictures under their headings, effects first, published neurons last."""
+    order = ("Effects", "The paper", "Perplexity", "Neurons", "Other", "Published")
+
+    def place(group: str) -> tuple[int, str]:
+        first = [i for i, front in enumerate(order) if group.startswith(front)]
+        return (first[0] if first else len(order), group)
+
+    groups = sorted({p.group for p in pictures}, key=place)
+    return [
+        (group, sorted((p for p in pictures if p.group == group), key=lambda p: p.name))
+        for group in groups
+    ]
+
+
+KINDS = {
+    "counts": "{model}/{selection}/counts",
+    "forest": "{task}/forest.{metric}",
+    "nll": "{model}/nll.{selection}.{statistic}",
+    "sites": "profiles/sites.{task}.{metric}",
+}
+"""One kind of figure for each group that a page has, and its place."""
+
+
+def absent(pictures: Sequence[Picture], config: Mapping[str, Any]) -> list[Absent]:
+    """List the groups of figures that this page does not have."""
+    shown = {Path(p.name).name.partition(".")[0] for p in pictures}
+    grid = config.get("grid") or {}
+    known = {
+        "model": next(iter(grid.get("models") or ()), "{model}"),
+        "selection": next(iter(grid.get("selections") or ()), "{selection}"),
+        "task": next(iter(config.get("tasks") or ()), "{task}"),
+        "metric": "{metric}",
+        "statistic": "zero",
+    }
+    return [
+        Absent(
+            kind,
+            figures.CAPTIONS[kind],
+            f"snakemake results/figures/{place.format(**known)}.svg",
+        )
+        for kind, place in KINDS.items()
+        if kind not in shown
+    ]

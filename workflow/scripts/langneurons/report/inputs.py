@@ -1,0 +1,177 @@
+"""What the report is made from: the tables and figures that exist, by their kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .. import files, provenance
+from ..errors import DataError
+
+# Columns that a layout or a verdict reads; others are shown where they are present.
+TASK = (
+    "model", "method", "langset", "draw", "matched", "tuning", "seed", "lang",
+    "statistic", "metric", "n", "value", "ci_low", "ci_high", "against", "delta",
+    "delta_ci_low", "delta_ci_high", "p_holm", "detectable", "n_neurons", "published",
+)  # fmt: skip
+PERPLEXITY = (
+    "model", "method", "langset", "draw", "matched", "neuron_lang", "lang",
+    "statistic", "nll", "perplexity", "delta_nll", "n_neurons",
+)  # fmt: skip
+ACTIVATION = (
+    "model", "corpus", "lang", "site", "quantile", "statistic", "value", "published",
+)  # fmt: skip
+PROFILES = (
+    "task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
+    "value_name", "metric", "n", "none", "paper", "paper_delta", "consistent",
+    "consistent_delta", "difference", "diff_ci_low", "diff_ci_high", "p_holm",
+)  # fmt: skip
+REPRODUCTION = (
+    "source", "item", "model", "metric", "published", "ours", "difference", "within",
+)  # fmt: skip
+NEEDED = {
+    "task": TASK,
+    "finetune": TASK,
+    "random": TASK,
+    "perplexity": PERPLEXITY,
+    "activation_statistics": ACTIVATION,
+    "profiles": PROFILES,
+    "reproduction": REPRODUCTION,
+}
+NAMES = (
+    "model", "method", "langset", "matched", "tuning", "seed", "lang", "statistic",
+    "metric", "against", "neuron_lang", "corpus", "site", "quantile", "task",
+    "value_name", "source", "item", "within",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of results.
+
+    Attributes:
+        name: stem of its file, such as ``finetune_xnli``.
+        kind: key of ``NEEDED``, or ``other``.
+        path: where it was read.
+        frame: its rows; names are text (``""`` where empty), the rest numbers.
+    """
+
+    name: str
+    kind: str
+    path: Path
+    frame: pd.DataFrame
+
+    @property
+    def task(self) -> str:
+        """The task of a task, finetune or random table."""
+        return self.name.removeprefix(f"{self.kind}_")
+
+    def source(self, config: Mapping[str, Any]) -> str:
+        """Return the language of the training data.
+
+        From the configuration; without it, from the record of how the table was made.
+        """
+        given = (config.get("tasks") or {}).get(self.task) or record(self.path).get(
+            "spec", {}
+        )
+        return str(given.get("source_language") or "en")
+
+
+def kind_of(name: str, columns: Iterable[str]) -> str:
+    """Tell which kind of table a file holds, from its name and its columns."""
+    for kind in ("finetune", "random"):
+        if name.startswith(f"{kind}_"):
+            return kind
+    if name in NEEDED:
+        return name
+    return "task" if {"tuning", "lang", "statistic"} <= set(columns) else "other"
+
+
+def read_table(path: Path) -> Table:
+    """Read a table of tab-separated values; an empty field is no number.
+
+    Raises:
+        DataError: it is no table, or a column that its kind needs is missing.
+    """
+    try:
+        text = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except (ValueError, UnicodeDecodeError) as error:  # pandas' errors are ValueErrors
+        raise DataError(f"{path}: not a table of tab-separated values ({error})") from (
+            error
+        )
+    kind = kind_of(path.stem, text.columns)
+    missing = [c for c in NEEDED.get(kind, ()) if c not in text.columns]
+    if missing:
+        raise DataError(
+            f"{path}: columns missing for a table of kind {kind!r}: "
+            f"{', '.join(missing)}. Delete it to build it again."
+        )
+    for column in text.columns:
+        if column not in NAMES and kind != "other":
+            text[column] = pd.to_numeric(text[column].replace("", None))
+    return Table(path.stem, kind, path, text)
+
+
+def record(path: Path) -> dict[str, Any]:
+    """Return the provenance beside a file; empty where there is none."""
+    beside = provenance.path_of(path)
+    return files.read_json(beside) if beside.is_file() else {}
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A table or figure that does not exist.
+
+    Attributes:
+        name: what it is called.
+        shows: what it would show.
+        command: what makes it.
+        needs: what the configuration has to have first, or "".
+    """
+
+    name: str
+    shows: str
+    command: str
+    needs: str = ""
+
+
+SHOWS = {
+    "task": "interventions at test time (Tables 1, 4 and 5 of the paper)",
+    "finetune": "fine-tuning of selected neurons (Tables 3 and 7)",
+    "random": "fine-tuning of random neurons (Table 8)",
+    "perplexity": "whose text suffers when whose neurons are switched off",
+    "activation_statistics": "mean activation statistics (Table 6)",
+    "profiles": "the paper's measuring and writing sites against equal ones",
+    "reproduction": "every published number beside ours",
+}
+
+
+def absent_tables(given: Sequence[Table], config: Mapping[str, Any]) -> list[Absent]:
+    """List the tables that this page could show and does not have."""
+    have = {table.name for table in given}
+    listed = (config.get("grid") or {}).get("tasks")
+    tuning = config.get("neuron_tuning") or {}
+    found = []
+    for task in config.get("tasks") or ():
+        for kind in ("task", "finetune", "random"):
+            name = task if kind == "task" else f"{kind}_{task}"
+            block = "grid.tasks" if kind == "task" else "neuron_tuning.tasks"
+            inside = listed if kind == "task" else tuning.get("tasks") or ()
+            if name not in have:
+                add = inside is not None and task not in inside
+                found.append(_absent(name, kind, f"{task} in {block}" if add else ""))
+    for kind in NEEDED:
+        if kind not in ("task", "finetune", "random", *have):
+            add = kind == "perplexity" and not config.get("perplexity")
+            found.append(_absent(kind, kind, "the block 'perplexity'" if add else ""))
+    return found
+
+
+def _absent(name: str, kind: str, add: str) -> Absent:
+    """Word how to make a table, and what the configuration needs first."""
+    needs = f"with {add} of the configuration" if add else ""
+    return Absent(name, SHOWS[kind], f"snakemake results/tables/{name}.tsv", needs)

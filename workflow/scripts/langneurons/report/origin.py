@@ -1,0 +1,113 @@
+"""Where the page's numbers come from: the provenance of its files, summed up.
+
+Each output has ``<file>.provenance.json`` beside it, which names the files that its job
+read. They are followed back from the tables and figures as far as they are there.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import inputs
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What made the files of this page, and from what.
+
+    Attributes:
+        facts: (what, values), such as ("git commit", "abc (12 files)").
+        packages: (package, versions).
+        sources: (file, SHA-256) of what no job made: data, and models' manifests.
+        pinned: (name, repository or folder, revision) from the configuration.
+        files: number of files with provenance.
+        without: files of the page that have none.
+    """
+
+    facts: tuple[tuple[str, str], ...]
+    packages: tuple[tuple[str, str], ...]
+    sources: tuple[tuple[str, str], ...]
+    pinned: tuple[tuple[str, str, str], ...]
+    files: int
+    without: tuple[str, ...]
+
+
+def trace(paths: Sequence[Path], config: Mapping[str, Any]) -> Origin:
+    """Follow the provenance of files back to what was there before the first job.
+
+    Args:
+        paths: tables and figures of the page.
+        config: the merged configuration, for pinned revisions.
+    """
+    records: dict[str, dict[str, Any]] = {}
+    leaves: dict[str, str] = {}
+    left = [str(p) for p in paths]
+    seen = set(left)
+    while left:
+        name = left.pop()
+        found = inputs.record(Path(name))
+        if not found:
+            continue
+        records[name] = found
+        for files in found.get("inputs", {}).values():
+            for path, digest in files.items():
+                leaves.setdefault(path, digest)
+                if path not in seen:
+                    seen.add(path)
+                    left.append(path)
+    made = [records[name] for name in sorted(records)]
+    finished = sorted(str(r["finished"]) for r in made if r.get("finished"))
+    facts = [
+        ("git commit", _counted(r.get("git") for r in made)),
+        ("langneurons", _counted(r.get("langneurons") for r in made)),
+        ("Python", _counted(r.get("python") for r in made)),
+        ("machine", _counted(r.get("machine") for r in made)),
+        ("GPU", _counted(r.get("gpu") for r in made)),
+        ("first finished", finished[0] if finished else ""),
+        ("last finished", finished[-1] if finished else ""),
+    ]
+    packages = sorted({name for r in made for name in r.get("packages", {})})
+    return Origin(
+        facts=tuple((what, text) for what, text in facts if text),
+        packages=tuple(
+            (name, _counted(r.get("packages", {}).get(name) for r in made))
+            for name in packages
+        ),
+        sources=tuple(
+            (path, leaves[path]) for path in sorted(leaves) if path not in records
+        ),
+        pinned=tuple(_pinned(config)),
+        files=len(records),
+        without=tuple(str(p) for p in paths if str(p) not in records),
+    )
+
+
+def _counted(values: Iterable[Any]) -> str:
+    """List distinct values, with the number of files if there are several."""
+    counts = Counter(str(v) for v in values if v)
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{value} ({counts[value]} files)" for value in sorted(counts))
+
+
+def _pinned(config: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
+    """List the models, corpora and tasks with their pinned revisions."""
+    for kind in ("models", "corpora", "tasks"):
+        for name, entry in (config.get(kind) or {}).items():
+            source = (entry.get("data") or {}) if kind == "tasks" else entry
+            for key in ("hub", "train_hub"):
+                if hub := source.get(key):
+                    text = f"{hub['repo']} {hub.get('config') or ''}".strip()
+                    yield f"{kind}.{name}", text, str(hub["revision"])
+            if gguf := source.get("gguf"):
+                where = gguf.get("package") or gguf.get("path")
+                yield f"{kind}.{name}", str(where), str(gguf.get("sha256") or "")
+            for key in ("folder", "train", "test"):
+                if source.get(key):
+                    yield f"{kind}.{name}", str(source[key]), ""
+            if source.get("builder"):
+                yield f"{kind}.{name}", f"built here: {source['builder']}", ""

@@ -1,0 +1,209 @@
+"""The page: everything that the template shows, in its order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+import yaml
+
+from . import cells, costs, gallery, inputs, layouts, neuron_verdicts, origin, verdicts
+from .cells import Cell, Grid
+from .inputs import Table
+from .texts import GLOSSARY, HYPOTHESES, RULES, TITLES
+from .verdicts import Verdict
+
+LONG = 60
+"""Rows from which a table is folded, even one that has no compact layout."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table as the page shows it.
+
+    Attributes:
+        table: its name, kind and place.
+        title: what it shows.
+        compact: laid out like the paper's; empty for a table of unknown kind.
+        rows: every row.
+        unfolded: whether every row is shown at once.
+    """
+
+    table: Table
+    title: str
+    compact: Sequence[Grid]
+    rows: Grid
+    unfolded: bool
+
+
+def render(
+    tables: Sequence[Table],
+    pictures: Sequence[gallery.Picture],
+    config: Mapping[str, Any],
+    spent: Sequence[costs.Cost],
+) -> str:
+    """Lay out the page.
+
+    Args:
+        tables: any of the tables.
+        pictures: any of the figures.
+        config: the merged configuration.
+        spent: cost by stage, the total last; empty without benchmark files.
+
+    Returns:
+        HTML that loads nothing else; the same bytes for the same arguments and the same
+        provenance files.
+    """
+    paths = [t.path for t in tables] + [Path(p.path) for p in pictures]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html").render(
+        judged=[
+            (HYPOTHESES[v.key], v, _numbers(v), RULES[v.key])
+            for v in judge(tables, config)
+        ],
+        sections=[section(t, t.source(config)) for t in _ordered(tables)],
+        absent_tables=inputs.absent_tables(tables, config),
+        groups=gallery.grouped(pictures),
+        absent_figures=gallery.absent(pictures, config),
+        costs=_cost_grid(spent),
+        gpus_unknown=any(math.isnan(c.gpu) for c in spent),
+        gpus_used=any(c.gpu > 0 for c in spent),
+        config=_yaml(config),
+        profile=str(config.get("profile", "paper")) if config else "",
+        scope=_scope(config),
+        origin=origin.trace(paths, config),
+        glossary=GLOSSARY,
+    )
+
+
+def judge(tables: Sequence[Table], config: Mapping[str, Any]) -> list[Verdict]:
+    """Judge the hypotheses from whatever tables there are."""
+    by_kind: dict[str, dict[str, pd.DataFrame]] = {}
+    for table in tables:
+        by_kind.setdefault(table.kind, {})[table.task] = table.frame
+    sources = {
+        str(task): str(entry.get("source_language") or "en")
+        for task, entry in (config.get("tasks") or {}).items()
+    } | {t.task: t.source(config) for t in tables}
+    tasks = by_kind.get("task", {})
+
+    def single(kind: str) -> pd.DataFrame | None:
+        return next(iter(by_kind.get(kind, {}).values()), None)
+
+    return [
+        verdicts.h1(tasks, sources),
+        verdicts.h2(by_kind.get("finetune", {}), by_kind.get("random", {}), sources),
+        neuron_verdicts.h3(single("perplexity")),
+        neuron_verdicts.h4(single("profiles"), tasks, sources),
+    ]
+
+
+def section(table: Table, source: str) -> Section:
+    """Lay out one table, in short and in full."""
+    title = TITLES.get(table.kind, "{task}").format(task=table.task)
+    compact = layouts.compact(table, source)
+    rows = cells.every_row(table.kind, table.frame)
+    unfolded = not compact and len(rows.rows) <= LONG
+    return Section(table, title, compact, rows, unfolded)
+
+
+def _yaml(config: Mapping[str, Any]) -> str:
+    """Write the configuration as YAML, what is run before what names mean."""
+    if not config:
+        return ""
+    first = {k: config[k] for k in ("profile", "grid") if k in config}
+    ordered = first | dict(config)
+    return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=80)
+
+
+def _ordered(tables: Sequence[Table]) -> list[Table]:
+    kinds = list(inputs.NEEDED)
+    return sorted(
+        tables,
+        key=lambda t: (kinds.index(t.kind) if t.kind in kinds else len(kinds), t.name),
+    )
+
+
+def _scope(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Name what the configuration's grid runs."""
+    grid = config.get("grid") or {}
+    keys = ("models", "tasks", "selections", "statistics", "tunings", "seeds")
+    return [(k, ", ".join(map(str, grid[k]))) for k in keys if grid.get(k)]
+
+
+# Columns of the verdicts' numbers, and how they are worded.
+FORMS = {
+    "detectable": cells.percent,
+    "change": cells.change,
+    "gain over random": cells.change,
+    "random": cells.change,
+    "own text": cells.nats,
+    "other texts": cells.nats,
+    "random neurons": cells.nats,
+    "p (own > others)": cells.probability,
+    "p (own > random)": cells.probability,
+}
+UNITS = {
+    "change": "points",
+    "gain over random": "points",
+    "random": "points",
+    "detectable": "points",
+    "own text": "nats per token",
+    "other texts": "nats per token",
+    "random neurons": "nats per token",
+}
+
+
+def _numbers(verdict: Verdict) -> Grid | None:
+    """Lay out the numbers behind a verdict; intervals beside their means."""
+    table = verdict.numbers
+    if table.empty:
+        return None
+    names = [str(c) for c in table]
+    hidden = {f"{c} {end}" for c in names for end in ("low", "high")}
+    shown = [c for c in names if c not in hidden]
+    texts = [c for c in shown if c in ("part", "verdict", "statistic")]
+    shown = texts + [c for c in shown if c not in texts]
+    lines: list[list[Cell | str]] = []
+    for _, row in table.iterrows():
+        line: list[Cell | str] = []
+        for column in shown:
+            if column in texts:
+                line.append(str(row[column]))
+                continue
+            text = FORMS.get(column, cells.count)(row[column])
+            if f"{column} low" in names:
+                low, high = row[f"{column} low"], row[f"{column} high"]
+                text += cells.limits(low, high, cells.change)
+            line.append(text)
+        lines.append(line)
+    titles = [f"{c}, {UNITS[c]}" if c in UNITS else c for c in shown]
+    return cells.grid(titles, lines, len(texts), fold=False)
+
+
+def _cost_grid(spent: Sequence[costs.Cost]) -> Grid | None:
+    """Lay out the costs; a stage without GPUs says so."""
+    if not spent:
+        return None
+    lines = [
+        [
+            *(c.stage, c.what, cells.count(c.jobs), cells.hours(c.wall)),
+            cells.hours(c.cpu),
+            "CPU only" if c.gpu == 0 else cells.hours(c.gpu),
+            cells.count(c.memory),
+        ]
+        for c in spent
+    ]
+    header = ["stage", "what its jobs do", "jobs", "wall hours", "CPU hours"]
+    return cells.grid([*header, "GPU hours", "peak memory, MB"], lines, 2, fold=False)

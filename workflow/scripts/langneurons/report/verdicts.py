@@ -1,0 +1,209 @@
+"""The paper's hypotheses on transfer, judged by fixed rules (Mondal et al. 2025).
+
+Whether interventions (H1) and fine-tuning (H2) of language-specific neurons help; H3
+and H4, on the neurons themselves, are in ``neuron_verdicts``. Each ``h*`` function
+takes tables and returns a :class:`Verdict`. What the rules share: a cell is
+*significant* if p < 0.05 after Holm's correction within its table; a mean is *clearly*
+above or below zero if its 95 % interval over model-language pairs is; a table is
+*blunt* if half of its cells could not have shown a difference of 2 points.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from .. import names, tables
+from . import effects
+from .effects import LARGE, Effect, Interval
+
+SUPPORTED, NOT_SUPPORTED = "supported", "not supported"
+CONTRADICTED, UNDECIDED, NOT_RUN = "contradicted", "undecided", "not run"
+
+Tables = Mapping[str, pd.DataFrame]
+Sources = Mapping[str, str | None]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a hypothesis fares.
+
+    Attributes:
+        key: H1 to H4.
+        verdict: supported, not supported, contradicted, undecided or not run.
+        sentence: the evidence in one sentence.
+        numbers: one row a part (a task, or a selection), for the page's details.
+    """
+
+    key: str
+    verdict: str
+    sentence: str
+    numbers: pd.DataFrame
+
+
+def h1(by_task: Tables, sources: Sources) -> Verdict:
+    """Judge: test-time interventions on language-specific neurons improve transfer.
+
+    Rule, for the primary metric on target languages of one task:
+
+    - not run: no intervention.
+    - supported: more significant rises than falls, the mean change clearly above zero
+      and clearly above that of count-matched random neurons.
+    - contradicted: more significant falls than rises, the mean change clearly below 0.
+    - undecided: nothing significant and the table is blunt; or it would be supported
+      but for random controls that were not run; or something is significant but there
+      is only one model-language pair.
+    - not supported: anything else.
+
+    Several tasks: see :func:`combine`.
+
+    Args:
+        by_task: task tables by task.
+        sources: language of the training data by task.
+    """
+    keys = ["model", "tuning", "seed", "lang", "statistic", "matched", "langset"]
+    parts = []
+    for task, table in by_task.items():
+        rows = effects.chosen_rows(table, sources.get(task))
+        rows = rows[rows["against"] == names.NO_TREATMENT]
+        is_random = rows["method"] == tables.RANDOM
+        tested = rows[~is_random].assign(matched=rows["method"])
+        found = effects.effect(tested, rows[is_random], keys)
+        parts.append((task, decide(found), found))
+    return _of_effects("H1", parts, "interventions")
+
+
+def h2(finetune: Tables, random: Tables, sources: Sources) -> Verdict:
+    """Judge: tuning language-specific neurons beats attention-only and random neurons.
+
+    The rule is that of :func:`h1`, with tunings of selected neurons set against tuning
+    the attention projections alone, and tunings of random neurons as the control
+    (same model, seed and language).
+
+    Args:
+        finetune: finetune tables by task.
+        random: random tables by task.
+        sources: language of the training data by task.
+    """
+    parts = []
+    axes = ["model", "tuning", "seed", "lang", "statistic", "metric", "against"]
+    for task in dict.fromkeys([*finetune, *random]):
+        both = [t[task] for t in (finetune, random) if task in t]
+        table = pd.concat(both).drop_duplicates(axes)
+        rows = effects.chosen_rows(table, sources.get(task))
+        rows = rows[~rows["against"].isin([names.NO_TREATMENT, tables.NOTHING])]
+        roles = rows["tuning"].map(tuning_role)
+        tested, control = rows[roles == "selected"], rows[roles == "random"]
+        found = effects.effect(tested, control, ["model", "seed", "lang"])
+        parts.append((task, decide(found), found))
+    return _of_effects("H2", parts, "tunings of selected neurons")
+
+
+def tuning_role(name: str) -> str:
+    """Tell whether a tuning is of ``selected`` or ``random`` neurons, or ``other``."""
+    selection = names.TuningName.parse(name).selection
+    if selection is None:
+        return "other"
+    drawn = names.split_draw(selection.method)[1] is not None
+    return "random" if drawn else "selected"
+
+
+def decide(found: Effect) -> str:
+    """Apply the rule of :func:`h1` to one task."""
+    if found.cells == 0:
+        return NOT_RUN
+    if found.rises > found.falls and found.change.sign == 1:
+        if found.gain.n == 0:
+            return UNDECIDED
+        return SUPPORTED if found.gain.sign == 1 else NOT_SUPPORTED
+    if found.falls > found.rises and found.change.sign == -1:
+        return CONTRADICTED
+    clear = found.rises + found.falls
+    if clear == 0 and not found.detectable <= LARGE:
+        return UNDECIDED
+    if clear and found.change.n < 2:
+        return UNDECIDED
+    return NOT_SUPPORTED
+
+
+def combine(verdicts: Sequence[str]) -> str:
+    """Put the verdicts of several tasks or selections together.
+
+    What was not run does not count, nor does what is undecided where something else is
+    decided. All the same: that. Different ones: not supported, for a hypothesis that
+    holds here and not there does not hold in general.
+    """
+    run = [v for v in verdicts if v != NOT_RUN]
+    decided = {v for v in run if v != UNDECIDED}
+    if not decided:
+        return UNDECIDED if run else NOT_RUN
+    return decided.pop() if len(decided) == 1 else NOT_SUPPORTED
+
+
+def _of_effects(
+    key: str, parts: Sequence[tuple[str, str, Effect]], what: str
+) -> Verdict:
+    """Word the verdict on a hypothesis from its tasks."""
+    run = [(task, verdict, found) for task, verdict, found in parts if found.cells]
+    if not run:
+        return Verdict(key, NOT_RUN, NEEDS[key], pd.DataFrame())
+    sentences, rows = [], []
+    for task, verdict, found in run:
+        random = (
+            f"random neurons {100 * found.control.mean:+.1f}"
+            if found.control.n
+            else "no random control"
+        )
+        sentences.append(
+            f"{task}: of {found.cells} {what} {found.rises} rise and {found.falls} "
+            f"fall significantly; mean change {points(found.change)} over "
+            f"{found.change.n} model-language pairs, {random}; smallest detectable "
+            f"difference {_detectable(found)}"
+        )
+        rows.append(
+            {
+                "part": task,
+                "verdict": verdict,
+                "cells": found.cells,
+                "rises": found.rises,
+                "falls": found.falls,
+                **interval_columns("change", found.change),
+                "random": found.control.mean,
+                **interval_columns("gain over random", found.gain),
+                "detectable": found.detectable,
+            }
+        )
+    verdict = combine([v for _, v, _ in run])
+    return Verdict(key, verdict, "; ".join(sentences) + ".", pd.DataFrame(rows))
+
+
+def _detectable(found: Effect) -> str:
+    if math.isnan(found.detectable):
+        return "unknown"
+    return f"{100 * found.detectable:.1f} points (median)"
+
+
+def points(value: Interval) -> str:
+    """Word a mean with its interval in percentage points."""
+    if value.n == 0:
+        return "unknown"
+    text = f"{100 * value.mean:+.1f} points"
+    if value.n == 1:
+        return text
+    return f"{text} [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
+
+
+def interval_columns(name: str, value: Interval) -> dict[str, float]:
+    return {name: value.mean, f"{name} low": value.low, f"{name} high": value.high}
+
+
+NEEDS = {
+    "H1": "Needs a task table with interventions, such as results/tables/xnli.tsv.",
+    "H2": "Needs tables of tuned neurons, such as results/tables/finetune_xnli.tsv.",
+    "H3": "Needs results/tables/perplexity.tsv.",
+    "H4": "Needs results/tables/profiles.tsv with low percentiles, and zero for the "
+    "same neurons there or in a task table.",
+}
