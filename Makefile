@@ -11,6 +11,8 @@ BASE_PYTHON := $(shell command -v $(PYTHON))
 VENV ?= .venv
 PYTEST_ARGS ?=
 CORES ?= 2
+# Whose report: make report CONFIG=config/small.yaml
+CONFIG ?= config/config.yaml
 
 # Waiting threads must sleep: spinning ones starve the other process on two cores.
 export OMP_WAIT_POLICY := passive
@@ -27,7 +29,7 @@ INSTALL = pip install --disable-pip-version-check --quiet
 # files that are no valid Python; they are never imported.
 COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
 
-.PHONY: help setup demo small test lint format clean
+.PHONY: help setup demo small report test lint format clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -36,13 +38,14 @@ help: ## show the targets
 setup: $(RUN) ## only set up .venv (then: source .venv/bin/activate)
 
 demo: $(RUN) ## the whole study on an artificial world: minutes on two cores
-	@snakemake results/tables/xnli.tsv results/tables/perplexity.tsv \
-	  --quiet rules --profile profiles/demo --cores $(CORES) --configfile config/demo.yaml
+	@snakemake --quiet rules --profile profiles/demo --cores $(CORES) \
+	  --configfile config/demo.yaml
 	@cat results/tables/xnli.md
 	@printf '%s\n' '' \
+	  'results/report.html            verdicts, all tables and figures: open it' \
 	  'results/tables/xnli.tsv        every row with interval, test and control' \
 	  'results/tables/xnli.md         the table above' \
-	  'results/tables/perplexity.md   whose text suffers when whose neurons are off' \
+	  'results/figures/               SVG, PNG and the data behind each' \
 	  'results/neurons/demo/          the neurons: method.language_set.json' \
 	  'results/evaluations/           predictions item by item (.parquet)' \
 	  '<file>.provenance.json         how a file was made; logs/ has the logs' \
@@ -52,9 +55,15 @@ small: $(SMALL) ## a real model (Gemma 3 270M) on real text; needs data/, see RE
 	@sed -n 's/^# \{0,1\}//p' envs/requirements-small.txt
 	@test -d data || { echo 'make small: no folder data/; config/small.yaml' \
 	  'says what goes there (a link will do)' >&2; exit 1; }
-	@snakemake results/tables/xnli.tsv \
-	  --quiet rules --profile profiles/demo --cores $(CORES) --configfile config/small.yaml
+	@snakemake --quiet rules --profile profiles/demo --cores $(CORES) \
+	  --configfile config/small.yaml
 	@cat results/tables/xnli.md
+	@echo 'results/report.html has the verdicts, all tables and figures'
+
+report: $(RUN) ## results/report.html from what is there; nothing else is computed
+	@snakemake results/report.html --allowed-rules build_report --forcerun build_report \
+	  --quiet rules --profile profiles/demo --cores 1 --configfile $(CONFIG) \
+	  --config report=existing
 
 test: $(DEV) ## all tests, with coverage of the library
 	@OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile --cov --cov-report=term \

@@ -19,11 +19,18 @@ include: "workflow/rules/activations.smk"
 include: "workflow/rules/neurons.smk"
 include: "workflow/rules/tuning.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/reporting.smk"
 
 
+report: "workflow/report/workflow.rst"
+
+
 rule all:
-    """Every table of the grid."""
+    """Every table and figure of the grid, and the report."""
     default_target: True
     input:
-        tables=expand("results/tables/{table}.tsv", table=CONFIG.grid.tables),
+        tables=[outputs.table(name) for name in outputs.wanted_tables(CONFIG)],
+        figures=outputs.figures(CONFIG),
+        page=outputs.REPORT,

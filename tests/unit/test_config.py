@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from langneurons import config as configuration
-from langneurons import grid
+from langneurons import grid, outputs, rows
 from langneurons.config import Config, load
 from langneurons.errors import ConfigError
 from langneurons.specs import Specs
+from langneurons.table_specs import TableSpecs, profile_pairs
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -56,6 +57,25 @@ def test_the_demo_extends_the_paper_configuration() -> None:
         ({"grid": {"corpus": "wiki"}}, "did you mean 'wikipedia'"),
         ({"grid": {"tables": ["xnlli"]}}, "did you mean 'xnli'"),
         ({"tasks": {"xnli": {"languages": ["sw"]}}}, "unknown language 'sw'"),
+        ({"tasks": {"xnli": {"statistics": ["p91"]}}}, "tasks.xnli.statistics"),
+        ({"grid": {"tasks": ["xqad"]}}, "did you mean 'xquad'"),
+        ({"grid": {"tunings": ["all_mpl"]}}, "did you mean 'all_mlp'"),
+        ({"grid": {"tunings": ["masked"]}}, "needs neurons, as in masked.lape.set1.en"),
+        ({"grid": {"tunings": ["attention.lape.set1.en"]}}, "takes no neurons"),
+        ({"grid": {"tunings": ["lape.set1.hi"]}}, "unknown language 'hi'"),
+        ({"tunings": {"masked": {"mlp_target": "gate"}}}, "did you mean 'mlp_targets'"),
+        ({"tunings": {"masked": {"training": {"rnk": 1}}}}, "did you mean 'rank'"),
+        ({"neuron_tuning": {"tasks": ["xnly"]}}, "did you mean 'xnli'"),
+        ({"neuron_tuning": {"entries": ["all_mlp"]}}, "tunes no selected neurons"),
+        ({"neuron_tuning": {"controls": ["lape.set1"]}}, "is no random method"),
+        ({"neuron_tuning": {"evaluate": ["zh"]}}, "unknown language 'zh'"),
+        ({"neuron_tuning": {"selections": ["lape.set9"]}}, "neuron_tuning.selections"),
+        ({"perplexity": {"statistics": ["zeroo"]}}, "did you mean 'zero'"),
+        ({"statistics": {"mean": {"profile": "consistant"}}}, "'consistent'"),
+        (
+            {"grid": {"selections": ["p.set1"]}, "methods": {"p": {"kind": "plnd"}}},
+            "set activations.contribution_top",
+        ),
         ({"methods": {"lape": {"kind": "lap"}}}, "did you mean 'lape'"),
         ({"methods": {"a-1": {"kind": "lape"}}}, "'-' is kept for"),
         ({"methods": {"r": {"kind": "matched_random"}}}, "needs 'match'"),
@@ -103,18 +123,109 @@ def test_the_profile_fills_what_a_statistic_leaves_open(config: Config) -> None:
 
 
 def test_training_differs_by_model_where_the_paper_does(config: Config) -> None:
-    assert config.training("xnli", "llama31").rank == 8
-    assert config.training("xnli", "nemo").rank == 64
+    assert config.training("xnli", "llama31", "attention").rank == 8
+    assert config.training("xnli", "nemo", "lape.set1.en").rank == 64
+    assert config.training("xquad", "llama31", "attention").learning_rate == 5e-5
+
+
+def test_a_tuning_changes_keys_of_training_last() -> None:
+    entry = {"kind": "subnetwork_rows", "training": {"rank": 3, "epochs": 1}}
+    loaded = load(paper(tunings={"own": entry}))
+    assert loaded.training("xnli", "llama31", "own.lape.set1.en").rank == 3
+    assert loaded.training("xnli", "llama31", "own.lape.set1.en").alpha == 16
+    assert loaded.training("xnli", "llama31", "attention").epochs == 2
 
 
 def test_lape_uses_set1_for_vietnamese_and_set6_for_hindi_and_urdu(
     config: Config,
 ) -> None:
     used = {
-        lang: {t.split(".")[1] for t in grid.treatments(config, lang) if "lape" in t}
+        lang: {
+            name.split(".")[1]
+            for name in rows.treatments(config, "xnli", lang)
+            if "lape" in name
+        }
         for lang in ("vi", "hi", "ur")
     }
     assert used == {"vi": {"set1"}, "hi": {"set6"}, "ur": {"set6"}}
+
+
+def test_neuron_tunings_are_those_of_tables_3_and_7(config: Config) -> None:
+    found = {
+        row.tuning
+        for row in rows.tuning_rows(config, "xnli")
+        if row.model == "llama31" and row.lang == "vi"
+    }
+    assert found == {
+        "attention", "all_mlp",
+        "lape.set1.en", "lape.set1.vi", "lape.set1.en+vi",
+        "ap90.focus.en", "ap90.focus.vi", "ap90.focus.en+vi",
+    }  # fmt: skip
+    treated = {
+        row.treatment
+        for row in rows.tuning_rows(config, "xnli")
+        if row.tuning == "lape.set6.en+hi"
+    }
+    names = ("mean", "p90", "zero", "p10")
+    assert treated == {"none", *(f"lape.set6.{name}" for name in names)}
+
+
+def test_random_neurons_are_tuned_for_the_evaluation_language(config: Config) -> None:
+    found = [
+        row.tuning
+        for row in rows.random_rows(config, "xnli")
+        if row.model == "nemo" and row.lang == "ur"
+    ]
+    draws = [f"random_lape-{i}.set6.ur" for i in range(1, 6)]
+    assert found == ["attention", "all_mlp", "lape.set6.ur", *draws]
+
+
+def test_each_evaluation_is_made_once(config: Config) -> None:
+    outputs_ = [o for b in grid.task_bundles(config) for o in b.outputs]
+    assert len(outputs_) == len(set(outputs_))
+    names = [b.name for b in grid.task_bundles(config)]
+    assert len(names) == len(set(names))
+    for name in outputs.task_tables(config):
+        task = outputs.split_table(name)[1]
+        wanted = {row.path(task) for row in outputs.table_rows(config, name)}
+        assert wanted <= set(outputs_)
+
+
+def test_profiles_are_paired_by_what_they_write(config: Config) -> None:
+    pairs = profile_pairs(config)
+    assert {pair["value_name"] for pair, _ in pairs} == {"mean", "p90", "p10"}
+    pair, files = pairs[0]
+    names = [Path(path).stem for path in files]
+    assert names == ["none", "lape.set1.mean", "lape.set1.mean_consistent"]
+    assert pair["lang"] == "vi"
+
+
+def test_published_cells_stand_beside_the_rows_they_belong_to(config: Config) -> None:
+    class Wildcards:
+        table = "finetune_xnli"
+
+    spec = json.loads(TableSpecs(config).task_table(Wildcards))
+    cells = {
+        (row["model"], row["tuning"], row["lang"], row["statistic"]): row["published"]
+        for row in spec["rows"]
+    }
+    where = ("llama31", "lape.set6.en+hi", "hi", "p10")
+    assert cells[where] == {"accuracy": 0.747}
+    assert cells["nemo", "lape.set6.en+hi", "hi", "p10"] == {}
+    # The consistent profile is another procedure than the published one.
+    Wildcards.table = "xnli"
+    spec = json.loads(TableSpecs(config).task_table(Wildcards))
+    named = {row["statistic"] for row in spec["rows"] if row["published"]}
+    assert "mean" in named and "mean_consistent" not in named
+
+
+def test_all_figures_have_paths_of_their_own(config: Config) -> None:
+    found = outputs.figures(config)
+    assert len(found) == len(set(found))
+    # Figures 2 to 19: three selections of two models, three figures each.
+    paper_kinds = ("counts", "overlap", "layers")
+    ours = [p for p in found if Path(p).stem in paper_kinds and "published" not in p]
+    assert len(ours) == 18
 
 
 def test_no_path_of_the_grid_is_long(config: Config) -> None:
@@ -127,10 +238,10 @@ def test_bundles_partition_the_treatments(config: Config) -> None:
         parts = [
             b
             for b in grid.task_bundles(small)
-            if b.folder.endswith(f"nemo/attention/seed42/{lang}")
+            if b.folder.endswith(f"xnli/nemo/attention/seed42/{lang}")
         ]
         names = [t for b in parts for t in b.treatments]
-        assert names == grid.treatments(config, lang)
+        assert names == rows.treatments(config, "xnli", lang)
         assert max(len(b.treatments) for b in parts) == 5
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langneurons.errors import ConfigError
-from langneurons.names import Selection, Treatment, draw, split_draw
+from langneurons.names import Selection, Treatment, TuningName, draw, split_draw
 
 part = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True)
 
@@ -30,6 +30,34 @@ def test_other_texts_are_no_selection(text: str) -> None:
 def test_other_texts_are_no_treatment(text: str) -> None:
     with pytest.raises(ConfigError, match="neither"):
         Treatment.parse(text)
+
+
+language = st.from_regex(r"[a-z]{2}(_[A-Z][a-z]{3})?", fullmatch=True)
+
+
+@given(part, part, part, st.lists(language, min_size=1, max_size=3))
+def test_a_tuning_is_read_back_as_written(
+    entry: str, method: str, languages: str, tuned: list[str]
+) -> None:
+    name = TuningName(entry, Selection(method, languages), tuple(tuned))
+    assert TuningName.parse(str(name)) == name
+    assert TuningName.parse(entry) == TuningName(entry)
+
+
+def test_the_usual_entry_is_not_written() -> None:
+    name = TuningName.parse("lape.set6.en+hi")
+    assert name.entry == "masked"
+    assert name.languages == ("en", "hi")
+    assert str(name) == "lape.set6.en+hi"
+    assert TuningName.parse("rows.lape.set6.en").entry == "rows"
+
+
+@pytest.mark.parametrize(
+    "text", ["lape.set1", "a.b.c.d.e", "lape.set1.EN", "lape.set1.en+", "x/y", ""]
+)
+def test_other_texts_are_no_tuning(text: str) -> None:
+    with pytest.raises(ConfigError, match="lape.set6.en\\+hi"):
+        TuningName.parse(text)
 
 
 def test_draws_are_numbered_with_a_dash() -> None:

@@ -14,8 +14,9 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from langneurons import catalogue
-from langneurons.config import Config, plugins
+from langneurons import catalogue, task_catalogue
+from langneurons.checks import plugins
+from langneurons.config import Config
 
 REFERENCE = Path(__file__).parents[2] / "config" / "README.md"
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -31,10 +32,11 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "language_sets": catalogue.LanguageSet,
     "methods": catalogue.Method,
     "statistics": catalogue.Statistic,
-    "tasks": catalogue.Task,
-    "data": catalogue.TaskData,
-    "training": catalogue.Training,
-    "tunings": catalogue.Tuning,
+    "tasks": task_catalogue.Task,
+    "data": task_catalogue.TaskData,
+    "training": task_catalogue.Training,
+    "tunings": task_catalogue.Tuning,
+    "neuron_tuning": task_catalogue.NeuronTuning,
     "perplexity": catalogue.Perplexity,
     "demo_world": catalogue.DemoWorld,
 }

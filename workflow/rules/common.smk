@@ -1,22 +1,24 @@
 # Needs: config/config.yaml (or --configfile). Makes: the names that every rule uses.
-# CONFIG is the checked configuration, SPECS its slices, RESOURCES the requests.
+# CONFIG is the checked configuration, SPECS and TABLES its slices, RESOURCES the requests.
 
 import sys
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
-from langneurons import grid
+from langneurons import grid, outputs
 from langneurons.config import load
 from langneurons.errors import LangneuronsError
 from langneurons.fingerprint import code_hash
 from langneurons.resources import Requests
 from langneurons.specs import Specs
+from langneurons.table_specs import TableSpecs
 
 try:
     CONFIG = load(config)
 except LangneuronsError as error:
     raise WorkflowError(str(error)) from None
 SPECS = Specs(CONFIG)
+TABLES = TableSpecs(CONFIG)
 RESOURCES = Requests(CONFIG)
 DEMO = "results/demo_world"
 
@@ -97,17 +99,31 @@ def training_items(wildcards):
     return grid.items(wildcards.task, "train", source)
 
 
-def evaluations_of_task(wildcards):
-    """The evaluation files of a task's table, in the order of its rows."""
-    task = wildcards.task
-    return [row.path(task) for row in grid.task_rows(CONFIG, task)]
+def tuned_neurons(wildcards):
+    """The neurons that a tuning changes; none for tunings without neurons."""
+    return grid.tuned_neurons(wildcards.model, wildcards.tuning)
+
+
+def drawn(stem, kinds, extensions):
+    """The files of some figures; each figure has an SVG, a PNG and its data."""
+    return outputs.figure_files(stem, kinds, extensions.split())
+
+
+TUNING = (
+    rf"({either(CONFIG.tunings)})|([a-z0-9_-]+\.)?[a-z0-9_-]+\.[a-z0-9_-]+\.[a-zA-Z_+]+"
+)
 
 
 wildcard_constraints:
     model=either(CONFIG.models),
     corpus=either(CONFIG.corpora),
     task=either(CONFIG.tasks),
-    tuning=either(CONFIG.tunings),
+    tuning=TUNING,
+    table="|".join(outputs.task_tables(CONFIG)) or "(?!)",
+    statistic=either(CONFIG.statistics),
+    metric="[a-z0-9_]+",
+    other=r"[a-z0-9_-]+\.[a-z0-9_-]+",
+    published="|".join(outputs.published_sets(CONFIG)).replace(".", r"\.") or "(?!)",
     langset=either(CONFIG.language_sets),
     method=f"({either(CONFIG.methods)})(-[0-9]+)?",
     lang="[a-z][a-zA-Z_]*",

@@ -36,7 +36,7 @@ for bundle in grid.task_bundles(CONFIG):
             runtime=RESOURCES.of("runtime", axes["model"]),
             micro_batch=RESOURCES.of("micro_batch", axes["model"]),
         params:
-            spec=SPECS.evaluate_task(bundle),
+            spec=SPECS.of_bundle("evaluate_task", bundle),
             code=SPECS.bundle_code("evaluate_task", axes["task"]),
         shell:
             "python workflow/scripts/evaluate_task.py --spec {params.spec:q} --code {params.code}"
@@ -76,7 +76,7 @@ for bundle in grid.perplexity_bundles(CONFIG):
             runtime=RESOURCES.of("runtime", axes["model"]),
             micro_batch=RESOURCES.of("micro_batch", axes["model"]),
         params:
-            spec=SPECS.measure_perplexity(bundle),
+            spec=SPECS.of_bundle("measure_perplexity", bundle),
             code=code_hash("measure_perplexity"),
         shell:
             "python workflow/scripts/measure_perplexity.py --spec {params.spec:q}"

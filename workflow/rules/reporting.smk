@@ -1,49 +1,84 @@
-# Needs: evaluations and perplexities. Makes: results/tables.
+# Needs: tables and figures. Makes: results/report.html, and figures of comparison.
 
 
-rule build_task_table:
-    """Set every intervention against none, with interval and test (Tables 1 and 4)."""
+rule draw_profiles:
+    """The paper's procedure against the consistent one."""
     input:
-        evaluations=evaluations_of_task,
+        table="results/tables/profiles.tsv",
     output:
-        tsv="results/tables/{task}.tsv",
-        markdown="results/tables/{task}.md",
+        svg=report(
+            drawn("profiles/{kind}.{{task}}.{{metric}}", ["sites"], "svg"),
+            caption="../report/profiles_figure.rst",
+            category="Figures",
+        ),
+        others=drawn("profiles/{kind}.{{task}}.{{metric}}", ["sites"], "png tsv"),
     log:
-        "logs/results/tables/{task}.log",
+        "logs/results/figures/profiles.{task}.{metric}.log",
     benchmark:
-        "benchmarks/results/tables/{task}.tsv"
+        "benchmarks/results/figures/profiles.{task}.{metric}.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"
     params:
-        spec=SPECS.task_table,
-        code=SPECS.task_code("build_task_table"),
+        spec=TABLES.draw_profiles,
+        code=code_hash("draw_profiles"),
     shell:
-        "python workflow/scripts/build_task_table.py --spec {params.spec:q} --code {params.code}"
-        " --evaluations {input.evaluations:q} --tsv {output.tsv:q}"
-        " --markdown {output.markdown:q} > {log:q} 2>&1"
+        "python workflow/scripts/draw_profiles.py --spec {params.spec:q} --code {params.code}"
+        " --table {input.table:q} --figures {output:q} > {log:q} 2>&1"
 
 
-if CONFIG.perplexity is not None:
+rule draw_published:
+    """The published neuron sets, drawn by the same code."""
+    input:
+        published="config/published_results.json",
+    output:
+        svg=report(
+            drawn("published/{{published}}/{kind}", outputs.PUBLISHED_KINDS, "svg"),
+            caption="../report/published_figure.rst",
+            category="Figures",
+        ),
+        others=drawn(
+            "published/{{published}}/{kind}", outputs.PUBLISHED_KINDS, "png tsv"
+        ),
+    log:
+        "logs/results/figures/published.{published}.log",
+    benchmark:
+        "benchmarks/results/figures/published.{published}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        spec=TABLES.draw_published,
+        code=code_hash("draw_published"),
+    shell:
+        "python workflow/scripts/draw_published.py --spec {params.spec:q} --code {params.code}"
+        " --published {input.published:q} --figures {output:q} > {log:q} 2>&1"
 
-    rule build_perplexity_table:
-        """Change of perplexity, language by language (Figures 1 and 20-24)."""
-        input:
-            perplexities=[b for x in grid.perplexity_bundles(CONFIG) for b in x.outputs],
-        output:
-            tsv="results/tables/perplexity.tsv",
-            markdown="results/tables/perplexity.md",
-        log:
-            "logs/results/tables/perplexity.log",
-        benchmark:
-            "benchmarks/results/tables/perplexity.tsv"
-        localrule: True
-        conda:
-            "../../envs/report.yaml"
-        params:
-            spec=SPECS.perplexity_table,
-            code=code_hash("build_perplexity_table"),
-        shell:
-            "python workflow/scripts/build_perplexity_table.py --spec {params.spec:q}"
-            " --code {params.code} --perplexities {input.perplexities:q}"
-            " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+
+rule build_report:
+    """One page with verdicts, tables, figures, configuration and cost."""
+    input:
+        tables=outputs.reported(
+            CONFIG, [outputs.table(name) for name in outputs.wanted_tables(CONFIG)]
+        ),
+        figures=outputs.reported(CONFIG, outputs.figures(CONFIG)),
+        layout=expand(
+            "workflow/scripts/langneurons/report/{file}",
+            file=["page.html", "style.css"],
+        ),
+    output:
+        out=report(outputs.REPORT, caption="../report/report.rst", category="Report"),
+    log:
+        "logs/results/report.log",
+    benchmark:
+        "benchmarks/results/report.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        spec=TABLES.report,
+        code=code_hash("build_report"),
+    shell:
+        "python workflow/scripts/build_report.py --spec {params.spec:q} --code {params.code}"
+        " --tables {input.tables:q} --figures {input.figures:q} --out {output.out:q}"
+        " > {log:q} 2>&1"

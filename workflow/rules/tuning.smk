@@ -1,11 +1,13 @@
-# Needs: a model and the training items. Makes: results/adapters, stock PEFT adapters.
+# Needs: a model, the training items and perhaps neurons.
+# Makes: results/adapters, stock PEFT adapters.
 
 
 rule tune_model:
-    """Fine-tune with QLoRA on the source language (section 4); resumes after a kill."""
+    """Fine-tune on the source language, all of it or chosen neurons (section 4)."""
     input:
         model=model_to_load,
         item_file=training_items,
+        neurons=tuned_neurons,
     output:
         adapter="results/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_model.safetensors",
         config="results/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_config.json",
@@ -31,5 +33,6 @@ rule tune_model:
         " --threads {threads} --micro-batch {resources.micro_batch}"
         " --checkpoint-every {resources.checkpoint_every}"
         " --model {input.model:q} --items {input.item_file:q}"
+        " --neurons {input.neurons:q}"
         " --adapter {output.adapter:q} --config {output.config:q}"
         " --log {output.summary:q} > {log:q} 2>&1"

@@ -15,6 +15,7 @@ from .errors import did_you_mean
 Site = Literal["gate_pre", "act_post"]
 WriteSite = Literal["gate_pre", "act_post", "prod"]
 Quantile = Literal["batch_mean", "pooled"]
+Profile = Literal["paper", "consistent"]
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
 
@@ -167,6 +168,18 @@ class Activations(Frozen):
     batch_chunks: int = Field(
         4, ge=1, description="chunks in a batch of those quantiles (paper: 4 x 512)"
     )
+    chunk_means: int = Field(
+        0,
+        ge=0,
+        description="chunks of a language whose mean per neuron is kept, for kojima_ap",
+    )
+    contribution_top: float = Field(
+        0,
+        ge=0,
+        lt=1,
+        description="share of a layer's neurons that counts as important for a chunk, "
+        "for plnd; 0: not recorded",
+    )
 
 
 class LanguageSet(Frozen):
@@ -210,6 +223,9 @@ class Method(Frozen):
     draws: int | None = Field(
         None, ge=1, description="kind matched_random only: independent draws"
     )
+    profile: Profile | None = Field(
+        None, description="whose site and quantile it reads; null: that of the top"
+    )
     published_as: str | None = Field(
         None, description="key of this method in the published figures (lape, ap90)"
     )
@@ -235,6 +251,9 @@ class Statistic(Frozen):
     weight: float = Field(
         1.0, description="add: factor on the value; interpolate: share of the value"
     )
+    profile: Profile | None = Field(
+        None, description="whose measure, write and quantile; null: that of the top"
+    )
     measure: Site | None = Field(
         None, description="where measured; null: the profile's"
     )
@@ -246,7 +265,7 @@ class Statistic(Frozen):
     value_language: str = Field(
         "target", description="whose statistics: target, source or a language code"
     )
-    positions: Literal["all", "non_pad", "last"] = Field(
+    positions: Literal["all", "non_pad", "last", "prompt", "generated"] = Field(
         "all", description="token positions written (paper: all, padding included)"
     )
     layers: tuple[int, int] | None = Field(
@@ -268,79 +287,6 @@ class Statistic(Frozen):
         return self
 
 
-class Training(Frozen):
-    """QLoRA fine-tuning (paper, section 4 and appendix; methods.md 2.2)."""
-
-    rank: int = Field(64, ge=1)
-    alpha: float = Field(128, gt=0, description="LoRA scale is alpha / rank")
-    attention_modules: tuple[Literal["q", "k", "v", "o"], ...] = ("q", "k", "v", "o")
-    learning_rate: float = Field(1e-5, gt=0)
-    batch_size: int = Field(8, ge=1, description="examples per optimiser step")
-    epochs: float = Field(2, gt=0)
-    warmup_ratio: float = Field(0.01, ge=0, le=1)
-    warmup_of: Literal["epoch", "training"] = Field(
-        "epoch", description="the released code takes the ratio of one epoch's steps"
-    )
-    adam_betas: tuple[float, float] = (0.95, 0.999)
-    weight_decay: float = Field(0.1, ge=0)
-    max_gradient_norm: float = Field(10.0, gt=0)
-    checkpoint_every: int = Field(
-        500,
-        ge=1,
-        description="optimiser steps between checkpoints; results do not change",
-    )
-
-
-class TaskData(Frozen):
-    """Where the items of a task come from: the hub, or files with {lang}."""
-
-    hub: HubSource | None = None
-    train: str | None = Field(
-        None, description="path of the training file, with {lang}"
-    )
-    test: str | None = Field(None, description="path of the test file, with {lang}")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> TaskData:
-        files = self.train is not None and self.test is not None
-        if files == (self.hub is not None) or (self.train is None) != (
-            self.test is None
-        ):
-            raise ValueError("give either 'hub', or both 'train' and 'test'")
-        return self
-
-
-class Task(Frozen):
-    """A catalogue entry of ``tasks:``; ``kind`` is a module of tasks/."""
-
-    kind: str
-    data: TaskData
-    source_language: str = Field("en", description="language of the training data")
-    languages: tuple[str, ...] = Field(
-        min_length=1, description="evaluation languages, zero-shot"
-    )
-    train_fraction: float = Field(
-        0.25, gt=0, le=1, description="the first so many of the training rows (paper)"
-    )
-    test_items: int | None = Field(
-        None, ge=1, description="a fixed random sample of so many items; null: all"
-    )
-    test_seed: int = 0
-    parameters: dict[str, Any] = Field(
-        default_factory=dict, description="checked by the task's own Parameters"
-    )
-    training: Training = Training()
-    training_by_model: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="model -> keys of 'training' that differ"
-    )
-
-
-class Tuning(Frozen):
-    """A catalogue entry of ``tunings:``: which weights fine-tuning may change."""
-
-    kind: Literal["attention"] = "attention"
-
-
 class Perplexity(Frozen):
     """Perplexity of held-out text under interventions (methods.md 3.1)."""
 
@@ -349,7 +295,10 @@ class Perplexity(Frozen):
     selections: tuple[str, ...] = Field(
         description="selections whose sets are switched"
     )
-    statistic: str = "zero"
+    statistics: tuple[str, ...] = ("zero",)
+    control_statistics: tuple[str, ...] | None = Field(
+        None, description="for random neurons; null: the same as the others"
+    )
     chunks: int = Field(200, ge=1, description="held-out chunks, shared by all cells")
 
 
@@ -359,13 +308,21 @@ class Grid(Frozen):
     models: tuple[str, ...] = Field(min_length=1)
     corpus: str
     selections: tuple[str, ...] = Field(min_length=1, description="method.language_set")
+    identify: tuple[str, ...] = Field(
+        (), description="further selections: their neurons and figures only"
+    )
     statistics: tuple[str, ...] = ()
     control_statistics: tuple[str, ...] | None = Field(
         None, description="statistics for random neurons; null: the same as the others"
     )
-    tunings: tuple[str, ...] = ("attention",)
+    tasks: tuple[str, ...] = ("xnli",)
+    tunings: tuple[str, ...] = Field(
+        ("attention",), description="tunings whose models get every intervention"
+    )
     seeds: tuple[int, ...] = Field((42,), min_length=1)
-    tables: tuple[str, ...] = ("xnli",)
+    tables: tuple[str, ...] | None = Field(
+        None, description="tables that `snakemake all` makes; null: every one"
+    )
     bundle_size: int | None = Field(
         None, ge=1, description="treatments per evaluation job; null: all in one job"
     )

@@ -6,17 +6,14 @@ means), so that ``--configfile`` replaces the lists and merges the catalogues.
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
 from . import names
 from .catalogue import (
-    NAME,
     PROFILES,
     Activations,
     Corpus,
@@ -28,14 +25,11 @@ from .catalogue import (
     Model,
     Perplexity,
     Statistic,
-    Task,
-    Training,
-    Tuning,
 )
 from .errors import ConfigError, did_you_mean, unknown_name
+from .task_catalogue import NeuronTuning, Task, Training, Tuning
 
 Entry = TypeVar("Entry")
-PACKAGE = Path(__file__).parent
 
 
 class Config(Frozen):
@@ -54,9 +48,13 @@ class Config(Frozen):
     tunings: dict[str, Tuning] = Field(
         default_factory=lambda: {"attention": Tuning(kind="attention")}
     )
+    neuron_tuning: NeuronTuning | None = None
     activations: Activations = Activations()
     perplexity: Perplexity | None = None
     demo_world: DemoWorld | None = None
+    report: Literal["complete", "existing"] = Field(
+        "complete", description="whether the report waits for all tables and figures"
+    )
 
     def model(self, name: str) -> Model:
         return _lookup("model", name, self.models, "models")
@@ -75,25 +73,30 @@ class Config(Frozen):
         return _lookup("task", name, self.tasks, "tasks")
 
     def tuning(self, name: str) -> Tuning:
-        return _lookup("tuning", name, self.tunings, "tunings")
+        """Return the entry behind a tuning's name, such as ``lape.set1.en+vi``."""
+        entry = names.TuningName.parse(name).entry
+        return _lookup("tuning", entry, self.tunings, "tunings")
 
     def statistic(self, name: str) -> Statistic:
         """Return a statistic with the profile's measure, write and quantile filled."""
         entry = _lookup("statistic", name, self.statistics, "statistics")
-        default = PROFILES[self.profile]
+        profile = entry.profile or self.profile
+        default = PROFILES[profile]
         filled = {k: v for k, v in default.items() if getattr(entry, k) is None}
-        return entry.model_copy(update=filled)
+        return entry.model_copy(update={**filled, "profile": profile})
 
-    def statistic_defaults(self) -> dict[str, str]:
-        """Return the profile's measure, write and quantile."""
-        return PROFILES[self.profile]
+    def method_reads(self, name: str) -> dict[str, str]:
+        """Return the site (``measure``) and quantile that a method reads."""
+        return PROFILES[self.method(name).profile or self.profile]
 
     def method_corpus(self, name: str) -> str:
         return self.method(name).corpus or self.grid.corpus
 
-    def training(self, task: str, model: str) -> Training:
+    def training(self, task: str, model: str, tuning: str) -> Training:
+        """Return the optimiser's settings: the tuning's own keys come last."""
         entry = self.task(task)
         changed = entry.training_by_model.get(model, {})
+        changed = changed | self.tuning(tuning).training
         return Training.model_validate(entry.training.model_dump() | changed)
 
 
@@ -118,8 +121,10 @@ def load(raw: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         problems = [_explain(e) for e in error.errors()]
         raise ConfigError(_bullets(problems)) from None
-    problems = _cross_check(config)
-    if problems:
+    # Checks need the finished class.
+    from .checks import cross_check
+
+    if problems := cross_check(config):
         raise ConfigError(_bullets(problems))
     return config
 
@@ -171,186 +176,6 @@ def _block_at(location: tuple[Any, ...]) -> type[BaseModel] | None:
             current = blocks[0] if blocks else None
     is_block = isinstance(current, type) and issubclass(current, BaseModel)
     return current if is_block else None
-
-
-def plugins(folder: str) -> list[str]:
-    """List the plug-in modules of ``methods`` or ``tasks`` without importing them."""
-    return sorted(
-        p.stem for p in (PACKAGE / folder).glob("*.py") if not p.stem.startswith("_")
-    )
-
-
-def _cross_check(config: Config) -> list[str]:
-    """List every reference of the configuration that leads nowhere."""
-    problems: list[str] = []
-
-    def known(what: str, name: str, entries: Any, where: str) -> bool:
-        if name in entries:
-            return True
-        problems.append(unknown_name(what, name, entries, where))
-        return False
-
-    for catalogue in ("models", "corpora", "language_sets", "methods", "statistics"):
-        problems += [
-            f"{catalogue}.{name}: names are lower case letters, digits, '-' and '_'"
-            for name in getattr(config, catalogue)
-            if not re.match(NAME, name)
-        ]
-    for name in (*config.tasks, *config.tunings):
-        if not re.match(NAME, name):
-            problems.append(
-                f"{name}: names are lower case letters, digits, '-' and '_'"
-            )
-    grid = config.grid
-    for name in grid.models:
-        known("model", name, config.models, "grid.models")
-    known("corpus", grid.corpus, config.corpora, "grid.corpus")
-    for name in grid.tunings:
-        known("tuning", name, config.tunings, "grid.tunings")
-    for name in grid.statistics:
-        known("statistic", name, config.statistics, "grid.statistics")
-    for name in config.models:
-        entry = config.models[name]
-        if entry.builder and config.demo_world is None:
-            problems.append(
-                f"models.{name}: builder demo_world needs a demo_world block"
-            )
-    for name, method in config.methods.items():
-        where = f"methods.{name}"
-        if "-" in name:
-            problems.append(f"{where}: '-' is kept for the number of a random draw")
-        if known("method kind", method.kind, plugins("methods"), f"{where}.kind"):
-            problems += _plugin_problems(
-                "methods", method.kind, method.parameters, where
-            )
-        if method.corpus:
-            known("corpus", method.corpus, config.corpora, f"{where}.corpus")
-        if method.match:
-            known("method", method.match, config.methods, f"{where}.match")
-    for name, task in config.tasks.items():
-        where = f"tasks.{name}"
-        if known("task kind", task.kind, plugins("tasks"), f"{where}.kind"):
-            problems += _plugin_problems("tasks", task.kind, task.parameters, where)
-        for model, changed in task.training_by_model.items():
-            spot = f"{where}.training_by_model.{model}"
-            if known("model", model, config.models, spot):
-                for key in set(changed) - set(Training.model_fields):
-                    known("key", key, Training.model_fields, spot)
-    problems += _check_selections(config, grid.selections, "grid.selections")
-    if config.perplexity is not None:
-        block = config.perplexity
-        problems += _check_selections(config, block.selections, "perplexity.selections")
-        known("statistic", block.statistic, config.statistics, "perplexity.statistic")
-        if block.corpus:
-            known("corpus", block.corpus, config.corpora, "perplexity.corpus")
-    tables = [*config.tasks, *(["perplexity"] if config.perplexity else [])]
-    for name in grid.tables:
-        known("table", name, tables, "grid.tables")
-    if not problems:
-        problems += _check_languages(config)
-        problems += _check_recorded(config)
-    return problems
-
-
-def _plugin_problems(folder: str, kind: str, given: dict, where: str) -> list[str]:
-    module = importlib.import_module(f"{__package__}.{folder}.{kind}")
-    try:
-        module.Parameters.model_validate(given)
-    except ValidationError as error:
-        lines = []
-        for e in error.errors():
-            spot = ".".join([where, "parameters", *(str(p) for p in e["loc"])])
-            hint = did_you_mean(
-                str(e["loc"][-1] if e["loc"] else ""), module.Parameters.model_fields
-            )
-            allowed = ", ".join(module.Parameters.model_fields) or "(none)"
-            lines.append(f"{spot}: {e['msg']}{hint} Known keys: {allowed}")
-        return lines
-    return []
-
-
-def _check_selections(config: Config, given: tuple[str, ...], where: str) -> list[str]:
-    problems = []
-    for text in given:
-        try:
-            selection = names.Selection.parse(text)
-        except ConfigError as error:
-            problems.append(f"{where}: {error}")
-            continue
-        base = names.split_draw(selection.method)[0]
-        if base not in config.methods:
-            problems.append(unknown_name("method", base, config.methods, where))
-        if selection.languages not in config.language_sets:
-            problems.append(
-                unknown_name(
-                    "language set", selection.languages, config.language_sets, where
-                )
-            )
-    return problems
-
-
-def _check_languages(config: Config) -> list[str]:
-    """Check that each evaluation language has neurons, and each corpus its text."""
-    problems = []
-    sets = {names.Selection.parse(s).languages for s in config.grid.selections}
-    covered = {
-        lang
-        for s in sets
-        for lang in (
-            config.language_sets[s].evaluate or config.language_sets[s].languages
-        )
-    }
-    for name in config.grid.tables:
-        task = config.tasks.get(name)
-        for lang in task.languages if task else ():
-            if lang not in covered:
-                where = f"tasks.{name}.languages (no language set of the grid has it)"
-                problems.append(unknown_name("language", lang, covered, where))
-    folder = config.corpora[config.grid.corpus].folder
-    wanted = {lang for s in sets for lang in config.language_sets[s].languages}
-    wanted |= set(config.perplexity.languages if config.perplexity else ())
-    if folder and Path(folder).is_dir():
-        have = {p.stem for p in Path(folder).glob("*.txt")}
-        if missing := sorted(wanted - have):
-            problems.append(
-                f"corpora.{config.grid.corpus}.folder: no text for "
-                f"{', '.join(missing)} in {folder} (a file {{lang}}.txt a language); "
-                f"found: {', '.join(sorted(have))}"
-            )
-    elif folder and config.demo_world is None:
-        problems.append(
-            f"corpora.{config.grid.corpus}.folder: {folder} is not a folder"
-        )
-    return problems
-
-
-def _check_recorded(config: Config) -> list[str]:
-    """Check that the streaming pass keeps what each statistic of the grid reads."""
-    problems = []
-    recorded = config.activations.batch_quantiles
-    default = config.statistic_defaults()
-    for text in config.grid.selections:
-        name = names.split_draw(names.Selection.parse(text).method)[0]
-        threshold = config.methods[name].parameters.get("threshold_population")
-        if threshold == "same_lang_batchmean" and default["measure"] not in recorded:
-            problems.append(
-                f"methods.{name}: same_lang_batchmean needs the mean of per-batch "
-                f"percentiles at {default['measure']} (profile {config.profile}); add "
-                "that site to activations.batch_quantiles"
-            )
-    for name in config.grid.statistics:
-        entry = config.statistic(name)
-        percentile = entry.value.startswith("p") or entry.value == "median"
-        if (
-            percentile
-            and entry.quantile == "batch_mean"
-            and entry.measure not in recorded
-        ):
-            problems.append(
-                f"statistics.{name}: quantile batch_mean at {entry.measure} is not "
-                "recorded; add that site to activations.batch_quantiles"
-            )
-    return problems
 
 
 def json_schema() -> dict[str, Any]:

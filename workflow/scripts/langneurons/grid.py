@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from .config import Config
-from .names import NO_TREATMENT, Selection, Treatment, draw, split_draw
-
-RESULTS = "results"
+from .names import NO_TREATMENT, Selection, Treatment, TuningName
+from .rows import (
+    RESULTS,
+    Row,
+    perplexity_treatments,
+    random_rows,
+    task_rows,
+    tuning_rows,
+)
 
 
 def tokens(corpus: str, model: str, lang: str) -> str:
@@ -53,26 +59,6 @@ def shards(config: Config, corpus: str, model: str, lang: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of a task's table: a treatment of a tuned model in one language."""
-
-    model: str
-    tuning: str
-    seed: int
-    lang: str
-    treatment: str
-
-    def folder(self, task: str) -> str:
-        return (
-            f"{RESULTS}/evaluations/{task}/{self.model}/{self.tuning}"
-            f"/seed{self.seed}/{self.lang}"
-        )
-
-    def path(self, task: str) -> str:
-        return f"{self.folder(task)}/{self.treatment}.json"
-
-
-@dataclass(frozen=True)
 class Bundle:
     """Treatments that one job works through with one loaded model.
 
@@ -105,67 +91,6 @@ class Bundle:
         return "".join(c if c.isalnum() else "_" for c in text)
 
 
-def expand_draws(config: Config, selection: str) -> list[Selection]:
-    """List a selection, or each of its draws if its method is a random one."""
-    parsed = Selection.parse(selection)
-    draws = config.method(parsed.method).draws
-    if draws is None or split_draw(parsed.method)[1] is not None:
-        return [parsed]
-    return [
-        Selection(draw(parsed.method, i + 1), parsed.languages) for i in range(draws)
-    ]
-
-
-def covers(config: Config, selection: Selection, lang: str) -> bool:
-    """Tell whether interventions in ``lang`` use this selection's language set."""
-    entry = config.language_set(selection.languages)
-    return lang in (entry.evaluate or entry.languages)
-
-
-def treatments(config: Config, lang: str) -> list[str]:
-    """List ``none`` and every treatment of the grid for one evaluation language."""
-    found = [NO_TREATMENT]
-    grid = config.grid
-    for text in grid.selections:
-        statistics = grid.statistics
-        is_control = config.method(Selection.parse(text).method).draws is not None
-        if is_control and grid.control_statistics is not None:
-            statistics = grid.control_statistics
-        for selection in expand_draws(config, text):
-            if covers(config, selection, lang):
-                found += [str(Treatment(selection, s)) for s in statistics]
-    return found
-
-
-def task_rows(config: Config, task: str) -> list[Row]:
-    """List the rows of a task's table in a fixed order."""
-    return [
-        Row(model, tuning, seed, lang, treatment)
-        for model in config.grid.models
-        for tuning in config.grid.tunings
-        for seed in config.grid.seeds
-        for lang in config.task(task).languages
-        for treatment in treatments(config, lang)
-    ]
-
-
-def perplexity_treatments(config: Config) -> list[str]:
-    """List ``none`` and, for every selection, each language's neurons switched."""
-    block = config.perplexity
-    if block is None:
-        return []
-    found = [NO_TREATMENT]
-    for text in block.selections:
-        for selection in expand_draws(config, text):
-            inside = config.language_set(selection.languages).languages
-            found += [
-                str(Treatment(selection, block.statistic, lang))
-                for lang in block.languages
-                if lang in inside
-            ]
-    return found
-
-
 def perplexity_corpus(config: Config) -> str:
     block = config.perplexity
     return (block.corpus if block else None) or config.grid.corpus
@@ -181,23 +106,18 @@ def _bundles(
 
 
 def task_bundles(config: Config) -> list[Bundle]:
-    """List the evaluation jobs of every task of the catalogue."""
+    """List the evaluation jobs of the grid's tasks, one (or more) a tuned model."""
     found: list[Bundle] = []
-    grid = config.grid
-    for task, entry in config.tasks.items():
-        for model in grid.models:
-            for tuning in grid.tunings:
-                for seed in grid.seeds:
-                    for lang in entry.languages:
-                        folder = Row(model, tuning, seed, lang, "").folder(task)
-                        axes = dict(task=task, model=model, tuning=tuning, lang=lang)
-                        found += _bundles(
-                            folder,
-                            treatments(config, lang),
-                            grid.bundle_size,
-                            seed=seed,
-                            **axes,
-                        )
+    for task in config.grid.tasks:
+        rows: dict[Row, dict[str, None]] = {}
+        for listing in (task_rows, tuning_rows, random_rows):
+            for row in listing(config, task):
+                names = rows.setdefault(replace(row, treatment=""), {})
+                names[row.treatment] = None
+        for row, names in rows.items():
+            axes = {k: v for k, v in asdict(row).items() if k != "treatment"}
+            size = config.grid.bundle_size
+            found += _bundles(row.folder(task), list(names), size, task=task, **axes)
     return found
 
 
@@ -237,6 +157,12 @@ def languages_of(
     return whose, known.get(entry.value_language, entry.value_language)
 
 
+def tuned_neurons(model: str, tuning: str) -> list[str]:
+    """Name the neuron file that a tuning reads; none for tunings without neurons."""
+    selection = TuningName.parse(tuning).selection
+    return [] if selection is None else [neurons(model, selection)]
+
+
 def bundle_inputs(config: Config, bundle: Bundle) -> dict[str, list[str]]:
     """List the neuron and activation files that the treatments of a bundle read."""
     axes = dict(bundle.axes)
@@ -253,6 +179,16 @@ def bundle_inputs(config: Config, bundle: Bundle) -> dict[str, list[str]]:
             corpus = config.method_corpus(parsed.selection.method)
             files["activations"][activations(corpus, model, value_language)] = None
     return {role: list(paths) for role, paths in files.items()}
+
+
+def all_statistics(config: Config) -> list[str]:
+    """List every statistic that something of the grid writes into neurons."""
+    found: dict[str, None] = {}
+    for bundle in (*task_bundles(config), *perplexity_bundles(config)):
+        for name in bundle.treatments:
+            if name != NO_TREATMENT:
+                found[Treatment.parse(name).statistic] = None
+    return list(found)
 
 
 def selection_languages(config: Config, selection: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Names of selections and treatments: the one place that reads and writes them.
+"""Names of selections, tunings and treatments: the one place that reads, writes them.
 
 ``.`` separates parts, ``+`` joins languages, ``-`` numbers a random draw.
 """
@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from .errors import ConfigError
 
 NO_TREATMENT = "none"
+MASKED = "masked"
+"""Entry of ``tunings`` that a name need not mention: LoRA masked to neurons."""
 PART = r"[a-z0-9][a-z0-9_-]*"
+LANGUAGES = r"[a-z][a-zA-Z_]*(?:\+[a-z][a-zA-Z_]*)*"
 
 
 @dataclass(frozen=True, order=True)
@@ -38,6 +41,47 @@ class Selection:
 
     def __str__(self) -> str:
         return f"{self.method}.{self.languages}"
+
+
+@dataclass(frozen=True, order=True)
+class TuningName:
+    """Which weights a fine-tuning may change: ``attention``, ``lape.set6.en+hi``.
+
+    Attributes:
+        entry: key of the ``tunings`` catalogue.
+        selection: where the tuned neurons come from, or None.
+        languages: whose neurons are tuned (their union); empty without a selection.
+    """
+
+    entry: str
+    selection: Selection | None = None
+    languages: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> TuningName:
+        """Read ``entry``, ``method.set.languages`` or ``entry.method.set.languages``.
+
+        Raises:
+            ConfigError: another form.
+        """
+        if re.fullmatch(PART, text):
+            return cls(text)
+        match = re.fullmatch(rf"(?:({PART})\.)?({PART}\.{PART})\.({LANGUAGES})", text)
+        if not match:
+            raise ConfigError(
+                f"tuning {text!r} is neither an entry of tunings, such as 'attention', "
+                "nor of the form method.language_set.languages, such as "
+                "lape.set6.en+hi, with or without the entry in front"
+            )
+        entry, selection, languages = match.groups()
+        parsed = Selection.parse(selection)
+        return cls(entry or MASKED, parsed, tuple(languages.split("+")))
+
+    def __str__(self) -> str:
+        if self.selection is None:
+            return self.entry
+        front = "" if self.entry == MASKED else f"{self.entry}."
+        return f"{front}{self.selection}.{'+'.join(self.languages)}"
 
 
 @dataclass(frozen=True, order=True)

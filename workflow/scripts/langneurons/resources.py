@@ -69,8 +69,8 @@ class Requests:
 
     def checkpoint_every(self, wildcards: Any) -> int:
         """Optimiser steps between two checkpoints of a training."""
-        task, model = wildcards.task, wildcards.model
-        return self.config.training(task, model).checkpoint_every
+        names = (wildcards.task, wildcards.model, wildcards.tuning)
+        return self.config.training(*names).checkpoint_every
 
     def of(self, name: str, model: str) -> Callable[[Any, int], int]:
         """Return the resource function ``name`` for a rule that has no wildcards."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import grid
+from . import grid, tasks
 from .catalogue import Frozen, Statistic
 from .config import Config
 from .errors import ConfigError
 from .files import canonical
 from .fingerprint import code_hash
-from .names import NO_TREATMENT, Selection, Treatment, split_draw
-from .published import lookup
+from .names import NO_TREATMENT, Selection, Treatment, TuningName, split_draw
+from .nn import runners
 
 SPEED_ONLY = {"checkpoint_every"}
 
@@ -97,7 +97,7 @@ class Specs:
     def identify_neurons(self, wildcards: Any) -> str:
         selection = Selection(wildcards.method, wildcards.langset)
         entry = self.config.method(selection.method)
-        statistic = self.config.statistic_defaults()
+        reads = self.config.method_reads(selection.method)
         return canonical(
             {
                 "model": wildcards.model,
@@ -106,8 +106,8 @@ class Specs:
                 "parameters": entry.parameters,
                 "language_set": selection.languages,
                 "languages": grid.selection_languages(self.config, str(selection)),
-                "site": statistic["measure"],
-                "quantile": statistic["quantile"],
+                "site": reads["measure"],
+                "quantile": reads["quantile"],
                 "draw": split_draw(selection.method)[1],
                 "match": entry.match,
             }
@@ -127,14 +127,18 @@ class Specs:
         return code
 
     def bundle_code(self, rule: str, task: str) -> str:
-        return code_hash(rule, (f"tasks.{self.config.task(task).kind}",))
+        """Hash a rule and the task's module; if a model runs, its runner too."""
+        kind = self.config.task(task).kind
+        modules = [f"tasks.{kind}"]
+        if rule != "prepare_task":
+            modules.append(runners.name(tasks.load(kind)))
+        return code_hash(rule, tuple(modules))
 
     def prepare_task(self, wildcards: Any) -> str:
         entry = self.config.task(wildcards.task)
-        slice_ = _dump(
-            entry, "training", "training_by_model", "languages", "parameters"
-        )
-        test_only = ("test_items", "test_seed")
+        elsewhere = ("training", "training_by_model", "languages", "parameters")
+        slice_ = _dump(entry, *elsewhere, "statistics", "control_statistics")
+        test_only = ("test_items", "test_seed", "test_fraction")
         for key in ("train_fraction",) if wildcards.split == "test" else test_only:
             slice_.pop(key)
         return canonical(
@@ -148,7 +152,11 @@ class Specs:
 
     def tune_model(self, wildcards: Any) -> str:
         entry = self.config.task(wildcards.task)
-        training = self.config.training(wildcards.task, wildcards.model)
+        name, tuning = TuningName.parse(wildcards.tuning), wildcards.tuning
+        training = self.config.training(wildcards.task, wildcards.model, tuning)
+        neurons = None
+        if name.selection is not None:
+            neurons = {"selection": str(name.selection), "languages": name.languages}
         return canonical(
             {
                 "task": wildcards.task,
@@ -156,11 +164,24 @@ class Specs:
                 "parameters": entry.parameters,
                 "model": wildcards.model,
                 "family": self.config.model(wildcards.model).family,
-                "tuning": _dump(self.config.tuning(wildcards.tuning)),
+                "tuning": _dump(self.config.tuning(tuning), "training"),
+                "neurons": neurons,
                 "training": training.model_dump(mode="json", exclude=SPEED_ONLY),
                 "seed": int(wildcards.seed),
             }
         )
+
+    def of_bundle(self, rule: str, bundle: grid.Bundle) -> Callable[[Any], str]:
+        """Return the spec of a bundle's rule as a function.
+
+        In a plain text Snakemake would take braces for wildcards.
+        """
+        text: str = getattr(self, rule)(bundle)
+
+        def spec(wildcards: Any) -> str:
+            return text
+
+        return spec
 
     def evaluate_task(self, bundle: grid.Bundle) -> str:
         axes = dict(bundle.axes)
@@ -201,65 +222,12 @@ class Specs:
             parsed = Treatment.parse(name)
             whose, values = grid.languages_of(self.config, name, lang, source)
             entry: Statistic = self.config.statistic(parsed.statistic)
+            elsewhere = ("neuron_language", "value_language", "profile")
             found[name] = {
                 "selection": str(parsed.selection),
-                "statistic": _dump(entry, "neuron_language", "value_language"),
+                "statistic": _dump(entry, *elsewhere),
                 "neuron_language": whose,
                 "value_language": values,
                 "corpus": self.config.method_corpus(parsed.selection.method),
             }
         return found
-
-    def task_table(self, wildcards: Any) -> str:
-        task = wildcards.task
-        entry = self.config.task(task)
-        rows = [self._row(task, row) for row in grid.task_rows(self.config, task)]
-        return canonical(
-            {"task": task, "source_language": entry.source_language, "rows": rows}
-        )
-
-    def _row(self, task: str, row: grid.Row) -> dict[str, Any]:
-        filled: dict[str, Any] = {
-            "model": row.model,
-            "tuning": row.tuning,
-            "seed": row.seed,
-            "lang": row.lang,
-        } | self._selection_columns(row.treatment)
-        model = self.config.model(row.model).published_as
-        method = None
-        if row.treatment != NO_TREATMENT:
-            selection = Treatment.parse(row.treatment).selection
-            method = self.config.method(selection.method).published_as
-        filled["published"] = lookup(
-            model, method, task, row.lang, row.tuning, filled["statistic"]
-        )
-        return filled
-
-    def _selection_columns(self, treatment: str) -> dict[str, Any]:
-        if treatment == NO_TREATMENT:
-            empty = dict.fromkeys(("method", "langset", "draw", "matched"))
-            return empty | {"statistic": NO_TREATMENT}
-        parsed = Treatment.parse(treatment)
-        base, number = split_draw(parsed.selection.method)
-        entry = self.config.method(base)
-        return {
-            "method": "random" if entry.match else base,
-            "langset": parsed.selection.languages,
-            "draw": number,
-            "matched": entry.match,
-            "statistic": parsed.statistic,
-        }
-
-    def perplexity_table(self, wildcards: Any) -> str:
-        rows = []
-        for bundle in grid.perplexity_bundles(self.config):
-            axes = dict(bundle.axes)
-            for name in bundle.treatments:
-                whose = Treatment.parse(name).language if name != NO_TREATMENT else None
-                columns = self._selection_columns(name)
-                rows.append(
-                    {"model": axes["model"], "lang": axes["lang"]}
-                    | columns
-                    | {"neuron_language": whose}
-                )
-        return canonical({"rows": rows})

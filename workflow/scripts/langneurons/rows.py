@@ -1,0 +1,202 @@
+"""The rows of the tables: which treatment of which tuned model, in which language.
+
+A row is one evaluation; a table is a list of them, in a fixed order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .config import Config
+from .names import (
+    MASKED,
+    NO_TREATMENT,
+    Selection,
+    Treatment,
+    TuningName,
+    draw,
+    split_draw,
+)
+
+RESULTS = "results"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a task's table: a treatment of a tuned model in one language."""
+
+    model: str
+    tuning: str
+    seed: int
+    lang: str
+    treatment: str
+
+    def folder(self, task: str) -> str:
+        return (
+            f"{RESULTS}/evaluations/{task}/{self.model}/{self.tuning}"
+            f"/seed{self.seed}/{self.lang}"
+        )
+
+    def path(self, task: str) -> str:
+        return f"{self.folder(task)}/{self.treatment}.json"
+
+
+def expand_draws(config: Config, selection: str) -> list[Selection]:
+    """List a selection, or each of its draws if its method is a random one."""
+    parsed = Selection.parse(selection)
+    draws = config.method(parsed.method).draws
+    if draws is None or split_draw(parsed.method)[1] is not None:
+        return [parsed]
+    return [
+        Selection(draw(parsed.method, i + 1), parsed.languages) for i in range(draws)
+    ]
+
+
+def covers(config: Config, selection: Selection, lang: str) -> bool:
+    """Tell whether interventions in ``lang`` use this selection's language set."""
+    entry = config.language_set(selection.languages)
+    return lang in (entry.evaluate or entry.languages)
+
+
+def is_control(config: Config, selection: str | Selection) -> bool:
+    """Tell whether a selection holds random neurons."""
+    method = Selection.parse(str(selection)).method
+    return config.method(method).draws is not None
+
+
+def treatments(config: Config, task: str, lang: str) -> list[str]:
+    """List ``none`` and every treatment of the grid for one evaluation language."""
+    found = [NO_TREATMENT]
+    grid, entry = config.grid, config.task(task)
+    usual = grid.statistics if entry.statistics is None else entry.statistics
+    control = entry.control_statistics
+    if control is None:
+        control = grid.control_statistics if entry.statistics is None else None
+    for text in grid.selections:
+        statistics = usual
+        if is_control(config, text) and control is not None:
+            statistics = control
+        for selection in expand_draws(config, text):
+            if covers(config, selection, lang):
+                found += [str(Treatment(selection, s)) for s in statistics]
+    return found
+
+
+def task_rows(config: Config, task: str) -> list[Row]:
+    """List the rows of a task's table in a fixed order (Tables 1, 4 and 5)."""
+    return [
+        Row(model, tuning, seed, lang, treatment)
+        for model in config.grid.models
+        for tuning in config.grid.tunings
+        for seed in config.grid.seeds
+        for lang in config.task(task).languages
+        for treatment in treatments(config, task, lang)
+    ]
+
+
+def tuned_languages(source: str, target: str, which: str) -> tuple[str, ...]:
+    """Say whose neurons are tuned: of the source, the target or both languages."""
+    chosen = {"source": (source,), "target": (target,), "both": (source, target)}
+    return tuple(dict.fromkeys(chosen[which]))
+
+
+def tuning_rows(config: Config, task: str) -> list[Row]:
+    """List the rows of a table of neuron fine-tuning (Tables 3 and 7).
+
+    The baselines come without interventions, each neuron tuning with those of its own
+    selection.
+    """
+    block = config.neuron_tuning
+    if block is None or task not in block.tasks:
+        return []
+    source = config.task(task).source_language
+    found: dict[Row, None] = {}
+    for model, seed, lang in _evaluated(config, task):
+        for baseline in block.baselines:
+            found[Row(model, baseline, seed, lang, NO_TREATMENT)] = None
+        for text in block.selections:
+            selection = Selection.parse(text)
+            if not covers(config, selection, lang):
+                continue
+            inside = config.language_set(selection.languages).languages
+            for entry in block.entries:
+                for which in block.languages:
+                    languages = tuned_languages(source, lang, which)
+                    if not set(languages) <= set(inside):
+                        continue
+                    tuning = str(TuningName(entry, selection, languages))
+                    names = [str(Treatment(selection, s)) for s in block.statistics]
+                    for name in (NO_TREATMENT, *names):
+                        found[Row(model, tuning, seed, lang, name)] = None
+    return list(found)
+
+
+def random_rows(config: Config, task: str) -> list[Row]:
+    """List the rows that set random neurons beside selected ones (Table 8).
+
+    Both are tuned for the evaluation language; there are no interventions.
+    """
+    block = config.neuron_tuning
+    if block is None or task not in block.tasks or not block.controls:
+        return []
+    found: dict[Row, None] = {}
+    for model, seed, lang in _evaluated(config, task):
+        for baseline in block.baselines:
+            found[Row(model, baseline, seed, lang, NO_TREATMENT)] = None
+        for text in block.controls:
+            control = Selection.parse(text)
+            if not covers(config, control, lang):
+                continue
+            matched = Selection(
+                str(config.method(control.method).match), control.languages
+            )
+            for selection in (matched, *expand_draws(config, text)):
+                tuning = str(TuningName(MASKED, selection, (lang,)))
+                found[Row(model, tuning, seed, lang, NO_TREATMENT)] = None
+    return list(found)
+
+
+def _evaluated(config: Config, task: str) -> list[tuple[str, int, str]]:
+    """List model, seed and evaluation language of the tables of neuron tuning."""
+    block = config.neuron_tuning
+    languages = (block.evaluate if block else None) or config.task(task).languages
+    grid = config.grid
+    return [(m, s, x) for m in grid.models for s in grid.seeds for x in languages]
+
+
+def perplexity_treatments(config: Config) -> list[str]:
+    """List ``none`` and, for every selection, each language's neurons switched."""
+    block = config.perplexity
+    if block is None:
+        return []
+    found = [NO_TREATMENT]
+    for text in block.selections:
+        for selection in expand_draws(config, text):
+            inside = config.language_set(selection.languages).languages
+            statistics = block.statistics
+            if is_control(config, text) and block.control_statistics is not None:
+                statistics = block.control_statistics
+            found += [
+                str(Treatment(selection, statistic, lang))
+                for statistic in statistics
+                for lang in block.languages
+                if lang in inside
+            ]
+    return found
+
+
+def all_selections(config: Config) -> list[Selection]:
+    """List every selection that the grid asks for, random draws one by one."""
+    found: dict[Selection, None] = {}
+    given = [*config.grid.selections, *config.grid.identify]
+    if config.perplexity is not None:
+        given += config.perplexity.selections
+    if config.neuron_tuning is not None:
+        given += [*config.neuron_tuning.selections, *config.neuron_tuning.controls]
+    for text in given:
+        found |= dict.fromkeys(expand_draws(config, text))
+    for row in (r for task in config.grid.tasks for r in task_rows(config, task)):
+        tuned = TuningName.parse(row.tuning).selection
+        if tuned is not None:
+            found[tuned] = None
+    return list(found)
