@@ -62,9 +62,9 @@ rule draw_shared:
         "../../envs/report.yaml"
     params:
         spec=TABLES.draw_shared,
-        code=code_hash("draw_neurons"),
+        code=code_hash("draw_shared"),
     shell:
-        "python workflow/scripts/draw_neurons.py --spec {params.spec:q} --code {params.code}"
+        "python workflow/scripts/draw_shared.py --spec {params.spec:q} --code {params.code}"
         " --neurons {input.neurons:q} --figures {output:q} > {log:q} 2>&1"
 
 

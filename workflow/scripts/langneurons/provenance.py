@@ -20,7 +20,7 @@ from .files import read_json, sha256, write_json
 
 PACKAGES = (
     "torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors",
-    "numpy", "pandas", "snakemake",
+    "numpy", "pandas", "matplotlib", "snakemake",
 )  # fmt: skip
 
 

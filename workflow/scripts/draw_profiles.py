@@ -1,0 +1,29 @@
+"""Draw what it changes to read and write statistics at one place.
+
+The spec is {"task", "metric"} (methods.md, finding 1).
+"""
+
+from langneurons import cli, figures
+from langneurons.figures import profiles
+
+
+def main(job: cli.Job) -> None:
+    task, metric = job.spec["task"], job.spec["metric"]
+    table = figures.read_table(job.inputs["table"], profiles.NEEDED)
+    for stem in figures.stems(job.outputs["figures"]):
+        figures.only(figures.kind_of(stem), ["sites"], stem)
+        data = profiles.sites(table, task, metric)
+        title = f"{task}, {metric}: paper and consistent profile"
+        if data.empty:
+            text = (
+                "No intervention was measured in both profiles. Name statistics of "
+                "profile paper and of profile consistent in the grid to compare them."
+            )
+            figure = figures.message(title, text)
+        else:
+            figure = profiles.draw_sites(data, metric, title)
+        figures.save(figure, data, stem)
+
+
+if __name__ == "__main__":
+    cli.run(main, __doc__, inputs=["table"], outputs=["figures"], many=["figures"])

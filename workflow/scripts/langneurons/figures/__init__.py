@@ -1,0 +1,256 @@
+"""Figures: the paper's (2-19), perplexity changes, and those that show the controls.
+
+Each figure has a function that takes tidy data and returns a matplotlib figure, and is
+written by :func:`save` as SVG (text stays text), as PNG, and as TSV (its data). Sizes
+are those of print: a column is 3.4 inches wide, a page 7, and letters have 7 points.
+Colours stay apart for colour-blind readers, and no fact is told by colour alone.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+import pandas as pd
+
+from .. import files, tables
+from ..errors import DataError, unknown_name
+from ..neuron_sets import NeuronSets
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CAPTIONS: dict[str, str] = {
+    "counts": "Number of neurons selected for each language.",
+    "overlap": "Number of neurons that two languages share; the diagonal, in grey, "
+    "holds the number of neurons of each language.",
+    "jaccard": "Neurons that two languages share, divided by the neurons of either.",
+    "layers": "Number of neurons of each language in each layer, layer 0 at the "
+    "bottom; no number: none.",
+    "multiplicity": "Number of selected neurons by how many languages they are "
+    "selected for.",
+    "shared_with": "Number of neurons that a language has in one selection (rows) and "
+    "a language has in another (columns); same language in a box.",
+    "perplexity": "Change of perplexity of the column's language when the neurons of "
+    "the row's language are overwritten, beside random neurons of the same number "
+    "(median over draws); own language in a box, perplexity without intervention below "
+    "the languages.",
+    "nll": "Change of the negative log-likelihood (nats per token) of the column's "
+    "language when the neurons of the row's language are overwritten, beside random "
+    "neurons of the same number (median over draws); own language in a box, value "
+    "without intervention below the languages.",
+    "forest": "Change by each intervention or tuning with its 95 % interval, a panel a "
+    "language; filled: p < 0.05 after Holm's correction; grey: random neurons of the "
+    "same number, a tick a draw and a band from the lowest to the highest.",
+    "size": "Score against the number of neurons touched, a panel a language; dashed: "
+    "no intervention; grey crosses: random neurons, drawn slightly to the left.",
+    "sites": "Change by each intervention when statistics are read before the "
+    "activation function but written after it (paper) and when both are done at one "
+    "place (consistent); star: p < 0.05 after Holm's correction for the difference.",
+}
+"""A line about each kind of figure."""
+
+COLUMN, PAGE, TALLEST = 3.4, 7.0, 9.2  # inches
+LEVEL = 0.05  # of significance, after Holm's correction
+
+# Okabe and Ito's colours, those that are dark enough on white first.
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+ORANGE, SKY = "#E69F00", "#56B4E9"
+GREY, PALE = "0.55", "0.92"
+
+STYLE: dict[str, Any] = {
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "savefig.dpi": 300,
+    "savefig.bbox": "standard",
+    "svg.fonttype": "none",
+    "svg.hashsalt": "langneurons",
+    "svg.id": None,
+    # Text is laid out with a wide font, so that one that replaces it has room.
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 7,
+    "figure.titlesize": 8,
+    "figure.labelsize": 7,
+    "axes.titlesize": 7.5,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "lines.linewidth": 0.9,
+    "hatch.linewidth": 0.5,
+}
+
+P = ParamSpec("P")
+
+
+def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
+    """Let a function draw in the common style, whatever style the user has set."""
+
+    @wraps(draw)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> Figure:
+        import matplotlib
+
+        with matplotlib.rc_context(_style()):
+            return draw(*args, **kwargs)
+
+    return wrapper
+
+
+def _style() -> Any:
+    import matplotlib
+
+    default = matplotlib.rcParamsDefault
+    return {k: v for k, v in default.items() if not k.startswith("backend")} | STYLE
+
+
+def new(width: float, height: float, title: str) -> Figure:
+    """Make an empty figure of a size in inches.
+
+    A title that is too long for the width is broken, after its colon if it has one.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    letters = int(width * 72 / (8 * 0.56))
+    parts = [title] if len(title) <= letters else re.split("(?<=:) ", title)
+    lines = [line for part in parts for line in textwrap.wrap(part, letters)]
+    figure.suptitle("\n".join(lines))
+    return figure
+
+
+@styled
+def message(title: str, text: str) -> Figure:
+    """Make a figure that says why there is nothing to draw."""
+    figure = new(COLUMN, 1.2, title)
+    figure.text(0.5, 0.4, "\n".join(textwrap.wrap(text, 55)), ha="center", va="center")
+    return figure
+
+
+def save(figure: Figure, data: pd.DataFrame, stem: Path | str) -> None:
+    """Write a figure as ``stem`` + .svg and .png, and its data as .tsv.
+
+    Each file is written whole or not at all. The same data give the same bytes: files
+    have no dates and no versions, and identifiers inside them are not random.
+
+    Args:
+        figure: from a drawing function of this package.
+        data: what the figure shows.
+        stem: the path without ending; the part of its name before the first full stop
+            is the kind of figure, a key of :data:`CAPTIONS`.
+    """
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    about = {"Title": figure.get_suptitle().replace("\n", " ")}
+    about["Description"] = CAPTIONS[kind_of(stem)]
+    with matplotlib.rc_context(_style()):
+        with files.atomic(f"{stem}.svg") as part:
+            nothing = dict.fromkeys(("Date", "Creator"))
+            FigureCanvasSVG(figure).print_svg(part, metadata=about | nothing)
+        with files.atomic(f"{stem}.png") as part:
+            FigureCanvasAgg(figure)
+            figure.savefig(part, format="png", metadata={"Software": None})
+    tables.write_tsv(Path(f"{stem}.tsv"), data)
+
+
+def kind_of(stem: Path | str) -> str:
+    """Tell the kind of a figure from its path: ``.../nll.lape.set1.zero`` is ``nll``.
+
+    Raises:
+        DataError: no such kind.
+    """
+    kind = Path(stem).name.split(".")[0]
+    if kind not in CAPTIONS:
+        raise DataError(unknown_name("figure", kind, CAPTIONS, str(stem)))
+    return kind
+
+
+def stems(paths: Iterable[Path]) -> list[str]:
+    """List the figures that files belong to: each path without ending, once."""
+    return list(dict.fromkeys(str(path.with_suffix("")) for path in paths))
+
+
+def only(kind: str, drawable: Mapping[str, Any] | Sequence[str], stem: str) -> None:
+    """Refuse a figure that a script cannot draw.
+
+    Raises:
+        DataError: names those that it can.
+    """
+    if kind not in drawable:
+        raise DataError(unknown_name("figure", kind, drawable, stem))
+
+
+def neuron_sets(
+    paths: Sequence[Path], model: str, names: Sequence[str]
+) -> list[NeuronSets]:
+    """Read neuron files and check that they are those that are to be drawn.
+
+    Args:
+        paths: neuron files.
+        model: of all of them.
+        names: their selections, in this order.
+
+    Raises:
+        DataError: they are of another model or selection.
+    """
+    sets = [NeuronSets.read(path) for path in paths]
+    given = [(s.model, f"{s.method}.{s.language_set}") for s in sets]
+    if given != [(model, name) for name in names]:
+        raise DataError(f"neuron files of {given}, but asked to draw {model}, {names}")
+    return sets
+
+
+def read_table(path: Path, needed: Iterable[str]) -> pd.DataFrame:
+    """Read a table of results; an empty field is a missing value.
+
+    Nothing else is: ``none`` is a statistic, and ``nan`` is a language.
+
+    Raises:
+        DataError: the file is not a table, or lacks a column.
+    """
+    kinds = dict.fromkeys(("lang", "neuron_lang", "seed", "draw"), str)
+    try:
+        table = pd.read_csv(
+            path, sep="\t", keep_default_na=False, na_values=[""], dtype=kinds
+        )
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a table ({error})") from error
+    if missing := [column for column in needed if column not in table]:
+        raise DataError(f"{path}: the table has no column {', '.join(missing)}")
+    return table
+
+
+def robust_limit(values: Iterable[float], share: float) -> float:
+    """Choose the end of a scale from zero that single huge values do not stretch.
+
+    Args:
+        values: what is shown; signs and numbers that are not finite do not count.
+        share: of the values that are taken as they are, 0 to 1.
+
+    Returns:
+        The largest magnitude that is at most three times that of the given quantile;
+        1 if there is nothing but zero.
+    """
+    import numpy as np
+
+    sizes = np.sort(np.abs(np.asarray(list(values), float)))
+    sizes = sizes[np.isfinite(sizes)]
+    if not sizes.size or sizes[-1] == 0:
+        return 1.0
+    usual = sizes[int(share * (len(sizes) - 1))]
+    return float(sizes[sizes <= 3 * usual][-1] if usual > 0 else sizes[-1])

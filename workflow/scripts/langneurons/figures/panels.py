@@ -1,0 +1,191 @@
+"""Rows of estimates in a panel for each language, on one common scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from . import COLUMN, PAGE, new
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ROW = 0.14  # inches of a row
+FULL = 30  # rows of a panel above which panels stand in one row if they can
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Empty panels that wait for marks.
+
+    Attributes:
+        figure: the figure.
+        axes: of each language.
+        spots: height of each row, (group, row) -> y.
+        limit: the scale goes from -limit to limit, in its unit.
+    """
+
+    figure: Figure
+    axes: dict[str, Axes]
+    spots: dict[tuple[str, str], float]
+    limit: float
+
+    def number_if_beyond(
+        self, axes: Axes, value: float, spot: float, colour: str, face: str
+    ) -> bool:
+        """Draw an arrow with the number at the edge for a value beyond the scale."""
+        if abs(value) <= self.limit:
+            return False
+        side = math.copysign(1, value)
+        edge = side * self.limit * 1.06
+        marker = ">" if side > 0 else "<"
+        axes.plot(
+            [edge],
+            [spot],
+            marker,
+            color=colour,
+            mfc=face,
+            ms=2.8,
+            mew=0.7,
+            clip_on=False,
+        )
+        axes.annotate(
+            f"{value:+.{0 if abs(value) >= 9.5 else 1}f}".replace("-", "−"),
+            (edge, spot),
+            (-4 * side, 0),
+            textcoords="offset points",
+            ha="right" if side > 0 else "left",
+            va="center_baseline",
+            fontsize=6,
+            bbox={"fc": "white", "ec": "none", "pad": 0.4},
+            zorder=5,
+        )
+        return True
+
+
+def lay_out(rows: pd.DataFrame, title: str, limit: float) -> Panels:
+    """Make the panels, name their rows, and shade a line with each group's name.
+
+    Args:
+        rows: columns lang, group and row; order of appearance is kept.
+        title: of the figure.
+        limit: the scale goes from -limit to limit.
+
+    Returns:
+        Panels with names and zero lines, without marks.
+    """
+    langs = list(dict.fromkeys(rows["lang"]))
+    spots: dict[tuple[str, str], float] = {}
+    heads: dict[str, float] = {}
+    bottom = 0.0
+    for group, part in rows.groupby("group", sort=False):
+        heads[str(group)] = bottom
+        for row in dict.fromkeys(part["row"]):
+            bottom += 1
+            spots[str(group), str(row)] = bottom
+        bottom += 1.15
+    columns = _columns(len(langs), len(spots))
+    lines = math.ceil(len(langs) / columns)
+    widest = max(len(row) for _, row in spots) * 0.056 + 0.25
+    width = min(PAGE, max(COLUMN, widest + 1.5 * columns))
+    height = lines * (bottom * ROW + 0.42) + 0.35
+    figure = new(width, height, title)
+    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in grid.flat[len(langs) :]:
+        axes.set_visible(False)
+    for i, (lang, axes) in enumerate(zip(langs, grid.flat, strict=False)):
+        axes.set_title(lang, pad=3)
+        axes.axvline(0, color="0.3", lw=0.6, zorder=1)
+        for spot in heads.values():
+            axes.axhspan(spot - 0.5, spot + 0.5, color="0.9", lw=0, zorder=1.1)
+        axes.grid(axis="y", color="0.93", lw=0.5)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.tick_params(labelbottom=i + columns >= len(langs))
+        if i % columns == 0:
+            _name_groups(axes, heads)
+    first = grid[0, 0]
+    first.set_ylim(bottom - 0.6, -0.55)
+    first.set_xlim(-limit * 1.12, limit * 1.12)
+    first.set_yticks([*spots.values()], [row for _, row in spots])
+    first.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    return Panels(figure, dict(zip(langs, grid.flat, strict=False)), spots, limit)
+
+
+def add_legend(figure: Figure, axis: str, handles: Sequence[Any], columns: int) -> None:
+    """Add the legend below the panels, and above it the label of all their axes."""
+    lines = math.ceil(len(handles) / columns)
+    figure.set_figheight(figure.get_figheight() + 0.2 + 0.16 * lines)
+    figure.legend(
+        handles=handles,
+        loc="outside lower center",
+        ncols=columns,
+        title=axis,
+        title_fontsize=7,
+        columnspacing=1.4,
+        handletextpad=0.5,
+    )
+
+
+def _columns(panels: int, rows: int) -> int:
+    """Choose how many panels stand side by side."""
+    if panels <= 4:
+        return panels
+    lines = math.ceil(panels / (6 if rows > FULL else 4))
+    return math.ceil(panels / lines)
+
+
+def _name_groups(axes: Axes, heads: dict[str, float]) -> None:
+    """Write group names over the shaded line; they may run through all panels."""
+    axes.patch.set_visible(False)
+    axes.set_zorder(2)
+    for group, spot in heads.items():
+        text = axes.annotate(
+            group,
+            (0, spot),
+            (3, 0),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            va="center_baseline",
+            fontweight="bold",
+            fontsize=6.5,
+        )
+        text.set_in_layout(False)
+
+
+Place = tuple[str, str, str]
+
+
+def by_row(data: pd.DataFrame) -> list[tuple[Place, pd.DataFrame]]:
+    """Split data into those of each language, group and row."""
+    parts = data.groupby(["lang", "group", "row"], sort=False)
+    return [((str(a), str(b), str(c)), part) for (a, b, c), part in parts]
+
+
+def dodge(size: int) -> list[float]:
+    """Spread marks of one row evenly about its middle."""
+    return [0.0] if size == 1 else [0.5 * (i / (size - 1) - 0.5) for i in range(size)]
+
+
+def order(column: pd.Series) -> pd.Series:
+    """Turn values into the order of their first appearance, as a key to sort by."""
+    return column.map({v: i for i, v in enumerate(dict.fromkeys(column))})
+
+
+def joined(values: Iterable[str]) -> str:
+    """List different values once, in their order."""
+    return ", ".join(dict.fromkeys(values))
+
+
+def pooled_if_there(rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    """Keep the pooled row where seeds were pooled, else the row of every seed."""
+    pooled = rows["seed"] == "pooled"
+    columns = [rows[k].astype("string").fillna("") for k in key]
+    has = pooled.groupby(columns, sort=False).transform("any")
+    return rows[pooled | ~has]
