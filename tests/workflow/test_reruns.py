@@ -22,7 +22,10 @@ from snakemake_runs import copy_project, planned, snakemake
 pytestmark = pytest.mark.xdist_group("reruns")
 
 LIBRARY = Path("workflow/scripts/langneurons")
-TABLES = {"build_task_table": 1, "build_perplexity_table": 1}
+# What is made of results: it follows from them and takes seconds.
+FOLLOWS = {"build_reproduction_table": 1, "build_report": 1}
+TASK_TABLES = {"build_task_table": 4, "draw_effects": 4}
+PERPLEXITY = {"build_perplexity_table": 1, "draw_perplexity": 2}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +84,13 @@ def reorder_keys(project: Path) -> None:
 
 
 NOTHING: dict[str, int] = {}
-EVALUATIONS = {"evaluate_task": 2, "measure_perplexity": 2}
+# Tiny XNLI in two languages after attention tuning, and in one after tuning the neurons
+# of LAPE and as many random ones; XQuAD in one language.
+EVALUATIONS = {"evaluate_task": 5, "measure_perplexity": 2}
+RETUNED = EVALUATIONS | {"tune_model": 2} | TASK_TABLES | PERPLEXITY | FOLLOWS
+# Interventions on the attention tuning; its evaluation without any is the reference of
+# the other two tables.
+XNLI = {"evaluate_task": 2, "build_task_table": 3, "draw_effects": 2} | FOLLOWS
 CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
     "file times": (touch_everything, NOTHING),
     "a comment in the configuration": (append("tiny.yaml", "# a remark\n"), NOTHING),
@@ -102,43 +111,70 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         replace(
             "tiny.yaml", "      epochs: 1", "      epochs: 1\n      checkpoint_every: 7"
         ),
-        NOTHING,
+        {"build_report": 1},  # which shows the configuration
     ),
     "progress reporting (cannot change a number)": (
         append(LIBRARY / "progress.py", "UNUSED = 1\n"),
         NOTHING,
     ),
+    "the layout of the report": (
+        append(LIBRARY / "report/style.css", "p {}\n"),
+        {"build_report": 1},
+    ),
+    "how one figure is drawn": (
+        append(LIBRARY / "figures/sizes.py", "WIDER = 1\n"),
+        {"draw_effects": 4, "build_report": 1},
+    ),
     "a statistic is added": (
         replace(
             "tiny.yaml", "statistics: [mean, zero]", "statistics: [mean, zero, p90]"
         ),
-        {"evaluate_task": 2, "build_task_table": 1},
+        XNLI,
     ),
     "a statistic changes its meaning": (
         append("tiny.yaml", "statistics:\n  mean: {value: mean, op: add}\n"),
-        {"evaluate_task": 2, "build_task_table": 1},
+        XNLI | {"measure_perplexity": 2} | PERPLEXITY,
     ),
     "one method's module": (
         append(LIBRARY / "methods/actprob.py", "CHANGED = 1\n"),
-        {"identify_neurons": 1, "evaluate_task": 2, "build_task_table": 1},
+        {"identify_neurons": 1, "draw_neurons": 1, "draw_shared": 2}
+        | {"evaluate_task": 3}
+        | TASK_TABLES
+        | FOLLOWS,
     ),
     "a parameter of one method": (
         replace("tiny.yaml", "bar_ratio: 0.5", "bar_ratio: 0.4"),
-        {"identify_neurons": 2} | EVALUATIONS | TABLES,
+        {"identify_neurons": 2, "draw_neurons": 1, "draw_shared": 2} | RETUNED,
     ),
     "a language set": (
         replace("tiny.yaml", "world: [en, vi, hi]", "world: [en, hi, vi]"),
-        {"identify_neurons": 3} | EVALUATIONS | TABLES,
+        {"identify_neurons": 4, "draw_neurons": 3, "draw_shared": 3}
+        | {"build_activation_table": 1}
+        | RETUNED,
     ),
     "the learning rate": (
         replace(
             "tiny.yaml", "      epochs: 1", "      epochs: 1\n      learning_rate: 0.01"
         ),
-        {"tune_model": 1, "evaluate_task": 2, "build_task_table": 1},
+        XNLI | {"tune_model": 3, "evaluate_task": 4},
+    ),
+    "whose neurons are tuned": (
+        replace("tiny.yaml", "languages: [target]", "languages: [target, both]"),
+        {"tune_model": 1, "evaluate_task": 1, "build_task_table": 1}
+        | {"draw_effects": 1}
+        | FOLLOWS,
+    ),
+    "a kind of tuning": (
+        append("tiny.yaml", "tunings:\n  masked: {mlp_targets: gate_up}\n"),
+        {"tune_model": 2, "evaluate_task": 2, "build_task_table": 2}
+        | {"draw_effects": 1}
+        | FOLLOWS,
     ),
     "an evaluation language is added": (
         replace("tiny.yaml", "languages: [vi, hi]\n", "languages: [vi, hi, en]\n"),
-        {"prepare_task": 1, "evaluate_task": 1, "build_task_table": 1},
+        {"prepare_task": 1, "evaluate_task": 1, "build_task_table": 1}
+        | {"draw_effects": 1}
+        | FOLLOWS,
     ),
     "a corpus setting": (
         replace("tiny.yaml", "tokens: 1024", "tokens: 1152"),
@@ -146,10 +182,12 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
             "tokenise_corpus": 3,
             "measure_activations": 9,
             "merge_activations": 3,
-            "identify_neurons": 3,
+            "identify_neurons": 4,
+            "draw_neurons": 3,
+            "draw_shared": 3,
+            "build_activation_table": 1,
         }
-        | EVALUATIONS
-        | TABLES,
+        | RETUNED,
     ),
 }
 
@@ -170,7 +208,8 @@ def test_an_edit_reruns_exactly_what_it_affects(project: Path, name: str) -> Non
 def computed(project: Path) -> dict[str, int]:
     """Read from the logs how many treatments each bundle computed."""
     found = {}
-    for log in sorted((project / "logs/results/evaluations").rglob("bundle-*.log")):
+    folder = project / "logs/results/evaluations/xnli/demo/attention"
+    for log in sorted(folder.rglob("bundle-*.log")):
         match = re.search(r"computing (\d+)", log.read_text(encoding="utf-8"))
         found[log.parent.name] = int(match.group(1)) if match else -1
     return found

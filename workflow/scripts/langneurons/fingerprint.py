@@ -3,7 +3,8 @@
 The hash covers the script and what it uses of our own modules, definition by
 definition and transitively, from the syntax tree: comments, docstrings and layout do
 not count, and neither does a definition that the script never reaches. Modules that
-only report, parse arguments or write files cannot change a number and are left out.
+only report, parse arguments, write files or size jobs cannot change a result and are
+left out.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parent.parent
 PACKAGE = Path(__file__).parent.name
-PLUMBING = frozenset({"cli", "errors", "files", "progress", "provenance"})
+PLUMBING = frozenset({"cli", "errors", "files", "progress", "provenance", "resources"})
 WHOLE = "*"
 
 

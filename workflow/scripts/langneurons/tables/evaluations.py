@@ -13,6 +13,7 @@ import pandas as pd
 
 from .. import files, significance
 from ..errors import DataError
+from . import POOLED
 
 RESAMPLES = 10_000  # of each bootstrap
 BINARY = "binary"
@@ -132,8 +133,11 @@ def holm_by_metric(
 ) -> npt.NDArray[np.float64]:
     """Adjust the p-values of a table for the number of tests with the same metric.
 
+    Rows that pool seeds are a family of their own: they repeat the tests of the single
+    seeds, and should not pay for them.
+
     Args:
-        table: with the columns ``metric`` and ``p_value``.
+        table: with the columns ``metric``, ``seed`` and ``p_value``.
         tested: whether each row counts as a test; the others get NaN.
 
     Returns:
@@ -141,8 +145,9 @@ def holm_by_metric(
     """
     given = np.where(list(tested), table["p_value"].to_numpy(float), np.nan)
     metrics = table["metric"].to_numpy(str)
+    pooled = table["seed"].astype(str).to_numpy(str) == POOLED
     adjusted = np.full(len(table), np.nan)
     for metric in np.unique(metrics):
-        family = metrics == metric
-        adjusted[family] = significance.holm([float(p) for p in given[family]])
+        for family in ((metrics == metric) & pooled, (metrics == metric) & ~pooled):
+            adjusted[family] = significance.holm([float(p) for p in given[family]])
     return adjusted
