@@ -71,9 +71,10 @@ def test_transfer_is_well_above_chance() -> None:
 
 def test_questions_are_answered_in_the_language_of_training() -> None:
     table = read("xquad")
-    # A passage has seven to twelve words and the answer is one of them.
+    # A passage has seven to twelve words and the answer is one of them. The paper's F1
+    # counts EOS, so that no answer at all would get two thirds: it proves nothing here.
     assert untreated(table, "em").loc["en", "value"] > 0.5
-    assert untreated(table, "f1").loc["en", "value"] > 0.6
+    assert untreated(table, "squad_f1").loc["en", "value"] > 0.6
     for metric in ("em", "f1", "squad_em", "squad_f1", "mlqa_em", "mlqa_f1"):
         assert len(untreated(table, metric)) == 3
 

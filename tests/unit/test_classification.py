@@ -109,6 +109,30 @@ def test_an_item_that_fills_max_length_leaves_no_room_for_the_read_out(tokenizer
         encoded(tokenizer, [])
 
 
+def test_a_template_goes_around_the_pair_and_its_end_survives_the_cut(tokenizer):
+    template = "w9 {premise} w8 {hypothesis} w10 w11"
+    item = {"id": 0, "premise": "w5", "hypothesis": "{premise} w7", "label": 1}
+    given = encoded(tokenizer, [item], template=template).tokens[0].tolist()
+    unknown = 3  # braces in a text are no placeholder
+    assert given == [1, 9, 5, 8, unknown, 7, 10, 11]
+    long = {"id": 1, "premise": "w4 " * 20, "hypothesis": "w5", "label": 0}
+    data = encoded(tokenizer, [item, long], template=template, pool="last_real_token")
+    assert data.tokens[1].tolist() == [1, 9, *[4] * 8, 10, 11]
+    batch = collate(data, [0, 1])
+    read = batch.input_ids[torch.arange(2), batch.read]
+    assert read.tolist() == [11, 11]
+    with pytest.raises(DataError, match="ends in 12 tokens; max_length is 12"):
+        encoded(tokenizer, [item], template="{premise} {hypothesis}" + " w5" * 12)
+
+
+@pytest.mark.parametrize(
+    "template", ["{premise}", "{hypothesis} {premise}", "{premise}{premise}", "x"]
+)
+def test_a_template_without_both_texts_is_refused(template):
+    with pytest.raises(ValueError, match="must hold {premise} and then"):
+        Parameters(template=template)
+
+
 def test_tokenizer_without_eos(tokenizer):
     bare = type(tokenizer)(tokenizer_object=tokenizer.backend_tokenizer)
     with pytest.raises(DataError, match="no EOS token"):

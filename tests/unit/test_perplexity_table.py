@@ -110,6 +110,7 @@ def test_a_table_without_controls_or_own_language_has_gaps() -> None:
     assert math.isnan(summary.loc["hi", "own"]) and summary.loc["hi", "others"] > 0
     assert summary["draws"].eq(0).all() and summary["random_median"].isna().all()
     assert "–" in perplexity_text.perplexity(table)
+    assert "random neurons" not in perplexity_text.perplexity(table)
     # One cell was not run: it is a gap, and not a number.
     missing = [i for i, r in enumerate(records) if r["treatment"] != "lape.s.hi.zero"]
     missing.append(next(i for i in range(len(records)) if i not in missing))

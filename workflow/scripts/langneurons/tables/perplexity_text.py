@@ -107,5 +107,7 @@ def _summary(part: pd.DataFrame) -> str:
     lines.append(line(["mean", ""], dict(middle) | missing))
     draws = int(part["draws"].max())
     header = ["neurons of", "neurons", "own text", "other texts (mean)"]
+    if draws == 0:  # no controls for this statistic
+        return grid(header, [cells[: len(header)] for cells in lines], 1)
     header += [f"random neurons, own text (median of {draws} draws)", "range"]
     return grid(header, lines, 1)
