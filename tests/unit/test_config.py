@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -183,12 +184,30 @@ def test_random_neurons_are_tuned_for_the_evaluation_language(config: Config) ->
 def test_each_evaluation_is_made_once(config: Config) -> None:
     outputs_ = [o for b in grid.task_bundles(config) for o in b.outputs]
     assert len(outputs_) == len(set(outputs_))
-    names = [b.name for b in grid.task_bundles(config)]
-    assert len(names) == len(set(names))
     for name in outputs.task_tables(config):
         task = outputs.split_table(name)[1]
         wanted = {row.path(task) for row in outputs.table_rows(config, name)}
         assert wanted <= set(outputs_)
+
+
+@pytest.mark.parametrize("listing", [grid.task_bundles, grid.perplexity_bundles])
+def test_rules_describe_each_bundle_once(config: Config, listing: Any) -> None:
+    bundles = listing(config)
+    families = grid.families(bundles)
+    assert len(families) < len(bundles)
+    assert len({family.name for family in families}) == len(families)
+    made = []
+    for family in families:
+        for model in config.grid.models:
+            for tuning in family.tunings or ("",):
+                for seed in config.grid.seeds if family.tunings else ("",):
+                    chosen = SimpleNamespace(model=model, tuning=tuning, seed=seed)
+                    made.append(family.bundle(chosen))
+
+    def facts(found: list[grid.Bundle]) -> list[Any]:
+        return sorted((b.outputs, b.number, sorted(b.axes)) for b in found)
+
+    assert facts(made) == facts(bundles)
 
 
 def test_profiles_are_paired_by_what_they_write(config: Config) -> None:

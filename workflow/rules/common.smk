@@ -1,6 +1,7 @@
 # Needs: config/config.yaml (or --configfile). Makes: the names that every rule uses.
 # CONFIG is the checked configuration, SPECS and TABLES its slices, RESOURCES the requests.
 
+import re
 import sys
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")

@@ -1,42 +1,40 @@
 # Needs: models, adapters, items, neurons, activations, held-out tokens.
 # Makes: results/evaluations and results/perplexity, one file a treatment.
 #
-# A job loads a model once and works through a bundle of treatments. Each bundle is a
-# rule of its own, because Snakemake cannot compute outputs from wildcards.
+# A job loads a model once and works through a bundle of treatments. Bundles with the
+# same treatments are jobs of one rule; Snakemake cannot compute the number of outputs
+# from wildcards, so there is a rule for each list of treatments and each language.
 
-for bundle in grid.task_bundles(CONFIG):
-    axes = dict(bundle.axes)
-    needs = grid.bundle_inputs(CONFIG, bundle)
-    name = bundle.name
-    label = f"{bundle.folder}/bundle-{bundle.number}"
+for family in grid.families(grid.task_bundles(CONFIG)):
+    axes = dict(family.fixed)
 
     rule:
         name:
-            f"evaluate_task_{name}"
+            f"evaluate_task_{family.name}"
         input:
-            model=grid.model_manifest(CONFIG, axes["model"]),
-            adapter=grid.adapter(
-                axes["task"], axes["model"], axes["tuning"], axes["seed"]
-            ),
+            model=model_to_load,
+            adapter=grid.adapter(axes["task"], "{model}", "{tuning}", "{seed}"),
             item_file=grid.items(axes["task"], "test", axes["lang"]),
-            neurons=needs["neurons"],
-            activations=needs["activations"],
+            neurons=SPECS.inputs(family, "neurons"),
+            activations=SPECS.inputs(family, "activations"),
         output:
-            out=bundle.outputs,
+            out=family.outputs,
         log:
-            f"logs/{label}.log",
+            f"logs/{family.label}.log",
         benchmark:
-            f"benchmarks/{label}.tsv"
+            f"benchmarks/{family.label}.tsv"
+        wildcard_constraints:
+            tuning=either(map(re.escape, family.tunings)),
         conda:
             "../../envs/gpu.yaml"
-        threads: RESOURCES.threads_of(axes["model"])
+        threads: RESOURCES.threads
         resources:
-            gpu=RESOURCES.gpu_of(axes["model"]),
-            mem_mb=RESOURCES.of("memory", axes["model"]),
-            runtime=RESOURCES.of("runtime", axes["model"]),
-            micro_batch=RESOURCES.of("micro_batch", axes["model"]),
+            gpu=RESOURCES.gpu,
+            mem_mb=RESOURCES.memory,
+            runtime=RESOURCES.runtime,
+            micro_batch=RESOURCES.micro_batch,
         params:
-            spec=SPECS.of_bundle("evaluate_task", bundle),
+            spec=SPECS.of_family("evaluate_task", family),
             code=SPECS.bundle_code("evaluate_task", axes["task"]),
         shell:
             "python workflow/scripts/evaluate_task.py --spec {params.spec:q} --code {params.code}"
@@ -47,36 +45,33 @@ for bundle in grid.task_bundles(CONFIG):
             " > {log:q} 2>&1"
 
 
-for bundle in grid.perplexity_bundles(CONFIG):
-    axes = dict(bundle.axes)
-    needs = grid.bundle_inputs(CONFIG, bundle)
-    name = bundle.name
-    label = f"{bundle.folder}/bundle-{bundle.number}"
+for family in grid.families(grid.perplexity_bundles(CONFIG)):
+    axes = dict(family.fixed)
 
     rule:
         name:
-            f"measure_{name}"
+            f"measure_perplexity_{family.name}"
         input:
-            model=grid.model_manifest(CONFIG, axes["model"]),
-            tokens=grid.tokens(axes["corpus"], axes["model"], axes["lang"]),
-            neurons=needs["neurons"],
-            activations=needs["activations"],
+            model=model_to_load,
+            tokens=grid.tokens(axes["corpus"], "{model}", axes["lang"]),
+            neurons=SPECS.inputs(family, "neurons"),
+            activations=SPECS.inputs(family, "activations"),
         output:
-            out=bundle.outputs,
+            out=family.outputs,
         log:
-            f"logs/{label}.log",
+            f"logs/{family.label}.log",
         benchmark:
-            f"benchmarks/{label}.tsv"
+            f"benchmarks/{family.label}.tsv"
         conda:
             "../../envs/gpu.yaml"
-        threads: RESOURCES.threads_of(axes["model"])
+        threads: RESOURCES.threads
         resources:
-            gpu=RESOURCES.gpu_of(axes["model"]),
-            mem_mb=RESOURCES.of("memory", axes["model"]),
-            runtime=RESOURCES.of("runtime", axes["model"]),
-            micro_batch=RESOURCES.of("micro_batch", axes["model"]),
+            gpu=RESOURCES.gpu,
+            mem_mb=RESOURCES.memory,
+            runtime=RESOURCES.runtime,
+            micro_batch=RESOURCES.micro_batch,
         params:
-            spec=SPECS.of_bundle("measure_perplexity", bundle),
+            spec=SPECS.of_family("measure_perplexity", family),
             code=code_hash("measure_perplexity"),
         shell:
             "python workflow/scripts/measure_perplexity.py --spec {params.spec:q}"

@@ -6,7 +6,7 @@ unknown keys. ``config`` puts them together and checks them against each other.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,6 +17,8 @@ WriteSite = Literal["gate_pre", "act_post", "prod"]
 Quantile = Literal["batch_mean", "pooled"]
 Profile = Literal["paper", "consistent"]
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
+# Codes become file names; the wildcard {lang} has the same pattern.
+Language = Annotated[str, Field(pattern=r"^[a-z][a-zA-Z_]*$")]
 PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
 
 
@@ -185,8 +187,8 @@ class Activations(Frozen):
 class LanguageSet(Frozen):
     """Languages that an identification method contrasts with each other."""
 
-    languages: tuple[str, ...] = Field(min_length=1)
-    evaluate: tuple[str, ...] | None = Field(
+    languages: tuple[Language, ...] = Field(min_length=1)
+    evaluate: tuple[Language, ...] | None = Field(
         None,
         description="evaluation languages whose interventions use this set; null: all",
     )
@@ -259,10 +261,10 @@ class Statistic(Frozen):
     )
     write: WriteSite | None = Field(None, description="where written; null: profile's")
     quantile: Quantile | None = Field(None, description="null: the profile's")
-    neuron_language: str = Field(
+    neuron_language: Language = Field(
         "target", description="whose neurons: target, source or a language code"
     )
-    value_language: str = Field(
+    value_language: Language = Field(
         "target", description="whose statistics: target, source or a language code"
     )
     positions: Literal["all", "non_pad", "last", "prompt", "generated"] = Field(
@@ -290,7 +292,7 @@ class Statistic(Frozen):
 class Perplexity(Frozen):
     """Perplexity of held-out text under interventions (methods.md 3.1)."""
 
-    languages: tuple[str, ...] = Field(min_length=1)
+    languages: tuple[Language, ...] = Field(min_length=1)
     corpus: str | None = Field(None, description="null: grid.corpus")
     selections: tuple[str, ...] = Field(
         description="selections whose sets are switched"
@@ -331,8 +333,8 @@ class Grid(Frozen):
 class DemoWorld(Frozen):
     """The synthetic multilingual world (six artificial languages, one grammar)."""
 
-    languages: tuple[str, ...] = ("en", "vi", "hi", "ur", "zh", "el")
-    low_resource: tuple[str, ...] = ("ur",)
+    languages: tuple[Language, ...] = ("en", "vi", "hi", "ur", "zh", "el")
+    low_resource: tuple[Language, ...] = ("ur",)
     pretraining_tokens: int = Field(1_500_000, ge=1000)
     corpus_tokens: int = Field(20_000, ge=100, description="per language, for neurons")
     nli_train: int = Field(3000, ge=3)

@@ -57,7 +57,7 @@ def cross_check(config: Config) -> list[str]:
         problems += [
             f"{catalogue}.{name}: names are lower case letters, digits, '-' and '_'"
             for name in getattr(config, catalogue)
-            if not re.match(NAME, name)
+            if not re.fullmatch(NAME, name)  # $ alone lets a line end pass
         ]
     grid = config.grid
     for name in grid.models:

@@ -150,6 +150,13 @@ def _explain(error: Any) -> str:
         expected = error["ctx"]["expected"]
         hint = did_you_mean(str(given), re.findall(r"'([^']*)'", expected))
         return f"{where}: {given!r} is not one of {expected}{hint}"
+    if error["type"] == "string_pattern_mismatch" and "[a-z][a-zA-Z_]*" in str(
+        error["ctx"]["pattern"]
+    ):
+        return (
+            f"{where}: {given!r} is not a language code: a lower case letter, then "
+            "letters or '_' (it becomes a file name)"
+        )
     message = error["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(given, (dict, list)) else f" (given: {given!r})"
     return f"{where}: {message}{shown}"

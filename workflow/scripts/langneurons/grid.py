@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from .config import Config
 from .names import NO_TREATMENT, Selection, Treatment, TuningName
@@ -84,11 +85,79 @@ class Bundle:
     def outputs(self) -> list[str]:
         return [f"{self.folder}/{t}.json" for t in self.treatments]
 
+
+@dataclass(frozen=True)
+class Family:
+    """Bundles that differ in nothing but model, tuning and seed: one Snakemake rule.
+
+    A rule a bundle would do as well, but each start of Snakemake, and so each cluster
+    job, would define thousands of rules.
+
+    Attributes:
+        pattern: the folder of its bundles, with Snakemake's wildcards.
+        number: that of its bundles.
+        treatments: those of its bundles.
+        fixed: axes that its bundles share.
+        tunings: of its bundles; empty where there are none.
+        index: position among all families, from 1.
+    """
+
+    pattern: str
+    number: int
+    treatments: tuple[str, ...]
+    fixed: tuple[tuple[str, str | int], ...]
+    tunings: tuple[str, ...]
+    index: int
+
+    @property
+    def outputs(self) -> list[str]:
+        return [f"{self.pattern}/{t}.json" for t in self.treatments]
+
+    @property
+    def label(self) -> str:
+        return f"{self.pattern}/bundle-{self.number}"
+
     @property
     def name(self) -> str:
-        """A rule name: the folder's axes, without characters that rules cannot have."""
-        text = f"{self.folder.removeprefix(RESULTS + '/')}_{self.number}"
+        """The end of a rule name: task or corpus, language and number."""
+        text = "_".join(str(value) for _, value in self.fixed) + f"_{self.index}"
         return "".join(c if c.isalnum() else "_" for c in text)
+
+    def bundle(self, wildcards: Any) -> Bundle:
+        """Return the bundle of one model (and tuning and seed)."""
+        chosen: dict[str, str | int] = dict(self.fixed) | {"model": wildcards.model}
+        if self.tunings:
+            chosen |= {"tuning": wildcards.tuning, "seed": int(wildcards.seed)}
+        folder = self.pattern.format(**chosen)
+        return Bundle(folder, self.number, self.treatments, tuple(chosen.items()))
+
+
+def families(bundles: list[Bundle]) -> list[Family]:
+    """Put bundles together that one rule can describe."""
+    found: dict[tuple, tuple[Bundle, str, dict[str, None]]] = {}
+    for bundle in bundles:
+        axes = dict(bundle.axes)
+        lang = str(axes["lang"])
+        if "task" in axes:
+            row = Row("{model}", "{tuning}", "{seed}", lang, "")
+            pattern = row.folder(str(axes["task"]))
+        else:
+            pattern = f"{RESULTS}/perplexity/{axes['corpus']}/{{model}}/{lang}"
+        key = (pattern, bundle.number, bundle.treatments)
+        tunings = found.setdefault(key, (bundle, pattern, {}))[2]
+        if "tuning" in axes:
+            tunings[str(axes["tuning"])] = None
+    return [
+        Family(
+            pattern=pattern,
+            number=first.number,
+            treatments=first.treatments,
+            fixed=tuple(x for x in first.axes if x[0] in ("task", "corpus", "lang")),
+            tunings=tuple(tunings),
+            index=index,
+        )
+        for index, (first, pattern, tunings) in enumerate(found.values(), start=1)
+    ]
 
 
 def perplexity_corpus(config: Config) -> str:

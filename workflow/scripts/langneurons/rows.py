@@ -27,7 +27,7 @@ class Row:
 
     model: str
     tuning: str
-    seed: int
+    seed: int | str
     lang: str
     treatment: str
 

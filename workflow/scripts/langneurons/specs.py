@@ -171,17 +171,22 @@ class Specs:
             }
         )
 
-    def of_bundle(self, rule: str, bundle: grid.Bundle) -> Callable[[Any], str]:
-        """Return the spec of a bundle's rule as a function.
-
-        In a plain text Snakemake would take braces for wildcards.
-        """
-        text: str = getattr(self, rule)(bundle)
+    def of_family(self, rule: str, family: grid.Family) -> Callable[[Any], str]:
+        """Return a function from wildcards to the spec of the rule's bundle."""
+        make: Callable[[grid.Bundle], str] = getattr(self, rule)
 
         def spec(wildcards: Any) -> str:
-            return text
+            return make(family.bundle(wildcards))
 
         return spec
+
+    def inputs(self, family: grid.Family, role: str) -> Callable[[Any], list[str]]:
+        """Return a function to the neuron or activation files that a bundle reads."""
+
+        def paths(wildcards: Any) -> list[str]:
+            return grid.bundle_inputs(self.config, family.bundle(wildcards))[role]
+
+        return paths
 
     def evaluate_task(self, bundle: grid.Bundle) -> str:
         axes = dict(bundle.axes)

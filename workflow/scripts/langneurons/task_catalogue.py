@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from .catalogue import Frozen, HubSource
+from .catalogue import Frozen, HubSource, Language
 
 
 class Training(Frozen):
@@ -61,8 +61,8 @@ class Task(Frozen):
 
     kind: str
     data: TaskData
-    source_language: str = Field("en", description="language of the training data")
-    languages: tuple[str, ...] = Field(
+    source_language: Language = Field("en", description="language of the training data")
+    languages: tuple[Language, ...] = Field(
         min_length=1, description="evaluation languages, zero-shot"
     )
     train_fraction: float = Field(
@@ -144,6 +144,6 @@ class NeuronTuning(Frozen):
     statistics: tuple[str, ...] = Field(
         (), description="interventions on the tuned models, with the same selection"
     )
-    evaluate: tuple[str, ...] | None = Field(
+    evaluate: tuple[Language, ...] | None = Field(
         None, description="evaluation languages; null: the task's"
     )
