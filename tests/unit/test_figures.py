@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 import draw_effects
 import draw_neurons
@@ -80,25 +84,44 @@ def crossed(data: pd.DataFrame, column: str) -> list[list[float]]:
     return matrix.loc[langs, list(dict.fromkeys(data["other"]))].to_numpy().tolist()
 
 
-def assert_labels_are_apart(figure: Figure) -> None:
-    """No two names of ticks of one axis overlap, and all are inside the figure."""
+def words_of(figure: Figure) -> dict[Text, Bbox]:
+    """All words that are seen, numbers in cells aside, and where they are."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    width, height = canvas.get_width_height()
+    found = [figure._suptitle, figure._supxlabel]
+    for legend in figure.legends:
+        found += [legend.get_title(), *legend.get_texts()]
     for axes in figure.axes:
+        if not axes.get_visible():
+            continue
+        cells = any(isinstance(x, QuadMesh) for x in axes.collections)
+        found += [axes.title, axes.xaxis.label, axes.yaxis.label]
+        found += [] if cells else axes.texts
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
             ticks = [t for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
-            labels = [t.label1 for t in ticks if t.label1.get_visible()]
-            boxes = [
-                label.get_window_extent()
-                for label in labels
-                if label.get_text() and axes.get_visible()
-            ]
-            for i, box in enumerate(boxes):
-                assert box.x0 > -1 and box.y0 > -1
-                assert box.x1 < width + 1 and box.y1 < height + 1
-                assert not any(box.overlaps(other) for other in boxes[:i])
+            found += [label for t in ticks for label in (t.label1, t.label2)]
+    return {
+        text: text.get_window_extent()
+        for text in found
+        if text is not None and text.get_visible() and text.get_text()
+    }
+
+
+def assert_labels_are_apart(figure: Figure) -> None:
+    """No two words overlap, and nothing is outside the figure."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # of a layout that was given up
+        boxes = words_of(figure)
+    width, height = figure.canvas.get_width_height()
+    for i, (text, box) in enumerate(boxes.items()):
+        assert box.x0 > -1 and box.y0 > -1, text
+        assert box.x1 < width + 1 and box.y1 < height + 1, text
+        for other in [*boxes][:i]:
+            assert not box.overlaps(boxes[other]), (text, other)
+    tight = figure.get_tightbbox()  # inches
+    assert tight.x0 > -0.01 and tight.x1 < figure.get_figwidth() + 0.01
+    assert tight.y0 > -0.01 and tight.y1 < figure.get_figheight() + 0.01
 
 
 # ---- data of neuron files
@@ -152,11 +175,18 @@ def test_the_end_of_a_scale_is_a_value_and_bounds_the_usual_ones(values) -> None
     else:
         assert limit in sizes_of and limit > 0
         assert sizes_of[int(0.8 * (len(values) - 1))] <= limit
+        assert len(values) > 5 or limit == sizes_of[-1]
 
 
 def test_one_huge_value_does_not_stretch_a_scale() -> None:
-    assert figures.robust_limit([1, -2, 3, 1, 2, 4, 1, 5e6], 0.8) == 4
-    assert figures.robust_limit([1, 2, 3, -4], 0.8) == 4
+    assert figures.robust_limit([1, -2, 3, 1, 2, 4, 1, 5e6]) == 4
+
+
+def test_only_outliers_are_beyond_a_scale() -> None:
+    usual = [0.1 * i for i in range(11)]  # their 90th percentile is 0.9
+    assert figures.robust_limit([*usual, -3.5]) == 3.5
+    assert figures.robust_limit([*usual, -3.7]) == 1
+    assert figures.robust_limit([0.1, -40]) == 40
 
 
 @pytest.mark.parametrize(
@@ -266,6 +296,25 @@ def test_same_languages_of_two_selections_are_in_boxes(toy) -> None:
     axes = figure.axes[0]
     assert {p.get_xy() for p in axes.patches} == {(0, 1), (1, 3)}
     assert [t.get_text() for t in axes.get_xticklabels()] == ["zh\n(3)", "ur\n(0)"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("name", ["{}", "{}g_Latn"])
+def test_nothing_of_few_languages_is_cut_off(number: int, name: str) -> None:
+    sets = made([name.format(lang) for lang in LANGS[:number]], layers=4)
+    title = "llama31-8b-instruct, entropy_lambda.set6"
+    drawn = [d(describe(sets), title) for describe, d in draw_neurons.KINDS.values()]
+    pair = ("entropy_lambda.set6", "act_prob_zero.set6")
+    shared = selections.shared(sets, sets)
+    drawn.append(neurons.draw_shared(shared, "llama31-8b-instruct", pair))
+    for draws in (0, 10):
+        table = perplexities(sets.languages, draws, huge=8.0 if number > 1 else 0.0)
+        kind = "nll" if draws else "perplexity"
+        data = perplexity.changes(table, kind, "m", "lape.s", "zero")
+        heading = f"{title} set to zero: change of {perplexity.KINDS[kind].name}"
+        drawn.append(perplexity.draw_changes(data, kind, heading))
+    for figure in drawn:
+        assert_labels_are_apart(figure)
 
 
 @pytest.mark.parametrize("name", ["{}", "{}g_Latn"])
@@ -402,7 +451,7 @@ def test_a_perplexity_figure_names_its_axes_and_is_centred_on_zero() -> None:
     figure = perplexity.draw_changes(data, "nll", "m")
     own, control = figure.axes[:2]
     assert own.get_title() == "selected neurons"
-    assert control.get_title() == "as many random neurons (median of 2 draws)"
+    assert control.get_title() == "as many random neurons\n(median of 2 draws)"
     assert own.get_ylabel().startswith("language whose neurons")
     assert figure.get_supxlabel().startswith("language of the text")
     assert [t.get_text() for t in own.get_yticklabels()] == [
@@ -516,7 +565,7 @@ def test_a_collapse_is_a_number_at_the_edge() -> None:
     assert -5 < low < 0 < high < 5
     data = sizes.sizes(frame(rows), "accuracy")
     figure = sizes.draw_size(data, "accuracy", "xnli")
-    assert "8.0" in texts(figure)
+    assert texts(figure) == ["1 below: 8.0"]
 
 
 def test_tunings_stand_in_one_row_for_all_languages() -> None:
@@ -590,6 +639,149 @@ def test_sizes_have_random_neurons_and_the_score_without() -> None:
     assert_labels_are_apart(figure)
 
 
+METHODS = ("lape", "actprob", "entropy_lambda", "plnd")
+
+
+def whole(
+    langs: list[str], methods: int = 2, models: int = 1, huge: float = 0.0
+) -> pd.DataFrame:
+    """A table like those of a run: eight statistics, ten draws, other numbers.
+
+    With huge, it is what one random draw and one intervention of each method change in
+    the first language.
+    """
+    statistics = ["mean", "p75", "p90", "p95", "zero", "p5", "p10", "p25"]
+    rows = []
+    for model in [f"llama{i}-8b-instruct" for i in range(models)]:
+        for i, lang in enumerate(langs):
+            base = {"model": model, "lang": lang}
+            value = 0.805 - 0.004 * i
+            rows.append(effect(**base, value=value))
+            for k, method in enumerate(METHODS[:methods]):
+                size = {"n_neurons": (31, 118, 104, 5011)[k] + i}
+                named = {"langset": "set6", **base, **size}
+                for j, statistic in enumerate(statistics):
+                    delta = 0.002 * (j - 5)
+                    if i == 0 and j == 4 and huge:
+                        delta = huge
+                    one = {"statistic": statistic, "delta": delta, "method": method}
+                    rows.append(effect(**named, **one, value=value + delta))
+                    if k or j % 4:
+                        continue
+                    one |= {"method": "random", "matched": method}
+                    for draw in range(10):
+                        delta = -0.0007 * draw
+                        if i == 0 and draw == 1 and huge:
+                            delta = huge
+                        one |= {"delta": delta, "draw": draw + 1, "p_holm": None}
+                        rows.append(effect(**named, **one, value=value + delta))
+            rows[-1]["p_holm"] = 0.01
+    return frame(rows)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 16])
+@pytest.mark.parametrize("huge", [0.0, -0.4])
+def test_nothing_of_effects_is_cut_off(number: int, huge: float) -> None:
+    langs = [f"{lang}g_Latn" if number % 2 else lang for lang in LANGS[:number]]
+    table = whole(langs, 4 if huge else 1 + number % 2, huge=huge)
+    data = sizes.sizes(table, "accuracy")
+    figure = sizes.draw_size(data, "accuracy", "xnli: neurons touched and accuracy")
+    assert_labels_are_apart(figure)
+    assert figure.get_figwidth() <= 7
+    assert figure.get_figheight() <= figures.TALLEST
+    if number <= 6:
+        data = effects.effects(table, "accuracy")
+        if huge:
+            data["group"] += ", tuning rows.entropy_lambda.set6.en+own of them all"
+        title = "llama31_finetune_xnli: every change of accuracy"
+        assert_labels_are_apart(effects.draw_forest(data, "accuracy", title))
+
+
+def test_a_note_a_method_counts_scores_beyond_the_scale() -> None:
+    table = whole(LANGS[:6], methods=2, models=2, huge=-0.4)
+    figure = sizes.draw_size(sizes.sizes(table, "accuracy"), "accuracy", "xnli")
+    assert_labels_are_apart(figure)
+    first, other = figure.axes[0], figure.axes[1]
+    assert [t.get_text() for t in first.texts] == [
+        "2 below, lowest 40.5", "1 below: 40.5", "1 below: 40.5",
+    ]  # fmt: skip
+    assert not other.texts
+    for text in first.texts:
+        box = text.get_window_extent()
+        assert first.bbox.x0 < box.x0 and box.x1 < first.bbox.x1
+        assert first.bbox.y0 < box.y0
+    # No score is where the notes are.
+    highest = max(t.get_window_extent().y1 for t in first.texts)
+    low = first.transData.inverted().transform((0, highest))[1]
+    marks = [line for line in first.lines if line.get_marker() in ("o", "s", "x")]
+    inside = [y for line in marks for y in line.get_ydata() if y > 1]
+    assert min(inside) > low and min(inside) > 70
+    assert min(first.get_yticks()) > low
+
+
+def test_scores_of_all_languages_share_a_scale_that_suits_them() -> None:
+    table = whole(LANGS[:6])
+    figure = sizes.draw_size(sizes.sizes(table, "accuracy"), "accuracy", "xnli")
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    words_of(figure)
+    named = [
+        any(t.label1.get_visible() for t in axes.yaxis.get_major_ticks())
+        for axes in figure.axes
+    ]
+    assert named == [True, False, False] * 2
+    # Everything is seen, and there is no room for notes.
+    values = 100 * table["value"]
+    low, high = figure.axes[0].get_ylim()
+    assert low < values.min() and values.max() < high and not texts(figure)
+    assert figure.axes[0].spines["left"].get_bounds() == (low, high)
+    far = table["lang"] == LANGS[0]
+    table.loc[far, "value"] -= 0.4
+    figure = sizes.draw_size(sizes.sizes(table, "accuracy"), "accuracy", "xnli")
+    assert_labels_are_apart(figure)
+    ends = [axes.get_ylim() for axes in figure.axes]
+    assert len(set(ends)) == 6 and not texts(figure)
+    assert {round(high - low, 6) for low, high in ends} == {
+        round(ends[0][1] - ends[0][0], 6)
+    }
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [(18, 130, [20, 50, 100]), (76, 133, [80, 100, 120]), (6, 9, [6, 7, 8, 9]),
+     (8, 60000, [100, 10000]), (70, 12000, [100, 1000, 10000])],
+)  # fmt: skip
+def test_numbers_of_neurons_are_round(low: float, high: float, ticks: list[int]):
+    found = sizes.round_numbers(low, high, 1.3)
+    assert found[: len(ticks)] == ticks
+
+
+def test_a_change_is_an_arrow_only_if_it_is_an_outlier() -> None:
+    table = whole(LANGS[:6], huge=-0.03)  # others go to -0.01, and intervals to -0.02
+    data = effects.effects(table, "accuracy")
+    figure = effects.draw_forest(data, "accuracy", "xnli")
+    assert not [t for t in texts(figure) if "−" in t]
+    assert figure.axes[0].get_xlim()[0] < -4
+    assert not [x for a in figure.axes for x in a.lines if x.get_marker() in "<>"]
+
+
+def test_what_goes_on_beyond_the_scale_ends_in_an_arrow() -> None:
+    table = whole(LANGS[:6])
+    drawn = (table["lang"] == "en") & (table["statistic"] == "zero")
+    drawn &= table["draw"] == 2
+    wide = (table["lang"] == "fr") & (table["method"] == "lape")
+    wide &= table["statistic"] == "p5"
+    table.loc[drawn, "delta"] = -0.4
+    table.loc[wide, "delta_ci_high"] = 0.4
+    figure = effects.draw_forest(effects.effects(table, "accuracy"), "accuracy", "xnli")
+    arrows = [
+        (axes.get_title(), line.get_marker(), line.get_color())
+        for axes in figure.axes
+        for line in axes.lines
+        if line.get_marker() in ("<", ">")
+    ]
+    assert arrows == [("en", "<", figures.GREY), ("fr", ">", figures.BLUE)]
+
+
 def test_scripts_draw_tables_of_effects(tmp_path: Path) -> None:
     path = tmp_path / "xnli.tsv"
     tables.write_tsv(path, interventions())
@@ -634,6 +826,17 @@ def test_both_profiles_are_joined_by_a_line() -> None:
     assert [len(marks[m]) for m in "os*"] == [3, 3, 1]
     assert marks["o"][0].get_xdata() == pytest.approx([-4])
     assert marks["s"][0].get_xdata() == pytest.approx([-1])
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 6])
+def test_nothing_of_profiles_is_cut_off(number: int) -> None:
+    table = pd.concat([pairs().assign(lang=lang) for lang in LANGS[:number]])
+    data = profiles.sites(table, "xnli", "accuracy")
+    title = "xnli, accuracy: paper and consistent profile"
+    figure = profiles.draw_sites(data, "accuracy", title)
+    assert_labels_are_apart(figure)
+    assert len(figure.legends) == 1 and len(figure.legends[0].get_texts()) == 3
+    assert_labels_are_apart(figures.message(title, "No intervention was measured."))
 
 
 def test_a_table_without_pairs_says_so(tmp_path: Path) -> None:

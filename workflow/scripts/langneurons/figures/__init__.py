@@ -124,12 +124,22 @@ def new(width: float, height: float, title: str) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height))
-    letters = int(width * 72 / (8 * 0.56))
+    letters = letters_in(width, 8)
     parts = [title] if len(title) <= letters else re.split("(?<=:) ", title)
     lines = [line for part in parts for line in textwrap.wrap(part, letters)]
+    figure = Figure(figsize=(width, height + 0.14 * (len(lines) - 1)))
     figure.suptitle("\n".join(lines))
     return figure
+
+
+def letters_in(inches: float, points: float = 7) -> int:
+    """Tell how many letters of a size fit into a width, with words of usual letters."""
+    return max(8, int(inches * 72 / (points * 0.6)))
+
+
+def wrapped(text: str, inches: float, points: float = 7) -> str:
+    """Break a text into lines that fit into a width."""
+    return "\n".join(textwrap.wrap(text, letters_in(inches, points)))
 
 
 @styled
@@ -235,7 +245,7 @@ def read_table(path: Path, needed: Iterable[str]) -> pd.DataFrame:
     return table
 
 
-def robust_limit(values: Iterable[float], share: float) -> float:
+def robust_limit(values: Iterable[float], share: float = 0.9) -> float:
     """Choose the end of a scale from zero that single huge values do not stretch.
 
     Args:
@@ -243,8 +253,9 @@ def robust_limit(values: Iterable[float], share: float) -> float:
         share: of the values that are taken as they are, 0 to 1.
 
     Returns:
-        The largest magnitude that is at most three times that of the given quantile;
-        1 if there is nothing but zero.
+        The largest magnitude, unless it is more than four times that of the given
+        quantile: then the largest that is not. Of up to five values, the largest; 1 if
+        there is nothing but zero.
     """
     import numpy as np
 
@@ -253,4 +264,7 @@ def robust_limit(values: Iterable[float], share: float) -> float:
     if not sizes.size or sizes[-1] == 0:
         return 1.0
     usual = sizes[int(share * (len(sizes) - 1))]
-    return float(sizes[sizes <= 3 * usual][-1] if usual > 0 else sizes[-1])
+    # A quantile of few values, or one that is zero, does not tell what is usual.
+    if len(sizes) < 6 or usual == 0:
+        return float(sizes[-1])
+    return float(sizes[sizes <= 4 * usual][-1])

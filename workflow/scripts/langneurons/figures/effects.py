@@ -134,10 +134,7 @@ def draw_forest(data: pd.DataFrame, metric: str, title: str) -> Figure:
         metric: its name.
         title: name of the table.
     """
-    points = data[~data["control"]]
-    shown = points if len(points) else data
-    ends = 100 * shown[["delta", "ci_low", "ci_high"]]
-    limit = robust_limit(ends.to_numpy().ravel(), 0.8)
+    limit = _limit(data)
     # All groups of a model stand together.
     by_model = data.sort_values("model", kind="stable", key=order)
     panels = lay_out(
@@ -149,6 +146,9 @@ def draw_forest(data: pd.DataFrame, metric: str, title: str) -> Figure:
         if len(drawn):
             low, high = (np.clip(x, -limit, limit) for x in (drawn.min(), drawn.max()))
             axes.barh(spot, high - low, 0.8, low, color=BAND, zorder=1.2)
+            for side in (-1, 1):
+                if (drawn * side > limit).any():
+                    panels.arrow(axes, side, spot, GREY, GREY)
             inside = drawn[drawn.abs() <= limit]
             axes.plot(
                 inside, [spot] * len(inside), "|", color=GREY, ms=5, mew=0.8, zorder=1.3
@@ -157,9 +157,18 @@ def draw_forest(data: pd.DataFrame, metric: str, title: str) -> Figure:
         for shift, (_, one) in zip(dodge(len(own)), own.iterrows(), strict=True):
             _estimate(panels, lang, spot + shift, one)
     axis = f"change of {metric}, percentage points"
-    columns = 4 if panels.figure.get_figwidth() > 6 else 2
-    add_legend(panels.figure, axis, _legend(data), columns)
+    add_legend(panels.figure, axis, _legend(data))
     return panels.figure
+
+
+def _limit(data: pd.DataFrame) -> float:
+    """Choose the scale, in percentage points, by intervals and by random neurons."""
+    own, drawn = data[~data["control"]], data[data["control"]]
+    ends = [own[end].fillna(own["delta"]) for end in ("ci_low", "ci_high")]
+    # Random draws may be many; they may widen the scale, but not narrow it.
+    with_drawn = [*ends, drawn["delta"]]
+    found = [robust_limit(100 * pd.concat(x)) for x in (ends, with_drawn)]
+    return max(found) if len(own) else found[1]
 
 
 def _estimate(panels: Panels, lang: str, spot: float, one: pd.Series) -> None:
@@ -170,6 +179,9 @@ def _estimate(panels: Panels, lang: str, spot: float, one: pd.Series) -> None:
         return
     ends = np.clip([low, high], -panels.limit * 1.1, panels.limit * 1.1)
     axes.plot(ends, [spot, spot], "-", color=BLUE, lw=0.9, zorder=2)
+    for side, end in ((-1, low), (1, high)):
+        if end * side > panels.limit * 1.1:
+            panels.arrow(axes, side, spot, BLUE, BLUE)
     axes.plot([value], [spot], "o", color=BLUE, mfc=face, ms=3.4, mew=0.9, zorder=3)
 
 

@@ -83,7 +83,9 @@ def sheet(
     if longest < 2 * needed:  # rather wider cells than labels that are turned
         needed = max(needed, longest + 0.02)
     across = len(columns) * shape[1]
-    width = min(PAGE, max(COLUMN, across * needed + 0.1 * shape[1] + left + 0.7))
+    # Two matrices beside each other have room for their headings.
+    least = COLUMN if shape[1] == 1 else 1.5 * COLUMN
+    width = min(PAGE, max(least, across * needed + 0.1 * shape[1] + left + 0.7))
     actual = (width - left - 0.7) / across
     turned = longest > actual
     points = CELL_POINTS * min(1, actual / needed)

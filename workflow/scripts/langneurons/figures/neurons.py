@@ -15,7 +15,7 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from . import BLUE, COLUMN, TALLEST, new, styled
+from . import BLUE, COLUMN, TALLEST, new, styled, wrapped
 from .matrix import AMOUNTS, add_bar, heat_map, integer, label, pivot, sheet
 
 
@@ -176,7 +176,8 @@ def draw_shared(data: pd.DataFrame, title: str, names: tuple[str, str]) -> Figur
     same = np.equal.outer(matrix.index.to_numpy(), matrix.columns.to_numpy())
     mesh = heat_map(on, axes, matrix, AMOUNTS, norm, integer, boxed=same)
     label(on, axes, columns, rows)
-    axes.set_xlabel(f"language in {names[1]} (its neurons)")
-    axes.set_ylabel(f"language in {names[0]} (its neurons)")
+    width, height = on.figure.get_size_inches()
+    axes.set_xlabel(wrapped(f"language in {names[1]} (its neurons)", width - 1.2))
+    axes.set_ylabel(wrapped(f"language in {names[0]} (its neurons)", height - 0.6))
     add_bar(on.figure, mesh, axes, "neurons shared")
     return on.figure

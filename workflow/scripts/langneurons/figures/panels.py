@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.ticker import MaxNLocator
 
-from . import COLUMN, PAGE, new
+from . import COLUMN, PAGE, new, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 ROW = 0.14  # inches of a row
+LETTER = 0.064  # inches of a letter of a group's name
 FULL = 30  # rows of a panel above which panels stand in one row if they can
 
 
@@ -36,6 +39,16 @@ class Panels:
     spots: dict[tuple[str, str], float]
     limit: float
 
+    def arrow(
+        self, axes: Axes, side: float, spot: float, colour: str, face: str
+    ) -> float:
+        """Draw an arrow at the edge; side is -1 or 1. Returns where it is."""
+        edge = side * self.limit * 1.06
+        marker = ">" if side > 0 else "<"
+        style: dict[str, Any] = dict(color=colour, mfc=face, ms=2.8, mew=0.7)
+        axes.plot([edge], [spot], marker, clip_on=False, **style)
+        return edge
+
     def number_if_beyond(
         self, axes: Axes, value: float, spot: float, colour: str, face: str
     ) -> bool:
@@ -43,21 +56,9 @@ class Panels:
         if abs(value) <= self.limit:
             return False
         side = math.copysign(1, value)
-        edge = side * self.limit * 1.06
-        marker = ">" if side > 0 else "<"
-        axes.plot(
-            [edge],
-            [spot],
-            marker,
-            color=colour,
-            mfc=face,
-            ms=2.8,
-            mew=0.7,
-            clip_on=False,
-        )
         axes.annotate(
             f"{value:+.{0 if abs(value) >= 9.5 else 1}f}".replace("-", "−"),
-            (edge, spot),
+            (self.arrow(axes, side, spot, colour, face), spot),
             (-4 * side, 0),
             textcoords="offset points",
             ha="right" if side > 0 else "left",
@@ -83,17 +84,22 @@ def lay_out(rows: pd.DataFrame, title: str, limit: float) -> Panels:
     langs = list(dict.fromkeys(rows["lang"]))
     spots: dict[tuple[str, str], float] = {}
     heads: dict[str, float] = {}
+    widest = max(map(len, rows["row"])) * 0.056 + 0.25
+    columns = side_by_side(len(langs), len(rows[["group", "row"]].drop_duplicates()))
+    # A panel is wide enough for the names of groups, which run through all of them.
+    names = max(map(len, rows["group"])) * LETTER
+    width = min(PAGE, max(COLUMN, widest + 1.5 * columns, widest + names + 0.1))
+    letters = int((width - widest - 0.1) / LETTER)
     bottom = 0.0
     for group, part in rows.groupby("group", sort=False):
-        heads[str(group)] = bottom
+        name = "\n".join(textwrap.wrap(str(group), letters))
+        heads[name] = bottom
+        bottom += name.count("\n")
         for row in dict.fromkeys(part["row"]):
             bottom += 1
             spots[str(group), str(row)] = bottom
         bottom += 1.15
-    columns = _columns(len(langs), len(spots))
     lines = math.ceil(len(langs) / columns)
-    widest = max(len(row) for _, row in spots) * 0.056 + 0.25
-    width = min(PAGE, max(COLUMN, widest + 1.5 * columns))
     height = lines * (bottom * ROW + 0.42) + 0.35
     figure = new(width, height, title)
     grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
@@ -102,8 +108,9 @@ def lay_out(rows: pd.DataFrame, title: str, limit: float) -> Panels:
     for i, (lang, axes) in enumerate(zip(langs, grid.flat, strict=False)):
         axes.set_title(lang, pad=3)
         axes.axvline(0, color="0.3", lw=0.6, zorder=1)
-        for spot in heads.values():
-            axes.axhspan(spot - 0.5, spot + 0.5, color="0.9", lw=0, zorder=1.1)
+        for name, spot in heads.items():
+            end = spot + name.count("\n") + 0.5
+            axes.axhspan(spot - 0.5, end, color="0.9", lw=0, zorder=1.1)
         axes.grid(axis="y", color="0.93", lw=0.5)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -113,27 +120,41 @@ def lay_out(rows: pd.DataFrame, title: str, limit: float) -> Panels:
     first = grid[0, 0]
     first.set_ylim(bottom - 0.6, -0.55)
     first.set_xlim(-limit * 1.12, limit * 1.12)
+    # Numbers at the very end would touch those of the next panel.
+    ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(-limit, limit)
+    first.set_xticks([tick for tick in ticks if abs(tick) <= limit])
     first.set_yticks([*spots.values()], [row for _, row in spots])
-    first.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     return Panels(figure, dict(zip(langs, grid.flat, strict=False)), spots, limit)
 
 
-def add_legend(figure: Figure, axis: str, handles: Sequence[Any], columns: int) -> None:
-    """Add the legend below the panels, and above it the label of all their axes."""
-    lines = math.ceil(len(handles) / columns)
-    figure.set_figheight(figure.get_figheight() + 0.2 + 0.16 * lines)
-    figure.legend(
-        handles=handles,
-        loc="outside lower center",
-        ncols=columns,
-        title=axis,
-        title_fontsize=7,
-        columnspacing=1.4,
-        handletextpad=0.5,
-    )
+def add_legend(figure: Figure, axis: str, handles: Sequence[Any]) -> None:
+    """Add the legend below the panels, and above it the label of all their axes.
+
+    It has as few lines as the width of the figure allows.
+    """
+    width = figure.get_figwidth()
+    title = wrapped(axis, width)
+    for lines in range(1, len(handles) + 1):
+        legend = figure.legend(
+            handles=handles,
+            loc="outside lower center",
+            ncols=math.ceil(len(handles) / lines),
+            title=title,
+            title_fontsize=7,
+            columnspacing=1.4,
+            handletextpad=0.5,
+            alignment="center",
+        )
+        legend.get_title().set_multialignment("center")
+        taken = legend.get_window_extent(FigureCanvasAgg(figure).get_renderer()).width
+        if taken < 0.97 * width * figure.dpi or lines == len(handles):
+            break
+        legend.remove()
+    more = 0.06 + 0.14 * (title.count("\n") + 1) + 0.16 * lines
+    figure.set_figheight(figure.get_figheight() + more)
 
 
-def _columns(panels: int, rows: int) -> int:
+def side_by_side(panels: int, rows: int) -> int:
     """Choose how many panels stand side by side."""
     if panels <= 4:
         return panels
@@ -148,11 +169,11 @@ def _name_groups(axes: Axes, heads: dict[str, float]) -> None:
     for group, spot in heads.items():
         text = axes.annotate(
             group,
-            (0, spot),
+            (0, spot + group.count("\n") / 2),
             (3, 0),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
-            va="center_baseline",
+            va="center",
             fontweight="bold",
             fontsize=6.5,
         )

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from .. import names, tables
 from ..errors import DataError
-from . import robust_limit, styled
+from . import letters_in, robust_limit, styled
 from .matrix import CHANGES, add_bar, fits_beside, heat_map, label, pivot, sheet, signed
 
 NEEDED = (
@@ -159,7 +159,12 @@ def draw_changes(data: pd.DataFrame, kind: str, title: str) -> Figure:
         draws = int(part["draws"].max())
         number = f"median of {draws} draws" if draws > 1 else "one draw"
         heading = f"as many random neurons ({number})"
-        axes.set_title("selected neurons" if neurons == SELECTED else heading)
+        heading = "selected neurons" if neurons == SELECTED else heading
+        # Beside the matrices are names of rows and the bar of colours.
+        room = (on.figure.get_figwidth() - 1.5) / shape[1]
+        if len(heading) > letters_in(room, 7.5):
+            heading = heading.replace(" (", "\n(")
+        axes.set_title(heading)
     broken = "\n" if on.figure.get_figwidth() < 5 else " "
     below = f"(below it: {words.unit} without intervention)"
     on.figure.supxlabel(f"language of the text{broken}{below}")

@@ -94,7 +94,7 @@ def draw_sites(data: pd.DataFrame, metric: str, title: str) -> Figure:
         metric: its name.
         title: name of the task.
     """
-    limit = robust_limit(100 * data[["paper", "consistent"]].to_numpy().ravel(), 0.8)
+    limit = robust_limit(100 * data[["paper", "consistent"]].to_numpy().ravel())
     panels = lay_out(data, title, limit)
     star = False
     for (lang, group, row), part in by_row(data):
@@ -123,5 +123,5 @@ def draw_sites(data: pd.DataFrame, metric: str, title: str) -> Figure:
             Line2D([], [], ls="", marker="*", color="black", ms=3.6, label=label)
         )
     axis = f"change of {metric} against no intervention, percentage points"
-    add_legend(panels.figure, axis, handles, 1 if len(panels.axes) < 3 else 3)
+    add_legend(panels.figure, axis, handles)
     return panels.figure

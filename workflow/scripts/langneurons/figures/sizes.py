@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.transforms import ScaledTranslation
 
 from .. import names, tables
 from . import (
@@ -20,13 +23,14 @@ from . import (
     PAGE,
     PURPLE,
     SKY,
+    TALLEST,
     VERMILLION,
     new,
     robust_limit,
     styled,
 )
 from .effects import KEY, described
-from .panels import add_legend, joined, pooled_if_there
+from .panels import add_legend, joined, pooled_if_there, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +38,8 @@ if TYPE_CHECKING:
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 MARKERS = "osD^vPh"  # 7 of them and 6 colours: 42 pairs
 ASIDE = 0.9  # random neurons are as many as those they match, and stand beside them
+NOTE = 0.11  # inches of a line on scores beyond the scale
+LEAST = 1.0  # percentage points that a panel shows
 BASELINE: dict[str, Any] = dict(color="0.3", lw=0.7, ls=(0, (4, 2)))
 
 
@@ -58,11 +64,63 @@ def sizes(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     return rows.assign(series=series)[columns].reset_index(drop=True)
 
 
+@dataclass(frozen=True)
+class Scale:
+    """What part of the scores is shown.
+
+    Attributes:
+        ranges: lowest and highest score, in percent, of each (model, language).
+        shared: whether they are the same everywhere.
+        notes: the most methods of a panel that have points beyond them.
+    """
+
+    ranges: dict[tuple[str, str], tuple[float, float]]
+    shared: bool
+    notes: int
+
+    def bottom(self, key: tuple[str, str], height: float) -> float:
+        """Return where a panel of a height ends that has room for its notes."""
+        low, high = self.ranges[key]
+        room = min(0.6, (self.notes + 0.3) * NOTE / height) if self.notes else 0
+        return low - (high - low) * room / (1 - room)
+
+
+def choose_scale(data: pd.DataFrame) -> Scale:
+    """Choose the scores that are shown: the same for all languages if they allow it.
+
+    Where they lie too far apart for one scale, each panel shows the same span about its
+    score without intervention.
+    """
+    value, series = 100 * data["value"], data["series"]
+    key = [data["model"], data["lang"]]
+    base = value.where(series == names.NO_TREATMENT).groupby(key).transform("median")
+    centre = base.fillna(value.groupby(key).transform("median"))
+    away = value - centre
+    touched = series != names.NO_TREATMENT
+    chosen = touched & (series != tables.RANDOM)
+    # Random draws may be many; they may widen the scale, but not narrow it.
+    limits = [robust_limit(away[x]) for x in (touched, chosen) if x.any()]
+    usual = ~touched | (away.abs() <= max(limits))
+    low, high = away[usual].min(), away[usual].max()
+    lowest, highest = value[usual].min(), value[usual].max()
+    shared = bool(highest - lowest <= 3 * max(high - low, LEAST))
+    ends = [lowest, highest] if shared else [low, high]
+    margin = max(0.07 * (ends[1] - ends[0]), (LEAST - (ends[1] - ends[0])) / 2)
+    start = 0 * centre if shared else centre
+    bottom, top = start + ends[0] - margin, start + ends[1] + margin
+    beyond = data[(value < bottom) | (value > top)].groupby(["model", "lang"])
+    panels = [(str(m), str(lang)) for m, lang in zip(*key, strict=True)]
+    pairs = zip(bottom.astype(float), top.astype(float), strict=True)
+    return Scale(
+        dict(zip(panels, pairs, strict=True)),
+        shared,
+        int(beyond["series"].nunique().max()) if len(beyond) else 0,
+    )
+
+
 @styled
 def draw_size(data: pd.DataFrame, metric: str, title: str) -> Figure:
     """Draw the score against the number of neurons touched.
-
-    Each panel is centred on its score without intervention; all have the same span.
 
     Args:
         data: from :func:`sizes`, with at least one row that is not ``none``.
@@ -74,39 +132,36 @@ def draw_size(data: pd.DataFrame, metric: str, title: str) -> Figure:
     series.sort(key=lambda name: name == tables.RANDOM)
     marks = {name: _mark(i, name) for i, name in enumerate(series)}
     models, langs = (list(dict.fromkeys(data[k])) for k in ("model", "lang"))
-    columns = min(len(langs), 4)
+    scale = choose_scale(data)
+    columns = side_by_side(len(langs), 1)
     per_model = math.ceil(len(langs) / columns)
     lines = per_model * len(models)
-    figure = new(min(PAGE, max(COLUMN, 0.4 + 1.7 * columns)), 1.3 * lines + 0.4, title)
-    grid = figure.subplots(lines, columns, sharex=True, squeeze=False)
+    width = min(PAGE, max(COLUMN, 0.4 + 1.7 * columns))
+    height = min(1.3 + scale.notes * NOTE, (TALLEST - 1) / lines)
+    figure = new(width, height * lines + 0.4, title)
+    grid = figure.subplots(
+        lines, columns, sharex=True, sharey=scale.shared, squeeze=False
+    )
     for axes in grid.flat:
         axes.set_visible(False)
-    centres = {
-        (str(model), str(lang)): 100 * _centre(part)
-        for (model, lang), part in data.groupby(["model", "lang"])
-    }
-    # There may be many random draws; the scale is made for the others.
-    chosen = touched[touched["series"] != tables.RANDOM]
-    chosen = chosen if len(chosen) else touched
-    own = [centres[key] for key in zip(chosen["model"], chosen["lang"], strict=True)]
-    away = 100 * chosen["value"].to_numpy(float) - own
-    span = max(0.5, robust_limit(away, 0.8)) * 1.15
-    for m, model in enumerate(models):
-        for i, lang in enumerate(langs):
-            axes = grid[m * per_model + i // columns, i % columns]
-            part = data[(data["model"] == model) & (data["lang"] == lang)]
-            if part.empty:
-                continue
-            axes.set_visible(True)
-            axes.set_title(f"{model}, {lang}" if len(models) > 1 else lang, pad=3)
-            last = i + columns >= len(langs) and m == len(models) - 1
-            axes.tick_params(labelbottom=last)
-            middle = centres[model, lang]
-            axes.set_ylim(middle - span, middle + span)
-            _panel(axes, part, marks, middle, span)
-            if i % columns == 0:
-                axes.set_ylabel(f"{metric}, %")
-    _scale(grid[0, 0], touched["n_neurons"])
+    inches = (width - 0.5) / columns - (0.15 if scale.shared else 0.5)
+    for (model, lang), part in data.groupby(["model", "lang"], sort=False):
+        i = langs.index(lang)
+        line, column = models.index(model) * per_model + i // columns, i % columns
+        axes = grid[line, column]
+        axes.set_visible(True)
+        axes.set_title(f"{model}, {lang}" if len(models) > 1 else lang, pad=3)
+        key = str(model), str(lang)
+        axes.set_ylim(scale.bottom(key, height - 0.4), scale.ranges[key][1])
+        _panel(axes, part, marks, scale.ranges[key])
+        if column == 0:
+            axes.set_ylabel(f"{metric}, %")
+    for column in grid.T:
+        *above, lowest = [axes for axes in column if axes.get_visible()]
+        for axes in above:
+            axes.tick_params(labelbottom=False)
+        lowest.tick_params(labelbottom=True)
+    _number_axis(grid[0, 0], touched["n_neurons"], inches)
     base = data.loc[data["series"] == names.NO_TREATMENT, "tuning"]
     label = "no intervention"
     if set(touched["tuning"]) - set(base):
@@ -115,10 +170,7 @@ def draw_size(data: pd.DataFrame, metric: str, title: str) -> Figure:
     for name, mark in marks.items():
         shown = "random neurons" if name == tables.RANDOM else name
         handles.append(Line2D([], [], label=shown, **mark))
-    # A letter is some 0.06 inches wide.
-    widest = max(len(str(h.get_label())) for h in handles) * 0.06 + 0.45
-    fit = max(1, int(figure.get_figwidth() / widest))
-    add_legend(figure, "number of neurons touched", handles, min(fit, len(handles)))
+    add_legend(figure, "number of neurons touched", handles)
     return figure
 
 
@@ -131,77 +183,113 @@ def _mark(i: int, name: str) -> dict[str, Any]:
     )
 
 
-def _centre(part: pd.DataFrame) -> float:
-    """Return the score without intervention, or the median where there is none."""
-    base = part.loc[part["series"] == names.NO_TREATMENT, "value"]
-    return float((base if len(base) else part["value"]).median())
-
-
 def _panel(
-    axes: Axes, part: pd.DataFrame, marks: dict[str, Any], middle: float, span: float
+    axes: Axes,
+    part: pd.DataFrame,
+    marks: dict[str, dict[str, Any]],
+    shown: tuple[float, float],
 ) -> None:
+    """Draw the scores of a panel, and below them a note on those beyond the scale."""
+    low, high = shown
+    ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    axes.set_yticks([tick for tick in ticks if low <= tick <= high])
     axes.grid(axis="y", color="0.93", lw=0.5)
+    axes.spines["left"].set_bounds(low, high)
+    if axes.get_ylim()[0] < low:
+        axes.axhspan(axes.get_ylim()[0], low, color="0.96", lw=0, zorder=0.5)
     for value in part.loc[part["series"] == names.NO_TREATMENT, "value"]:
         axes.axhline(100 * value, zorder=1, **BASELINE)
-    for name, own in part[part["series"].isin(marks)].groupby("series", sort=False):
+    notes = 0
+    # From below to above, notes are in the order of the legend.
+    for name in reversed(marks):
+        own = part[part["series"] == name]
         x = own["n_neurons"].astype(float) * (ASIDE if name == tables.RANDOM else 1)
         y = 100 * own["value"]
-        inside = (y - middle).abs() <= span
-        axes.plot(x[inside], y[inside], **marks[str(name)])
-        for side in (-1, 1):
-            beyond = ~inside & ((y - middle) * side > 0)
-            for spot, values in y[beyond].groupby(x[beyond]):
-                _beyond(
-                    axes,
-                    float(str(spot)),
-                    values,
-                    middle + side * span,
-                    marks[str(name)],
-                )
+        inside = y.between(low, high)
+        axes.plot(x[inside], y[inside], **marks[name])
+        if not inside.all():
+            _note(axes, y[~inside], shown, marks[name], notes)
+            notes += 1
+            arrow = dict(ls="", color=marks[name]["color"], ms=3, mew=0, zorder=4)
+            for beyond, edge, marker in ((y < low, low, 7), (y > high, high, 6)):
+                spots = x[beyond].unique()
+                axes.plot(spots, [edge] * len(spots), marker=marker, **arrow)
 
 
-def _beyond(
-    axes: Axes, x: float, values: pd.Series, edge: float, mark: dict[str, Any]
+def _note(
+    axes: Axes,
+    values: pd.Series,
+    shown: tuple[float, float],
+    mark: dict[str, Any],
+    line: int,
 ) -> None:
-    """Draw an arrow at the edge, with the numbers of the points beyond it."""
-    up = float(values.iloc[0]) > edge
-    inward = -4 if up else 4
-    axes.annotate(
-        ", ".join(f"{v:.1f}" for v in sorted(values)),
-        (x, edge),
-        (5, 1.6 * inward),
-        textcoords="offset points",
+    """Write how many scores a method has beyond the scale, and how far they go."""
+    below, number = values < shown[0], len(values)
+    least, most = f"{values.min():.1f}", f"{values.max():.1f}"
+    if number == 1:
+        text = f"1 {'below' if below.all() else 'above'}: {least}"
+    elif below.all():
+        text = f"{number} below, lowest {least}"
+    elif below.any():
+        text = f"{number} beyond, {least} to {most}"
+    else:
+        text = f"{number} above, highest {most}"
+    height = 72 * NOTE * (line + 0.65)
+    lift = ScaledTranslation(0, height / 72, axes.figure.dpi_scale_trans)
+    spot = axes.transAxes + lift
+    axes.plot([0.045], [0], transform=spot, **mark)
+    written = axes.annotate(
+        text,
+        (0, 0),
+        (0.085, height),
+        xycoords="axes fraction",
+        textcoords=("axes fraction", "offset points"),
         va="center_baseline",
         fontsize=6,
-        bbox={"fc": "white", "ec": "none", "pad": 0.3},
-        zorder=5,
     )
-    axes.annotate(
-        "",
-        (x, edge),
-        (0, 2.4 * inward),
-        textcoords="offset points",
-        arrowprops={"arrowstyle": "-|>", "color": mark["color"], "lw": 0.9,
-                    "mutation_scale": 5, "shrinkA": 0, "shrinkB": 0},
-        zorder=4,
-    )  # fmt: skip
+    written.set_in_layout(False)
 
 
-def _scale(axes: Axes, numbers: pd.Series) -> None:
-    """Make the axis of numbers of neurons logarithmic, with plain numbers."""
+def _number_axis(axes: Axes, numbers: pd.Series, inches: float) -> None:
+    """Make the axis of numbers of neurons logarithmic, with plain round numbers."""
     low, high = float(numbers.min()) * ASIDE, float(numbers.max())
-    axes.set_xscale("log")
-    # Room on the right for the numbers of points beyond the scale.
     stretch = max(1.25, (high / low) ** 0.12)
-    low, high = low / stretch, high * stretch**2
+    low, high = low / stretch, high * stretch
+    # A round number just before the first is worth the room.
+    ten = 10 ** math.floor(math.log10(low))
+    start = max(s * ten for s in (1, 2, 5) if s * ten <= low)
+    low = 0.97 * start if low < 1.35 * start else low
+    axes.set_xscale("log")
     axes.set_xlim(low, high)
-    subs = (
-        (1.0, 2.0, 5.0)
-        if high / low < 12
-        else (1.0, 3.0)
-        if high / low < 60
-        else (1.0,)
-    )
-    axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=12))
+    axes.set_xticks(round_numbers(low, high, inches))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+
+
+def round_numbers(low: float, high: float, inches: float) -> list[int]:
+    """Choose ticks of a logarithmic axis whose labels do not touch each other.
+
+    Args:
+        low: where the axis starts.
+        high: where it ends.
+        inches: its length.
+    """
+    tens = [10**power for power in range(15)]
+    choices = [[s * ten for ten in tens for s in subs] for subs in ((1, 2, 5), (1, 3))]
+    choices += [tens[::step] for step in (1, 2, 3, 4)]
+    # Between numbers of one size there may be no such tick.
+    for most in (4, 3, 2, 1):
+        even = MaxNLocator(most, steps=[1, 2, 5, 10], integer=True)
+        choices.append([int(tick) for tick in even.tick_values(low, high) if tick >= 1])
+    per_log = 72 * inches / math.log(high / low)
+    fallback: list[int] = []
+    for choice in choices:
+        ticks = [tick for tick in choice if low <= tick <= high]
+        fallback = fallback or ticks[:1]
+        gaps = [
+            per_log * math.log(b / a) - 2.3 * (len(f"{a:,}") + len(f"{b:,}"))
+            for a, b in itertools.pairwise(ticks)
+        ]
+        if gaps and min(gaps) >= 4:
+            return ticks
+    return fallback
