@@ -29,7 +29,7 @@ INSTALL = pip install --disable-pip-version-check --quiet
 # files that are no valid Python; they are never imported.
 COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
 
-.PHONY: help setup demo small report test lint format clean
+.PHONY: help setup demo small plan report test lint format clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -60,6 +60,10 @@ small: $(SMALL) ## a real model (Gemma 3 270M) on real text; needs data/, see RE
 	@cat results/tables/xnli.md
 	@echo 'results/report.html has the verdicts, all tables and figures'
 
+plan: $(RUN) ## what a grid will cost, before anything runs (CONFIG=...)
+	@snakemake plan_costs --quiet all --profile profiles/default --cores 1 \
+	  --configfile $(CONFIG)
+
 report: $(RUN) ## results/report.html from what is there; nothing else is computed
 	@snakemake results/report.html --allowed-rules build_report --forcerun build_report \
 	  --quiet rules --profile profiles/demo --cores 1 --configfile $(CONFIG) \
@@ -67,7 +71,7 @@ report: $(RUN) ## results/report.html from what is there; nothing else is comput
 
 test: $(DEV) ## all tests, with coverage of the library
 	@OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile --cov --cov-report=term \
-	  --cov-fail-under=85 $(PYTEST_ARGS)
+	  --cov-fail-under=85 -m "not slurm" $(PYTEST_ARGS)
 
 lint: $(DEV) ## style, types and Snakemake's own checks
 	@ruff check .

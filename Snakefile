@@ -34,3 +34,4 @@ rule all:
         tables=[outputs.table(name) for name in outputs.wanted_tables(CONFIG)],
         figures=outputs.figures(CONFIG),
         page=outputs.REPORT,
+        cost=outputs.table("cost"),

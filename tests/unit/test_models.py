@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -205,3 +206,43 @@ def test_manifest_functions_do_without_torch() -> None:
 def test_absent_packages_are_named() -> None:
     with pytest.raises(DataError, match="pip install no_such_package"):
         folders.require("no_such_package", "this test")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "gigabytes", "expected"),
+    [(0, 3, {"": "cuda"}), (2, 3, {"": "cuda"}), (2, 5, "balanced")],
+)
+def test_large_weights_are_split_over_the_gpus_of_the_job(
+    gpus: int,
+    gigabytes: int,
+    expected: object,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with (tmp_path / "model.safetensors").open("wb") as handle:
+        handle.truncate(gigabytes * 10**9)  # a hole, not a file of that size
+    facts = SimpleNamespace(total_memory=10 * 10**9)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: facts)
+    assert models.placement(tmp_path, "cuda") == expected
+    assert models.placement(tmp_path, "cpu") == {"": "cpu"}
+
+
+def test_a_70b_model_is_cut_between_layers() -> None:
+    from accelerate import infer_auto_device_map, init_empty_weights
+    from accelerate.utils import get_balanced_memory
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        hidden_size=8192, intermediate_size=28672, num_hidden_layers=80,
+        num_attention_heads=64, num_key_value_heads=8, vocab_size=128256,
+    )  # fmt: skip
+    with init_empty_weights():
+        model = LlamaForCausalLM(config).to(torch.bfloat16)
+    whole = ["LlamaDecoderLayer"]
+    limit = dict.fromkeys(range(4), 72 * 10**9)  # four GPUs without quantisation
+    memory = get_balanced_memory(model, limit, no_split_module_classes=whole)
+    places = infer_auto_device_map(model, memory, no_split_module_classes=whole)
+    assert set(places.values()) == {0, 1, 2, 3}
+    layers = [places[f"model.layers.{i}"] for i in range(80)]
+    assert layers == sorted(layers)

@@ -45,6 +45,7 @@ EVERYTHING = MODELS | {
     "draw_profiles": 3,
     "draw_published": 6,
     "build_report": 1,
+    "build_cost_table": 1,
     "all": 1,
 }
 

@@ -18,6 +18,7 @@ rule measure_activations:
     threads: RESOURCES.threads
     resources:
         gpu=RESOURCES.gpu,
+        nodes=1,  # several GPUs are never spread over nodes
         mem_mb=RESOURCES.measuring_memory,
         runtime=RESOURCES.runtime,
         micro_batch=RESOURCES.micro_batch,
@@ -44,7 +45,7 @@ rule merge_activations:
     conda:
         "../../envs/gpu.yaml"
     resources:
-        mem_mb=RESOURCES.measuring_memory,
+        mem_mb=RESOURCES.statistics_memory,
         runtime=60,
     params:
         spec="{}",

@@ -30,6 +30,7 @@ for family in grid.families(grid.task_bundles(CONFIG)):
         threads: RESOURCES.threads
         resources:
             gpu=RESOURCES.gpu,
+            nodes=1,  # several GPUs are never spread over nodes
             mem_mb=RESOURCES.memory,
             runtime=RESOURCES.runtime,
             micro_batch=RESOURCES.micro_batch,
@@ -67,6 +68,7 @@ for family in grid.families(grid.perplexity_bundles(CONFIG)):
         threads: RESOURCES.threads
         resources:
             gpu=RESOURCES.gpu,
+            nodes=1,  # several GPUs are never spread over nodes
             mem_mb=RESOURCES.memory,
             runtime=RESOURCES.runtime,
             micro_batch=RESOURCES.micro_batch,

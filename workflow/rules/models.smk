@@ -87,6 +87,7 @@ rule quantise_model:
         "../../envs/gpu.yaml"
     resources:
         gpu=RESOURCES.gpu,
+        nodes=1,  # several GPUs are never spread over nodes
         mem_mb=RESOURCES.memory,
         runtime=RESOURCES.runtime,
     params:

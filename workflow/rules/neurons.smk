@@ -16,7 +16,7 @@ rule identify_neurons:
     conda:
         "../../envs/gpu.yaml"
     resources:
-        mem_mb=RESOURCES.measuring_memory,
+        mem_mb=RESOURCES.statistics_memory,
         runtime=60,
     params:
         spec=SPECS.identify_neurons,

@@ -82,3 +82,41 @@ rule build_report:
         "python workflow/scripts/build_report.py --spec {params.spec:q} --code {params.code}"
         " --tables {input.tables:q} --figures {input.figures:q} --out {output.out:q}"
         " > {log:q} 2>&1"
+
+
+rule build_cost_table:
+    """What the jobs cost, stage by stage, from their benchmark files."""
+    input:
+        report=outputs.REPORT,
+    output:
+        tsv=report(
+            "results/tables/cost.tsv",
+            caption="../report/cost_table.rst",
+            category="Tables",
+        ),
+    log:
+        "logs/results/tables/cost.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        spec=TABLES.costs,
+        code=code_hash("build_cost_table"),
+    shell:
+        "python workflow/scripts/build_cost_table.py --spec {params.spec:q} --code {params.code}"
+        " --report {input.report:q} --tsv {output.tsv:q} > {log:q} 2>&1"
+
+
+rule plan_costs:
+    """Print what the whole grid will cost (make plan); it runs whenever it is asked."""
+    log:
+        "logs/plan.log",
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        spec=TABLES.plan,
+        code=code_hash("plan_costs"),
+    shell:
+        "python workflow/scripts/plan_costs.py --spec {params.spec:q} --code {params.code}"
+        " 2> {log:q}"

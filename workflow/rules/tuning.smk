@@ -21,6 +21,7 @@ rule tune_model:
     threads: RESOURCES.threads
     resources:
         gpu=RESOURCES.gpu,
+        nodes=1,  # several GPUs are never spread over nodes
         mem_mb=RESOURCES.memory,
         runtime=RESOURCES.training_runtime,
         micro_batch=RESOURCES.micro_batch,

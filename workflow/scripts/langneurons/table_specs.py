@@ -214,6 +214,17 @@ class TableSpecs:
         text = self.config.model_dump(mode="json", exclude={"report"})
         return canonical({"config": text, "benchmarks": "benchmarks"})
 
+    def plan(self, wildcards: Any) -> str:
+        config = self.config.model_dump(mode="json", exclude_unset=True)
+        return canonical({"config": config, "benchmarks": "benchmarks", "gpu": "a100"})
+
+    def costs(self, wildcards: Any) -> str:
+        models = {
+            name: entry.model_dump(mode="json", exclude_unset=True)
+            for name, entry in self.config.models.items()
+        }
+        return canonical({"models": models, "benchmarks": "benchmarks"})
+
     def pair(self, row: Row) -> dict[str, Any]:
         """Name what two evaluations of other profiles have in common."""
         columns = self._columns(row.treatment)

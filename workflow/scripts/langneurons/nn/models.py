@@ -29,6 +29,9 @@ PAD_TOKENS = (
     "<|reserved_special_token_0|>",
 )
 
+SPLIT_FROM = 0.4
+"""Share of a GPU from which on the weights are split; the rest is work space."""
+
 HEADS = ("score.weight", "score.bias")
 
 
@@ -157,7 +160,7 @@ def _load(
         require("bitsandbytes", "a 4-bit (nf4) model")
     if quantised or device != "cpu":
         require("accelerate", f"loading {folder} on {device}")
-        options["device_map"] = {"": device}
+        options["device_map"] = placement(folder, device)
     quiet()
     try:
         model, info = auto.from_pretrained(
@@ -180,6 +183,24 @@ def _load(
             f"not in the files: {shown}. Is it a model of another architecture?"
         )
     return model.eval()
+
+
+def placement(folder: Path, device: str) -> Any:
+    """Say where a model goes: one device, or whole layers over the job's GPUs.
+
+    A model stays on one GPU as long as its weights fill at most ``SPLIT_FROM`` of it;
+    ``resources`` asks for several only above that. Nothing is put into main memory.
+
+    Returns:
+        A ``device_map`` of transformers: ``balanced``: about as many layers on each.
+    """
+    import torch
+
+    if device != "cuda" or torch.cuda.device_count() < 2:
+        return {"": device}
+    weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    whole = torch.cuda.get_device_properties(0).total_memory
+    return "balanced" if weights > SPLIT_FROM * whole else {"": device}
 
 
 def _dtype(folder: Path, config: dict[str, Any], dtype: Any) -> Any:

@@ -135,7 +135,11 @@ class Recorder:
                     f"model: layer {layer} has {output.shape[-1]} neurons, "
                     f"expected {width}"
                 )
-            self._record(layer, args[0].reshape(-1, width), output.reshape(-1, width))
+            # Layers may be spread over GPUs; the sums are on the first one's.
+            pre, post = (
+                x.reshape(-1, width).to(self.device) for x in (args[0], output)
+            )
+            self._record(layer, pre, post)
 
         return hook
 

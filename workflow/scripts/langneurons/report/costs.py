@@ -7,13 +7,12 @@ the last run of each job is on record.
 
 from __future__ import annotations
 
+import csv
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from ..catalogue import Model
 from ..config import Config
@@ -34,6 +33,10 @@ STAGES = {
     "tables": "build tables",
     "figures": "draw figures",
 }
+COLUMNS = (
+    "stage", "jobs", "wall_hours", "cpu_hours", "gpu_hours", "peak_memory_mb"
+)  # fmt: skip
+"""Of results/tables/cost.tsv."""
 # Where the model is in the path of a stage whose jobs ask for GPUs (after the stage).
 MODEL_AT = {
     "activations": 1, "adapters": 1, "evaluations": 1, "perplexity": 1, "models": 0
@@ -102,7 +105,7 @@ def sum_up(folder: Path, gpus: Callable[[str], float]) -> list[Cost]:
             continue
         # benchmarks/results/<stage>/...; the file's own name is no stage
         stage = parts[1] if len(parts) > 2 else "other"
-        line = _read(path)
+        line = read(path)
         line["gpu"] = line["s"] * _gpus(stage, parts[2:], gpus)
         found.setdefault(stage, []).append(line)
     order = {stage: i for i, stage in enumerate(STAGES)}
@@ -125,21 +128,55 @@ def _gpus(stage: str, rest: tuple[str, ...], gpus: Callable[[str], float]) -> fl
     return gpus(rest[at])
 
 
-def _read(path: Path) -> dict[str, float]:
-    """Read a benchmark; with repeats, their sum and the largest memory."""
+def read(path: Path) -> dict[str, float]:
+    """Read a benchmark file of Snakemake; with repeats, their sum and largest memory.
+
+    Returns:
+        ``s`` and ``cpu`` seconds, and ``memory`` in MB (NaN if it was not measured).
+
+    Raises:
+        DataError: it is no such file.
+    """
+    # Not with pandas: a grid has ten thousand of them.
     try:
-        table = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
-        seconds = table["s"].astype(float)
-    except (ValueError, KeyError) as error:
+        with path.open(encoding="utf-8", newline="") as handle:
+            rows = list(csv.DictReader(handle, delimiter="\t"))
+        seconds = sum(float(row["s"]) for row in rows)
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{path}: not a benchmark file of Snakemake ({error}); delete it"
         ) from error
-    numbers = {"s": float(seconds.sum()), "cpu": 0.0, "memory": math.nan}
-    if "cpu_time" in table:
-        numbers["cpu"] = float(pd.to_numeric(table["cpu_time"], "coerce").sum())
-    if "max_rss" in table:
-        numbers["memory"] = float(pd.to_numeric(table["max_rss"], "coerce").max())
-    return numbers
+    if not rows:
+        raise DataError(f"{path}: not a benchmark file of Snakemake; delete it")
+    cpu = [x for row in rows if not math.isnan(x := _number(row.get("cpu_time")))]
+    memory = [x for row in rows if not math.isnan(x := _number(row.get("max_rss")))]
+    return {"s": seconds, "cpu": sum(cpu), "memory": max(memory, default=math.nan)}
+
+
+def _number(text: str | None) -> float:
+    """Read a number; Snakemake writes - or NA where it has none."""
+    try:
+        return float(text or "nan")
+    except ValueError:
+        return math.nan
+
+
+def table(spent: Sequence[Cost]) -> str:
+    """Lay out costs as tab-separated text: stage, jobs, hours, peak memory.
+
+    Unknown numbers are empty. Hours are wall hours job after job, hours of processor
+    time, and wall hours times GPUs; memory is in MB.
+    """
+    header = list(COLUMNS)
+    lines = [header]
+    for cost in spent:
+        hours = [_text(x, 4) for x in (cost.wall, cost.cpu, cost.gpu)]
+        lines.append([cost.stage, str(cost.jobs), *hours, _text(cost.memory, 0)])
+    return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def _text(number: float, digits: int) -> str:
+    return "" if math.isnan(number) else f"{number:.{digits}f}"
 
 
 def _total(stage: str, what: str, lines: list[dict[str, float]]) -> Cost:

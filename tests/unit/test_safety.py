@@ -1,0 +1,170 @@
+"""Nothing that is read can run code, no secret is written, no name leaves results/."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from langneurons.config import load
+from langneurons.errors import ConfigError
+from snakemake_runs import copy_project
+
+ROOT = Path(__file__).parents[2]
+SOURCES = sorted((ROOT / "workflow").rglob("*.py"))
+RULES = sorted((ROOT / "workflow/rules").glob("*.smk"))
+UNPICKLING = {"cloudpickle", "dill", "joblib", "marshal", "shelve"}
+SECRET = "hf_PlantedSecretThatMustNotBeWritten"
+
+
+def dangers(source: str) -> Iterator[str]:
+    """Name what could run code from a file or from user text in a Python source."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            modules = [a.name for a in node.names]
+            modules += [getattr(node, "module", None) or ""]
+            for found in UNPICKLING & {name.split(".")[0] for name in modules}:
+                yield f"line {node.lineno}: import {found}"
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        given = {k.arg: ast.unparse(k.value) for k in node.keywords}
+        here = f"line {node.lineno}: {name}"
+        if name == "torch.load" and given.get("weights_only") != "True":
+            yield f"{here} without weights_only=True"
+        if re.search(r"\bpickle\.(loads?|Unpickler)$|read_pickle$", name):
+            yield here
+        if given.get("allow_pickle", "False") != "False":
+            yield f"{here} with allow_pickle"
+        if given.get("trust_remote_code", "False") != "False":
+            yield f"{here} with trust_remote_code"
+        if given.get("shell", "False") != "False":
+            yield f"{here} with shell=True"
+        if name in ("os.system", "os.popen", "subprocess.getoutput", "eval", "exec"):
+            yield here
+        if name in ("yaml.load", "yaml.unsafe_load", "yaml.full_load"):
+            yield here
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.stem)
+def test_no_file_can_run_code(path: Path) -> None:
+    assert list(dangers(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "np.load(path, allow_pickle=True)",
+        "pickle.load(handle)",
+        "pd.read_pickle(path)",
+        "import joblib",
+        "from dill import load",
+        "AutoModel.from_pretrained(name, trust_remote_code=True)",
+        "AutoModel.from_pretrained(name, trust_remote_code=spec['code'])",
+        "subprocess.run(command, shell=True)",
+        "os.system(command)",
+        "eval(text)",
+        "yaml.load(text)",
+    ],
+)
+def test_the_scan_sees_what_is_dangerous(line: str) -> None:
+    assert len(list(dangers(line))) == 1
+
+
+def test_weights_are_read_from_safetensors_only() -> None:
+    """A folder's weights come from safetensors; GGUF is parsed, not unpickled."""
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = ast.unparse(node.func)
+            if not name.endswith("from_pretrained") or "okenizer" in name:
+                continue
+            text = ast.unparse(node)
+            if name.startswith(("Peft", "kind")) or "**place" in text:
+                continue  # a tokenizer; our own adapter; the GGUF file
+            assert "use_safetensors=True" in text, f"{path.name}: {text}"
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda p: p.stem)
+def test_rules_quote_every_text_that_reaches_a_shell(path: Path) -> None:
+    # Hashes, numbers and Snakemake's own counts need no quotes.
+    safe = r"params\.code|threads|resources\.\w+"
+    text = path.read_text(encoding="utf-8")
+    for command in re.findall(r"shell:\n((?:\s+\".*\"\n)+)", text):
+        for field in re.findall(r"\{([^{}]+)\}", command):
+            assert field.endswith(":q") or re.fullmatch(safe, field), field
+    assert "run:" not in text.replace("dry_run:", "")
+
+
+def test_no_secret_reaches_a_file(tmp_path: Path) -> None:
+    """Run real jobs with a token in the environment, and search all they leave."""
+    project = copy_project(tmp_path)
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    planted = {"HF_TOKEN": SECRET, "HUGGING_FACE_HUB_TOKEN": SECRET}
+    environment = os.environ | planted | {"PATH": path, "OMP_WAIT_POLICY": "passive"}
+    common = [
+        *("--profile", "profiles/demo", "--printshellcmds", "--verbose"),
+        *("--configfile", "config/demo.yaml", "tiny.yaml"),
+    ]
+    targets = [
+        ["results/tokens/demo/demo/en.json"],
+        ["results/report.html", "--allowed-rules", "build_report"],
+    ]
+    for target in targets:
+        command = [sys.executable, "-m", "snakemake", *target, *common]
+        if "--allowed-rules" in target:
+            command += ["--config", "report=existing"]
+        done = subprocess.run(
+            command, cwd=project, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert SECRET not in done.stdout + done.stderr
+    written = [p for p in project.rglob("*") if p.is_file()]
+    names = {p.name for p in written}
+    assert {"report.html", "en.json", "en.json.provenance.json"} <= names
+    assert any(".snakemake" in p.parts for p in written)
+    found = [str(p) for p in written if SECRET.encode() in p.read_bytes()]
+    assert found == []
+
+
+def bad_names() -> Iterator[object]:
+    """Every place of a configuration whose text becomes a part of a path."""
+    for bad in ("../x", "/x", "a/b", ".", "..", "x;y", "{x}", "$(x)", "x\n", ""):
+        yield pytest.param({"language_sets": {"new": {"languages": [bad]}}}, id=bad)
+        listed = {"languages": ["en", bad]}
+        yield pytest.param({"perplexity": listed}, id=f"perplexity {bad}")
+        yield pytest.param({"demo_world": listed}, id=f"demo_world {bad}")
+        for change in (listed, {"source_language": bad}):
+            name = f"{next(iter(change))} {bad}"
+            yield pytest.param({"tasks": {"xnli": change}}, id=f"task {name}")
+        for key in ("neuron_language", "value_language"):
+            changed = {"mean": {"value": "mean", key: bad}}
+            yield pytest.param({"statistics": changed}, id=f"{key} {bad}")
+        for catalogue in ("models", "corpora", "tasks", "tunings", "methods"):
+            yield pytest.param({catalogue: {bad: "copy"}}, id=f"{catalogue} {bad}")
+        for key in ("selections", "tunings", "tables", "models", "tasks"):
+            yield pytest.param({"grid": {key: [bad]}}, id=f"grid.{key} {bad}")
+        yield pytest.param({"grid": {"corpus": bad}}, id=f"grid.corpus {bad}")
+
+
+@pytest.mark.parametrize("change", list(bad_names()))
+def test_no_name_can_leave_results(change: dict) -> None:
+    raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    for catalogue, entries in change.items():
+        for name, value in dict(entries).items():
+            if value == "copy":  # a good entry under a bad name
+                entries[name] = next(iter(raw[catalogue].values()))
+    update_config(raw, change)
+    with pytest.raises(ConfigError):
+        load(raw)

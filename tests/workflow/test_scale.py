@@ -1,0 +1,107 @@
+"""Planning large grids: how long Snakemake takes, and whether our own plan agrees.
+
+Times are of the processor (user and system), so that other work on the machine does not
+count.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from langneurons.config import load
+from langneurons.planned_jobs import plan
+from snakemake_runs import copy_project
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("scale")]
+
+EXTENSION = Path(__file__).parent / "extension.yaml"
+TWO_MODELS = ["--config", "grid={models: [llama31, qwen3]}"]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copy_project(tmp_path_factory.mktemp("scale"))
+    shutil.copy2(EXTENSION, folder / "extension.yaml")
+    return folder
+
+
+def dry_run(folder: Path, *arguments: str) -> tuple[Counter[str], float]:
+    """Return the jobs by rule, and the seconds of processor time of the dry run."""
+    command = [
+        sys.executable, "-m", "snakemake", "-n", *arguments,
+        "--quiet", "rules", "--profile", "profiles/default", "--cores", "2",
+    ]  # fmt: skip
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, env=dict(os.environ)
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text[-3000:]
+    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    jobs: Counter[str] = Counter()
+    table = re.search(r"Job stats:\n(.*?)\n\n", text, re.DOTALL)
+    for line in table.group(1).splitlines()[2:] if table else ():
+        rule, number = line.split()
+        for family in ("evaluate_task", "measure_perplexity"):
+            rule = family if rule.startswith(family) else rule
+        jobs[rule] += int(number)
+    jobs.pop("total", None)
+    return jobs, used
+
+
+def ours(folder: Path, models: list[str] | None, *overlays: Path) -> Counter[str]:
+    """Return the jobs of ``planned_jobs`` for the same configuration."""
+    raw: dict = {}
+    for path in (folder / "config/config.yaml", *overlays):
+        update_config(raw, yaml.safe_load(path.read_text(encoding="utf-8")))
+    if models:
+        raw["grid"]["models"] = models
+    return Counter(job.rule for job in plan(load(raw)))
+
+
+def without_ends(jobs: Counter[str]) -> Counter[str]:
+    """Leave out jobs that make no result of the study."""
+    ends = ("all", "build_cost_table", "plan_costs")
+    return Counter({rule: n for rule, n in jobs.items() if rule not in ends})
+
+
+def test_the_papers_grid(project: Path) -> None:
+    jobs, seconds = dry_run(project, "all")
+    assert without_ends(jobs) == ours(project, None)
+    assert seconds < 20
+
+
+def test_ten_thousand_jobs(project: Path) -> None:
+    overlay = ["--configfile", "extension.yaml", *TWO_MODELS]
+    jobs, seconds = dry_run(project, "all", *overlay)
+    expected = ours(project, ["llama31", "qwen3"], EXTENSION)
+    assert without_ends(jobs) == expected
+    assert sum(jobs.values()) > 10_000
+    assert seconds < 120
+
+
+def test_the_start_of_one_job_of_ten_thousand(project: Path) -> None:
+    """Each cluster job starts Snakemake twice and reads all rules."""
+    target = "results/tokens/wikipedia/llama31/en.json"
+    overlay = ["--configfile", "extension.yaml", *TWO_MODELS]
+    jobs, seconds = dry_run(project, target, *overlay)
+    assert sum(jobs.values()) == 3
+    assert seconds < 8
+
+
+def test_the_demo_is_planned_alike(project: Path) -> None:
+    jobs, _ = dry_run(project, "all", "--configfile", "config/demo.yaml")
+    expected = ours(project, None, project / "config/demo.yaml")
+    assert without_ends(jobs) == expected

@@ -1,0 +1,20 @@
+"""Sum up what the jobs cost, stage by stage, from Snakemake's benchmark files.
+
+The spec is {"models": catalogue entries, "benchmarks": folder of the benchmark files}.
+``--report`` is read for its time only: the page comes last, so every job is on record.
+"""
+
+from pathlib import Path
+
+from langneurons import cli, files
+from langneurons.report import costs
+
+
+def main(job: cli.Job) -> None:
+    spent = costs.sum_up(Path(job.spec["benchmarks"]), costs.gpus_of(job.spec))
+    with files.atomic(job.outputs["tsv"]) as part:
+        part.write_text(costs.table(spent), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    cli.run(main, __doc__, inputs=["report"], outputs=["tsv"])
