@@ -29,7 +29,7 @@ INSTALL = pip install --disable-pip-version-check --quiet
 # files that are no valid Python; they are never imported.
 COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
 
-.PHONY: help setup demo small plan report test lint format clean
+.PHONY: help setup demo small plan report test test-slurm lint format clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -72,6 +72,10 @@ report: $(RUN) ## results/report.html from what is there; nothing else is comput
 test: $(DEV) ## all tests, with coverage of the library
 	@OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile --cov --cov-report=term \
 	  --cov-fail-under=85 -m "not slurm" $(PYTEST_ARGS)
+
+test-slurm: $(DEV) ## on a real Slurm that the tests bring up; installs it (Debian, as root)
+	@tests/slurm/install.sh
+	@OMP_NUM_THREADS=1 pytest -n 3 --dist loadgroup -m slurm tests/slurm $(PYTEST_ARGS)
 
 lint: $(DEV) ## style, types and Snakemake's own checks
 	@ruff check .
