@@ -60,7 +60,11 @@ def planned(folder: Path, *arguments: str, tiny: bool = True) -> Counter[str]:
     The rules of single bundles are counted together, as evaluate_task and
     measure_perplexity.
     """
-    text = snakemake(folder, "-n", *arguments, tiny=tiny)
+    return count_jobs(snakemake(folder, "-n", *arguments, tiny=tiny))
+
+
+def count_jobs(text: str) -> Counter[str]:
+    """Count the jobs of each rule in what a dry run printed; see ``planned``."""
     jobs: Counter[str] = Counter()
     table = re.search(r"Job stats:\n(.*?)\n\n", text, re.DOTALL)
     for line in table.group(1).splitlines()[2:] if table else ():

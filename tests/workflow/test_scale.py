@@ -7,7 +7,6 @@ count.
 from __future__ import annotations
 
 import os
-import re
 import resource
 import shutil
 import subprocess
@@ -21,7 +20,7 @@ from snakemake.utils import update_config
 
 from langneurons.config import load
 from langneurons.planned_jobs import plan
-from snakemake_runs import copy_project
+from snakemake_runs import copy_project, count_jobs
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("scale")]
 
@@ -50,15 +49,7 @@ def dry_run(folder: Path, *arguments: str) -> tuple[Counter[str], float]:
     text = done.stdout + done.stderr
     assert done.returncode == 0, text[-3000:]
     used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    jobs: Counter[str] = Counter()
-    table = re.search(r"Job stats:\n(.*?)\n\n", text, re.DOTALL)
-    for line in table.group(1).splitlines()[2:] if table else ():
-        rule, number = line.split()
-        for family in ("evaluate_task", "measure_perplexity"):
-            rule = family if rule.startswith(family) else rule
-        jobs[rule] += int(number)
-    jobs.pop("total", None)
-    return jobs, used
+    return count_jobs(text), used
 
 
 def ours(folder: Path, models: list[str] | None, *overlays: Path) -> Counter[str]:

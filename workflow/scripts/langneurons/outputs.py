@@ -6,7 +6,6 @@ Table names: a task's own name (interventions), ``finetune_{task}`` and
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -104,7 +103,7 @@ def shared_pairs(config: Config) -> list[tuple[Selection, Selection]]:
 def published_sets(config: Config) -> list[str]:
     """List the published neuron sets of the grid's models, model.method.set."""
     keys = {config.model(model).published_as for model in config.grid.models}
-    sets = json.loads(published.FIGURES.read_text(encoding="utf-8"))["neuron_sets"]
+    sets = published.figures()["neuron_sets"]
     return [
         f"{entry['model']}.{entry['method']}.{entry['language_set']}"
         for entry in sets

@@ -29,13 +29,30 @@ def records(table: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @cache
-def _figures(path: Path) -> tuple[dict[Key, float], dict[str, dict[str, str]]]:
+def figures(path: Path = FIGURES) -> dict[str, Any]:
+    """Return the file of published figures; it is read once."""
+    whole: dict[str, Any] = read_json(path)
+    return whole
+
+
+def means_over_neurons(model: str, lang: str) -> dict[str, float]:
+    """Return the published means over all neurons (Table 6), statistic -> value."""
+    wanted = ("mean_over_neurons", model, lang)
+    return {
+        row["statistic"]: row["value"]
+        for row in records(figures()["cells"])
+        if (row["metric"], row["model"], row["lang"]) == wanted
+    }
+
+
+@cache
+def _index(path: Path) -> tuple[dict[Key, float], dict[str, dict[str, str]]]:
     """Index the cells of the task tables by what they were measured on.
 
     Returns:
         (cells, language sets by method and language)
     """
-    whole = read_json(path)
+    whole = figures(path)
     found: dict[Key, float] = {}
     for cell in records(whole["cells"]):
         if cell["metric"] not in IN_PERCENT:
@@ -122,7 +139,7 @@ def lookup(
     treated = statistic != NO_TREATMENT
     if model is None or (method is None and treated):
         return None
-    cells, sets = _figures(path)
+    cells, sets = _index(path)
     tuned = tuning_key(tuning, tuning_method, lang, sets)
     if tuned is None:
         return None

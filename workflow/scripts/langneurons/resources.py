@@ -7,8 +7,6 @@ micro-batch. Profiles may override every value (``set-resources``).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 from .catalogue import Model
@@ -104,12 +102,3 @@ class Requests:
         """Optimiser steps between two checkpoints of a training."""
         names = (wildcards.task, wildcards.model, wildcards.tuning)
         return self.config.training(*names).checkpoint_every
-
-    def of(self, name: str, model: str) -> Callable[[Any, int], int]:
-        """Return the resource function ``name`` for a rule that has no wildcards."""
-        function, fixed = getattr(self, name), SimpleNamespace(model=model)
-
-        def resource(wildcards: Any, attempt: int) -> int:
-            return function(fixed, attempt)
-
-        return resource

@@ -5,6 +5,7 @@ A row is one evaluation; a table is a list of them, in a fixed order.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .config import Config
@@ -17,6 +18,7 @@ from .names import (
     draw,
     split_draw,
 )
+from .task_catalogue import NeuronTuning
 
 RESULTS = "results"
 
@@ -107,28 +109,22 @@ def tuning_rows(config: Config, task: str) -> list[Row]:
     selection.
     """
     block = config.neuron_tuning
-    if block is None or task not in block.tasks:
+    if block is None:
         return []
     source = config.task(task).source_language
-    found: dict[Row, None] = {}
-    for model, seed, lang in _evaluated(config, task):
-        for baseline in block.baselines:
-            found[Row(model, baseline, seed, lang, NO_TREATMENT)] = None
-        for text in block.selections:
-            selection = Selection.parse(text)
-            if not covers(config, selection, lang):
-                continue
-            inside = config.language_set(selection.languages).languages
-            for entry in block.entries:
-                for which in block.languages:
-                    languages = tuned_languages(source, lang, which)
-                    if not set(languages) <= set(inside):
-                        continue
+
+    def tuned(text: str, lang: str) -> Iterator[tuple[str, str]]:
+        selection = Selection.parse(text)
+        inside = set(config.language_set(selection.languages).languages)
+        names = [str(Treatment(selection, s)) for s in block.statistics]
+        for entry in block.entries:
+            for which in block.languages:
+                languages = tuned_languages(source, lang, which)
+                if set(languages) <= inside:
                     tuning = str(TuningName(entry, selection, languages))
-                    names = [str(Treatment(selection, s)) for s in block.statistics]
-                    for name in (NO_TREATMENT, *names):
-                        found[Row(model, tuning, seed, lang, name)] = None
-    return list(found)
+                    yield from ((tuning, name) for name in (NO_TREATMENT, *names))
+
+    return _neuron_rows(config, block, task, block.selections, tuned)
 
 
 def random_rows(config: Config, task: str) -> list[Row]:
@@ -137,31 +133,49 @@ def random_rows(config: Config, task: str) -> list[Row]:
     Both are tuned for the evaluation language; there are no interventions.
     """
     block = config.neuron_tuning
-    if block is None or task not in block.tasks or not block.controls:
+    if block is None or not block.controls:
+        return []
+
+    def tuned(text: str, lang: str) -> Iterator[tuple[str, str]]:
+        control = Selection.parse(text)
+        base = str(config.method(control.method).match)
+        matched = Selection(base, control.languages)
+        for selection in (matched, *expand_draws(config, text)):
+            yield str(TuningName(MASKED, selection, (lang,))), NO_TREATMENT
+
+    return _neuron_rows(config, block, task, block.controls, tuned)
+
+
+def _neuron_rows(
+    config: Config,
+    block: NeuronTuning,
+    task: str,
+    selections: Sequence[str],
+    tuned: Callable[[str, str], Iterable[tuple[str, str]]],
+) -> list[Row]:
+    """List the baselines and, for each selection, its tunings with their treatments.
+
+    Args:
+        config: the configuration.
+        block: its part on neuron tuning.
+        task: not in the block's list: no rows.
+        selections: those that cover an evaluation language are used for it.
+        tuned: of a selection and an evaluation language: tuning and treatment.
+    """
+    if task not in block.tasks:
         return []
     found: dict[Row, None] = {}
-    for model, seed, lang in _evaluated(config, task):
-        for baseline in block.baselines:
-            found[Row(model, baseline, seed, lang, NO_TREATMENT)] = None
-        for text in block.controls:
-            control = Selection.parse(text)
-            if not covers(config, control, lang):
-                continue
-            matched = Selection(
-                str(config.method(control.method).match), control.languages
-            )
-            for selection in (matched, *expand_draws(config, text)):
-                tuning = str(TuningName(MASKED, selection, (lang,)))
-                found[Row(model, tuning, seed, lang, NO_TREATMENT)] = None
+    for model in config.grid.models:
+        for seed in config.grid.seeds:
+            for lang in block.evaluate or config.task(task).languages:
+                pairs = [(baseline, NO_TREATMENT) for baseline in block.baselines]
+                for text in selections:
+                    if covers(config, Selection.parse(text), lang):
+                        pairs += tuned(text, lang)
+                found |= dict.fromkeys(
+                    Row(model, tuning, seed, lang, name) for tuning, name in pairs
+                )
     return list(found)
-
-
-def _evaluated(config: Config, task: str) -> list[tuple[str, int, str]]:
-    """List model, seed and evaluation language of the tables of neuron tuning."""
-    block = config.neuron_tuning
-    languages = (block.evaluate if block else None) or config.task(task).languages
-    grid = config.grid
-    return [(m, s, x) for m in grid.models for s in grid.seeds for x in languages]
 
 
 def perplexity_treatments(config: Config) -> list[str]:

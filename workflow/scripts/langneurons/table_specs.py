@@ -11,7 +11,7 @@ from .config import Config
 from .files import canonical
 from .fingerprint import code_hash
 from .names import NO_TREATMENT, Selection, Treatment, TuningName, split_draw
-from .published import FIGURES, RANDOM, lookup, records
+from .published import RANDOM, lookup, means_over_neurons
 from .rows import Row, task_rows
 
 PROFILES = ("paper", "consistent")
@@ -157,7 +157,7 @@ class TableSpecs:
         rows = []
         for model, corpus, lang in measured(self.config):
             key = self.config.model(model).published_as
-            published = published_means(key, lang) if key else {}
+            published = means_over_neurons(key, lang) if key else {}
             rows.append(
                 {"model": model, "corpus": corpus, "lang": lang, "published": published}
             )
@@ -264,17 +264,6 @@ class TableSpecs:
     def draw_published(self, wildcards: Any) -> str:
         model, method, langset = wildcards.published.split(".")
         return self.figure(model=model, method=method, langset=langset)
-
-
-def published_means(model: str, lang: str) -> dict[str, float]:
-    """Return the published means over all neurons (Table 6), statistic -> value."""
-    rows = records(json.loads(FIGURES.read_text(encoding="utf-8"))["cells"])
-    wanted = ("mean_over_neurons", model, lang)
-    return {
-        row["statistic"]: row["value"]
-        for row in rows
-        if (row["metric"], row["model"], row["lang"]) == wanted
-    }
 
 
 def measured(config: Config) -> list[tuple[str, str, str]]:
