@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 TABLE = "results/tables/xnli.tsv"
 ADAPTER = "results/adapters/xnli/demo/attention/seed42"
 EVALUATIONS = "results/evaluations/xnli/demo/attention/seed42/vi"
-EVALUATE = "evaluate_task_evaluations_xnli_demo_attention_seed42_vi_1"
+EVALUATE = "evaluate_task_xnli_vi_1"
 STEPS = 80  # of the training in grid.yaml
 EVERY = 10  # steps between two checkpoints
 
