@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from snakemake_runs import copy_project
@@ -21,6 +22,11 @@ ADAPTER = "results/adapters/xnli/demo/attention/seed42"
 EVALUATIONS = "results/evaluations/xnli/demo/attention/seed42/vi"
 EVALUATE = "evaluate_task_xnli_vi_1"
 STEPS = 80  # of the training in grid.yaml
+# The profile asks every 5 s after the first 10: right for hours, not for seconds.
+ASK_OFTEN = (
+    "--slurm-init-seconds-before-status-checks", "2",
+    "--max-status-checks-per-second", "1",
+)  # fmt: skip
 EVERY = 10  # steps between two checkpoints
 
 
@@ -77,6 +83,7 @@ class Run:
         folder: of the project.
         arguments: after the options that every run has; targets first.
         trouble: kind of trouble for the programs of jobs; see job_python.sh.
+        ask: how often Slurm is asked, instead of what the profile says.
         **settings: SCRIPT, WHEN, MB of the trouble.
     """
 
@@ -86,6 +93,7 @@ class Run:
         folder: Path,
         *arguments: str,
         trouble: str = "",
+        ask: Sequence[str] = ASK_OFTEN,
         **settings: object,
     ) -> None:
         self.cluster, self.folder = cluster, folder
@@ -108,7 +116,7 @@ class Run:
         environment |= {f"TROUBLE_{k.upper()}": str(v) for k, v in settings.items()}
         with self.output.open("wb") as out:
             self.process = subprocess.Popen(
-                _command("profiles/slurm", *arguments),
+                _command("profiles/slurm", *arguments, *ask),
                 cwd=folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,

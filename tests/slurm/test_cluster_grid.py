@@ -19,7 +19,7 @@ def on_cluster(
 ) -> Path:
     """The project after the same run on the cluster."""
     folder = make_project(tmp_path_factory.mktemp("cluster") / "p")
-    Run(cluster, folder, TABLE).succeed(1200)
+    Run(cluster, folder, TABLE, ask=()).succeed(1200)  # the profile as it is
     return folder
 
 

@@ -78,3 +78,27 @@ def test_progress_says_counts_rate_and_time_to_go(
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("measuring: 1/4 chunks (25%)")
     assert "to go" in lines[0] and lines[-1].startswith("measuring: 4/4")
+
+
+def test_a_damaged_input_is_refused_before_work(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    (tmp_path / "in").write_text("x")
+    given = ["--text", str(tmp_path / "in"), "--out", str(first)]
+    run(monkeypatch, lambda job: job.outputs["out"].write_text("abc"), *given)
+    first.write_text("abd")  # as long as before: only the hash tells
+
+    def never(job: cli.Job) -> None:
+        raise AssertionError("the job began")
+
+    with pytest.raises(SystemExit):
+        run(monkeypatch, never, "--text", str(first), "--out", str(second))
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"error: {first}: damaged, or changed by hand")
+    assert "Delete it" in printed and not second.exists()
+    first.write_text("abc")
+    with pytest.raises(AssertionError, match="the job began"):
+        run(monkeypatch, never, "--text", str(first), "--out", str(second))

@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerFast
 
 import tiny_models
 from langneurons.errors import DataError
+from langneurons.files import sha256, write_json
 from langneurons.nn import folders, models
 
 WORDS = [f"w{i}" for i in range(30)]
@@ -246,3 +247,21 @@ def test_a_70b_model_is_cut_between_layers() -> None:
     assert set(places.values()) == {0, 1, 2, 3}
     layers = [places[f"model.layers.{i}"] for i in range(80)]
     assert layers == sorted(layers)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "one byte", "absent"])
+def test_a_damaged_file_of_a_model_is_named(tmp_path: Path, damage: str) -> None:
+    save_model(tmp_path, "llama")
+    written = {path.name: sha256(path) for path in sorted(tmp_path.iterdir())}
+    write_json(tmp_path / "manifest.json", {"files": written, "dtype": "float32"})
+    models.load_base(tmp_path)
+    path = tmp_path / "model.safetensors"
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "one byte":
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(DataError, match="model.safetensors: absent or damaged") as told:
+        models.load_base(tmp_path)
+    assert "Delete" in str(told.value)

@@ -83,6 +83,7 @@ def run(
     job = _parse(description, inputs, outputs, many)
     try:
         _check(job)
+        read = provenance.hashes({k: _flat({k: v}) for k, v in job.inputs.items()})
         main(job)
         written = _flat(job.outputs)
         if missing := [str(p) for p in written if not p.exists()]:
@@ -90,7 +91,6 @@ def run(
         # What a job of many outputs found finished keeps the record of its own making.
         old = _flat({k: v for k, v in job.outputs.items() if k in many})
         written = [p for p in written if p not in old or not provenance.describes(p)]
-        read = {k: _flat({k: v}) for k, v in job.inputs.items()}
         seconds = time.monotonic() - start
         rule = Path(sys.argv[0]).stem
         provenance.write(written, rule, job.spec, job.code, read, seconds)

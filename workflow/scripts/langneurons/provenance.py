@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__
+from .errors import DataError
 from .files import read_json, sha256, write_json
 
 PACKAGES = (
@@ -34,7 +35,7 @@ def write(
     rule: str,
     spec: Mapping[str, Any],
     code: str,
-    inputs: Mapping[str, list[Path]],
+    inputs: Mapping[str, Mapping[str, str]],
     seconds: float,
 ) -> None:
     """Write the provenance of a finished job beside each of its outputs.
@@ -44,16 +45,14 @@ def write(
         rule: name of the rule.
         spec: the slice of the configuration that the job read.
         code: hash of the code that ran.
-        inputs: files that the job read, by their role.
+        inputs: what ``hashes`` returned before the job read them.
         seconds: wall time of the job.
     """
     shared = {
         "rule": rule,
         "spec": dict(spec),
         "code": code,
-        "inputs": {
-            role: {str(p): sha256(p) for p in paths} for role, paths in inputs.items()
-        },
+        "inputs": {role: dict(files) for role, files in inputs.items()},
         "langneurons": __version__,
         "git": _git_revision(),
         "python": sys.version.split()[0],
@@ -65,6 +64,33 @@ def write(
     }
     for output in outputs:
         write_json(path_of(output), {"output_sha256": sha256(output)} | shared)
+
+
+def hashes(inputs: Mapping[str, list[Path]]) -> dict[str, dict[str, str]]:
+    """Hash what a job reads, and refuse a file that is not what its own job wrote.
+
+    Args:
+        inputs: files, by their role.
+
+    Returns:
+        SHA-256 of each file, by role and path.
+
+    Raises:
+        DataError: a damaged file, or one that was changed by hand.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for role, paths in inputs.items():
+        found[role] = {str(path): sha256(path) for path in paths}
+        for path in paths:
+            record = path_of(path)
+            if not record.is_file():
+                continue
+            if read_json(record).get("output_sha256") != found[role][str(path)]:
+                raise DataError(
+                    f"{path}: damaged, or changed by hand: its content is not what "
+                    f"{record.name} says its job wrote. Delete it to redo it."
+                )
+    return found
 
 
 def describes(output: Path) -> bool:

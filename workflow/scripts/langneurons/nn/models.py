@@ -154,6 +154,7 @@ def _load(
 ) -> Any:
     """Load a model and refuse weights that came out randomly initialised."""
     folder = Path(folder)
+    _check_files(folder)
     config = read_config(folder)
     quantised = is_nf4(config)
     if quantised:
@@ -201,6 +202,20 @@ def placement(folder: Path, device: str) -> Any:
     weights = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
     whole = torch.cuda.get_device_properties(0).total_memory
     return "balanced" if weights > SPLIT_FROM * whole else {"": device}
+
+
+def _check_files(folder: Path) -> None:
+    """Compare the files with the hashes in the manifest; reading warms the cache."""
+    manifest = folder / MANIFEST
+    if not manifest.is_file():
+        return
+    for name, expected in files.read_json(manifest).get("files", {}).items():
+        path = folder / name
+        if not path.is_file() or files.sha256(path) != expected:
+            raise DataError(
+                f"{path}: absent or damaged: its hash is not the one in {manifest}. "
+                f"Delete {manifest} to make the model anew."
+            )
 
 
 def _dtype(folder: Path, config: dict[str, Any], dtype: Any) -> Any:
