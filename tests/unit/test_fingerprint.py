@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from langneurons import fingerprint
 from langneurons.fingerprint import PLUMBING, SCRIPTS, code_hash
 
 SCRIPT = """
@@ -42,6 +43,7 @@ def tree(tmp_path: Path) -> Path:
 
 def fresh(tree: Path, modules: tuple[str, ...] = ()) -> str:
     code_hash.cache_clear()
+    fingerprint._tree.cache_clear()
     return code_hash("job", modules, tree)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def code_hash(script: str, modules: tuple[str, ...] = (), root: Path = SCRIPTS) 
         16 hexadecimal digits.
     """
     reached: dict[tuple[str, int], str] = {}
-    tree = _Tree(root)
+    tree = _tree(root)
     tree.reach(script, WHOLE, reached)
     for module in modules:
         tree.reach(f"{PACKAGE}.{module}", WHOLE, reached)
@@ -44,64 +45,93 @@ def code_hash(script: str, modules: tuple[str, ...] = (), root: Path = SCRIPTS) 
     return digest.hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class _Statement:
+    """What matters of a top-level statement of a module.
+
+    Attributes:
+        bound: names that it binds.
+        used: names that it reads.
+        text: its syntax tree, written out; empty for an import.
+        imports: (module, name in it or the whole, local name) of ours; of an import,
+            what it imports, else what functions in it do.
+    """
+
+    bound: frozenset[str]
+    used: frozenset[str]
+    text: str
+    imports: tuple[tuple[str, str, str], ...]
+
+
 class _Tree:
-    """Our modules below a folder, parsed on demand."""
+    """Our modules below a folder, each parsed once, when it is first reached."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.bodies: dict[str, list[ast.stmt]] = {}
+        self._modules: dict[str, list[_Statement]] = {}
+        self._paths: dict[str, Path | None] = {}
 
     def path(self, module: str) -> Path | None:
-        base = self.root.joinpath(*module.split("."))
-        for path in (base.with_suffix(".py"), base / "__init__.py"):
-            if path.is_file():
-                return path
-        return None
+        if module not in self._paths:
+            base = self.root.joinpath(*module.split("."))
+            files = (base.with_suffix(".py"), base / "__init__.py")
+            self._paths[module] = next((p for p in files if p.is_file()), None)
+        return self._paths[module]
 
-    def body(self, module: str) -> list[ast.stmt]:
-        if module not in self.bodies:
+    def statements(self, module: str) -> list[_Statement]:
+        if module not in self._modules:
             path = self.path(module)
             text = path.read_text(encoding="utf-8") if path else ""
-            self.bodies[module] = _without_docstrings(ast.parse(text)).body
-        return self.bodies[module]
+            body = _without_docstrings(ast.parse(text)).body
+            self._modules[module] = [self._read(module, each) for each in body]
+        return self._modules[module]
+
+    def _read(self, module: str, statement: ast.stmt) -> _Statement:
+        is_import = isinstance(statement, (ast.Import, ast.ImportFrom))
+        nodes = list(ast.walk(statement))
+        return _Statement(
+            frozenset(_bound(statement)),
+            frozenset(node.id for node in nodes if isinstance(node, ast.Name)),
+            "" if is_import else ast.dump(statement),
+            tuple(
+                target
+                for node in nodes
+                if isinstance(node, (ast.Import, ast.ImportFrom))
+                for target in self._targets(module, node)
+                if target[0].rpartition(".")[2] not in PLUMBING
+            ),
+        )
 
     def reach(
         self, module: str, name: str, reached: dict[tuple[str, int], str]
     ) -> None:
         """Add the statements of ``module`` that define ``name``, and what they use."""
         wanted, done = [name], set()
-        body = self.body(module)
-        bound = [_bound(statement) for statement in body]
         while wanted:
             current = wanted.pop()
             if current in done:
                 continue
             done.add(current)
-            for i, statement in enumerate(body):
-                hit = current == WHOLE or current in bound[i] or not bound[i]
-                if not hit:
+            for i, statement in enumerate(self.statements(module)):
+                if not (
+                    current == WHOLE
+                    or current in statement.bound
+                    or not statement.bound
+                ):
                     continue
-                if isinstance(statement, (ast.Import, ast.ImportFrom)):
-                    self._follow(module, statement, current, reached)
+                if not statement.text:
+                    self._follow(statement, current, reached)
                     continue
-                wanted += sorted(_used(statement) - done)
+                wanted += sorted(statement.used - done)
                 if (module, i) not in reached:
-                    reached[module, i] = ast.dump(statement)
-                    for inner in ast.walk(statement):
-                        if isinstance(inner, (ast.Import, ast.ImportFrom)):
-                            self._follow(module, inner, WHOLE, reached)
+                    reached[module, i] = statement.text
+                    self._follow(statement, WHOLE, reached)
 
     def _follow(
-        self,
-        module: str,
-        statement: ast.Import | ast.ImportFrom,
-        wanted: str,
-        reached: dict[tuple[str, int], str],
+        self, statement: _Statement, wanted: str, reached: dict[tuple[str, int], str]
     ) -> None:
-        for source, original, local in self._targets(module, statement):
+        for source, original, local in statement.imports:
             if wanted not in (WHOLE, local):
-                continue
-            if source.rpartition(".")[2] in PLUMBING:
                 continue
             key = (f"import {source}.{original}", -1)
             if key not in reached:
@@ -134,6 +164,11 @@ class _Tree:
                 yield source, alias.name, local
 
 
+@cache
+def _tree(root: Path) -> _Tree:
+    return _Tree(root)
+
+
 def _bound(statement: ast.stmt) -> set[str]:
     """Return the names that a top-level statement binds."""
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -149,10 +184,6 @@ def _bound(statement: ast.stmt) -> set[str]:
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             names |= {a.asname or a.name.split(".")[0] for a in node.names}
     return names
-
-
-def _used(statement: ast.stmt) -> set[str]:
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
