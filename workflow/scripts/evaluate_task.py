@@ -40,7 +40,7 @@ def main(job: cli.Job) -> None:
             treatment = interventions.build(*bundles.overwritten(cell, manifest))
         label = f"{shared['task']} {shared['language']} {cell.name}"
         table = runner.evaluate(
-            model, encoded, job.micro_batch, treatment, shared["family"], label
+            model, encoded, job.batches, treatment, shared["family"], label
         )
         axes = {k: shared[k] for k in ("task", "model", "tuning", "seed")}
         record = {"format": "langneurons/evaluation/1", **axes}

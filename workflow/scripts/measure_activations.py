@@ -36,7 +36,7 @@ def main(job: cli.Job) -> None:
         batch_chunks=spec["batch_chunks"],
         histogram_every=spec["histogram_every"],
         batch_quantiles=spec["batch_quantiles"],
-        micro_batch=job.micro_batch,
+        micro_batch=job.batches,
         label=f"{spec['language']} {spec['shard'] + 1} of {spec['shards']}",
         family=spec["family"],
         chunk_means=spec["chunk_means"],

@@ -33,7 +33,7 @@ def main(job: cli.Job) -> None:
             treatment = interventions.build(*bundles.overwritten(cell, manifest))
         label = f"perplexity {shared['language']} {cell.name}"
         nll = perplexity.chunk_nll(
-            model, chunks, job.micro_batch, treatment, shared["family"], label
+            model, chunks, job.batches, treatment, shared["family"], label
         )
         axes = {k: shared[k] for k in ("corpus", "model")}
         record = {"format": "langneurons/perplexity/1", **axes}

@@ -36,6 +36,7 @@ def write(
     code: str,
     inputs: Mapping[str, list[Path]],
     seconds: float,
+    notes: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the provenance of a finished job beside each of its outputs.
 
@@ -46,6 +47,7 @@ def write(
         code: hash of the code that ran.
         inputs: files that the job read, by their role.
         seconds: wall time of the job.
+        notes: what else there is to say of how it was run.
     """
     shared = {
         "rule": rule,
@@ -63,6 +65,7 @@ def write(
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
     }
+    shared |= notes or {}
     for output in outputs:
         write_json(path_of(output), {"output_sha256": sha256(output)} | shared)
 

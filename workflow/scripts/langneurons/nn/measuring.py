@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from .. import batching
+from ..batching import MicroBatch, Timer
 from ..catalogue import PERCENTILES
 from ..chunk_statistics import evenly
 from ..errors import DataError
 from ..progress import Progress
 from .distributions import EMAX, EMIN, MANTISSA
+from .gpus import put
 from .recorder import Array, Recorder
 
 
@@ -39,7 +43,7 @@ def record(
     batch_chunks: int,
     histogram_every: int,
     batch_quantiles: Sequence[str],
-    micro_batch: int,
+    micro_batch: int | MicroBatch,
     label: str,
     family: str | None = None,
     chunk_means: int = 0,
@@ -55,7 +59,7 @@ def record(
         batch_chunks: chunks in a batch of the per-batch percentiles.
         histogram_every: see ``Recorder``.
         batch_quantiles: see ``Recorder``.
-        micro_batch: chunks per forward pass; speed only.
+        micro_batch: chunks per forward pass; speed and memory only.
         label: what to call this in the progress lines.
         family: see ``mlp_sites``.
         chunk_means: chunks of the corpus, evenly spaced, whose means are kept; 0: none.
@@ -70,7 +74,8 @@ def record(
     if chunk_means:
         whole = end if corpus_chunks is None else corpus_chunks
         chosen = [n for n in evenly(whole, chunk_means) if first_chunk <= n < end]
-    recorder = Recorder(
+    new = partial(
+        Recorder,
         model,
         histogram_every,
         batch_quantiles,
@@ -81,17 +86,36 @@ def record(
         mean_chunks=chosen,
         contribution_top=contribution_top,
     )
-    progress = Progress(chunks.numel(), "tokens", label)
-    with recorder:
-        for start in range(0, len(chunks), micro_batch):
-            ids = chunks[start : start + micro_batch]
-            model(input_ids=ids.to(recorder.device, torch.long), use_cache=False)
-            progress.update(ids.numel())
-    state = recorder.state()
-    progress.close()
+
+    def forward(recorder: Recorder, part: Tensor) -> None:
+        ids = put(part, recorder.device).long()
+        model(input_ids=ids, use_cache=False)
+
+    def trial(rows: int, timer: Timer) -> float:
+        # With a recorder of its own, since memory must do for its work as well.
+        with new() as recorder:
+            forward(recorder, chunks[:rows])
+            return timer(lambda: forward(recorder, chunks[:rows]))
+
+    batches = batching.of(micro_batch)
+    batches.settle("record", length, len(chunks), trial)
+
+    def recorded() -> tuple[dict[str, Array], str]:
+        progress = Progress(chunks.numel(), "tokens", label)
+        with new() as recorder:
+            for start in range(0, len(chunks), batches.size):
+                part = chunks[start : start + batches.size]
+                forward(recorder, part)
+                progress.update(part.numel())
+        state = recorder.state()
+        progress.close()
+        return state, recorder.sites.activation
+
+    # A pass that ran out of memory has counted some of its layers: it begins anew.
+    state, activation = batches.whole(len(chunks), recorded)
     asked = {"chunk_means": chunk_means, "contribution_top": contribution_top}
     return state, {
-        "activation": recorder.sites.activation,
+        "activation": activation,
         "mantissa": str(MANTISSA),
         "emin": str(EMIN),
         "emax": str(EMAX),
