@@ -1,7 +1,7 @@
 """Measure the perplexity of held-out text of one language under many treatments.
 
-The spec is {"shared": {"model", "family", "corpus", "language", "chunks"},
-"treatments": as for evaluate_task}.
+The spec is {"shared": {"model", "family", "attn_implementation", "corpus", "language",
+"chunks"}, "treatments": as for evaluate_task}.
 """
 
 from langneurons import bundles, cli, files
@@ -26,7 +26,9 @@ def main(job: cli.Job) -> None:
 
     where = f"corpora.{shared['corpus']}.heldout_tokens"
     chunks = perplexity.read_heldout(job.inputs["tokens"], shared["chunks"], where)
-    model = models.load_causal(job.inputs["model"].parent, job.device)
+    kernels = shared["attn_implementation"]
+    folder = job.inputs["model"].parent
+    model = models.load_causal(folder, job.device, attention=kernels)
     for cell in left:
         treatment = None
         if cell.spec:

@@ -33,9 +33,11 @@ HEAD = "score"
 TASK_TYPE = "SEQ_CLS"
 
 
-def load(folder: Path | str, task: Any, device: str) -> Any:
+def load(
+    folder: Path | str, task: Any, device: str, attention: str | None = None
+) -> Any:
     """Load the stock classifier of a pinned folder, a label each of ``task.LABELS``."""
-    return models.load_classifier(folder, len(task.LABELS), device)
+    return models.load_classifier(folder, len(task.LABELS), device, attention=attention)
 
 
 def encode(

@@ -33,9 +33,11 @@ HEAD: str | None = None
 TASK_TYPE = "CAUSAL_LM"
 
 
-def load(folder: Path | str, task: Any, device: str) -> Any:
+def load(
+    folder: Path | str, task: Any, device: str, attention: str | None = None
+) -> Any:
     """Load the stock language model of a pinned folder, in eval mode."""
-    return models.load_causal(folder, device)
+    return models.load_causal(folder, device, attention=attention)
 
 
 def summed_loss(model: Any, encoded: Encoded) -> Callable[[Sequence[int]], Tensor]:
