@@ -91,7 +91,7 @@ format: $(DEV) ## rewrite the sources in the project's style
 	@snakefmt Snakefile workflow/rules
 
 clean: ## remove the environment and caches; results stay
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
+	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
 	@find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
 $(RUN):

@@ -268,7 +268,7 @@ def study(tmp_path, neurons):
     tokens = tmp_path / "tokens.safetensors"
     save_file(held, tokens)
     common = {"model": folder / "manifest.json"}
-    shared = {"model": "tiny", "family": "llama"}
+    shared = {"model": "tiny", "family": "llama", "attn_implementation": None}
     return tmp_path, common, shared, {"neurons": [neurons], "activations": [measured]}
 
 
@@ -381,6 +381,7 @@ def test_perplexity_of_treatments(study):
 def test_what_is_kept_is_told_without_torch(world, tmp_path):
     """Importing torch would cost a finished job several seconds."""
     shared = {"corpus": "wiki", "language": "vi", "model": "tiny", "family": "llama"}
+    shared |= {"attn_implementation": None}
     spec = {"shared": shared | {"chunks": 1}, "treatments": {"none": {}}}
     out, common = tmp_path / "none.json", {"model": world["common"]["model"]}
     common["tokens"] = world["common"]["items"]

@@ -88,6 +88,34 @@ def test_the_demo_extends_the_paper_configuration() -> None:
         ),
         ({"profile": "consistent"}, "methods.ap90: same_lang_batchmean needs"),
         ({"models": {"nemo": {"family": "mystral"}}}, "did you mean 'mistral'"),
+        (
+            {"models": {"nemo": {"attn_implementation": "flash"}}},
+            "models.nemo.attn_implementation: 'flash' is not one of",
+        ),
+        (
+            {"models": {"nemo": {"family": "gemma2", "attn_implementation": "sdpa"}}},
+            "family gemma2 has only eager, flash_attention_2",
+        ),
+        (
+            {
+                "models": {
+                    "nemo": {
+                        "attn_implementation": "flash_attention_2",
+                        "quantization": "none",
+                        "dtype": "float32",
+                    }
+                }
+            },
+            "flash_attention_2 has no float32",
+        ),
+        (
+            {
+                "activations": {"attention": "document"},
+                "models": {"nemo": {"family": "bloom"}},
+            },
+            "'document' cannot be had with nemo: family bloom",
+        ),
+        ({"activations": {"attention": "documents"}}, "did you mean 'document'"),
         ({"models": {"nemo": {"folder": "x"}}}, "exactly one source"),
         ({"models": {"nemo": {"hub": {"revision": "main"}}}}, "revision"),
         ({"corpora": {"wikipedia": {"folder": "x"}}}, "exactly one of 'hub' and"),
@@ -283,6 +311,14 @@ def test_the_spec_of_a_job_holds_only_what_it_reads(config: Config) -> None:
     for rule in ("identify_neurons", "prepare_task", "quantise_model"):
         assert getattr(one, rule)(Wildcards) == getattr(two, rule)(Wildcards)
     assert one.tune_model(Wildcards) != two.tune_model(Wildcards)
+    kernels = Specs(load(paper(models={"nemo": {"attn_implementation": "eager"}})))
+    for rule in ("fetch_model", "quantise_model", "tokenise_corpus"):
+        assert getattr(one, rule)(Wildcards) == getattr(kernels, rule)(Wildcards)
+    hidden = Specs(load(paper(activations={"attention": "document"})))
+    assert one.tokenise_corpus(Wildcards) == hidden.tokenise_corpus(Wildcards)
+    specs = [s.measure_activations(Wildcards) for s in (one, kernels, hidden)]
+    assert len(set(specs)) == 3
+    assert one.tune_model(Wildcards) != kernels.tune_model(Wildcards)
     assert "checkpoint_every" not in one.tune_model(Wildcards)
 
 

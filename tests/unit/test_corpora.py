@@ -106,6 +106,43 @@ def test_bos_policies(tmp_path: Path) -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(
+    sizes=st.lists(st.integers(0, 12), min_size=20, max_size=60),
+    bos=st.sampled_from(["document", "chunk", "none"]),
+)
+def test_document_starts(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], bos: str
+) -> None:
+    """From each start to the next there are the words of one document, and its BOS."""
+    path = tmp_path_factory.mktemp("text") / "en.txt"
+    # A document without any token is an x.
+    lines = [" ".join([str(100 + i)] * n) or "x" for i, n in enumerate(sizes)]
+    path.write_text("\n".join(lines))
+
+    def words(texts: list[str]) -> list[list[int]]:
+        return encode([text.replace("x", "") for text in texts])
+
+    tokens = max(8, sum(sizes) // 2)
+    wanted = spec(tokens=tokens, heldout_tokens=0, shuffle_seed=None, bos=bos)
+    try:
+        packed = packing.pack(corpora.Documents(path), words, wanted, BOS)
+    except DataError:
+        return
+    flat, starts = packed.tokens.ravel(), packed.document_starts
+    assert starts.dtype == np.int64 and starts[0] == 0
+    assert len(starts) == packed.counts["documents"]
+    for i, part in enumerate(np.split(flat, starts[1:])):
+        heads = np.flatnonzero(part == BOS)
+        if bos == "document":
+            assert heads.tolist() == [0]
+        elif bos == "chunk":  # also in the middle, where a chunk begins
+            assert ((starts[i] + heads) % 8 == 0).all()
+        assert set(part[part != BOS].tolist()) <= {100 + i}
+        last = i == len(starts) - 1
+        assert last or len(part) - len(heads) == sizes[i]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
     sizes=st.lists(st.integers(1, 12), min_size=20, max_size=60),
     seed=st.integers(0, 5),
     bos=st.sampled_from(["document", "chunk", "none"]),
@@ -228,7 +265,8 @@ def test_tokens_and_manifest_on_disk(tmp_path: Path) -> None:
 
     out, manifest = run("a")
     arrays, _ = tensors.read(out)
-    assert sorted(arrays) == ["heldout", "tokens"]
+    assert sorted(arrays) == ["document_starts", "heldout", "tokens"]
+    assert arrays["document_starts"].tolist() == list(range(0, 40, 4))
     assert arrays["tokens"].shape == (5, 8)
     assert manifest["tokens"] == 40
     assert manifest["heldout_tokens"] == 16

@@ -407,6 +407,7 @@ def run_script(tmp_path, name, kind, wanted, neurons=()):
     spec = {"task": "xnli", "kind": "xnli", "parameters": {"max_length": 12}}
     spec |= {"model": "tiny", "family": "llama", "tuning": tuning(kind, "gate", True)}
     spec |= {"neurons": wanted, "training": training, "seed": SEED}
+    spec |= {"attn_implementation": None}
     inputs = {"model": model / "manifest.json", "items": tmp_path / "items.jsonl"}
     out = tmp_path / name
     outputs = {"adapter": out / adapters.ADAPTER, "config": out / adapters.CONFIG}

@@ -102,6 +102,34 @@ def test_dtype_is_the_manifests_unless_given(tmp_path: Path) -> None:
     assert models.load_base(tmp_path, dtype="float32").dtype == torch.float32
 
 
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_kernels_of_attention_are_those_asked_for(
+    tmp_path: Path, attention: str
+) -> None:
+    save_model(tmp_path, "llama")
+    for load in (models.load_base, models.load_causal, models.load_classifier):
+        model = load(tmp_path, attention=attention)
+        assert model.config._attn_implementation == attention
+
+
+def test_flash_attention_is_refused_before_weights_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_model(tmp_path, "llama")
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(DataError, match="flash_attention_2 needs a GPU.*use sdpa"):
+        models.load_base(tmp_path, "cpu", attention="flash_attention_2")
+    monkeypatch.setattr(folders.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DataError, match="pip install flash_attn"):
+        models.load_base(tmp_path, "cuda", attention="flash_attention_2")
+
+
+def test_kernels_that_an_architecture_has_not_are_an_error(tmp_path: Path) -> None:
+    save_model(tmp_path, "bloom")
+    with pytest.raises(DataError, match="cannot be loaded"):
+        models.load_base(tmp_path, attention="sdpa")
+
+
 def test_family_must_match_the_config(tmp_path: Path) -> None:
     save_model(tmp_path, "mistral")
     assert folders.read_config(tmp_path, "mistral")["model_type"] == "mistral"

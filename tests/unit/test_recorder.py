@@ -564,6 +564,7 @@ def test_scripts_measure_and_merge(tmp_path):
     spec = {"model": "tiny", "corpus": "c", "language": "en", "family": "llama"}
     spec |= {"histogram_every": EVERY, "batch_quantiles": ["gate_pre"]}
     spec |= {"batch_chunks": BATCH, "chunk_means": 5, "contribution_top": 0.25}
+    spec |= {"attention": "chunk", "attn_implementation": None}
 
     def measured(shard, shards):
         out = tmp_path / f"{shard}-of-{shards}.safetensors"

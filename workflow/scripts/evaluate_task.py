@@ -1,8 +1,9 @@
 """Evaluate a tuned model on one language's test items under many treatments.
 
-The spec is {"shared": {"task", "kind", "parameters", "model", "family", "tuning",
-"seed", "language"}, "treatments": {name: {"selection", "statistic", "neuron_language",
-"value_language", "corpus"}, or {} for the model as it is}}.
+The spec is {"shared": {"task", "kind", "parameters", "model", "family",
+"attn_implementation", "tuning", "seed", "language"}, "treatments": {name: {"selection",
+"statistic", "neuron_language", "value_language", "corpus"}, or {} for the model as it
+is}}.
 """
 
 from langneurons import bundles, cli, files, tasks
@@ -32,7 +33,8 @@ def main(job: cli.Job) -> None:
     encoded = runner.encode(
         models.load_tokenizer(folder), items, parameters, False, shared["language"]
     )
-    base = runner.load(folder, task, job.device)
+    kernels = shared["attn_implementation"]
+    base = runner.load(folder, task, job.device, kernels)
     model = adapters.open_tuned(base, job.inputs["adapter"].parent)
     for cell in left:
         treatment = None
@@ -40,7 +42,7 @@ def main(job: cli.Job) -> None:
             treatment = interventions.build(*bundles.overwritten(cell, manifest))
         label = f"{shared['task']} {shared['language']} {cell.name}"
         table = runner.evaluate(
-            model, encoded, job.micro_batch, treatment, shared["family"], label
+            model, encoded, job.batches, treatment, shared["family"], label
         )
         axes = {k: shared[k] for k in ("task", "model", "tuning", "seed")}
         record = {"format": "langneurons/evaluation/1", **axes}

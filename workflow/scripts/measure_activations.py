@@ -11,37 +11,30 @@ from langneurons.errors import DataError
 
 def main(job: cli.Job) -> None:
     """Run the model over the shard's chunks and save what the recorder collected."""
-    import torch
-    from safetensors import safe_open
-
-    from langneurons.nn.measuring import record, shard_chunks
+    from langneurons.nn.measuring import read_shard, record
     from langneurons.nn.models import load_base
 
     spec, manifest_path = job.spec, job.inputs["model"]
     manifest = files.read_json(manifest_path)
     corpus = files.read_json(job.inputs["tokens"].with_suffix(".json"))
-    with safe_open(str(job.inputs["tokens"]), framework="numpy") as handle:
-        tokens = handle.get_slice("tokens")
-        corpus_chunks = tokens.get_shape()[0]
-        first, end = shard_chunks(
-            corpus_chunks, spec["batch_chunks"], spec["shard"], spec["shards"]
-        )
-        chunks = torch.from_numpy(tokens[first:end])
-
-    model = load_base(manifest_path.parent, job.device)
+    part = [spec[key] for key in ("batch_chunks", "shard", "shards", "attention")]
+    shard = read_shard(job.inputs["tokens"], *part)
+    kernels = spec["attn_implementation"]
+    model = load_base(manifest_path.parent, job.device, attention=kernels)
     state, metadata = record(
         model,
-        chunks,
-        first,
+        shard.chunks,
+        shard.first,
         batch_chunks=spec["batch_chunks"],
         histogram_every=spec["histogram_every"],
         batch_quantiles=spec["batch_quantiles"],
-        micro_batch=job.micro_batch,
+        micro_batch=job.batches,
         label=f"{spec['language']} {spec['shard'] + 1} of {spec['shards']}",
         family=spec["family"],
         chunk_means=spec["chunk_means"],
         contribution_top=spec["contribution_top"],
-        corpus_chunks=corpus_chunks,
+        corpus_chunks=shard.corpus_chunks,
+        documents=shard.documents,
     )
     shape = (manifest["layers"], manifest["intermediate_size"])
     if state["count_pos"].shape != shape:

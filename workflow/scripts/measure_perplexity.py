@@ -1,7 +1,7 @@
 """Measure the perplexity of held-out text of one language under many treatments.
 
-The spec is {"shared": {"model", "family", "corpus", "language", "chunks"},
-"treatments": as for evaluate_task}.
+The spec is {"shared": {"model", "family", "attn_implementation", "corpus", "language",
+"chunks"}, "treatments": as for evaluate_task}.
 """
 
 from langneurons import bundles, cli, files
@@ -26,14 +26,16 @@ def main(job: cli.Job) -> None:
 
     where = f"corpora.{shared['corpus']}.heldout_tokens"
     chunks = perplexity.read_heldout(job.inputs["tokens"], shared["chunks"], where)
-    model = models.load_causal(job.inputs["model"].parent, job.device)
+    kernels = shared["attn_implementation"]
+    folder = job.inputs["model"].parent
+    model = models.load_causal(folder, job.device, attention=kernels)
     for cell in left:
         treatment = None
         if cell.spec:
             treatment = interventions.build(*bundles.overwritten(cell, manifest))
         label = f"perplexity {shared['language']} {cell.name}"
         nll = perplexity.chunk_nll(
-            model, chunks, job.micro_batch, treatment, shared["family"], label
+            model, chunks, job.batches, treatment, shared["family"], label
         )
         axes = {k: shared[k] for k in ("corpus", "model")}
         record = {"format": "langneurons/perplexity/1", **axes}

@@ -1,9 +1,9 @@
 """Fine-tune a model with QLoRA on the training items of a task.
 
-The spec is {"task", "kind", "parameters", "model", "family", "tuning", "neurons",
-"training", "seed"}; "neurons" is null, or {"selection", "languages"}: whose neurons of
-the one neuron file are tuned. Outputs are a stock PEFT adapter, with its head if it has
-one, and a record of the training.
+The spec is {"task", "kind", "parameters", "model", "family", "attn_implementation",
+"tuning", "neurons", "training", "seed"}; "neurons" is null, or {"selection",
+"languages"}: whose neurons of the one neuron file are tuned. Outputs are a stock PEFT
+adapter, with its head if it has one, and a record of the training.
 """
 
 import shutil
@@ -26,7 +26,9 @@ def main(job: cli.Job) -> None:
     runner = runners.of(task)
     tokenizer = models.load_tokenizer(model_path.parent)
     encoded = runner.encode(tokenizer, items, parameters, training=True)
-    base = adapters.prepare(runner.load(model_path.parent, task, job.device))
+    kernels = spec["attn_implementation"]
+    stock = runner.load(model_path.parent, task, job.device, kernels)
+    base = adapters.prepare(stock)
     what = spec["family"], spec["tuning"]
     tuned = masking.plan(base, *what, neurons).count
     kind = runner.HEAD, runner.TASK_TYPE

@@ -75,6 +75,9 @@ class DemoModel(Frozen):
 Family = Literal[
     "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "bloom"
 ]
+Attention = Literal["sdpa", "eager", "flash_attention_2"]
+# Families without all of them, in transformers.
+ATTENTION = {"bloom": ("eager",), "gemma2": ("eager", "flash_attention_2")}
 
 
 class Model(Frozen):
@@ -91,6 +94,10 @@ class Model(Frozen):
     )
     dtype: Literal["bfloat16", "float32"] = Field(
         "bfloat16", description="dtype of the weights that are not quantised"
+    )
+    attn_implementation: Attention | None = Field(
+        None,
+        description="kernels of attention; null: what transformers takes, mostly sdpa",
     )
     parameters: float = Field(
         8e9, gt=0, description="number of weights; sizes memory and GPU requests only"
@@ -113,6 +120,22 @@ class Model(Frozen):
             )
         if (self.demo is not None) and self.builder is None:
             raise ValueError("'demo' needs builder: demo_world")
+        return self
+
+    @model_validator(mode="after")
+    def _kernels_fit(self) -> Model:
+        wanted, allowed = self.attn_implementation, ATTENTION.get(self.family)
+        if wanted and allowed and wanted not in allowed:
+            raise ValueError(
+                f"attn_implementation {wanted}: family {self.family} has only "
+                f"{', '.join(allowed)}"
+            )
+        single = self.quantization == "none" and self.dtype == "float32"
+        if wanted == "flash_attention_2" and single:
+            raise ValueError(
+                "attn_implementation flash_attention_2 has no float32; "
+                "use dtype: bfloat16, or sdpa"
+            )
         return self
 
 
@@ -160,6 +183,11 @@ class Corpus(Frozen):
 class Activations(Frozen):
     """What the one streaming pass over a corpus records (methods.md 1.3)."""
 
+    attention: Literal["chunk", "document"] = Field(
+        "chunk",
+        description="what a token sees: all of its chunk before it (paper), or its own "
+        "document only, with positions from its start",
+    )
     histogram_every: int = Field(
         8, ge=1, description="every m-th token enters the quantile histogram"
     )

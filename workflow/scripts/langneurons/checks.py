@@ -68,6 +68,13 @@ def cross_check(config: Config) -> list[str]:
     problems += _check_tunings(config, grid.tunings, "grid.tunings")
     known_statistics(grid.statistics, "grid.statistics")
     known_statistics(grid.control_statistics, "grid.control_statistics")
+    for name in grid.models:
+        bloom = name in config.models and config.models[name].family == "bloom"
+        if bloom and config.activations.attention == "document":
+            problems.append(
+                f"activations.attention: 'document' cannot be had with {name}: family "
+                "bloom takes no position ids; use chunk, or take it out of grid.models"
+            )
     for name in config.models:
         entry = config.models[name]
         if entry.builder and config.demo_world is None:

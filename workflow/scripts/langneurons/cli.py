@@ -12,12 +12,13 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from . import provenance
+from .batching import MicroBatch
 from .errors import DataError, LangneuronsError
 
 
@@ -33,6 +34,7 @@ class Job:
         threads: CPU threads to use.
         micro_batch: sequences per forward pass; changes speed and memory only.
         checkpoint_every: optimiser steps between two checkpoints of a training.
+        notes: what the provenance says of how the job was run.
     """
 
     spec: dict[str, Any]
@@ -42,6 +44,12 @@ class Job:
     threads: int
     micro_batch: int
     checkpoint_every: int
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def batches(self) -> MicroBatch:
+        """``micro_batch``, as far as the GPU's memory goes; see ``batching``."""
+        return MicroBatch.of(self)
 
     @cached_property
     def device(self) -> str:
@@ -93,7 +101,8 @@ def run(
         written = [p for p in written if p not in old or not provenance.describes(p)]
         seconds = time.monotonic() - start
         rule = Path(sys.argv[0]).stem
-        provenance.write(written, rule, job.spec, job.code, read, seconds)
+        what = rule, job.spec, job.code, read, seconds
+        provenance.write(written, *what, notes=job.notes)
     except LangneuronsError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None

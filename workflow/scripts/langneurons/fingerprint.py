@@ -18,7 +18,9 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).parent.parent
 PACKAGE = Path(__file__).parent.name
-PLUMBING = frozenset({"cli", "errors", "files", "progress", "provenance", "resources"})
+PLUMBING = frozenset(
+    {"batching", "cli", "errors", "files", "progress", "provenance", "resources"}
+)
 WHOLE = "*"
 
 

@@ -36,7 +36,8 @@ class _Pile:
             (chunks, length - self.per_chunk), dtype=np.int32
         )
         self.flat = self.content.reshape(-1)
-        self.used = self.documents = 0
+        self.used = 0
+        self.begins: list[int] = []
 
     @property
     def full(self) -> bool:
@@ -53,8 +54,19 @@ class _Pile:
             ids = self.head + ids
         taken = min(len(ids), len(self.flat) - self.used)
         self.flat[self.used : self.used + taken] = ids[:taken]
+        self.begins.append(self.used)
         self.used += taken
-        self.documents += 1
+
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """Numbers of the documents' first tokens in the finished chunks.
+
+        The BOS of a chunk belongs to the document that begins with it.
+        """
+        begins = np.array(self.begins, dtype=np.int64)
+        chunk, place = np.divmod(begins, self.content.shape[1])
+        width = self.content.shape[1] + self.per_chunk
+        return chunk * width + np.where(place > 0, place + self.per_chunk, 0)
 
     def chunks(self) -> NDArray[np.int32]:
         if not self.per_chunk:
@@ -70,12 +82,15 @@ class Packed:
     Attributes:
         tokens: int32 [chunks, chunk_length], for identification.
         heldout: int32 [chunks, chunk_length], of other documents.
+        document_starts: int64 [documents], numbers of the first tokens of the documents
+            in ``tokens``.
         counts: documents used, documents that repeat identification text and so cannot
             be held out, and documents that the language filter refused.
     """
 
     tokens: NDArray[np.int32]
     heldout: NDArray[np.int32]
+    document_starts: NDArray[np.int64]
     counts: dict[str, int]
 
 
@@ -117,12 +132,12 @@ def pack(
     if not (pile.full and aside.full):
         raise DataError(_too_few(documents, spec, pile, aside, dropped + dropped_aside))
     counts = {
-        "documents": pile.documents,
-        "heldout_documents": aside.documents,
+        "documents": len(pile.begins),
+        "heldout_documents": len(aside.begins),
         "repeated_documents": int(repeated.sum()),
         "filtered_documents": dropped + dropped_aside,
     }
-    return Packed(pile.chunks(), aside.chunks(), counts)
+    return Packed(pile.chunks(), aside.chunks(), pile.starts, counts)
 
 
 def _fill(
@@ -201,7 +216,8 @@ def tokenise(
         bos_id: see :func:`pack`.
         model: ``model`` and ``model_revision``, for the manifest.
         spec: see :func:`pack`.
-        tokens: safetensors file to write: ``tokens`` and ``heldout``.
+        tokens: safetensors file to write: ``tokens``, ``heldout`` and
+            ``document_starts``.
         manifest: JSON file to write.
 
     Returns:
@@ -209,7 +225,8 @@ def tokenise(
     """
     documents = Documents(text)
     packed = pack(documents, encode, spec, bos_id)
-    tensors.write(tokens, {"tokens": packed.tokens, "heldout": packed.heldout})
+    arrays = {"tokens": packed.tokens, "heldout": packed.heldout}
+    tensors.write(tokens, arrays | {"document_starts": packed.document_starts})
     entry = {
         "format": "langneurons/tokens/1",
         "corpus": spec["corpus"],

@@ -37,6 +37,7 @@ def write(
     code: str,
     inputs: Mapping[str, Mapping[str, str]],
     seconds: float,
+    notes: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the provenance of a finished job beside each of its outputs.
 
@@ -47,6 +48,7 @@ def write(
         code: hash of the code that ran.
         inputs: what ``hashes`` returned before the job read them.
         seconds: wall time of the job.
+        notes: what else there is to say of how it was run.
     """
     shared = {
         "rule": rule,
@@ -62,6 +64,7 @@ def write(
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
     }
+    shared |= notes or {}
     for output in outputs:
         write_json(path_of(output), {"output_sha256": sha256(output)} | shared)
 

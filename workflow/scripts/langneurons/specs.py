@@ -31,6 +31,12 @@ class Specs:
     def __init__(self, config: Config) -> None:
         self.config = config
 
+    def _model(self, name: Any) -> dict[str, Any]:
+        """Return what every job that runs a model says of it."""
+        entry = self.config.model(str(name))
+        kernels = {"attn_implementation": entry.attn_implementation}
+        return {"model": name, "family": entry.family} | kernels
+
     def demo_world(self, wildcards: Any) -> str:
         if self.config.demo_world is None:
             raise ConfigError("demo_world: this configuration has no such block")
@@ -45,7 +51,8 @@ class Specs:
 
     def fetch_model(self, wildcards: Any) -> str:
         entry = self.config.model(wildcards.model)
-        slice_ = _dump(entry, "parameters", "published_as", "quantization", "demo")
+        elsewhere = ("quantization", "attn_implementation", "demo")
+        slice_ = _dump(entry, "parameters", "published_as", *elsewhere)
         return canonical({"name": wildcards.model, "model": slice_})
 
     def quantise_model(self, wildcards: Any) -> str:
@@ -81,12 +88,10 @@ class Specs:
         )
 
     def measure_activations(self, wildcards: Any) -> str:
-        family = self.config.model(wildcards.model).family
         return canonical(
             _dump(self.config.activations)
+            | self._model(wildcards.model)
             | {
-                "model": wildcards.model,
-                "family": family,
                 "corpus": wildcards.corpus,
                 "language": wildcards.lang,
                 "shard": int(wildcards.shard),
@@ -158,12 +163,11 @@ class Specs:
         if name.selection is not None:
             neurons = {"selection": str(name.selection), "languages": name.languages}
         return canonical(
-            {
+            self._model(wildcards.model)
+            | {
                 "task": wildcards.task,
                 "kind": entry.kind,
                 "parameters": entry.parameters,
-                "model": wildcards.model,
-                "family": self.config.model(wildcards.model).family,
                 "tuning": _dump(self.config.tuning(tuning), "training"),
                 "neurons": neurons,
                 "training": training.model_dump(mode="json", exclude=SPEED_ONLY),
@@ -191,12 +195,10 @@ class Specs:
     def evaluate_task(self, bundle: grid.Bundle) -> str:
         axes = dict(bundle.axes)
         entry = self.config.task(str(axes["task"]))
-        shared = {
+        shared = self._model(axes["model"]) | {
             "task": axes["task"],
             "kind": entry.kind,
             "parameters": entry.parameters,
-            "model": axes["model"],
-            "family": self.config.model(str(axes["model"])).family,
             "tuning": axes["tuning"],
             "seed": axes["seed"],
             "language": axes["lang"],
@@ -207,9 +209,7 @@ class Specs:
     def measure_perplexity(self, bundle: grid.Bundle) -> str:
         axes = dict(bundle.axes)
         block = self.config.perplexity
-        shared = {
-            "model": axes["model"],
-            "family": self.config.model(str(axes["model"])).family,
+        shared = self._model(axes["model"]) | {
             "corpus": axes["corpus"],
             "language": axes["lang"],
             "chunks": block.chunks if block else 0,

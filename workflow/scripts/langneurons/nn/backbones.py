@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import DataError
+from .gpus import put
 
 
 class Backbone:
@@ -106,12 +107,12 @@ class Backbone:
     ) -> Any:
         options: dict[str, Any] = {}
         if self.takes_positions:
-            options["position_ids"] = positions.to(self.device)
+            options["position_ids"] = put(positions, self.device)
         if past is not None:
             options["past_key_values"] = past
         return self.decoder(
-            input_ids=ids.to(self.device),
-            attention_mask=mask.to(self.device),
+            input_ids=put(ids, self.device),
+            attention_mask=put(mask, self.device),
             use_cache=cache,
             **options,
         )

@@ -14,10 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .. import batching
+from ..batching import MicroBatch, Timer
 from ..errors import DataError
 from ..progress import Progress
 from . import models, pairs
 from .backbones import Backbone
+from .gpus import put
 from .interventions import Intervention, applied
 from .pairs import Encoded, collate
 
@@ -30,9 +33,11 @@ HEAD = "score"
 TASK_TYPE = "SEQ_CLS"
 
 
-def load(folder: Path | str, task: Any, device: str) -> Any:
+def load(
+    folder: Path | str, task: Any, device: str, attention: str | None = None
+) -> Any:
     """Load the stock classifier of a pinned folder, a label each of ``task.LABELS``."""
-    return models.load_classifier(folder, len(task.LABELS), device)
+    return models.load_classifier(folder, len(task.LABELS), device, attention=attention)
 
 
 def encode(
@@ -83,7 +88,7 @@ class Scorer:
         """
         batch = collate(self.encoded, rows, self.compact)
         device = self.backbone.device
-        mask = batch.attention_mask.to(device)
+        mask = put(batch.attention_mask, device)
         if on_mask is not None:
             on_mask(mask)
         with self.backbone.autocast:
@@ -93,7 +98,7 @@ class Scorer:
             features = (hidden.float() * weight).sum(1) / weight.sum(1)
         else:
             picked = torch.arange(len(rows), device=device)
-            features = hidden[picked, batch.read.to(device)].float()
+            features = hidden[picked, put(batch.read, device)].float()
         scores: Tensor = self.backbone.model.score(features)
         return scores.float()
 
@@ -107,7 +112,7 @@ class Scorer:
 def predict(
     model: Any,
     encoded: Encoded,
-    micro_batch: int,
+    micro_batch: int | MicroBatch,
     intervention: Intervention | None = None,
     family: str | None = None,
     label: str = "predict",
@@ -120,7 +125,7 @@ def predict(
     Args:
         model: a tuned classifier.
         encoded: the items.
-        micro_batch: items per forward pass.
+        micro_batch: items per forward pass; speed and memory only.
         intervention: None leaves the model as it is.
         family: see ``architectures.mlp_sites``.
         label: for the progress lines.
@@ -136,13 +141,26 @@ def predict(
     order = sorted(range(len(encoded)), key=lambda i: -len(encoded.tokens[i]))
     done: list[Tensor] = []
     progress = Progress(len(encoded), "items", label)
+    batches = batching.of(micro_batch)
     with torch.inference_mode(), applied(model, intervention, family) as handle:
-        for start in range(0, len(order), micro_batch):
-            rows = order[start : start + micro_batch]
-            done.append(scorer(rows, handle.set_mask).cpu())
+
+        def run(rows: Sequence[int]) -> Tensor:
+            return scorer(rows, handle.set_mask)
+
+        def trial(count: int, timer: Timer) -> float:
+            run(order[:count])
+            return timer(lambda: run(order[:count]))
+
+        def work(rows: Sequence[int]) -> None:
+            done.append(run(rows))
             progress.update(len(rows))
+
+        longest = len(encoded.tokens[order[0]])
+        batches.settle("classify", longest, len(order), trial)
+        batches.each(order, work)
+    # Only now: fetching the scores of each part would wait for the GPU each time.
+    sorted_scores = torch.cat(done).cpu().numpy()
     progress.close()
-    sorted_scores = torch.cat(done).numpy()
     scores = np.empty_like(sorted_scores)
     scores[order] = sorted_scores
     if not np.isfinite(scores).all():
@@ -156,7 +174,7 @@ def predict(
 def evaluate(
     model: Any,
     encoded: Encoded,
-    micro_batch: int,
+    micro_batch: int | MicroBatch,
     intervention: Intervention | None = None,
     family: str | None = None,
     label: str = "",

@@ -8,7 +8,6 @@ have seen those that leave: from there on everything is computed anew here too.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,9 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import batching
+from ..batching import MicroBatch, Timer, Trial
 from ..errors import DataError
 from ..progress import Progress
 from .backbones import Backbone
+from .gpus import put
 from .interventions import Handle, Intervention, applied
 from .prompts import Encoded, pad_left, positions
 
@@ -51,25 +53,61 @@ class _Decoder:
         )
         self.made: list[list[int]] = [[] for _ in range(len(encoded))]
 
-    def run(self, micro_batch: int) -> None:
+    def run(self, batches: MicroBatch) -> None:
         """Generate the answers of all items, longest prompt first."""
         lengths = [len(prompt) for prompt in self.encoded.prompts]
         order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
         long = [row for row in order if lengths[row] > self.window]
         short = order[len(long) :]
-        for start in range(0, len(short), micro_batch):
-            long += self._remembering(short[start : start + micro_batch])
+
+        def decode(rows: Sequence[int]) -> None:
+            for row in rows:  # what is there where the memory ran out before
+                self.made[row].clear()
+            outgrown = self._remembering(rows)
+            long.extend(outgrown)
+            self.progress.update(len(rows) - len(outgrown))
+
+        if short:
+            longest = min(self.window, lengths[short[0]] + self.limit - 1)
+            batches.settle("generate", longest, len(short), self._trial(longest))
+            batches.each(short, decode)
         while long:
-            rows, rest = long[:micro_batch], long[micro_batch:]
-            self._anew(rows)
-            long = [row for row in rows if not self._finished(row)] + rest
+            rows, long = long[: batches.size], long[batches.size :]
+            batches.each(rows, self._anew)
+            going = [row for row in rows if not self._finished(row)]
+            self.progress.update(len(rows) - len(going))
+            long = going + long
 
     def _finished(self, row: int) -> bool:
         made = self.made[row]
-        done = len(made) == self.limit or self.encoded.eos in made[-1:]
-        if done:
-            self.progress.update(1)
-        return done
+        return len(made) == self.limit or self.encoded.eos in made[-1:]
+
+    def _trial(self, longest: int) -> Trial:
+        """Return a function that times decoding, from a cache of the full length."""
+
+        def trial(count: int, timer: Timer) -> float:
+            ids = torch.full((count, max(1, longest - 2)), self.encoded.filler)
+            caches: list[Any] = []
+
+            def step(ids: Tensor) -> None:
+                past = caches.pop() if caches else None
+                seen = 0 if past is None else past.get_seq_length()
+                mask = torch.ones(count, seen + ids.shape[1], dtype=torch.long)
+                made = torch.ones_like(ids) if seen else torch.zeros_like(ids)
+                self.handle.set_mask(torch.ones_like(ids), made)
+                place = positions(mask)[:, seen:]
+                with self.backbone.autocast:
+                    states, past = self.backbone.step(ids, mask, place, past)
+                self.backbone.logits(states[:, -1])
+                caches.append(past)
+
+            step(ids)
+            caches.clear()
+            first = timer(lambda: step(ids))
+            step(ids[:, :1])
+            return first + self.limit * timer(lambda: step(ids[:, :1]))
+
+        return trial
 
     def _remembering(self, rows: Sequence[int]) -> list[int]:
         """Decode rows with a cache; return those that outgrew the window."""
@@ -77,7 +115,7 @@ class _Decoder:
         outgrown: list[int] = []
         device = self.backbone.device
         prompts = [self.encoded.prompts[row] for row in rows]
-        ids, mask = (t.to(device) for t in pad_left(prompts, self.encoded.filler))
+        ids, mask = (put(t, device) for t in pad_left(prompts, self.encoded.filler))
         place, past = positions(mask), None
         made = torch.zeros_like(ids)
         while True:
@@ -97,7 +135,7 @@ class _Decoder:
             if not going:
                 return outgrown
             if len(going) <= CROWDED * len(places):
-                kept = torch.tensor(going, device=device)
+                kept = put(torch.tensor(going), device)
                 past.batch_select_indices(kept)
                 tokens, mask, place = tokens[kept], mask[kept], place[kept]
                 places = [places[i] for i in going]
@@ -127,11 +165,12 @@ class _Decoder:
             int64 [places]; what stands for a row that is done means nothing.
         """
         best = self.backbone.logits(states).max(dim=-1)
-        found = zip(best.indices.tolist(), best.values.tolist(), strict=True)
-        for row, (token, value) in zip(places, found, strict=True):
+        # One wait for the GPU a token, to see whether it ends the answer.
+        found = torch.where(best.values.isfinite(), best.indices, -1).tolist()
+        for row, token in zip(places, found, strict=True):
             if row is None:
                 continue
-            if not math.isfinite(value):
+            if token < 0:
                 raise DataError(
                     f"item {self.encoded.ids[row]}: the logits of token "
                     f"{len(self.made[row]) + 1} of its answer are not finite"
@@ -143,7 +182,7 @@ class _Decoder:
 def generate(
     model: Any,
     encoded: Encoded,
-    micro_batch: int,
+    micro_batch: int | MicroBatch,
     intervention: Intervention | None = None,
     family: str | None = None,
     label: str = "generate",
@@ -157,7 +196,7 @@ def generate(
     Args:
         model: a tuned language model.
         encoded: the items, with ``parameters.max_new_tokens`` and ``window``.
-        micro_batch: items per forward pass.
+        micro_batch: items per forward pass; speed and memory only.
         intervention: None leaves the model as it is.
         family: see ``architectures.mlp_sites``.
         label: for the progress lines.
@@ -171,6 +210,6 @@ def generate(
     progress = Progress(len(encoded), "items", label)
     with torch.inference_mode(), applied(model, intervention, family) as handle:
         decoder = _Decoder(model, encoded, handle, progress)
-        decoder.run(micro_batch)
+        decoder.run(batching.of(micro_batch))
     progress.close()
     return decoder.made

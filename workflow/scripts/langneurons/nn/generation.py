@@ -14,9 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from .. import answers
+from ..batching import MicroBatch
 from . import models
 from .backbones import Backbone
 from .decoding import generate
+from .gpus import put
 from .interventions import Intervention
 from .prompts import Encoded, encode, positions
 
@@ -31,9 +33,11 @@ HEAD: str | None = None
 TASK_TYPE = "CAUSAL_LM"
 
 
-def load(folder: Path | str, task: Any, device: str) -> Any:
+def load(
+    folder: Path | str, task: Any, device: str, attention: str | None = None
+) -> Any:
     """Load the stock language model of a pinned folder, in eval mode."""
-    return models.load_causal(folder, device)
+    return models.load_causal(folder, device, attention=attention)
 
 
 def summed_loss(model: Any, encoded: Encoded) -> Callable[[Sequence[int]], Tensor]:
@@ -74,11 +78,11 @@ def summed_loss(model: Any, encoded: Encoded) -> Callable[[Sequence[int]], Tenso
             ids[i, :length] = torch.from_numpy(texts[row])
             mask[i, :length] = 1
             counted[i, starts[row] : length] = True
-        wanted = counted[:, 1:].to(backbone.device)
+        wanted = put(counted[:, 1:], backbone.device)
         with backbone.autocast:
             states = backbone.hidden(ids, mask, positions(mask))[:, :-1][wanted]
             scores = backbone.logits(states)
-        targets = ids[:, 1:].to(backbone.device)[wanted]
+        targets = put(ids[:, 1:], backbone.device)[wanted]
         return nn.functional.cross_entropy(scores, targets, reduction="sum") / mean
 
     return loss
@@ -87,7 +91,7 @@ def summed_loss(model: Any, encoded: Encoded) -> Callable[[Sequence[int]], Tenso
 def evaluate(
     model: Any,
     encoded: Encoded,
-    micro_batch: int,
+    micro_batch: int | MicroBatch,
     intervention: Intervention | None = None,
     family: str | None = None,
     label: str = "",

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .. import batching
+from ..batching import MicroBatch, Timer
 from ..catalogue import PERCENTILES
 from ..chunk_statistics import evenly
 from ..errors import DataError
 from ..progress import Progress
+from .architectures import family_of
 from .distributions import EMAX, EMIN, MANTISSA
+from .documents import Documents, inputs, require
 from .recorder import Array, Recorder
 
 
@@ -30,6 +38,57 @@ def shard_chunks(
     return min(chunks, first), min(chunks, end)
 
 
+@dataclass(frozen=True)
+class Shard:
+    """What one job measures.
+
+    Attributes:
+        chunks: token ids [chunks, length].
+        first: number of the first of them in the corpus.
+        corpus_chunks: chunks in the whole corpus.
+        documents: where documents begin; None where that does not matter.
+    """
+
+    chunks: Tensor
+    first: int
+    corpus_chunks: int
+    documents: Documents | None
+
+
+def read_shard(
+    path: Path, batch_chunks: int, shard: int, shards: int, attention: str
+) -> Shard:
+    """Read a part of a token file.
+
+    Args:
+        path: token file with ``tokens``, and ``document_starts`` if it is needed.
+        batch_chunks: see ``shard_chunks``.
+        shard: which part.
+        shards: of how many.
+        attention: ``chunk`` or ``document``.
+
+    Raises:
+        DataError: there is no such shard, or the file does not say where documents
+            begin.
+    """
+    from safetensors import safe_open
+
+    documents = None
+    with safe_open(str(path), framework="numpy") as handle:
+        tokens = handle.get_slice("tokens")
+        whole, length = tokens.get_shape()
+        first, end = shard_chunks(whole, batch_chunks, shard, shards)
+        chunks = torch.from_numpy(tokens[first:end])
+        if attention == "document":
+            if "document_starts" not in handle.keys():  # noqa: SIM118
+                raise DataError(
+                    f"{path}: does not say where documents begin, which "
+                    "activations.attention 'document' needs. Delete it to redo it."
+                )
+            documents = Documents(handle.get_tensor("document_starts"), length)
+    return Shard(chunks, first, whole, documents)
+
+
 @torch.no_grad()
 def record(
     model: nn.Module,
@@ -39,12 +98,13 @@ def record(
     batch_chunks: int,
     histogram_every: int,
     batch_quantiles: Sequence[str],
-    micro_batch: int,
+    micro_batch: int | MicroBatch,
     label: str,
     family: str | None = None,
     chunk_means: int = 0,
     contribution_top: float = 0,
     corpus_chunks: int | None = None,
+    documents: Documents | None = None,
 ) -> tuple[dict[str, Array], dict[str, str]]:
     """Run a model over chunks of text and collect the statistics.
 
@@ -55,22 +115,29 @@ def record(
         batch_chunks: chunks in a batch of the per-batch percentiles.
         histogram_every: see ``Recorder``.
         batch_quantiles: see ``Recorder``.
-        micro_batch: chunks per forward pass; speed only.
+        micro_batch: chunks per forward pass; speed and memory only.
         label: what to call this in the progress lines.
         family: see ``mlp_sites``.
         chunk_means: chunks of the corpus, evenly spaced, whose means are kept; 0: none.
         contribution_top: see ``ChunkRecorder``.
         corpus_chunks: chunks in the whole corpus; None: these are its last.
+        documents: tokens see their own document only; None: all of their chunk.
 
     Returns:
         The state, and the metadata that explains it.
+
+    Raises:
+        DataError: the model cannot keep documents apart, or what ``Recorder`` raises.
     """
+    if documents is not None:
+        require(model, family or family_of(model))
     length, end = chunks.shape[1], first_chunk + len(chunks)
     chosen = None
     if chunk_means:
         whole = end if corpus_chunks is None else corpus_chunks
         chosen = [n for n in evenly(whole, chunk_means) if first_chunk <= n < end]
-    recorder = Recorder(
+    new = partial(
+        Recorder,
         model,
         histogram_every,
         batch_quantiles,
@@ -81,17 +148,42 @@ def record(
         mean_chunks=chosen,
         contribution_top=contribution_top,
     )
-    progress = Progress(chunks.numel(), "tokens", label)
-    with recorder:
-        for start in range(0, len(chunks), micro_batch):
-            ids = chunks[start : start + micro_batch]
-            model(input_ids=ids.to(recorder.device, torch.long), use_cache=False)
-            progress.update(ids.numel())
-    state = recorder.state()
-    progress.close()
-    asked = {"chunk_means": chunk_means, "contribution_top": contribution_top}
+
+    def forward(start: int, rows: int) -> int:
+        part, places = chunks[start : start + rows], None
+        if documents is not None:
+            places = documents.position_ids(first_chunk + start, len(part))
+        model(**inputs(model, part, places), use_cache=False)
+        return part.numel()
+
+    def trial(rows: int, timer: Timer) -> float:
+        # With a recorder of its own, since memory must do for its work as well.
+        with new():
+            forward(0, rows)
+            return timer(lambda: forward(0, rows))
+
+    batches = batching.of(micro_batch)
+    work = "record" if documents is None else "record documents"
+    batches.settle(work, length, len(chunks), trial)
+
+    def recorded() -> tuple[dict[str, Array], str]:
+        progress = Progress(chunks.numel(), "tokens", label)
+        with new() as recorder:
+            for start in range(0, len(chunks), batches.size):
+                progress.update(forward(start, batches.size))
+        state = recorder.state()
+        progress.close()
+        return state, recorder.sites.activation
+
+    # A pass that ran out of memory has counted some of its layers: it begins anew.
+    state, activation = batches.whole(len(chunks), recorded)
+    asked: dict[str, Any] = {
+        "chunk_means": chunk_means,
+        "contribution_top": contribution_top,
+    }
+    asked |= {"attention": "document"} if documents is not None else {}
     return state, {
-        "activation": recorder.sites.activation,
+        "activation": activation,
         "mantissa": str(MANTISSA),
         "emin": str(EMIN),
         "emax": str(EMAX),

@@ -90,7 +90,12 @@ def encoder(tokenizer: Any) -> Callable[[list[str]], list[list[int]]]:
     return encode
 
 
-def load_base(folder: Path | str, device: str = "cpu", dtype: Any = None) -> Any:
+def load_base(
+    folder: Path | str,
+    device: str = "cpu",
+    dtype: Any = None,
+    attention: str | None = None,
+) -> Any:
     """Load the decoder without its head, in eval mode.
 
     Args:
@@ -98,21 +103,35 @@ def load_base(folder: Path | str, device: str = "cpu", dtype: Any = None) -> Any
         device: ``cpu`` or ``cuda``.
         dtype: torch dtype (or its name) of weights that are not quantised; None takes
             the manifest's.
+        attention: ``attn_implementation`` of transformers; None: its own choice.
+
+    Raises:
+        DataError: the folder holds no such model, or what ``attention`` needs is not
+            there.
     """
     from transformers import AutoModel
 
-    return _load(AutoModel, folder, device, dtype, allowed_missing=())
+    return _load(AutoModel, folder, device, dtype, attention, ())
 
 
-def load_causal(folder: Path | str, device: str = "cpu", dtype: Any = None) -> Any:
+def load_causal(
+    folder: Path | str,
+    device: str = "cpu",
+    dtype: Any = None,
+    attention: str | None = None,
+) -> Any:
     """Load the language model with its output head, in eval mode."""
     from transformers import AutoModelForCausalLM
 
-    return _load(AutoModelForCausalLM, folder, device, dtype, allowed_missing=())
+    return _load(AutoModelForCausalLM, folder, device, dtype, attention, ())
 
 
 def load_classifier(
-    folder: Path | str, num_labels: int = 3, device: str = "cpu", dtype: Any = None
+    folder: Path | str,
+    num_labels: int = 3,
+    device: str = "cpu",
+    dtype: Any = None,
+    attention: str | None = None,
 ) -> Any:
     """Load the stock sequence classifier with a fresh linear head named ``score``.
 
@@ -126,7 +145,8 @@ def load_classifier(
         folder,
         device,
         dtype,
-        allowed_missing=HEADS,
+        attention,
+        HEADS,
         num_labels=num_labels,
     )
     if not hasattr(model, "score"):
@@ -149,6 +169,7 @@ def _load(
     folder: Path | str,
     device: str,
     dtype: Any,
+    attention: str | None,
     allowed_missing: tuple[str, ...],
     **options: Any,
 ) -> Any:
@@ -157,6 +178,9 @@ def _load(
     _check_files(folder)
     config = read_config(folder)
     quantised = is_nf4(config)
+    if attention is not None:
+        _require_attention(folder, attention, device)
+        options["attn_implementation"] = attention
     if quantised:
         require("bitsandbytes", "a 4-bit (nf4) model")
     if quantised or device != "cpu":
@@ -184,6 +208,18 @@ def _load(
             f"not in the files: {shown}. Is it a model of another architecture?"
         )
     return model.eval()
+
+
+def _require_attention(folder: Path, attention: str, device: str) -> None:
+    """Refuse kernels that cannot run here, before any weight is read."""
+    if attention == "flash_attention_2":
+        what = f"{folder}: attn_implementation flash_attention_2"
+        if device == "cpu":
+            raise DataError(
+                f"{what} needs a GPU, and this job has none; give it one (profiles: "
+                "set-resources, gpu), or use sdpa"
+            )
+        require("flash_attn", what)
 
 
 def placement(folder: Path, device: str) -> Any:

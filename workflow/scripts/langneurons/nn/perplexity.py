@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .. import batching
+from ..batching import MicroBatch, Timer
 from ..errors import DataError
 from ..progress import Progress
+from .gpus import put
 from .interventions import Intervention, applied
 
 LOGITS = 2**26
@@ -46,7 +50,7 @@ def read_heldout(path: Path | str, chunks: int, where: str) -> Tensor:
 def chunk_nll(
     model: Any,
     chunks: Tensor,
-    micro_batch: int,
+    micro_batch: int | MicroBatch,
     intervention: Intervention | None = None,
     family: str | None = None,
     label: str = "perplexity",
@@ -79,19 +83,32 @@ def chunk_nll(
     backbone = getattr(model, model.base_model_prefix)
     device = next(backbone.parameters()).device
     progress = Progress(len(chunks), "chunks", label)
-    found = []
+    found: list[Tensor] = []
+    batches = batching.of(micro_batch)
     with applied(model, intervention, family) as handle:
-        for part in chunks.split(micro_batch):
-            ids = part.to(device, torch.long)
+
+        def run(part: Tensor) -> Tensor:
+            ids = put(part, device).long()
             mask = torch.ones_like(ids)
             handle.set_mask(mask)
             hidden = backbone(
                 input_ids=ids, attention_mask=mask, use_cache=False
             ).last_hidden_state
-            found.append(_mean_nll(model, hidden, ids, logits).cpu())
-            progress.update(len(part))
+            return _mean_nll(model, hidden, ids, logits)
+
+        def trial(rows: int, timer: Timer) -> float:
+            run(chunks[:rows])
+            return timer(lambda: run(chunks[:rows]))
+
+        def work(rows: Sequence[int]) -> None:
+            found.append(run(chunks[rows[0] : rows[-1] + 1]))
+            progress.update(len(rows))
+
+        batches.settle("perplexity", chunks.shape[1], len(chunks), trial)
+        batches.each(range(len(chunks)), work)
+    # Only now: fetching the numbers of each part would wait for the GPU each time.
+    nll = torch.cat(found).cpu().numpy()
     progress.close()
-    nll = torch.cat(found).numpy()
     if not np.isfinite(nll).all():
         bad = int((~np.isfinite(nll)).sum())
         raise DataError(f"{label}: the likelihood of {bad} chunks is not finite")

@@ -3,7 +3,7 @@
 Such a module has
 
 * ``HEAD``: the module trained in full, or None; ``TASK_TYPE``: PEFT's name of it,
-* ``load(folder, task, device)``: the stock model,
+* ``load(folder, task, device, attention)``: the stock model,
 * ``encode(tokenizer, items, parameters, training, language)``: an ``Encoded`` with a
   length, ``ids`` and ``dropped``,
 * ``summed_loss(model, encoded)``: a function of item numbers, to be minimised,
