@@ -244,6 +244,22 @@ def test_terminated_snakemake_waits_for_its_jobs(
     assert_training_was_not_repeated(project, finished, repeated)
 
 
+def test_interrupted_snakemake_cancels_its_jobs(
+    cluster: Cluster,
+    project: Path,
+    finished: Path,
+    repeated: Callable[[str], None],
+) -> None:
+    first = training(cluster, project)
+    first.until_stalled()
+    first.kill(signal.SIGINT)  # Ctrl-C
+    assert first.wait() != 0
+    wait_for(lambda: not cluster.active(project), 60, "the end of its jobs")
+    Run(cluster, project, TABLE).succeed()
+    assert results(project) == results(finished)
+    assert_training_was_resumed(project, repeated)
+
+
 def test_second_run_in_the_same_folder_is_refused(
     cluster: Cluster,
     project: Path,
