@@ -42,6 +42,7 @@ def main(job: cli.Job) -> None:
         chunk_means=spec["chunk_means"],
         contribution_top=spec["contribution_top"],
         corpus_chunks=corpus_chunks,
+        batch_quantiles_every=spec["batch_quantiles_every"],
     )
     shape = (manifest["layers"], manifest["intermediate_size"])
     if state["count_pos"].shape != shape:

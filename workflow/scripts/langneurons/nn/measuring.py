@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +30,35 @@ def shard_chunks(
     return min(chunks, first), min(chunks, end)
 
 
+def passes(
+    first: int, end: int, micro_batch: int, batch_chunks: int = 1, every: int = 1
+) -> Iterator[tuple[int, int]]:
+    """Cut chunks into forward passes that do not split a batch whose values are used.
+
+    A pass over a whole batch of ``batch_chunks`` needs less memory than keeping the
+    activations of all layers until the rest of a batch has come.
+
+    Args:
+        first: number of the first chunk in the corpus.
+        end: number after the last.
+        micro_batch: chunks in a pass; more only where a batch that is used is larger.
+        batch_chunks: chunks in a batch.
+        every: batches with this divisor of their number are used.
+
+    Yields:
+        The numbers of a pass's first chunk and of the one after its last.
+    """
+    step = batch_chunks * every
+    while first < end:
+        last = first + micro_batch
+        # The start of the last batch in use that begins before the end of the pass.
+        batch = (last - 1) // step * step
+        if last < batch + batch_chunks:
+            last = batch if batch > first else batch + batch_chunks
+        yield first, min(last, end)
+        first = last
+
+
 @torch.no_grad()
 def record(
     model: nn.Module,
@@ -45,6 +74,7 @@ def record(
     chunk_means: int = 0,
     contribution_top: float = 0,
     corpus_chunks: int | None = None,
+    batch_quantiles_every: int = 1,
 ) -> tuple[dict[str, Array], dict[str, str]]:
     """Run a model over chunks of text and collect the statistics.
 
@@ -55,12 +85,14 @@ def record(
         batch_chunks: chunks in a batch of the per-batch percentiles.
         histogram_every: see ``Recorder``.
         batch_quantiles: see ``Recorder``.
-        micro_batch: chunks per forward pass; speed only.
+        micro_batch: chunks per forward pass (see ``passes``); speed only.
         label: what to call this in the progress lines.
         family: see ``mlp_sites``.
         chunk_means: chunks of the corpus, evenly spaced, whose means are kept; 0: none.
         contribution_top: see ``ChunkRecorder``.
         corpus_chunks: chunks in the whole corpus; None: these are its last.
+        batch_quantiles_every: every which batch of the corpus has its percentiles
+            taken; the first one does.
 
     Returns:
         The state, and the metadata that explains it.
@@ -80,11 +112,13 @@ def record(
         chunk_length=length,
         mean_chunks=chosen,
         contribution_top=contribution_top,
+        batches_every=batch_quantiles_every,
     )
+    batches = (batch_chunks, batch_quantiles_every) if batch_quantiles else ()
     progress = Progress(chunks.numel(), "tokens", label)
     with recorder:
-        for start in range(0, len(chunks), micro_batch):
-            ids = chunks[start : start + micro_batch]
+        for start, stop in passes(first_chunk, end, micro_batch, *batches):
+            ids = chunks[start - first_chunk : stop - first_chunk]
             model(input_ids=ids.to(recorder.device, torch.long), use_cache=False)
             progress.update(ids.numel())
     state = recorder.state()
@@ -96,5 +130,6 @@ def record(
         "emin": str(EMIN),
         "emax": str(EMAX),
         "histogram_every": str(histogram_every),
+        "batch_quantiles_every": str(batch_quantiles_every),
         "percentiles": json.dumps(list(PERCENTILES)),
     } | {key: str(value) for key, value in asked.items() if value}
