@@ -54,7 +54,8 @@ def add_histogram(sample: Tensor, histogram: Tensor, kernels: Any = None) -> Non
         kernels.add_histogram(sample, histogram)
         return
     # A row for each neuron: its few bins are in the cache while they are counted.
-    bins = histogram_bins(sample).t().long().contiguous()
+    whole = torch.contiguous_format
+    bins = histogram_bins(sample).t().to(torch.int64, memory_format=whole)
     ones = torch.ones(1, dtype=torch.int32, device=sample.device).expand(bins.shape)
     histogram.view(-1, BINS).scatter_add_(1, bins, ones)
 

@@ -14,8 +14,9 @@ batch stays in registers meanwhile: bfloat16 needs 16 rounds a percentile, a sor
 2,048 values about 66, and no order of indices is made.
 
 Results do not depend on the order in which a GPU runs its blocks: one program owns the
-sums of a neuron, and only whole numbers are added atomically. Import this module
-through ``accelerated``.
+sums of a neuron at a site, adds its values in single precision in at least 64 parts and
+those in double precision, and only whole numbers are added atomically. Import this
+module through ``accelerated``.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ from torch import Tensor
 
 from .distributions import BINS, HALF, HIGHEST, LOWEST, MANTISSA
 
-# A program of add_moments holds 11 float32 for each of its 8 values a thread.
-_MOMENTS = {"ROWS": 64, "COLUMNS": 32}
-_HISTOGRAM = {"ROWS": 32, "COLUMNS": 64}
-_SELECTED = 8  # columns of one program of order_statistics
+# Rows and neurons of a tile. A thread has six accumulators for each of its eight values
+# in the first, and keeps 32 values in the last.
+MOMENTS = {"ROWS": 64, "COLUMNS": 32, "STAGES": 4, "num_warps": 8}
+HISTOGRAM = {"ROWS": 32, "COLUMNS": 64, "num_warps": 4}
+ORDER_VALUES, ORDER_WARPS = 2**14, 16
 # Leading bits of a float32 that can differ between two values of a type.
-_BITS = {torch.bfloat16: 16, torch.float16: 19, torch.float32: 32}
+BITS = {torch.bfloat16: 16, torch.float16: 19, torch.float32: 32}
 # More rows would not fit into the registers of a program.
 LONGEST = 4096
 
@@ -40,57 +42,53 @@ LONGEST = 4096
 @triton.jit
 def moments_kernel(
     pre, post, sums, low, high, rows, width, pre_stride, post_stride,
+    TILES: tl.constexpr, STAGES: tl.constexpr,
     ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """Add the moments of some neurons, over all rows, to what is there."""
+    """Add the moments of some neurons at one site, over all rows, to what is there."""
     column = tl.program_id(0) * COLUMNS + tl.arange(0, COLUMNS)
+    site = tl.program_id(1)
     inside = column < width
+    if site == 0:
+        values, stride = pre, pre_stride
+    else:
+        values, stride = post, post_stride
+    row = tl.arange(0, ROWS).to(tl.int64)[:, None]
+    at = values + row * stride + column[None, :]
     zeros = tl.zeros((ROWS, COLUMNS), tl.float32)
-    infinite = zeros + float("inf")
-    positive, pre_sum, pre_square, pre_size = zeros, zeros, zeros, zeros
-    post_sum, post_square, post_size = zeros, zeros, zeros
-    pre_low, pre_high, post_low, post_high = infinite, -infinite, infinite, -infinite
+    positive, total, squares, sizes = zeros, zeros, zeros, zeros
+    least, most = zeros + float("inf"), zeros - float("inf")
     # No sum across threads in the loop: each value of a tile has its accumulators.
-    for start in range(0, rows, ROWS):
-        row = start + tl.arange(0, ROWS)
-        mask = (row < rows)[:, None] & inside[None, :]
-        row = row.to(tl.int64)[:, None]
-        x = tl.load(pre + row * pre_stride + column[None, :], mask, other=0)
-        y = tl.load(post + row * post_stride + column[None, :], mask, other=0)
-        x, y = x.to(tl.float32), y.to(tl.float32)
+    # Tiles are fetched some rounds ahead, past the registers.
+    for tile in tl.range(TILES, num_stages=STAGES):
+        mask = (row < rows - tile * ROWS) & inside[None, :]
+        x = tl.load(at, mask, other=0).to(tl.float32)
         positive += (x > 0).to(tl.float32)
-        pre_sum += x
-        pre_square += x * x
-        pre_size += tl.abs(x)
-        post_sum += y
-        post_square += y * y
-        post_size += tl.abs(y)
-        pre_low = tl.minimum(pre_low, tl.where(mask, x, float("inf")))
-        pre_high = tl.maximum(pre_high, tl.where(mask, x, float("-inf")))
-        post_low = tl.minimum(post_low, tl.where(mask, y, float("inf")))
-        post_high = tl.maximum(post_high, tl.where(mask, y, float("-inf")))
-    _add(sums, positive, column, inside)
-    _add(sums + width, pre_sum, column, inside)
-    _add(sums + 2 * width, pre_square, column, inside)
-    _add(sums + 3 * width, pre_size, column, inside)
-    _add(sums + 4 * width, post_sum, column, inside)
-    _add(sums + 5 * width, post_square, column, inside)
-    _add(sums + 6 * width, post_size, column, inside)
-    for site in tl.static_range(2):
-        least = tl.min(pre_low if site == 0 else post_low, 0)
-        most = tl.max(pre_high if site == 0 else post_high, 0)
-        at = site * width + column
-        before = tl.load(low + at, inside)
-        tl.store(low + at, tl.minimum(before, least), inside)
-        before = tl.load(high + at, inside)
-        tl.store(high + at, tl.maximum(before, most), inside)
+        total += x
+        squares += x * x
+        sizes += tl.abs(x)
+        least = tl.minimum(least, tl.where(mask, x, float("inf")))
+        most = tl.maximum(most, tl.where(mask, x, float("-inf")))
+        at += ROWS * stride
+    if site == 0:
+        _add(sums + column, positive, inside)
+    first = sums + (1 + 3 * site) * width + column
+    _add(first, total, inside)
+    _add(first + width, squares, inside)
+    _add(first + 2 * width, sizes, inside)
+    low += site * width + column
+    high += site * width + column
+    smallest = tl.minimum(tl.load(low, inside, other=0), tl.min(least, 0))
+    largest = tl.maximum(tl.load(high, inside, other=0), tl.max(most, 0))
+    tl.store(low, smallest, inside)
+    tl.store(high, largest, inside)
 
 
 @triton.jit
-def _add(total, parts, column, inside):
-    """Add a tile's columns, in double precision, to [width] at ``total``."""
-    before = tl.load(total + column, inside, other=0)
-    tl.store(total + column, before + tl.sum(parts.to(tl.float64), 0), inside)
+def _add(into, parts, inside):
+    """Add the columns of a tile, in double precision, to what is there."""
+    before = tl.load(into, inside, other=0)
+    tl.store(into, before + tl.sum(parts.to(tl.float64), 0), inside)
 
 
 @triton.jit
@@ -178,9 +176,9 @@ def add_moments(
     pre, post = _rows(pre), _rows(post)
     rows, width = pre.shape
     with _on(pre):
-        moments_kernel[(triton.cdiv(width, _MOMENTS["COLUMNS"]),)](
+        moments_kernel[(triton.cdiv(width, MOMENTS["COLUMNS"]), 2)](
             pre, post, sums, low, high, rows, width, pre.stride(0), post.stride(0),
-            **_MOMENTS, num_warps=8,
+            TILES=triton.cdiv(rows, MOMENTS["ROWS"]), **MOMENTS,
         )  # fmt: skip
 
 
@@ -194,14 +192,14 @@ def add_histogram(sample: Tensor, histogram: Tensor) -> None:
     sample = _rows(sample)
     rows, width = sample.shape
     grid = (
-        triton.cdiv(width, _HISTOGRAM["COLUMNS"]),
-        triton.cdiv(rows, _HISTOGRAM["ROWS"]),
+        triton.cdiv(width, HISTOGRAM["COLUMNS"]),
+        triton.cdiv(rows, HISTOGRAM["ROWS"]),
     )
     with _on(sample):
         histogram_kernel[grid](
             sample, histogram, rows, width, sample.stride(0),
             MIDDLE=HALF, FIRST=LOWEST, LAST=HIGHEST, KEPT=7 - MANTISSA, COUNT=BINS,
-            **_HISTOGRAM, num_warps=4,
+            **HISTOGRAM,
         )  # fmt: skip
 
 
@@ -220,13 +218,21 @@ def order_statistics(values: Tensor, ranks: Tensor) -> tuple[Tensor, Tensor]:
     rows, width = values.shape
     below = torch.empty((len(ranks), width), dtype=torch.float32, device=values.device)
     above = torch.empty_like(below)
+    tile = order_tile(rows)
     with _on(values):
-        order_kernel[(triton.cdiv(width, _SELECTED),)](
+        order_kernel[(triton.cdiv(width, tile["COLUMNS"]),)](
             values, ranks, below, above, rows, width, values.stride(0),
-            RANKS=len(ranks), BITS=_BITS[values.dtype],
-            ROWS=triton.next_power_of_2(rows), COLUMNS=_SELECTED, num_warps=8,
+            RANKS=len(ranks), BITS=BITS[values.dtype], **tile,
         )  # fmt: skip
     return below, above
+
+
+def order_tile(rows: int) -> dict[str, int]:
+    """Return the tile of ``order_kernel``: all rows, and as many neurons as fit."""
+    padded = triton.next_power_of_2(rows)
+    columns = max(1, min(8, ORDER_VALUES // padded))
+    warps = min(ORDER_WARPS, max(1, padded * columns * ORDER_WARPS // ORDER_VALUES))
+    return {"ROWS": padded, "COLUMNS": columns, "num_warps": warps}
 
 
 def _rows(values: Tensor) -> Tensor:
