@@ -310,12 +310,15 @@ def test_recording_counts_nothing_twice():
         "batch_quantiles": ["gate_pre"], "chunk_means": 5, "contribution_top": 0.2,
     }  # fmt: skip
     wanted, about = record(model, chunks, 0, micro_batch=2, **given)
-    scarce = Scarce(model, 3, model.layers[1].mlp.down_proj)
+    scarce = Scarce(model, 5, model.layers[1].mlp.down_proj)
     found, same = record(model, chunks, 0, micro_batch=8, **given)
-    assert scarce.failed == 2 and scarce.largest == 2
+    assert scarce.failed == 1 and scarce.largest == 4
     assert same == about and found.keys() == wanted.keys()
     for key in wanted:
         np.testing.assert_array_equal(found[key], wanted[key], err_msg=key)
+    Scarce(model, 3, model.layers[1].mlp.down_proj)
+    with pytest.raises(LangneuronsError, match="4 sequences do not fit"):
+        record(model, chunks, 0, micro_batch=8, **given)
 
 
 def test_recording_finds_its_size_with_a_recorder_that_is_thrown_away(
@@ -338,7 +341,7 @@ def test_recording_finds_its_size_with_a_recorder_that_is_thrown_away(
     batches._clock = lambda: next(clock)
     found, _ = record(model, chunks, 0, micro_batch=batches, **given)
     assert (scarce.failed, batches.size) == (1, 4)  # 2, 4, and 8 failed
-    assert len(made) == 1 + 3 + 1
+    assert len(made) == 1 + 5 + 1  # one more for each of the two trials that fit
     for key in wanted:
         np.testing.assert_array_equal(found[key], wanted[key], err_msg=key)
 

@@ -231,7 +231,8 @@ def test_the_script_reads_where_documents_begin(tmp_path):
     (tmp_path / "en.json").write_text(json.dumps({"tokens_sha256": "abc"}))
     spec = {"model": "tiny", "corpus": "c", "language": "en", "family": "llama"}
     spec |= {"histogram_every": 3, "batch_quantiles": [], "batch_chunks": BATCH}
-    spec |= {"chunk_means": 0, "contribution_top": 0, "attn_implementation": "sdpa"}
+    spec |= {"batch_quantiles_every": 1, "chunk_means": 0, "contribution_top": 0}
+    spec |= {"attn_implementation": "sdpa"}
     spec |= {"attention": "document", "shard": 1, "shards": 2}
     out = tmp_path / "out.safetensors"
     done = run(

@@ -20,7 +20,7 @@ from langneurons.errors import DataError
 from langneurons.nn.architectures import mlp_sites
 from langneurons.nn.chunks import ChunkRecorder, down_norms
 from langneurons.nn.distributions import BINS, HALF, histogram_bins, percentiles
-from langneurons.nn.measuring import record, shard_chunks
+from langneurons.nn.measuring import passes, record, shard_chunks
 from langneurons.nn.recorder import SITES, Recorder, merge
 from tiny_models import FAMILIES, LAYERS, WIDTH, build, tokens
 
@@ -28,7 +28,7 @@ SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 BATCH, EVERY = 4, 3
 
 
-def measure(model, chunks, micro_batch=BATCH, first=0, both=SITES, every=EVERY):
+def measure(model, chunks, micro_batch=BATCH, first=0, both=SITES, every=EVERY, skip=1):
     state, _ = record(
         model,
         chunks,
@@ -38,6 +38,7 @@ def measure(model, chunks, micro_batch=BATCH, first=0, both=SITES, every=EVERY):
         batch_quantiles=both,
         micro_batch=micro_batch,
         label="test",
+        batch_quantiles_every=skip,
     )
     return state
 
@@ -102,7 +103,10 @@ def test_equals_statistics_of_all_activations(family):
     np.testing.assert_array_equal(state["histogram"], wanted)
 
 
-def same(one, two, exact=("n", "count_pos", "histogram_n", "batches")):
+EXACT = ("n", "count_pos", "histogram_n", "batches")
+
+
+def same(one, two, exact=EXACT):
     assert one.keys() == two.keys()
     for key in one:
         assert one[key].dtype == two[key].dtype
@@ -161,8 +165,8 @@ def test_hand_computed():
     )
     pre = torch.zeros(6, WIDTH)
     pre[:, 0] = torch.tensor([1.0, -2.0, 3.0, 0.0, 4.0, -1.0])
-    recorder._record(0, pre[:1], pre[:1].relu())
-    recorder._record(0, pre[1:], pre[1:].relu())
+    recorder._record(0, pre[:4], pre[:4].relu())
+    recorder._record(0, pre[4:], pre[4:].relu())
     state = recorder.state()
     assert state["n"].tolist() == [6]
     assert state["count_pos"][0, :2].tolist() == [3, 0]
@@ -236,16 +240,55 @@ def test_half_precision_models_are_summed_in_single():
     )
 
 
-def test_nothing_is_kept_after_a_whole_batch_and_one_batch_at_most_before():
+def test_no_batch_is_begun_by_one_pass_and_ended_by_another():
     model = build("llama", "base")
     recorder = Recorder(model, 8, SITES, batch_tokens=20)
     with torch.no_grad(), recorder:
         model(input_ids=tokens(2, 10))
-        assert recorder._pending == {}
         model(input_ids=tokens(5, 10))
-        assert len(recorder._pending) == 2 * LAYERS
-        assert {len(rows) for rows, _ in recorder._pending.values()} == {20}
+        with pytest.raises(ValueError, match="inside a batch, at token 70"):
+            model(input_ids=tokens(1, 10))
+    assert recorder.state()["batches"].tolist() == [3]
     assert not any(m._forward_hooks for m in model.modules())
+
+
+@given(
+    st.integers(0, 60), st.integers(0, 60), st.integers(1, 20), st.integers(1, 6),
+    st.integers(1, 5),
+)  # fmt: skip
+def test_passes_split_no_batch_that_is_used(start, count, micro, size, every):
+    first = start * size
+    spans = list(passes(first, first + count, micro, size, every))
+    covered = [i for a, b in spans for i in range(a, b)]
+    assert covered == list(range(first, first + count))
+    ends = {b for _, b in spans[:-1]}
+    for batch in range(0, first + count, size * every):
+        assert not ends & set(range(batch + 1, batch + size))
+    assert all(b - a <= max(micro, size) for a, b in spans)
+
+
+@pytest.mark.parametrize("every", [2, 3, 4])
+def test_every_kth_batch_of_the_corpus_is_used_whatever_the_shards(every):
+    model, chunks = build("llama", "base"), tokens(23, 9)  # five whole batches
+    whole = measure(model, chunks, skip=every)
+    assert whole["batches"].tolist() == [-(-5 // every)]
+    for shards in (1, 2, 5, 7):
+        spans = [shard_chunks(23, BATCH, i, shards) for i in range(shards)]
+        parts = [measure(model, chunks[a:b], first=a, skip=every) for a, b in spans]
+        # Some shards hold none of the batches that are used, or no chunk at all.
+        assert shards < 5 or min(p["batches"][0] for p in parts) == 0
+        merged = merge(iter(parts))
+        same(whole, merged, (*EXACT, "histogram"))
+    used = [measure(model, chunks[b : b + 4], first=b) for b in range(0, 20, 4 * every)]
+    for site in SITES:
+        key = f"{site}.batch_quantiles"
+        np.testing.assert_array_equal(whole[key], sum(part[key] for part in used))
+
+
+def test_a_corpus_without_a_whole_batch_has_no_batch_quantiles():
+    state = measure(build("llama", "base"), tokens(3, 9), skip=2)
+    assert state["batches"].tolist() == [0]
+    assert not state["gate_pre.batch_quantiles"].any()
 
 
 def test_quantiles_only_where_asked():
@@ -563,7 +606,8 @@ def test_scripts_measure_and_merge(tmp_path):
     (tmp_path / "en.json").write_text(json.dumps({"tokens_sha256": "abc"}))
     spec = {"model": "tiny", "corpus": "c", "language": "en", "family": "llama"}
     spec |= {"histogram_every": EVERY, "batch_quantiles": ["gate_pre"]}
-    spec |= {"batch_chunks": BATCH, "chunk_means": 5, "contribution_top": 0.25}
+    spec |= {"batch_quantiles_every": 1, "batch_chunks": BATCH}
+    spec |= {"chunk_means": 5, "contribution_top": 0.25}
     spec |= {"attention": "chunk", "attn_implementation": None}
 
     def measured(shard, shards):
@@ -586,7 +630,8 @@ def test_scripts_measure_and_merge(tmp_path):
         merged[shards] = tensors.read(out)
     assert merged[1][1] == merged[2][1] == {
         "activation": "silu", "mantissa": "4", "emin": "-8", "emax": "6",
-        "histogram_every": str(EVERY), "percentiles": "[5, 10, 25, 50, 75, 90, 95]",
+        "histogram_every": str(EVERY), "batch_quantiles_every": "1",
+        "percentiles": "[5, 10, 25, 50, 75, 90, 95]",
         "model_revision": "r1", "tokens_sha256": "abc", "language": "en",
         "corpus": "c", "model": "tiny", "chunk_means": "5", "contribution_top": "0.25",
     }  # fmt: skip

@@ -35,6 +35,7 @@ def main(job: cli.Job) -> None:
         contribution_top=spec["contribution_top"],
         corpus_chunks=shard.corpus_chunks,
         documents=shard.documents,
+        batch_quantiles_every=spec["batch_quantiles_every"],
     )
     shape = (manifest["layers"], manifest["intermediate_size"])
     if state["count_pos"].shape != shape:

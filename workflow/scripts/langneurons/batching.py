@@ -198,7 +198,7 @@ class MicroBatch:
             else:
                 self._halve(len(part))
 
-    def whole(self, rows: int, work: Callable[[], T]) -> T:
+    def whole(self, rows: int, work: Callable[[], T], least: int = 1) -> T:
         """Do all of some work, which reads ``size``; begin anew with half of it.
 
         For work that a failed forward pass would leave in the middle.
@@ -206,13 +206,14 @@ class MicroBatch:
         Args:
             rows: sequences there are.
             work: returns the result.
+            least: sequences that have to go through the model at once.
 
         Raises:
-            LangneuronsError: one row alone does not fit.
+            LangneuronsError: so few do not fit.
         """
         done: list[T] = []
         while not self._fits(lambda: done.append(work())):
-            self._halve(min(self.size, rows))
+            self._halve(min(self.size, rows), least)
         return done[0]
 
     def _fits(self, work: Callable[..., object], *given: object) -> bool:
@@ -229,13 +230,14 @@ class MicroBatch:
             self.device.free()
         return False
 
-    def _halve(self, rows: int) -> None:
-        if rows == 1:
+    def _halve(self, rows: int, least: int = 1) -> None:
+        if rows <= least:
             where = "" if self.device is None else f" of {self.device.name}"
+            what = "a single sequence does" if least == 1 else f"{least} sequences do"
             raise LangneuronsError(
-                f"out of memory{where}: a single sequence does not fit beside the "
-                "model. Give the job more GPUs (profiles: set-resources, gpu) or "
-                "larger ones, or shorten the sequences"
+                f"out of memory{where}: {what} not fit beside the model. Give the job "
+                "more GPUs (profiles: set-resources, gpu) or larger ones, or "
+                "shorten the sequences"
             )
         self._set(rows // 2)
         self._say(f"{self.size}, because memory ran out with {rows}")

@@ -195,6 +195,11 @@ class Activations(Frozen):
         ("gate_pre",),
         description="sites where the paper's mean of per-batch quantiles is kept too",
     )
+    batch_quantiles_every: int = Field(
+        16,
+        ge=1,
+        description="every k-th batch has its quantiles taken (paper: 1, every batch)",
+    )
     batch_chunks: int = Field(
         4, ge=1, description="chunks in a batch of those quantiles (paper: 4 x 512)"
     )

@@ -172,10 +172,11 @@ class _Planner:
             pieces, wildcards = grid.shards(self.config, *key), _just(name)
             size = rates.activation_bytes(model, self.config.activations)
             tokens = entry.tokens / len(pieces)
+            work = self._time(model, tokens)
+            work *= rates.recording(self.config.activations)
             for file in pieces:
                 yield self._with_model(
-                    "measure_activations", [file], name, self._time(model, tokens),
-                    tokens=tokens, disk=size,
+                    "measure_activations", [file], name, work, tokens=tokens, disk=size,
                     memory=self.requests.measuring_memory(wildcards, 1),
                 )  # fmt: skip
             merged, work = grid.activations(*key), (len(pieces) + 1) * size / rates.READ

@@ -43,6 +43,13 @@ DECODING = 4e11
 """Bytes/s of 16-bit weights passed through for one more token of a batch. Kernel starts
 and unpacking bound it, not memory: 40 ms a token with 8 B parameters."""
 
+RECORDING = 0.05
+"""Share of a forward pass that all sums, counts and histograms take besides it."""
+
+BATCH_QUANTILES = 0.25
+"""The same for the percentiles of one batch and site: estimated for a GPU (see
+``nn.kernels``), measured as 0.11 on two CPU cores with 0.27 B parameters."""
+
 TOKENISING = 5e5
 """Tokens/s of a fast tokenizer on one core, with reading and packing."""
 
@@ -100,6 +107,12 @@ def decoding(model: Model, items: int, new_tokens: int, gpu: str) -> float:
     if model.parameters < GPU_FROM:
         return steps * (arithmetic + 0.005)  # 5 ms of Python a step
     return steps * max(2 * model.parameters / DECODING, arithmetic)
+
+
+def recording(recorded: Activations) -> float:
+    """Return the cost of a forward pass that is recorded, in bare forward passes."""
+    sites = len(recorded.batch_quantiles)
+    return 1 + RECORDING + BATCH_QUANTILES * sites / recorded.batch_quantiles_every
 
 
 def activation_bytes(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +15,9 @@ from ..catalogue import PERCENTILES
 # Bins of the histogram: 2^4 a factor of two, between 2^-8 and 2^7, for each sign, and
 # one around zero. The error of a percentile is then about 0.001 at most sites.
 MANTISSA, EMIN, EMAX = 4, -8, 6
-_LOWEST = (127 + EMIN) << MANTISSA
-_HIGHEST = ((127 + EMAX + 1) << MANTISSA) - 1
-HALF = _HIGHEST - _LOWEST + 1
+LOWEST = (127 + EMIN) << MANTISSA
+HIGHEST = ((127 + EMAX + 1) << MANTISSA) - 1
+HALF = HIGHEST - LOWEST + 1
 BINS = 2 * HALF + 1
 
 
@@ -31,30 +33,64 @@ def histogram_bins(values: Tensor) -> Tensor:
         values: floating point, any shape.
 
     Returns:
-        int32, same shape.
+        int16, same shape: integers of the size of a bfloat16 are the cheapest.
     """
-    bits = values.to(torch.bfloat16).view(torch.int16).to(torch.int32)
-    size = ((bits & 0x7FFF) >> (7 - MANTISSA)).clamp_(_LOWEST - 1, _HIGHEST)
-    size -= _LOWEST - 1
-    return torch.where(bits < 0, HALF - size, HALF + size)
+    bits = values.to(torch.bfloat16).view(torch.int16)
+    size = (bits & 0x7FFF).bitwise_right_shift_(7 - MANTISSA)
+    size = size.clamp_(LOWEST - 1, HIGHEST).sub_(LOWEST - 1)
+    sign = (bits >> 15).bitwise_or_(1)
+    return size.mul_(sign).add_(HALF)
 
 
-def percentiles(values: Tensor) -> Tensor:
+def add_histogram(sample: Tensor, histogram: Tensor, kernels: Any = None) -> None:
+    """Count values in their neurons' bins.
+
+    Args:
+        sample: [tokens, neurons].
+        histogram: int32 [neurons * BINS], changed in place.
+        kernels: the module ``kernels``, or None for plain torch; the counts are equal.
+    """
+    if kernels is not None:
+        kernels.add_histogram(sample, histogram)
+        return
+    # A row for each neuron: its few bins are in the cache while they are counted.
+    whole = torch.contiguous_format
+    bins = histogram_bins(sample).t().to(torch.int64, memory_format=whole)
+    ones = torch.ones(1, dtype=torch.int32, device=sample.device).expand(bins.shape)
+    histogram.view(-1, BINS).scatter_add_(1, bins, ones)
+
+
+def percentiles(values: Tensor, kernels: Any = None) -> Tensor:
     """Compute ``PERCENTILES`` of each column, interpolating linearly.
 
     Args:
         values: [tokens, neurons].
+        kernels: as for ``add_histogram``; the results are equal.
 
     Returns:
         float64 [percentiles, neurons] on the device of ``values``.
     """
-    ranks = np.asarray(PERCENTILES) / 100 * (len(values) - 1)
-    low = torch.from_numpy(np.floor(ranks).astype(np.int64)).to(values.device)
-    high = (low + 1).clamp(max=len(values) - 1)
-    share = torch.from_numpy(ranks - np.floor(ranks)).to(values.device)
-    rows = _sorted_columns(values)
-    below, above = rows[:, low].double(), rows[:, high].double()
-    return (below + (above - below) * share).t()
+    low, high, share = _ranks(len(values), values.device)
+    if kernels is not None and len(values) <= kernels.LONGEST:
+        below, above = kernels.order_statistics(values, low)
+    else:
+        rows = _sorted_columns(values)
+        below, above = rows[:, low].t(), rows[:, high].t()
+    below, above = below.double(), above.double()
+    return below + (above - below) * share
+
+
+@lru_cache(maxsize=16)
+def _ranks(rows: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what percentiles lie between, and where: [7], [7] and [7, 1].
+
+    They are kept because copying them to a GPU would wait for it.
+    """
+    ranks = np.asarray(PERCENTILES) / 100 * (rows - 1)
+    low = np.floor(ranks).astype(np.int32)
+    parts = (low, np.minimum(low + 1, rows - 1), (ranks - low)[:, None])
+    low_high_share = tuple(torch.from_numpy(part).to(device) for part in parts)
+    return low_high_share[0], low_high_share[1], low_high_share[2]
 
 
 def _sorted_columns(values: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -89,6 +89,35 @@ def read_shard(
     return Shard(chunks, first, whole, documents)
 
 
+def passes(
+    first: int, end: int, micro_batch: int, batch_chunks: int = 1, every: int = 1
+) -> Iterator[tuple[int, int]]:
+    """Cut chunks into forward passes that do not split a batch whose values are used.
+
+    A pass over a whole batch of ``batch_chunks`` needs less memory than keeping the
+    activations of all layers until the rest of a batch has come.
+
+    Args:
+        first: number of the first chunk in the corpus.
+        end: number after the last.
+        micro_batch: chunks in a pass; more only where a batch that is used is larger.
+        batch_chunks: chunks in a batch.
+        every: batches with this divisor of their number are used.
+
+    Yields:
+        The numbers of a pass's first chunk and of the one after its last.
+    """
+    step = batch_chunks * every
+    while first < end:
+        last = first + micro_batch
+        # The start of the last batch in use that begins before the end of the pass.
+        batch = (last - 1) // step * step
+        if last < batch + batch_chunks:
+            last = batch if batch > first else batch + batch_chunks
+        yield first, min(last, end)
+        first = last
+
+
 @torch.no_grad()
 def record(
     model: nn.Module,
@@ -105,6 +134,7 @@ def record(
     contribution_top: float = 0,
     corpus_chunks: int | None = None,
     documents: Documents | None = None,
+    batch_quantiles_every: int = 1,
 ) -> tuple[dict[str, Array], dict[str, str]]:
     """Run a model over chunks of text and collect the statistics.
 
@@ -115,13 +145,15 @@ def record(
         batch_chunks: chunks in a batch of the per-batch percentiles.
         histogram_every: see ``Recorder``.
         batch_quantiles: see ``Recorder``.
-        micro_batch: chunks per forward pass; speed and memory only.
+        micro_batch: chunks per forward pass (see ``passes``); speed and memory only.
         label: what to call this in the progress lines.
         family: see ``mlp_sites``.
         chunk_means: chunks of the corpus, evenly spaced, whose means are kept; 0: none.
         contribution_top: see ``ChunkRecorder``.
         corpus_chunks: chunks in the whole corpus; None: these are its last.
         documents: tokens see their own document only; None: all of their chunk.
+        batch_quantiles_every: every which batch of the corpus has its percentiles
+            taken; the first one does.
 
     Returns:
         The state, and the metadata that explains it.
@@ -147,6 +179,7 @@ def record(
         chunk_length=length,
         mean_chunks=chosen,
         contribution_top=contribution_top,
+        batches_every=batch_quantiles_every,
     )
 
     def forward(start: int, rows: int) -> int:
@@ -157,26 +190,29 @@ def record(
         return part.numel()
 
     def trial(rows: int, timer: Timer) -> float:
-        # With a recorder of its own, since memory must do for its work as well.
+        # With recorders of its own, since memory must do for their work as well.
         with new():
             forward(0, rows)
+        with new():
             return timer(lambda: forward(0, rows))
 
     batches = batching.of(micro_batch)
+    used = (batch_chunks, batch_quantiles_every) if batch_quantiles else ()
     work = "record" if documents is None else "record documents"
     batches.settle(work, length, len(chunks), trial)
 
     def recorded() -> tuple[dict[str, Array], str]:
         progress = Progress(chunks.numel(), "tokens", label)
         with new() as recorder:
-            for start in range(0, len(chunks), batches.size):
-                progress.update(forward(start, batches.size))
+            for start, stop in passes(first_chunk, end, batches.size, *used):
+                progress.update(forward(start - first_chunk, stop - start))
         state = recorder.state()
         progress.close()
         return state, recorder.sites.activation
 
     # A pass that ran out of memory has counted some of its layers: it begins anew.
-    state, activation = batches.whole(len(chunks), recorded)
+    least = batch_chunks if batch_quantiles else 1  # no smaller pass: see ``passes``
+    state, activation = batches.whole(len(chunks), recorded, least)
     asked: dict[str, Any] = {
         "chunk_means": chunk_means,
         "contribution_top": contribution_top,
@@ -188,5 +224,6 @@ def record(
         "emin": str(EMIN),
         "emax": str(EMAX),
         "histogram_every": str(histogram_every),
+        "batch_quantiles_every": str(batch_quantiles_every),
         "percentiles": json.dumps(list(PERCENTILES)),
     } | {key: str(value) for key, value in asked.items() if value}

@@ -1,0 +1,67 @@
+"""The GPU kernels give what plain torch gives, and compile, without a GPU.
+
+They need Triton (envs/requirements-kernels.txt). Each test is a process of its own,
+because Triton decides at its first import whether it interprets or compiles.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from langneurons.nn import accelerated
+from langneurons.nn.accelerated import kernels_for
+
+UNIT = Path(__file__).parent
+SCRIPTS = UNIT.parents[1] / "workflow" / "scripts"
+needs_triton = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None,
+    reason="Triton is absent: pip install -r envs/requirements-kernels.txt",
+)
+
+
+def run(cache, *arguments, **environment):
+    paths = os.pathsep.join((str(SCRIPTS), str(UNIT)))
+    environment |= {"PYTHONPATH": paths, "TRITON_CACHE_DIR": str(cache)}
+    command = [sys.executable, str(UNIT / "kernel_runs.py"), *arguments]
+    done = subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@needs_triton
+@pytest.mark.slow
+def test_kernels_equal_plain_torch_when_interpreted(tmp_path):
+    run(tmp_path, "interpret", TRITON_INTERPRET="1")
+
+
+@needs_triton
+@pytest.mark.parametrize("architecture", [80, 90])
+def test_kernels_compile_for_a100_and_h100(tmp_path, architecture):
+    run(tmp_path, "compile", str(architecture), TRITON_INTERPRET="0")
+
+
+def test_only_gpus_have_kernels():
+    for device in ("cpu", "meta"):
+        assert kernels_for(torch.device(device)) is None
+
+
+def test_one_line_says_why_there_are_no_kernels(monkeypatch, caplog):
+    kernels_for.cache_clear()
+    # Without Triton or without a GPU; a ROCm build gives its own reason.
+    gpu = torch.device("cuda", 99)
+    assert kernels_for(gpu) is None and kernels_for(gpu) is None
+    assert len(caplog.records) == 1
+    assert "without GPU kernels, which is slower" in caplog.text
+    caplog.clear()
+    kernels_for.cache_clear()
+    monkeypatch.setattr(accelerated.torch.version, "hip", "6.4")
+    assert kernels_for(gpu) is None and "for NVIDIA" in caplog.text
+    kernels_for.cache_clear()
