@@ -5,14 +5,16 @@ round, so that a machine that gets slower, or warmer, meets all of them alike. T
 round warms up and is dropped. A variant's ratio is its seconds over those of its
 baseline in the same round; the median over rounds is reported with the smallest and
 the largest. Garbage is collected before each run. On a GPU the clock is read after
-``torch.cuda.synchronize``.
+``torch.cuda.synchronize``; on a CPU the ratio of processor time is kept too, which
+other work on the machine disturbs less.
 
 Memory, on a CPU: each variant runs once in a fresh process, forked from a server that
 has imported the libraries and computed nothing. What is reported is the largest
-resident memory of that process (``VmHWM`` of Linux) minus that of the baseline's. It
-holds what the variant keeps and what it needs meanwhile, to within a few MB, since
-allocators keep some freed memory. On a GPU: ``torch.cuda.max_memory_allocated`` during
-the warm-up round, again minus the baseline's.
+resident memory during the run (``VmHWM`` of Linux, reset after the variant was built)
+minus that of the baseline's process. It holds what the variant keeps and what it needs
+meanwhile. The C library is told to give freed memory back at once; a few MB remain
+uncertain. On a GPU: ``torch.cuda.max_memory_allocated`` during the warm-up round, again
+minus the baseline's; what all variants keep is in both.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import gc
 import io
 import logging
 import multiprocessing
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -38,6 +41,10 @@ MB, GB = 1e6, 1e9
 
 # It says in every process which optional kernels it does not have.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+# Environment of child processes, for glibc: blocks of 64 KB and more are mapped, and
+# unmapped when they are freed.
+_EXACT = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,7 @@ class Row:
         ratio: median over rounds of seconds over those of the baseline.
         ratio_min: smallest of the rounds.
         ratio_max: largest of the rounds.
+        cpu_ratio: the same median of processor time (user and system); CPU only.
         repeats: rounds.
         amount: tokens or items in a run.
         unit: which of them.
@@ -117,6 +125,7 @@ class Row:
     ratio: float | None = None
     ratio_min: float | None = None
     ratio_max: float | None = None
+    cpu_ratio: float | None = None
     repeats: int | None = None
     amount: int | None = None
     unit: str | None = None
@@ -171,21 +180,24 @@ def compare(benchmark: str, variants: Variants, setting: Setting) -> list[Row]:
         peaks = {v.name: peak_of(_run_one, variants, setting, v.name) for v in listed}
     runs = {v.name: v.make() for v in listed}
     names = list(runs)
-    seconds: dict[str, list[float]] = {name: [] for name in names}
+    spent: dict[str, list[Spent]] = {name: [] for name in names}
     for number in range(setting.repeats + 1):
         shift = number % len(names)
         for name in names[shift:] + names[:shift]:
-            spent, peak = timed(runs[name], setting.device)
+            one = timed(runs[name], setting.device)
             if number:
-                seconds[name].append(spent)
-            elif peak is not None:
-                peaks[name] = peak
+                spent[name].append(one)
+            elif one.peak is not None:
+                peaks[name] = one.peak
     found = []
     for v in listed:
         base = v.baseline or v.name
-        pairs = zip(seconds[v.name], seconds[base], strict=True)
-        ratios = [own / other for own, other in pairs]
-        middle = statistics.median(seconds[v.name])
+        pairs = list(zip(spent[v.name], spent[base], strict=True))
+        ratios = [own.seconds / other.seconds for own, other in pairs]
+        cpu = None
+        if setting.device == "cpu":
+            cpu = statistics.median(own.cpu / other.cpu for own, other in pairs)
+        middle = statistics.median(one.seconds for one in spent[v.name])
         peak, peak_of_base = peaks.get(v.name), peaks.get(base)
         extra = None
         if peak is not None and peak_of_base is not None:
@@ -200,6 +212,7 @@ def compare(benchmark: str, variants: Variants, setting: Setting) -> list[Row]:
                 ratio=statistics.median(ratios),
                 ratio_min=min(ratios),
                 ratio_max=max(ratios),
+                cpu_ratio=cpu,
                 repeats=setting.repeats,
                 amount=v.amount,
                 unit=v.unit,
@@ -211,19 +224,29 @@ def compare(benchmark: str, variants: Variants, setting: Setting) -> list[Row]:
     return found
 
 
-def timed(run: Run, device: str = "cpu") -> tuple[float, float | None]:
-    """Run once; return the seconds and, on a GPU, the peak of its memory in bytes."""
+@dataclass(frozen=True)
+class Spent:
+    """What one run took: seconds, processor seconds, and bytes on a GPU at most."""
+
+    seconds: float
+    cpu: float
+    peak: float | None = None
+
+
+def timed(run: Run, device: str = "cpu") -> Spent:
+    """Run once."""
     gc.collect()
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         torch.cuda.synchronize()
     with silence():
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         run()
         if device == "cuda":
             torch.cuda.synchronize()
-        spent = time.perf_counter() - start
-    return spent, torch.cuda.max_memory_allocated() if device == "cuda" else None
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    peak = torch.cuda.max_memory_allocated() if device == "cuda" else None
+    return Spent(seconds, cpu, peak)
 
 
 def silence() -> contextlib.redirect_stderr[io.StringIO]:
@@ -240,6 +263,7 @@ def peak_of(function: Callable[..., Any], *args: Any) -> Any:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
+    os.environ |= _EXACT  # read by the server when it starts, and by nothing else
     with ProcessPoolExecutor(1, context) as pool:
         return pool.submit(
             _with_threads, torch.get_num_threads(), function, args
@@ -254,8 +278,16 @@ def _with_threads(threads: int, function: Callable[..., Any], args: Any) -> Any:
 def _run_one(variants: Variants, setting: Setting, name: str) -> float | None:
     variant = next(v for v in variants(setting) if v.name == name)
     with silence():
-        variant.make()()
+        run = variant.make()
+        forget_high_water()
+        run()
     return high_water()
+
+
+def forget_high_water() -> None:
+    """Let :func:`high_water` start from what is resident now, where Linux allows it."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def high_water() -> float | None:

@@ -2,12 +2,15 @@
 
 ``forward`` is the backbone alone. ``recorder`` is the library's with its defaults, but
 without per-batch percentiles; ``recorder_paper`` adds those of the released procedure
-(gate_pre, batches of 2,048 tokens) as config/config.yaml asks; ``recorder_every_token``
-puts every token into the histogram instead of every eighth. ``count_only`` is a hook
-that does no more than LAPE needs. ``paper_procedure`` is the released code's way
-(methods.md 1.5, 1.6): per-batch percentiles in one pass, and in a second pass the share
-of tokens above the mean of the 90th; it sorts with the library's routine, which on a
-CPU is several times faster than ``torch.quantile``.
+(gate_pre, batches of 2,048 tokens) as config/config.yaml asks, and
+``recorder_all_batches`` takes them of every batch where the configuration does not. If
+it takes every k-th batch and a pass has fewer, ``recorder_paper`` is not run but
+calculated: ``recorder`` plus 1/k of what all batches add, its range likewise.
+``recorder_every_token`` puts every token into the histogram instead of every eighth.
+``count_only`` is a hook that does no more than LAPE needs. ``paper_procedure`` is the
+released code's way (methods.md 1.5, 1.6): per-batch percentiles in one pass, and in a
+second pass the share of tokens above the mean of the 90th; it sorts with the library's
+routine, which on a CPU is several times faster than ``torch.quantile``.
 
 Chunks have 512 tokens, and a forward pass 4 of them. A recorder is made once and kept
 over all rounds, as in a job.
@@ -15,6 +18,7 @@ over all rounds, as in a job.
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable
 from functools import cache
@@ -33,7 +37,7 @@ from .measuring import Row, Run, Setting, Variant, compare
 
 LENGTH, BATCH = 512, 4
 # Batches of 4 x 512 tokens in a pass.
-BATCHES = {"tiny": 2, "gemma270m": 1, "llama8b": 8, "nemo": 8}
+BATCHES = {"tiny": 2, "gemma270m": 1, "llama8b": 16, "nemo": 16}
 TARGETS = {("gemma270m", "cpu"): 1.15, ("llama8b", "cuda"): 1.05}
 DEFAULTS = Activations()
 
@@ -45,19 +49,45 @@ def settings(names: list[str], device: str, repeats: int) -> list[Setting]:
 
 def rows(setting: Setting) -> list[Row]:
     """Time every variant."""
-    return compare("recording", variants, setting)
+    found = compare("recording", variants, setting)
+    every = batches_every()
+    if BATCHES[setting.shape] % every:
+        named = {r.variant: r for r in found}
+        mixed = mix(named["recorder"], named["recorder_all_batches"], every)
+        found.insert(found.index(named["recorder_all_batches"]), mixed)
+    return found
 
 
-def paper_options() -> dict[str, Any]:
+def batches_every() -> int:
+    """Return every which batch has its percentiles taken, by default."""
+    return int(getattr(DEFAULTS, "batch_quantiles_every", 1))
+
+
+def paper_options(every: int | None = None) -> dict[str, Any]:
     """Return the recorder's arguments for the released procedure.
 
-    Those that say how the percentiles are recorded are the configuration's defaults.
+    Args:
+        every: every which batch has its percentiles taken; None: the default.
     """
-    options: dict[str, Any] = {"batch_quantiles": ("gate_pre",)}
-    options["batch_tokens"] = DEFAULTS.batch_chunks * LENGTH
-    taken = inspect.signature(Recorder).parameters
-    known = {k for k in Activations.model_fields if k.startswith("batch_quantiles_")}
-    return options | {k: getattr(DEFAULTS, k) for k in known if k in taken}
+    every = batches_every() if every is None else every
+    batch = DEFAULTS.batch_chunks * LENGTH
+    options: dict[str, Any] = {"batch_quantiles": ("gate_pre",), "batch_tokens": batch}
+    known = "batches_every" in inspect.signature(Recorder).parameters
+    return options | ({"batches_every": every} if known else {})
+
+
+def mix(without: Row, all_batches: Row, every: int) -> Row:
+    """Calculate the recorder that takes every k-th batch from those of none and all."""
+
+    def between(key: str) -> float | None:
+        low, high = getattr(without, key), getattr(all_batches, key)
+        return None if low is None or high is None else low + (high - low) / every
+
+    keys = ("seconds", "ratio", "ratio_min", "ratio_max", "cpu_ratio")
+    values: dict[str, Any] = {key: between(key) for key in keys}
+    rate = (all_batches.amount or 0) / (values["seconds"] or 1)
+    named: dict[str, Any] = {"variant": "recorder_paper", "per_second": rate}
+    return dataclasses.replace(all_batches, **named, **values)
 
 
 def variants(setting: Setting) -> list[Variant]:
@@ -99,10 +129,15 @@ def variants(setting: Setting) -> list[Variant]:
     known: dict[str, Callable[[], Run]] = {
         "recorder": recorded(eighth),
         "recorder_paper": recorded(eighth, **paper_options()),
+        "recorder_all_batches": recorded(eighth, **paper_options(1)),
         "recorder_every_token": recorded(1),
         "count_only": lambda: CountOnly(model()).around(run),
         "paper_procedure": lambda: PaperProcedure(model()).around(run),
     }
+    if batches_every() == 1:
+        del known["recorder_all_batches"]  # the same
+    elif batches % batches_every():
+        del known["recorder_paper"]  # see rows()
     target = TARGETS.get((setting.shape, setting.device))
     found = [Variant("forward", forward, tokens, "tokens", None)]
     for name, make in known.items():

@@ -118,7 +118,7 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
     for column in ("repeats", "amount"):
         table[column] = table[column].astype("Int64")
     table["holds"] = table["holds"].map({True: "yes", False: "no", None: ""}).fillna("")
-    numbers = ["seconds", "ratio", "ratio_min", "ratio_max", "per_second"]
+    numbers = ["seconds", "ratio", "ratio_min", "ratio_max", "cpu_ratio", "per_second"]
     numbers += ["extra_mb", "value", "target"]
     table[numbers] = table[numbers].astype(float)
     return table
@@ -136,8 +136,8 @@ def text(rows: Sequence[Row]) -> str:
     """Lay the rows out for reading: one block a benchmark and shape."""
     lines: list[str] = []
     before = None
-    head = f"  {'':24}{'ratio':>9}  {'min - max':<19} {'per second':>16}"
-    head += f" {'extra MB':>9}  target"
+    head = f"  {'':24}{'ratio':>9}  {'min - max':<19} {'by cpu':>7}"
+    head += f" {'per second':>16} {'extra MB':>9}  target"
     for r in rows:
         place = (r.benchmark, r.shape, r.dtype)
         if place != before:
@@ -161,7 +161,8 @@ def _line(r: Row) -> str:
     kept = (
         "" if r.target is None else f"<= {r.target:g}: {'holds' if r.holds else 'NO'}"
     )
-    return f"  {r.variant:24}{start} {rate:>16} {extra:>9}  {kept}".rstrip()
+    cpu = "" if r.cpu_ratio is None else f"{r.cpu_ratio:.3f}"
+    return f"  {r.variant:24}{start} {cpu:>7} {rate:>16} {extra:>9}  {kept}".rstrip()
 
 
 def _unit(r: Row) -> str:

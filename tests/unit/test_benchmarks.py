@@ -118,13 +118,15 @@ def test_rounds_are_rotated_and_the_first_is_dropped(monkeypatch):
 
     def timed(run, device):
         calls.append(run)
-        return clock[run] * (100 if len(calls) <= 3 else 1), None
+        seconds = clock[run] * (100 if len(calls) <= 3 else 1)
+        return measuring.Spent(seconds, 2 * clock[run])
 
     monkeypatch.setattr(measuring, "timed", timed)
     monkeypatch.setattr(measuring, "peak_of", lambda f, v, s, name: 1e6 * ord(name))
     rows = measuring.compare("made up", variants, Setting("tiny", repeats=3))
     assert "".join(calls) == "abcbcacababc"
     assert [r.ratio for r in rows] == [1.0, 1.5, 0.5]
+    assert [r.cpu_ratio for r in rows] == [1.0, 1.5, 0.5]
     assert [r.holds for r in rows] == [True, False, True]
     assert [r.per_second for r in rows] == [3.0, 2.0, 6.0]
     assert [r.extra_mb for r in rows] == [0.0, 1.0, 2.0]
@@ -190,7 +192,7 @@ def test_recording_variants_record_what_they_say(monkeypatch):
     above = paper.relevance.numpy()
     assert np.allclose(above, 0.1, atol=0.001)
     names = [v.name for v in recording.variants(TINY)]
-    assert names[0] == "forward" and len(names) == 6
+    assert names[:2] == ["forward", "recorder"] and len(names) == len(set(names))
     monkeypatch.setitem(recording.BATCHES, "tiny", 1)
     made = {v.name: v.make() for v in recording.variants(TINY)}
     made["recorder_every_token"]()
@@ -215,17 +217,27 @@ def test_the_stream_is_recorded_as_it_was_drawn():
     assert np.allclose(taken.state()["gate_pre.sum"], drawn.double().sum(1).numpy())
 
 
-def test_bytes_on_meta_are_those_of_a_real_recorder():
+@pytest.mark.parametrize("chunks", [2, 4])
+def test_bytes_on_meta_are_those_of_a_real_recorder(chunks):
     options = recording.paper_options()
     taken = recorder.Recorder(shapes.build(TINY).bfloat16(), **options)
     with torch.no_grad(), taken:
         for layer in taken.sites.layers:
-            layer.act(torch.zeros(2, 512, 24, dtype=torch.bfloat16))
-    split = recorder_memory.held(TINY, options, 2)
-    assert split == recorder_memory.tensor_bytes(vars(taken))
-    assert split - recorder_memory.held(TINY, options, 4) == (
-        2 * 2048 * 24 * 2 - 1024 * 24 * 4  # the half batches, less of work space
-    )
+            layer.act(torch.zeros(chunks, 512, 24, dtype=torch.bfloat16))
+    size = recorder_memory.held(TINY, options, chunks)
+    assert size == recorder_memory.tensor_bytes(taken)
+    histogram, quantiles = 2 * 24 * 481 * 4, 2 * 7 * 24 * 8
+    assert size > histogram + quantiles
+
+
+def test_a_recorder_of_every_kth_batch_is_between_none_and_all():
+    without = measuring.row("recording", TINY, "recorder", seconds=10.0, ratio=1.1)
+    every = {"seconds": 26.0, "ratio": 2.7, "cpu_ratio": 1.0, "amount": 110}
+    full = measuring.row("recording", TINY, "recorder_all_batches", **every)
+    mixed = recording.mix(without, full, 16)
+    assert mixed.variant == "recorder_paper"
+    assert (mixed.seconds, mixed.per_second) == (11, 10)
+    assert mixed.ratio == pytest.approx(1.2) and mixed.cpu_ratio is None
 
 
 def test_variants_of_an_evaluation_score_alike():
