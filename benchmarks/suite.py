@@ -136,7 +136,7 @@ def text(rows: Sequence[Row]) -> str:
     """Lay the rows out for reading: one block a benchmark and shape."""
     lines: list[str] = []
     before = None
-    head = f"  {'':24}{'ratio':>9}  {'min - max':<19} {'by cpu':>7}"
+    head = f"  {'':26}{'ratio':>9}  {'min - max':<19} {'by cpu':>7}"
     head += f" {'per second':>16} {'extra MB':>9}  target"
     for r in rows:
         place = (r.benchmark, r.shape, r.dtype)
@@ -162,7 +162,7 @@ def _line(r: Row) -> str:
         "" if r.target is None else f"<= {r.target:g}: {'holds' if r.holds else 'NO'}"
     )
     cpu = "" if r.cpu_ratio is None else f"{r.cpu_ratio:.3f}"
-    return f"  {r.variant:24}{start} {cpu:>7} {rate:>16} {extra:>9}  {kept}".rstrip()
+    return f"  {r.variant:26}{start} {cpu:>7} {rate:>16} {extra:>9}  {kept}".rstrip()
 
 
 def _unit(r: Row) -> str:
