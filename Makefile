@@ -10,6 +10,7 @@ PYTHON ?= python3.11
 BASE_PYTHON := $(shell command -v $(PYTHON))
 VENV ?= .venv
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 CORES ?= 2
 # Whose report: make report CONFIG=config/small.yaml
 CONFIG ?= config/config.yaml
@@ -29,7 +30,7 @@ INSTALL = pip install --disable-pip-version-check --quiet
 # files that are no valid Python; they are never imported.
 COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
 
-.PHONY: help setup demo small plan report test test-slurm lint format clean
+.PHONY: help setup demo small plan report bench test test-slurm lint format clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -68,6 +69,9 @@ report: $(RUN) ## results/report.html from what is there; nothing else is comput
 	@snakemake results/report.html --allowed-rules build_report --forcerun build_report \
 	  --quiet rules --profile profiles/demo --cores 1 --configfile $(CONFIG) \
 	  --config report=existing
+
+bench: $(RUN) ## benchmarks of the library: ten minutes on two idle cores (BENCH_ARGS=...)
+	@python -m benchmarks $(BENCH_ARGS)
 
 test: $(DEV) ## all tests, with coverage of the library
 	@OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile --cov --cov-report=term \

@@ -1,0 +1,89 @@
+"""What overwriting 1 % of the neurons costs an evaluation.
+
+Items pass through ``classification.predict``; ``unhooked`` has no intervention. Zero
+and mean do the same work with other numbers, so that their difference shows the noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from langneurons.catalogue import Statistic
+from langneurons.nn import classification
+from langneurons.nn.architectures import mlp_sites
+from langneurons.nn.interventions import Intervention, build
+from langneurons.nn.pairs import Encoded
+
+from . import shapes
+from .measuring import Row, Run, Setting, Variant, compare
+
+SHARE = 0.01
+# Items, and how many of them in a forward pass.
+ITEMS = {"tiny": (8, 4), "gemma270m": (16, 8), "llama8b": (256, 16), "nemo": (256, 16)}
+TARGET = {name: 1.03 for name in ITEMS if name != "tiny"}
+LONGEST = 128
+
+
+def settings(names: list[str], device: str, repeats: int) -> list[Setting]:
+    """List the shapes that can run."""
+    return shapes.settings([n for n in names if n in ITEMS], device, repeats)
+
+
+def rows(setting: Setting) -> list[Row]:
+    """Time every variant."""
+    return compare("interventions", variants, setting)
+
+
+def pairs(setting: Setting, items: int) -> Encoded:
+    """Make items of realistic lengths, with random tokens and labels."""
+    lengths = shapes.item_lengths(items, LONGEST)
+    ids = shapes.token_ids(setting, items, LONGEST).numpy()
+    return Encoded(
+        tokens=[row[:length] for row, length in zip(ids, lengths, strict=True)],
+        ids=np.arange(items),
+        labels=np.arange(items) % 3,
+        dropped=0,
+        pool="last_real_token",
+        max_length=LONGEST,
+        filler=shapes.PAD,
+    )
+
+
+def intervention(model: Any, value: str, write: str) -> Intervention:
+    """Write zero or other numbers into 1 % of each layer's neurons."""
+    sites = mlp_sites(model)
+    layers, width = len(sites.layers), sites.width
+    values = np.zeros((layers, width), np.float32)
+    if value == "mean":
+        values += np.random.default_rng(0).normal(0, 0.1, values.shape)
+    neurons = shapes.share_of_neurons(layers, width, SHARE)
+    return build(neurons, values, Statistic(value=value, write=write))
+
+
+def variants(setting: Setting) -> list[Variant]:
+    """List the variants; ``unhooked`` is the baseline of all."""
+    items, micro_batch = ITEMS[setting.shape]
+    data = pairs(setting, items)
+
+    @cache
+    def model() -> Any:
+        return shapes.build(setting, "classifier")
+
+    def evaluation(value: str = "", write: str = "") -> Callable[[], Run]:
+        def make() -> Run:
+            change = intervention(model(), value, write) if value else None
+            return lambda: classification.predict(model(), data, micro_batch, change)
+
+        return make
+
+    found = [Variant("unhooked", evaluation(), items, "items", None)]
+    target = TARGET.get(setting.shape)
+    for value in ("zero", "mean"):
+        for write in ("act_post", "gate_pre"):
+            name, make = f"{value}_{write}", evaluation(value, write)
+            found.append(Variant(name, make, items, "items", "unhooked", target))
+    return found

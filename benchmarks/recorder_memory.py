@@ -1,0 +1,92 @@
+"""Bytes that a recorder holds, whatever the length of the corpus.
+
+The recorder is made on a model on torch's ``meta`` device, which has sizes but no data,
+and sees bfloat16 activations: forward passes of whole batches of the per-batch
+percentiles (4 chunks of 512 tokens), or in ``_split`` of half ones. Then it keeps the
+first half of a batch, for every layer, until the second comes. The space that it works
+in may be larger on a GPU, by up to 0.13 GB.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from langneurons.nn.architectures import Sites
+from langneurons.nn.recorder import SITES, Recorder
+
+from . import shapes
+from .measuring import GB, Row, Setting, row
+from .recording import BATCH, BATCHES, LENGTH, paper_options
+
+TARGET_GB = {"llama8b": 3.0}
+BOTH = paper_options() | {"batch_quantiles": SITES}
+# Arguments of the recorder, and chunks in a forward pass.
+VARIANTS: dict[str, tuple[dict[str, Any], int]] = {
+    "recorder": ({}, BATCH),
+    "recorder_paper": (paper_options(), BATCH),
+    "recorder_both_sites": (BOTH, BATCH),
+    "recorder_paper_split": (paper_options(), BATCH // 2),
+    "recorder_both_sites_split": (BOTH, BATCH // 2),
+}
+
+
+def settings(names: list[str], device: str, repeats: int) -> list[Setting]:
+    """List the shapes; none of them is run."""
+    known = [n for n in names if n in BATCHES]
+    return shapes.settings(known, device, repeats, any_device=True)
+
+
+def rows(setting: Setting) -> list[Row]:
+    """Measure the recorder with no, the paper's and all per-batch percentiles."""
+    found = []
+    for name, (options, chunks) in VARIANTS.items():
+        both = name.startswith("recorder_both_sites")
+        target = TARGET_GB.get(setting.shape) if both else None
+        size = held(setting, options, chunks) / GB
+        values = {"measure": "GB held", "value": size, "target": target}
+        found.append(row("recorder_memory", setting, name, dtype="bfloat16", **values))
+    return found
+
+
+def held(setting: Setting, options: dict[str, Any], chunks: int) -> int:
+    """Return the bytes of all tensors of a recorder.
+
+    Args:
+        setting: names the shape.
+        options: arguments of the recorder.
+        chunks: in the forward pass that it sees.
+    """
+    import transformers
+
+    configuration = shapes.configuration(setting.shape)
+    with torch.device("meta"):
+        model = transformers.AutoModel.from_config(configuration, dtype=torch.bfloat16)
+    recorder = Recorder(model.eval(), **options)
+    width = recorder.sites.width
+    kind = {"dtype": torch.bfloat16, "device": "meta"}
+    seen = torch.empty(chunks, LENGTH, width, **kind)  # type: ignore[call-overload]
+    with torch.no_grad(), recorder:
+        # The model itself asks for values, which there are none of.
+        for layer in recorder.sites.layers:
+            layer.act(seen)
+    return tensor_bytes(recorder)
+
+
+def tensor_bytes(value: Any) -> int:
+    """Sum up the bytes of the tensors in nested containers and the library's objects.
+
+    The model is not among them: a recorder holds its layers only as ``Sites``.
+    """
+    if isinstance(value, Tensor):
+        return value.nbytes
+    if isinstance(value, dict):
+        return sum(map(tensor_bytes, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(tensor_bytes, value))
+    ours = type(value).__module__.startswith("langneurons.")
+    if ours and not isinstance(value, Sites):
+        return tensor_bytes(vars(value))
+    return 0
