@@ -31,7 +31,7 @@ cores: measured on models of 0.3 M parameters."""
 
 START = 20.0
 """Seconds of a job before its model is loaded: two starts of Snakemake on the node,
-imports of torch and transformers (about 15 s of processor time)."""
+imports of torch and transformers: 10 s here, twice that on a shared file system."""
 
 READ = 5e8
 """Bytes/s from a shared file system to a GPU, of weights and of results."""
