@@ -82,7 +82,7 @@ def test_measuring_by_hand(jobs: list[Job]) -> None:
     assert llama.seconds == pytest.approx(1.065625 * 2676.7 + 20 + 9.6, abs=0.1)
     assert llama.gpus == 1
     nemo = first(jobs, "measure_activations", "nemo")
-    assert nemo.seconds == pytest.approx(4066.7 + 20 + 14.6, abs=0.1)
+    assert nemo.seconds == pytest.approx(1.065625 * 4066.7 + 20 + 14.6, abs=0.1)
 
 
 def test_training_by_hand(jobs: list[Job]) -> None:
