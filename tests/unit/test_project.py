@@ -35,6 +35,11 @@ def test_pins_are_exact_and_bring_no_gpu_packages(name: str) -> None:
             assert [s.operator for s in entry.specifier] == ["=="], entry
 
 
+def test_only_the_tests_of_gpu_kernels_install_triton() -> None:
+    (entry,) = requirements("requirements-kernels.txt")
+    assert (entry.name, [s.operator for s in entry.specifier]) == ("triton", ["=="])
+
+
 def test_pins_and_declared_ranges_agree() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = [*project["dependencies"]]

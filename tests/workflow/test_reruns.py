@@ -190,6 +190,18 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         }
         | RETUNED,
     ),
+    "which batches have their quantiles taken": (
+        append("tiny.yaml", "activations: {batch_quantiles_every: 2}\n"),
+        {
+            "measure_activations": 6,
+            "merge_activations": 3,
+            "identify_neurons": 4,
+            "draw_neurons": 3,
+            "draw_shared": 3,
+            "build_activation_table": 1,
+        }
+        | RETUNED,
+    ),
 }
 
 

@@ -48,7 +48,7 @@ RECORDING = 0.05
 
 BATCH_QUANTILES = 0.25
 """The same for the percentiles of one batch and site: estimated for a GPU (see
-``nn.kernels``), measured as 0.11 on two CPU cores with 0.27 B parameters."""
+``nn.kernels``), 0.13 measured on two CPU cores with 0.27 B parameters."""
 
 TOKENISING = 5e5
 """Tokens/s of a fast tokenizer on one core, with reading and packing."""
