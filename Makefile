@@ -25,16 +25,18 @@ pins = $(shell cat $(1) | cksum | cut -d' ' -f1)
 RUN := $(VENV)/.run-$(call pins,envs/requirements.txt)
 DEV := $(VENV)/.dev-$(call pins,envs/requirements.txt envs/requirements-dev.txt)
 SMALL := $(VENV)/.small-$(call pins,envs/requirements.txt envs/requirements-small.txt)
+# Not in the environment itself: torch and bitsandbytes would find it and behave otherwise.
+KERNELS := $(VENV)/kernels-$(call pins,envs/requirements-kernels.txt)
 INSTALL = pip install --disable-pip-version-check --quiet
 # A Snakemake start takes 2 s with compiled modules and 7 s without. Some packages ship
 # files that are no valid Python; they are never imported.
 COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
 
-.PHONY: help setup demo small plan report bench test test-slurm lint format clean
+.PHONY: help setup demo small plan report bench test test-slurm test-kernels lint format clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
-	| while IFS=$$'\t' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	| while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 setup: $(RUN) ## only set up .venv (then: source .venv/bin/activate)
 
@@ -80,6 +82,11 @@ test: $(DEV) ## all tests, with coverage of the library
 test-slurm: $(DEV) ## on a real Slurm that the tests bring up; installs it (Debian, as root)
 	@tests/slurm/install.sh
 	@OMP_NUM_THREADS=1 pytest -n 3 --dist loadgroup -m slurm tests/slurm $(PYTEST_ARGS)
+
+test-kernels: $(DEV) ## the recorder's GPU kernels, interpreted and compiled, without a GPU
+	@test -d $(KERNELS) || $(INSTALL) --no-deps --target $(KERNELS) \
+	  -r envs/requirements-kernels.txt
+	@PYTHONPATH=$(abspath $(KERNELS)) pytest tests/unit/test_kernels.py $(PYTEST_ARGS)
 
 lint: $(DEV) ## style, types and Snakemake's own checks
 	@ruff check .

@@ -1,6 +1,6 @@
 """The GPU kernels give what plain torch gives, and compile, without a GPU.
 
-They need Triton (envs/requirements-kernels.txt). Each test is a process of its own,
+They need Triton: make test-kernels. Each test is a process of its own,
 because Triton decides at its first import whether it interprets or compiles.
 """
 
@@ -22,13 +22,14 @@ UNIT = Path(__file__).parent
 SCRIPTS = UNIT.parents[1] / "workflow" / "scripts"
 needs_triton = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None,
-    reason="Triton is absent: pip install -r envs/requirements-kernels.txt",
+    reason="Triton is absent: make test-kernels installs it aside and runs these",
 )
 
 
 def run(cache, *arguments, **environment):
-    paths = os.pathsep.join((str(SCRIPTS), str(UNIT)))
-    environment |= {"PYTHONPATH": paths, "TRITON_CACHE_DIR": str(cache)}
+    # Triton may lie in a folder of its own: make test-kernels.
+    paths = (str(SCRIPTS), str(UNIT), os.environ.get("PYTHONPATH", ""))
+    environment |= {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "TRITON_CACHE_DIR": str(cache)}
     command = [sys.executable, str(UNIT / "kernel_runs.py"), *arguments]
     done = subprocess.run(
         command, env=os.environ | environment, capture_output=True, text=True
