@@ -13,8 +13,8 @@ has imported the libraries and computed nothing. What is reported is the largest
 resident memory during the run (``VmHWM`` of Linux, reset after the variant was built)
 minus that of the baseline's process. It holds what the variant keeps and what it needs
 meanwhile. The C library is told to give freed memory back at once; a few MB remain
-uncertain. On a GPU: ``torch.cuda.max_memory_allocated`` during the warm-up round, again
-minus the baseline's; what all variants keep is in both.
+uncertain. On a GPU, before any is timed, each variant is built, run once and dropped;
+its peak is ``torch.cuda.max_memory_allocated`` during that run.
 """
 
 from __future__ import annotations
@@ -174,10 +174,11 @@ def compare(benchmark: str, variants: Variants, setting: Setting) -> list[Row]:
         A row for each variant, in their order.
     """
     listed = variants(setting)
-    peaks: dict[str, float | None] = {}
+    # First, while this process holds no model.
     if setting.device == "cpu":
-        # First, while this process holds no model.
         peaks = {v.name: peak_of(_run_one, variants, setting, v.name) for v in listed}
+    else:
+        peaks = {v.name: _peak_on_gpu(v) for v in listed}
     runs = {v.name: v.make() for v in listed}
     names = list(runs)
     spent: dict[str, list[Spent]] = {name: [] for name in names}
@@ -187,8 +188,6 @@ def compare(benchmark: str, variants: Variants, setting: Setting) -> list[Row]:
             one = timed(runs[name], setting.device)
             if number:
                 spent[name].append(one)
-            elif one.peak is not None:
-                peaks[name] = one.peak
     found = []
     for v in listed:
         base = v.baseline or v.name
@@ -226,18 +225,16 @@ def compare(benchmark: str, variants: Variants, setting: Setting) -> list[Row]:
 
 @dataclass(frozen=True)
 class Spent:
-    """What one run took: seconds, processor seconds, and bytes on a GPU at most."""
+    """What one run took: seconds, and seconds of processor time."""
 
     seconds: float
     cpu: float
-    peak: float | None = None
 
 
 def timed(run: Run, device: str = "cpu") -> Spent:
     """Run once."""
     gc.collect()
     if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
         torch.cuda.synchronize()
     with silence():
         start, cpu = time.perf_counter(), time.process_time()
@@ -245,8 +242,7 @@ def timed(run: Run, device: str = "cpu") -> Spent:
         if device == "cuda":
             torch.cuda.synchronize()
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-    peak = torch.cuda.max_memory_allocated() if device == "cuda" else None
-    return Spent(seconds, cpu, peak)
+    return Spent(seconds, cpu)
 
 
 def silence() -> contextlib.redirect_stderr[io.StringIO]:
@@ -273,6 +269,18 @@ def peak_of(function: Callable[..., Any], *args: Any) -> Any:
 def _with_threads(threads: int, function: Callable[..., Any], args: Any) -> Any:
     torch.set_num_threads(threads)
     return function(*args)
+
+
+def _peak_on_gpu(variant: Variant) -> float:
+    """Return the bytes allocated at most while a variant, built for it, runs once."""
+    gc.collect()  # of the variant before, tensors too
+    torch.cuda.empty_cache()
+    with silence():
+        run = variant.make()
+        torch.cuda.reset_peak_memory_stats()
+        run()
+        torch.cuda.synchronize()
+    return float(torch.cuda.max_memory_allocated())
 
 
 def _run_one(variants: Variants, setting: Setting, name: str) -> float | None:

@@ -215,7 +215,7 @@ class PaperProcedure(_Hooked):
 
             self.watch(run, first)
             self.quantiles = torch.stack(sums) / batches
-            limits = self.quantiles[:, p90]
+            limits = self.quantiles[:, p90].float()
 
             def second(layer: int, pre: Tensor) -> None:
                 nonlocal tokens

@@ -310,3 +310,26 @@ def test_data_are_what_the_benchmarks_say():
     chosen = shapes.share_of_neurons(3, 200, 0.01)
     assert list(chosen) == [0, 1, 2]
     assert all(len(set(ids)) == 2 and ids == sorted(ids) for ids in chosen.values())
+
+
+def test_a_gpu_is_waited_for_and_asked_for_its_peak(monkeypatch):
+    """The calls in order, on a machine without one."""
+    calls = []
+    cuda = measuring.torch.cuda
+    for name in ("synchronize", "reset_peak_memory_stats", "empty_cache"):
+        monkeypatch.setattr(cuda, name, lambda name=name: calls.append(name))
+    monkeypatch.setattr(cuda, "max_memory_allocated", lambda: len(calls) * 1_000_000)
+    monkeypatch.setattr(cuda, "get_device_name", lambda: "made up")
+    listed = [
+        Variant("a", lambda: lambda: calls.append("a"), 1, "items", None),
+        Variant("b", lambda: lambda: calls.append("b"), 1, "items", "a"),
+    ]
+    setting = Setting("tiny", "bfloat16", "cuda", repeats=1)
+    rows = measuring.compare("made up", lambda setting: listed, setting)
+    peak = ["empty_cache", "reset_peak_memory_stats", "{}", "synchronize"]
+    timed = ["synchronize", "{}", "synchronize"]
+    wanted = [x.format(v) for v in "ab" for x in peak]
+    assert calls == wanted + [x.format(v) for v in "abba" for x in timed]
+    assert [r.extra_mb for r in rows] == [0, 4]
+    assert {r.device for r in rows} == {"made up"}
+    assert [r.cpu_ratio for r in rows] == [None, None]
