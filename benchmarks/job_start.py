@@ -27,8 +27,8 @@ ROOT = Path(__file__).parent.parent
 for folder in ("workflow/scripts", "tests/workflow", "tests/slurm"):
     sys.path.insert(0, str(ROOT / folder))
 
-from cluster_runs import TABLE, Run, make_project  # noqa: E402
-from virtual_cluster import Cluster, missing  # noqa: E402
+from cluster_runs import TABLE, Run, make_project  # type: ignore[import-not-found]  # noqa: E402
+from virtual_cluster import Cluster, missing  # type: ignore[import-not-found]  # noqa: E402
 
 # Stands between a job and its program: notes when it starts and ends, and what it
 # imports; the first two words of a line are Slurm's job and the script.

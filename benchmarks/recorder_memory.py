@@ -1,10 +1,9 @@
 """Bytes that a recorder holds, whatever the length of the corpus.
 
 The recorder is made on a model on torch's ``meta`` device, which has sizes but no data,
-and sees bfloat16 activations: forward passes of whole batches of the per-batch
-percentiles (4 chunks of 512 tokens), or in ``_split`` of half ones. Then it keeps the
-first half of a batch, for every layer, until the second comes. The space that it works
-in may be larger on a GPU, by up to 0.13 GB.
+and sees bfloat16 activations: a forward pass over a whole batch of the per-batch
+percentiles (4 chunks of 512 tokens). The space that it works in may be larger on a GPU
+without its kernels, by up to 0.13 GB.
 """
 
 from __future__ import annotations
@@ -15,21 +14,18 @@ import torch
 from torch import Tensor
 
 from langneurons.nn.architectures import Sites
-from langneurons.nn.recorder import SITES, Recorder
+from langneurons.nn.moments import SITES
+from langneurons.nn.recorder import Recorder
 
 from . import shapes
 from .measuring import GB, Row, Setting, row
 from .recording import BATCH, BATCHES, LENGTH, paper_options
 
 TARGET_GB = {"llama8b": 3.0}
-BOTH = paper_options() | {"batch_quantiles": SITES}
-# Arguments of the recorder, and chunks in a forward pass.
-VARIANTS: dict[str, tuple[dict[str, Any], int]] = {
-    "recorder": ({}, BATCH),
-    "recorder_paper": (paper_options(), BATCH),
-    "recorder_both_sites": (BOTH, BATCH),
-    "recorder_paper_split": (paper_options(), BATCH // 2),
-    "recorder_both_sites_split": (BOTH, BATCH // 2),
+VARIANTS: dict[str, dict[str, Any]] = {
+    "recorder": {},
+    "recorder_paper": paper_options(),
+    "recorder_both_sites": paper_options() | {"batch_quantiles": SITES},
 }
 
 
@@ -42,22 +38,21 @@ def settings(names: list[str], device: str, repeats: int) -> list[Setting]:
 def rows(setting: Setting) -> list[Row]:
     """Measure the recorder with no, the paper's and all per-batch percentiles."""
     found = []
-    for name, (options, chunks) in VARIANTS.items():
-        both = name.startswith("recorder_both_sites")
+    for name, options in VARIANTS.items():
+        both = name == "recorder_both_sites"
         target = TARGET_GB.get(setting.shape) if both else None
-        size = held(setting, options, chunks) / GB
+        size = held(setting, options) / GB
         values = {"measure": "GB held", "value": size, "target": target}
         found.append(row("recorder_memory", setting, name, dtype="bfloat16", **values))
     return found
 
 
-def held(setting: Setting, options: dict[str, Any], chunks: int) -> int:
+def held(setting: Setting, options: dict[str, Any]) -> int:
     """Return the bytes of all tensors of a recorder.
 
     Args:
         setting: names the shape.
         options: arguments of the recorder.
-        chunks: in the forward pass that it sees.
     """
     import transformers
 
@@ -67,7 +62,7 @@ def held(setting: Setting, options: dict[str, Any], chunks: int) -> int:
     recorder = Recorder(model.eval(), **options)
     width = recorder.sites.width
     kind = {"dtype": torch.bfloat16, "device": "meta"}
-    seen = torch.empty(chunks, LENGTH, width, **kind)  # type: ignore[call-overload]
+    seen = torch.empty(BATCH, LENGTH, width, **kind)  # type: ignore[call-overload]
     with torch.no_grad(), recorder:
         # The model itself asks for values, which there are none of.
         for layer in recorder.sites.layers:

@@ -19,7 +19,6 @@ over all rounds, as in a job.
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -60,7 +59,7 @@ def rows(setting: Setting) -> list[Row]:
 
 def batches_every() -> int:
     """Return every which batch has its percentiles taken, by default."""
-    return int(getattr(DEFAULTS, "batch_quantiles_every", 1))
+    return DEFAULTS.batch_quantiles_every
 
 
 def paper_options(every: int | None = None) -> dict[str, Any]:
@@ -72,8 +71,7 @@ def paper_options(every: int | None = None) -> dict[str, Any]:
     every = batches_every() if every is None else every
     batch = DEFAULTS.batch_chunks * LENGTH
     options: dict[str, Any] = {"batch_quantiles": ("gate_pre",), "batch_tokens": batch}
-    known = "batches_every" in inspect.signature(Recorder).parameters
-    return options | ({"batches_every": every} if known else {})
+    return options | {"batches_every": every}
 
 
 def mix(without: Row, all_batches: Row, every: int) -> Row:

@@ -29,7 +29,10 @@ needs_triton = pytest.mark.skipif(
 def run(cache, *arguments, **environment):
     # Triton may lie in a folder of its own: make test-kernels.
     paths = (str(SCRIPTS), str(UNIT), os.environ.get("PYTHONPATH", ""))
-    environment |= {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "TRITON_CACHE_DIR": str(cache)}
+    environment |= {
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        "TRITON_CACHE_DIR": str(cache),
+    }
     command = [sys.executable, str(UNIT / "kernel_runs.py"), *arguments]
     done = subprocess.run(
         command, env=os.environ | environment, capture_output=True, text=True
