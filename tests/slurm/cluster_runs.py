@@ -123,6 +123,7 @@ class Run:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
+                preexec_fn=_heed_interrupts,
             )
 
     @property
@@ -163,6 +164,11 @@ class Run:
         """Send a signal to Snakemake alone; its jobs do not get it."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
+
+
+def _heed_interrupts() -> None:
+    """Undo what a shell does to programs in the background: they ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def started(folder: Path) -> Counter[str]:
