@@ -22,7 +22,7 @@ export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 # A stamp carries the hash of its pins, so that changed pins are installed again.
 pins = $(shell cat $(1) | cksum | cut -d' ' -f1)
-RUN := $(VENV)/.run-$(call pins,envs/requirements.txt)
+RUN := $(VENV)/.run-$(call pins,envs/requirements.txt envs/requirements.lock)
 DEV := $(VENV)/.dev-$(call pins,envs/requirements.txt envs/requirements-dev.txt)
 SMALL := $(VENV)/.small-$(call pins,envs/requirements.txt envs/requirements-small.txt)
 # Not in the environment itself: torch and bitsandbytes would find it and behave otherwise.
@@ -110,7 +110,8 @@ $(RUN):
 	  'the pins are for Python 3.11 (make PYTHON=/path/to/python3.11)' >&2; exit 1; }
 	@echo 'Setting up $(VENV): about 2 GB, some minutes, once'
 	@$(BASE_PYTHON) -m venv --clear $(VENV)
-	@$(INSTALL) -r envs/requirements.txt
+	@$(INSTALL) --constraint envs/requirements.txt "$$(grep ^torch envs/requirements.txt)"
+	@$(INSTALL) --no-deps --require-hashes -r envs/requirements.lock
 	@$(COMPILE)
 	@touch $@
 

@@ -35,6 +35,25 @@ def test_pins_are_exact_and_bring_no_gpu_packages(name: str) -> None:
             assert [s.operator for s in entry.specifier] == ["=="], entry
 
 
+def test_the_lock_has_the_pins_and_hashes_of_their_files() -> None:
+    text = (ROOT / "envs/requirements.lock").read_text(encoding="utf-8")
+    entry = r"^([^\s#]+==[^\s;]+)[^\n]*((?:\\\n +--hash=\S+[^\n]*)+)"
+    entries = re.findall(entry, text, re.MULTILINE)
+    locked = {
+        Requirement(pin).name.lower().replace("_", "-"): pin for pin, _ in entries
+    }
+    wanted = {
+        entry.name.lower().replace("_", "-"): str(entry.specifier)
+        for entry in requirements("requirements.txt")
+        if entry.name != "torch"
+    }
+    assert locked.keys() == wanted.keys()
+    for name, pin in locked.items():
+        assert pin.endswith(wanted[name]), pin
+    for pin, hashes in entries:
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", hashes), pin
+
+
 def test_only_the_tests_of_gpu_kernels_install_triton() -> None:
     (entry,) = requirements("requirements-kernels.txt")
     assert (entry.name, [s.operator for s in entry.specifier]) == ("triton", ["=="])

@@ -4,8 +4,8 @@ Hooks on each layer's activation function see its input (``gate_pre``) and outpu
 (``act_post``) and reduce them on the spot; no activation is kept. Per neuron there are
 the number of positive activations, sums, extremes, a histogram, and the sum over
 batches of per-batch percentiles, which Mondal et al. (2025) average (methods.md 1.3,
-1.5). The memory needed does not depend on the number of tokens: 2,108 bytes a neuron
-with one site's percentiles, 0.97 GB for Llama 3.1 8B. What is kept of single chunks,
+1.5). The memory needed does not depend on the number of tokens: 2,052 bytes a neuron
+with one site's percentiles, 0.95 GB for Llama 3.1 8B. What is kept of single chunks,
 where a method asks for it, is in ``chunks``.
 """
 
