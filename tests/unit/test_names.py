@@ -8,13 +8,14 @@ from langneurons.errors import ConfigError
 from langneurons.names import Selection, Treatment, TuningName, draw, split_draw
 
 part = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True)
+language = st.from_regex(r"[a-z]{2}(_[A-Z][a-z]{3})?", fullmatch=True)
 
 
-@given(part, part, part, st.none() | part)
+@given(part, part, part, st.none() | language)
 def test_a_treatment_is_read_back_as_written(
-    method: str, languages: str, statistic: str, language: str | None
+    method: str, languages: str, statistic: str, of: str | None
 ) -> None:
-    treatment = Treatment(Selection(method, languages), statistic, language)
+    treatment = Treatment(Selection(method, languages), statistic, of)
     assert Treatment.parse(str(treatment)) == treatment
 
 
@@ -30,9 +31,6 @@ def test_other_texts_are_no_selection(text: str) -> None:
 def test_other_texts_are_no_treatment(text: str) -> None:
     with pytest.raises(ConfigError, match="neither"):
         Treatment.parse(text)
-
-
-language = st.from_regex(r"[a-z]{2}(_[A-Z][a-z]{3})?", fullmatch=True)
 
 
 @given(part, part, part, st.lists(language, min_size=1, max_size=3))

@@ -14,7 +14,8 @@ NO_TREATMENT = "none"
 MASKED = "masked"
 """Entry of ``tunings`` that a name need not mention: LoRA masked to neurons."""
 PART = r"[a-z0-9][a-z0-9_-]*"
-LANGUAGES = r"[a-z][a-zA-Z_]*(?:\+[a-z][a-zA-Z_]*)*"
+LANGUAGE = r"[a-z][a-zA-Z_]*"
+LANGUAGES = rf"{LANGUAGE}(?:\+{LANGUAGE})*"
 
 
 @dataclass(frozen=True, order=True)
@@ -102,7 +103,7 @@ class Treatment:
     @classmethod
     def parse(cls, text: str) -> Treatment:
         """Read ``method.set.statistic`` or ``method.set.language.statistic``."""
-        match = re.fullmatch(rf"({PART}\.{PART})\.(?:({PART})\.)?({PART})", text)
+        match = re.fullmatch(rf"({PART}\.{PART})\.(?:({LANGUAGE})\.)?({PART})", text)
         if not match:
             raise ConfigError(
                 f"treatment {text!r} is neither {NO_TREATMENT!r} nor of the form "
