@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -93,6 +94,12 @@ def test_errors_of_our_own_are_not_blamed_on_the_hub() -> None:
         raise ZeroDivisionError
 
 
+def git_hash(path: Path) -> str:
+    """What git itself says."""
+    command = ["git", "hash-object", "--no-filters", str(path)]
+    return subprocess.check_output(command, text=True).strip()
+
+
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A stand-in for a hub repository that holds a tiny Llama and other files."""
@@ -101,17 +108,20 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespa
     (place / "consolidated.safetensors").write_bytes(b"the weights a second time")
     (place / "pytorch_model.bin").write_bytes(b"pickle")
     (place / "modeling_custom.py").write_text("raise SystemExit")
-    state = SimpleNamespace(folder=place, corrupt=False, calls=[])
+    state = SimpleNamespace(folder=place, corrupt="", calls=[])
 
     def model_info(self: Any, repo: str, revision: str, **options: Any) -> Any:
         listed = []
         for path in sorted(place.iterdir()):
-            lfs = None
+            lfs, blob = None, git_hash(path)
             if path.suffix == ".safetensors":
-                digest = "0" * 64 if state.corrupt else files.sha256(path)
-                lfs = SimpleNamespace(sha256=digest)
-            size = path.stat().st_size
-            listed.append(SimpleNamespace(rfilename=path.name, size=size, lfs=lfs))
+                lfs = SimpleNamespace(sha256=files.sha256(path))
+            if path.name == state.corrupt and lfs is not None:
+                lfs.sha256 = "0" * 64
+            elif path.name == state.corrupt:
+                blob = "0" * 40
+            known = {"rfilename": path.name, "size": path.stat().st_size}
+            listed.append(SimpleNamespace(**known, lfs=lfs, blob_id=blob))
         return SimpleNamespace(siblings=listed)
 
     def snapshot_download(
@@ -155,12 +165,13 @@ def test_another_family_costs_no_download(
     assert not (tmp_path / "pinned").exists()
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json"])
 def test_a_damaged_download_is_refused(
-    tmp_path: Path, repository: SimpleNamespace
+    tmp_path: Path, repository: SimpleNamespace, name: str
 ) -> None:
-    repository.corrupt = True
+    repository.corrupt = name
     entry = {"family": "llama", "dtype": "float32", "hub": HUB}
-    with pytest.raises(DataError, match="arrived damaged"):
+    with pytest.raises(DataError, match=f"{name} arrived damaged"):
         fetching.fetch("m", entry, tmp_path / "pinned")
     assert not (tmp_path / "pinned").exists()
 

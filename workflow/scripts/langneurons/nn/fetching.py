@@ -7,6 +7,7 @@ never taken.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import shutil
 import tempfile
@@ -96,7 +97,6 @@ def finish(
 
 def _digest(hashes: Mapping[str, str]) -> str:
     """One hash of a whole folder, the revision of a model that has no other."""
-    import hashlib
 
     return (
         "sha256:" + hashlib.sha256(files.canonical(dict(hashes)).encode()).hexdigest()
@@ -140,13 +140,24 @@ def _from_hub(
     shutil.rmtree(part / ".cache", ignore_errors=True)
     for f in wanted:
         path = part / f.rfilename
-        if f.lfs is not None and files.sha256(path) != f.lfs.sha256:
+        if f.lfs is not None:
+            kind, hashed, expected = "sha256", files.sha256(path), f.lfs.sha256
+        else:
+            kind, hashed, expected = "git hash", _git_hash(path), f.blob_id
+        if hashed != expected:
             path.unlink()
             raise DataError(
-                f"hub model {repo!r}: {f.rfilename} arrived damaged (its sha256 is not "
-                f"{f.lfs.sha256}). Run again to download it anew."
+                f"hub model {repo!r}: {f.rfilename} arrived damaged (its {kind} is not "
+                f"{expected}). Run again to download it anew."
             )
     return f"hub:{repo}", revision, part
+
+
+def _git_hash(path: Path) -> str:
+    """Hash a small file as git does, and the hub for files that git itself keeps."""
+    content = path.read_bytes()
+    start = f"blob {len(content)}\0".encode()
+    return hashlib.sha1(start + content, usedforsecurity=False).hexdigest()
 
 
 def _from_folder(source: Path, family: str, part: Path) -> tuple[str, str]:
