@@ -97,7 +97,6 @@ def finish(
 
 def _digest(hashes: Mapping[str, str]) -> str:
     """One hash of a whole folder, the revision of a model that has no other."""
-
     return (
         "sha256:" + hashlib.sha256(files.canonical(dict(hashes)).encode()).hexdigest()
     )
