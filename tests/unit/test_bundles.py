@@ -20,6 +20,7 @@ import measure_perplexity
 import tune_model
 from langneurons import bundles, cli, files, tasks
 from langneurons.errors import ConfigError, DataError
+from langneurons.names import Treatment
 from langneurons.neuron_sets import NeuronSets
 from langneurons.task_catalogue import Training, Tuning
 from test_classification import make_items, word_tokenizer
@@ -37,12 +38,21 @@ def statistic(value="zero", **more):
 
 def treatment(value="zero", **more):
     return {
-        "selection": "lape.set1",
         "statistic": statistic(value, **more),
         "neuron_language": "vi",
         "value_language": "hi",
         "corpus": "wiki",
     }
+
+
+def packed(spec):
+    """Write a spec as the workflow does: statistics apart, by name."""
+    statistics, treated = {}, {}
+    for name, own in spec["treatments"].items():
+        treated[name] = {k: v for k, v in own.items() if k != "statistic"}
+        if own:
+            statistics[Treatment.parse(name).statistic] = own["statistic"]
+    return {**spec, "statistics": statistics, "treatments": treated}
 
 
 @pytest.fixture
@@ -83,7 +93,8 @@ def world(tmp_path, neurons):
 
 
 def cells(world, **changes):
-    return {cell.name: cell for cell in bundles.cells(**world | changes)}
+    world = world | changes | {"spec": packed(world["spec"])}
+    return {cell.name: cell for cell in bundles.cells(**world)}
 
 
 def finish(world):
@@ -301,7 +312,7 @@ def evaluation(study, adapter, treated, kind="xnli"):
     shared |= {"tuning": "attention", "seed": 1, "language": "vi"}
     inputs = common | {"adapter": adapter, "items": folder / f"{kind}.test.jsonl"}
     outs = {name: folder / "out" / kind / f"{name}.json" for name in treated}
-    spec = {"shared": shared, "treatments": treated}
+    spec = packed({"shared": shared, "treatments": treated})
     return jobs(folder)(spec, inputs | read, {"out": list(outs.values())}), outs
 
 
@@ -363,7 +374,7 @@ def test_positions_of_a_task_that_generates_nothing(study):
 def test_perplexity_of_treatments(study):
     folder, common, shared, read = study
     shared = shared | {"corpus": "wiki", "language": "vi", "chunks": 4}
-    spec = {"shared": shared, "treatments": TREATED}
+    spec = packed({"shared": shared, "treatments": TREATED})
     outs = [folder / "ppl" / f"{name}.json" for name in TREATED]
     inputs = common | {"tokens": folder / "tokens.safetensors"} | read
     measure_perplexity.main(jobs(folder)(spec, inputs, {"out": outs}))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -37,6 +39,37 @@ def test_a_job_gets_its_arguments_and_leaves_provenance(
     assert record["inputs"]["text"] == {str(tmp_path / "in"): sha256(tmp_path / "in")}
     assert record["output_sha256"] == sha256(tmp_path / "out")
     assert record["packages"]["torch"] and record["code"] == "c0de"
+
+
+def test_arguments_may_be_longer_than_the_kernel_allows(tmp_path: Path) -> None:
+    """The workflow pipes what grows with the grid; line separators stay as they are."""
+    spec = {"rows": ["\u2028 \x85"] * 20_000}
+    (tmp_path / "in").write_text("x")
+    (tmp_path / "rule.py").write_text(
+        "import json\n"
+        "from langneurons import cli\n"
+        "def main(job):\n"
+        "    names = [path.name for path in job.inputs['extra']]\n"
+        "    job.outputs['out'].write_text(json.dumps([job.spec, names]))\n"
+        "cli.run(main, '', inputs=['text', 'extra'], many=['extra'])\n"
+    )
+    long = json.dumps(spec, ensure_ascii=False)
+    assert len(long) > 2**17
+    script = tmp_path / "script.sh"
+    script.write_text(
+        f"set -euo pipefail; printf '%s\\n' --spec '{long}' --extra in in"
+        f" | {sys.executable} rule.py @- --text in --out out",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        ["bash", script.name],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert read_json(tmp_path / "out") == [spec, ["in", "in"]]
 
 
 @pytest.mark.parametrize("fault", ["missing input", "user error", "nothing written"])

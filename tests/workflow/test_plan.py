@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -65,6 +66,20 @@ def test_paper_grid_plans_the_published_tables_in_time(project: Path) -> None:
 
 def test_every_table_and_figure_of_the_paper_is_planned(project: Path) -> None:
     assert planned(project, "all", tiny=False) == EVERYTHING
+
+
+def test_no_command_of_the_paper_grid_outgrows_the_kernel(project: Path) -> None:
+    """One argument may have 128 KiB; the spec of the perplexity table has more.
+
+    What grows with the grid is printed by the shell itself, which has no such limit.
+    """
+    text = snakemake(project, "-n", "-p", "all", tiny=False)
+    commands = re.findall(r"^Shell command: (.* .*)$", text, re.MULTILINE)
+    assert len(commands) == sum(EVERYTHING.values()) - 1  # all but the rule "all"
+    assert max(map(len, commands)) > 2**17
+    started = [re.sub(r"^printf .* \| python ", "python ", text) for text in commands]
+    assert all(text.startswith("python workflow/scripts/") for text in started)
+    assert max(map(len, started)) < 2**12
 
 
 @pytest.mark.parametrize(

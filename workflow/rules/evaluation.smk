@@ -4,6 +4,8 @@
 # A job loads a model once and works through a bundle of treatments. Bundles with the
 # same treatments are jobs of one rule; Snakemake cannot compute the number of outputs
 # from wildcards, so there is a rule for each list of treatments and each language.
+#
+# What grows with the grid goes through a pipe: Linux takes no argument over 128 KiB.
 
 for family in grid.families(grid.task_bundles(CONFIG)):
     axes = dict(family.fixed)
@@ -38,12 +40,12 @@ for family in grid.families(grid.task_bundles(CONFIG)):
             spec=SPECS.of_family("evaluate_task", family),
             code=SPECS.bundle_code("evaluate_task", axes["task"]),
         shell:
-            "python workflow/scripts/evaluate_task.py --spec {params.spec:q} --code {params.code}"
+            "printf '%s\\n' --spec {params.spec:q} --neurons {input.neurons:q}"
+            " --activations {input.activations:q} --out {output.out:q}"
+            " | python workflow/scripts/evaluate_task.py @- --code {params.code}"
             " --threads {threads} --micro-batch {resources.micro_batch}"
             " --model {input.model:q} --adapter {input.adapter:q}"
-            " --items {input.item_file:q} --neurons {input.neurons:q}"
-            " --activations {input.activations:q} --out {output.out:q}"
-            " > {log:q} 2>&1"
+            " --items {input.item_file:q} > {log:q} 2>&1"
 
 
 for family in grid.families(grid.perplexity_bundles(CONFIG)):
@@ -76,9 +78,8 @@ for family in grid.families(grid.perplexity_bundles(CONFIG)):
             spec=SPECS.of_family("measure_perplexity", family),
             code=code_hash("measure_perplexity"),
         shell:
-            "python workflow/scripts/measure_perplexity.py --spec {params.spec:q}"
-            " --code {params.code} --threads {threads}"
-            " --micro-batch {resources.micro_batch} --model {input.model:q}"
-            " --tokens {input.tokens:q} --neurons {input.neurons:q}"
+            "printf '%s\\n' --spec {params.spec:q} --neurons {input.neurons:q}"
             " --activations {input.activations:q} --out {output.out:q}"
-            " > {log:q} 2>&1"
+            " | python workflow/scripts/measure_perplexity.py @- --code {params.code}"
+            " --threads {threads} --micro-batch {resources.micro_batch}"
+            " --model {input.model:q} --tokens {input.tokens:q} > {log:q} 2>&1"

@@ -79,9 +79,10 @@ rule build_report:
         spec=TABLES.report,
         code=code_hash("build_report"),
     shell:
-        "python workflow/scripts/build_report.py --spec {params.spec:q} --code {params.code}"
-        " --tables {input.tables:q} --figures {input.figures:q} --out {output.out:q}"
-        " > {log:q} 2>&1"
+        "printf '%s\\n' --spec {params.spec:q} --tables {input.tables:q}"
+        " --figures {input.figures:q}"
+        " | python workflow/scripts/build_report.py @- --code {params.code}"
+        " --out {output.out:q} > {log:q} 2>&1"
 
 
 rule build_cost_table:

@@ -1,4 +1,6 @@
 # Needs: evaluations, perplexities, activations and neurons. Makes: results/tables.
+#
+# What grows with the grid goes through a pipe: Linux takes no argument over 128 KiB.
 
 
 rule build_task_table:
@@ -23,9 +25,9 @@ rule build_task_table:
         spec=TABLES.task_table,
         code=TABLES.task_table_code,
     shell:
-        "python workflow/scripts/build_task_table.py --spec {params.spec:q} --code {params.code}"
-        " --evaluations {input.evaluations:q} --tsv {output.tsv:q}"
-        " --markdown {output.markdown:q} > {log:q} 2>&1"
+        "printf '%s\\n' --spec {params.spec:q} --evaluations {input.evaluations:q}"
+        " | python workflow/scripts/build_task_table.py @- --code {params.code}"
+        " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
 rule build_perplexity_table:
@@ -50,8 +52,8 @@ rule build_perplexity_table:
         spec=TABLES.perplexity_table,
         code=code_hash("build_perplexity_table"),
     shell:
-        "python workflow/scripts/build_perplexity_table.py --spec {params.spec:q}"
-        " --code {params.code} --perplexities {input.perplexities:q}"
+        "printf '%s\\n' --spec {params.spec:q} --perplexities {input.perplexities:q}"
+        " | python workflow/scripts/build_perplexity_table.py @- --code {params.code}"
         " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -79,8 +81,8 @@ rule build_activation_table:
         spec=TABLES.activation_table,
         code=code_hash("build_activation_table"),
     shell:
-        "python workflow/scripts/build_activation_table.py --spec {params.spec:q}"
-        " --code {params.code} --activations {input.activations:q}"
+        "printf '%s\\n' --spec {params.spec:q} --activations {input.activations:q}"
+        " | python workflow/scripts/build_activation_table.py @- --code {params.code}"
         " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -106,8 +108,8 @@ rule compare_profiles:
         spec=TABLES.profiles,
         code=TABLES.profiles_code,
     shell:
-        "python workflow/scripts/compare_profiles.py --spec {params.spec:q}"
-        " --code {params.code} --evaluations {input.evaluations:q}"
+        "printf '%s\\n' --spec {params.spec:q} --evaluations {input.evaluations:q}"
+        " | python workflow/scripts/compare_profiles.py @- --code {params.code}"
         " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -135,7 +137,7 @@ rule build_reproduction_table:
         spec=TABLES.reproduction,
         code=code_hash("build_reproduction_table"),
     shell:
-        "python workflow/scripts/build_reproduction_table.py --spec {params.spec:q}"
-        " --code {params.code} --published {input.published:q}"
-        " --tables {input.tables:q} --neurons {input.neurons:q}"
-        " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        "printf '%s\\n' --spec {params.spec:q} --tables {input.tables:q}"
+        " --neurons {input.neurons:q}"
+        " | python workflow/scripts/build_reproduction_table.py @- --code {params.code}"
+        " --published {input.published:q} --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"

@@ -1,9 +1,9 @@
 """Evaluate a tuned model on one language's test items under many treatments.
 
 The spec is {"shared": {"task", "kind", "parameters", "model", "family",
-"attn_implementation", "tuning", "seed", "language"}, "treatments": {name: {"selection",
-"statistic", "neuron_language", "value_language", "corpus"}, or {} for the model as it
-is}}.
+"attn_implementation", "tuning", "seed", "language"}, "statistics": {name: settings},
+"treatments": {name: {"neuron_language", "value_language", "corpus"}, or {} for the
+model as it is}}.
 """
 
 from langneurons import bundles, cli, files, tasks

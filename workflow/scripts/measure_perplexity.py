@@ -1,7 +1,7 @@
 """Measure the perplexity of held-out text of one language under many treatments.
 
 The spec is {"shared": {"model", "family", "attn_implementation", "corpus", "language",
-"chunks"}, "treatments": as for evaluate_task}.
+"chunks"}, "statistics" and "treatments": as for evaluate_task}.
 """
 
 from langneurons import bundles, cli, files

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from . import files
 from .catalogue import Statistic
 from .errors import DataError
+from .names import Treatment
 from .neuron_sets import NeuronSets
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ def cells(
     """Match each treatment with its output and the files that it reads.
 
     Args:
-        spec: ``shared`` settings, and ``treatments``: name -> own settings.
+        spec: ``shared`` settings; ``statistics`` by name; and ``treatments``: name ->
+            ``neuron_language``, ``value_language``, ``corpus``, or nothing for the
+            untreated model.
         code: hash of the code.
         outs: one ``{treatment}.json`` a treatment.
         common: files that every treatment reads, by their role.
@@ -95,7 +98,8 @@ def cells(
         )
     sha256_of = cache(files.sha256)  # files are shared by many treatments
     found = []
-    for name, own in spec["treatments"].items():
+    for name in spec["treatments"]:
+        own = _settings(spec, name)
         read: dict[str, Path | None] = {"neurons": None, "activations": None}
         if own:
             read["neurons"] = _one(
@@ -119,6 +123,16 @@ def cells(
         fingerprint = sha256(text.encode()).hexdigest()
         found.append(Cell(name, own, by_name[name], **read, fingerprint=fingerprint))
     return found
+
+
+def _settings(spec: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what one treatment does, with the selection and statistic it names."""
+    own = spec["treatments"][name]
+    if not own:
+        return {}
+    parsed = Treatment.parse(name)
+    statistic = spec["statistics"][parsed.statistic]
+    return {"selection": str(parsed.selection), "statistic": statistic, **own}
 
 
 def _one(matching: Sequence[Path], what: str) -> Path:

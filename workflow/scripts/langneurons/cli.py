@@ -2,6 +2,8 @@
 
 A script reads nothing but its arguments: ``--spec`` (the slice of the configuration it
 depends on, as JSON), its named inputs and outputs, and options that change speed only.
+``@-`` stands for further arguments on standard input, one a line: Linux takes no single
+argument longer than 128 KiB, and a large grid's spec is.
 """
 
 from __future__ import annotations
@@ -126,7 +128,7 @@ def _parse(
             parser.add_argument(flag, nargs="*", type=Path, default=[])
         else:
             parser.add_argument(flag, required=True, type=Path)
-    given = vars(parser.parse_args())
+    given = vars(parser.parse_args(_arguments()))
     return Job(
         spec=json.loads(given["spec"]),
         code=given["code"],
@@ -136,6 +138,17 @@ def _parse(
         micro_batch=given["micro_batch"],
         checkpoint_every=given["checkpoint_every"],
     )
+
+
+def _arguments() -> list[str]:
+    """Return the command line, with what standard input holds in place of ``@-``."""
+    found: list[str] = []
+    for argument in sys.argv[1:]:
+        if argument != "@-":
+            found.append(argument)
+        else:
+            found += sys.stdin.buffer.read().decode().removesuffix("\n").split("\n")
+    return found
 
 
 def _check(job: Job) -> None:

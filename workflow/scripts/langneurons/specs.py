@@ -204,7 +204,7 @@ class Specs:
             "language": axes["lang"],
         }
         treated = self._treatments(bundle, entry.source_language)
-        return canonical({"shared": shared, "treatments": treated})
+        return canonical({"shared": shared} | treated)
 
     def measure_perplexity(self, bundle: grid.Bundle) -> str:
         axes = dict(bundle.axes)
@@ -215,11 +215,16 @@ class Specs:
             "chunks": block.chunks if block else 0,
         }
         treated = self._treatments(bundle, str(axes["lang"]))
-        return canonical({"shared": shared, "treatments": treated})
+        return canonical({"shared": shared} | treated)
 
     def _treatments(self, bundle: grid.Bundle, source: str) -> dict[str, Any]:
+        """Return each statistic once, and what else each treatment says.
+
+        Snakemake keeps the spec with every output of a bundle, so it is kept short.
+        """
         lang = str(dict(bundle.axes)["lang"])
         found: dict[str, Any] = {}
+        statistics: dict[str, Any] = {}
         for name in bundle.treatments:
             if name == NO_TREATMENT:
                 found[name] = {}
@@ -228,11 +233,10 @@ class Specs:
             whose, values = grid.languages_of(self.config, name, lang, source)
             entry: Statistic = self.config.statistic(parsed.statistic)
             elsewhere = ("neuron_language", "value_language", "profile")
+            statistics[parsed.statistic] = _dump(entry, *elsewhere)
             found[name] = {
-                "selection": str(parsed.selection),
-                "statistic": _dump(entry, *elsewhere),
                 "neuron_language": whose,
                 "value_language": values,
                 "corpus": self.config.method_corpus(parsed.selection.method),
             }
-        return found
+        return {"statistics": statistics, "treatments": found}
