@@ -18,7 +18,7 @@ if [[ -z $TROUBLE || $script != "$TROUBLE_SCRIPT" ]]; then exec "$REAL_PYTHON" "
 case $TROUBLE in
   stall) # stop in the middle of the work, the first time
     if ! mkdir "$TROUBLE_DONE" 2> /dev/null; then exec "$REAL_PYTHON" "$@"; fi
-    "$REAL_PYTHON" "$@" &
+    "$REAL_PYTHON" "$@" <&0 & # in the background it would read /dev/null
     program=$!
     until compgen -G "$TROUBLE_WHEN" > /dev/null; do
       kill -0 $program || exit 1
@@ -32,7 +32,7 @@ case $TROUBLE in
   eat) # need memory in proportion to the micro-batch, as on a GPU
     size=$(sed -E 's/.*--micro-batch ([0-9]+) .*/\1/' <<< "$*")
     "$REAL_PYTHON" -c "import time; room = b'x' * ($size * $TROUBLE_MB << 20); time.sleep(4)" \
-      || exit 1
+      < /dev/null || exit 1
     exec "$REAL_PYTHON" "$@"
     ;;
   fail)

@@ -61,15 +61,19 @@ def test_arguments_may_be_longer_than_the_kernel_allows(tmp_path: Path) -> None:
         f" | {sys.executable} rule.py @- --text in --out out",
         encoding="utf-8",
     )
+    paths = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    command = ["bash", script.name]
     done = subprocess.run(
-        ["bash", script.name],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])},
-        capture_output=True,
-        text=True,
+        command, cwd=tmp_path, env=paths, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     assert read_json(tmp_path / "out") == [spec, ["in", "in"]]
+    command = [sys.executable, "rule.py", "@-", "--text", "in", "--out", "out"]
+    empty = subprocess.run(
+        command, cwd=tmp_path, env=paths, input="", capture_output=True, text=True
+    )
+    assert empty.returncode == 1
+    assert empty.stderr == "error: @-: no arguments on standard input, one a line\n"
 
 
 @pytest.mark.parametrize("fault", ["missing input", "user error", "nothing written"])

@@ -146,8 +146,11 @@ def _arguments() -> list[str]:
     for argument in sys.argv[1:]:
         if argument != "@-":
             found.append(argument)
-        else:
-            found += sys.stdin.buffer.read().decode().removesuffix("\n").split("\n")
+            continue
+        piped = sys.stdin.buffer.read().decode()
+        if not piped:
+            raise SystemExit("error: @-: no arguments on standard input, one a line")
+        found += piped.removesuffix("\n").split("\n")
     return found
 
 
