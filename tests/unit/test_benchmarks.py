@@ -76,7 +76,8 @@ def test_ratios_are_to_a_baseline_of_one_and_within_their_range(table):
     assert (timed["ratio_min"] > 0).all()
     assert (timed["ratio_min"] <= timed["ratio"]).all()
     assert (timed["ratio"] <= timed["ratio_max"]).all()
-    assert (timed["repeats"] == 2).all()
+    rounds = timed["benchmark"].map(dict.fromkeys(TIMED, 1) | {"interventions": 2})
+    assert (timed["repeats"] == rounds).all()
     own = timed[timed["variant"] == timed["baseline"]]
     assert set(own["benchmark"]) == TIMED
     assert (own[["ratio", "ratio_min", "ratio_max"]] == 1).all(axis=None)
@@ -130,6 +131,30 @@ def test_rounds_are_rotated_and_the_first_is_dropped(monkeypatch):
     assert [r.holds for r in rows] == [True, False, True]
     assert [r.per_second for r in rows] == [3.0, 2.0, 6.0]
     assert [r.extra_mb for r in rows] == [0.0, 1.0, 2.0]
+
+
+def test_rounds_go_to_what_has_a_target(monkeypatch):
+    """Five for what is to be decided and what it is set against, three for the rest."""
+    calls = []
+
+    def timed(run, device):
+        calls.append(run)
+        return measuring.Spent(1.0, 1.0)
+
+    monkeypatch.setattr(measuring, "timed", timed)
+    monkeypatch.setattr(measuring, "peak_of", lambda f, v, s, name: None)
+    targets = {"base": None, "aimed": 1.2, "other": None}
+
+    def variants(setting):
+        against = {n: None if n == "base" else "base" for n in targets}
+        return [
+            Variant(n, lambda n=n: n, 6, "items", against[n], targets[n])
+            for n in targets
+        ]
+
+    rows = measuring.compare("made up", variants, Setting("tiny", repeats=5))
+    assert {r.variant: r.repeats for r in rows} == {"base": 5, "aimed": 5, "other": 3}
+    assert {n: calls.count(n) for n in targets} == {"base": 6, "aimed": 6, "other": 4}
 
 
 @pytest.mark.parametrize(
