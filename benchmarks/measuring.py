@@ -197,7 +197,8 @@ def compare(benchmark: str, variants: Variants, setting: Setting) -> list[Row]:
     found = []
     for v in listed:
         base = v.baseline or v.name
-        pairs = list(zip(spent[v.name], spent[base], strict=False))
+        own_rounds = spent[v.name]
+        pairs = list(zip(own_rounds, spent[base][: len(own_rounds)], strict=True))
         ratios = [own.seconds / other.seconds for own, other in pairs]
         cpu = None
         if setting.device == "cpu":

@@ -1,20 +1,17 @@
 """What planning a grid costs; python -m benchmarks.plan_times.
 
 Plans the paper's grid and the extension grid (tests/workflow/extension.yaml, with two
-and with four models): everything, while nothing is there; one file, as every
-cluster job does twice; and, but for the largest grid, everything when all is there and
-nothing runs. Prints jobs, seconds of processor time, and largest resident memory; and
-the size of what Snakemake remembers of finished jobs.
+and with four models): everything, while nothing is there; one file, as every cluster
+job does twice; and, but for the largest grid, everything when all is there and nothing
+runs. Prints jobs, seconds of processor time, and largest resident memory; and the size
+of what Snakemake remembers of finished jobs.
 
 Outputs are empty files that ``snakemake --touch`` records as made, which takes minutes.
 """
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -23,14 +20,14 @@ ROOT = Path(__file__).parent.parent
 for folder in ("workflow/scripts", "tests/workflow"):
     sys.path.insert(0, str(ROOT / folder))
 
-import yaml  # noqa: E402
-from snakemake.utils import update_config  # type: ignore[import-untyped] # noqa: E402
+from snakemake_runs import (  # type: ignore[import-not-found]  # noqa: E402
+    copy_project,
+    count_jobs,
+    measured,
+    our_plan,
+)
 
-from langneurons import outputs  # noqa: E402
-from langneurons.config import Config, load  # noqa: E402
-from langneurons.planned_jobs import plan  # noqa: E402
-from snakemake_runs import copy_project  # type: ignore # noqa: E402
-
+COSTS = "results/tables/cost.tsv"
 ONE = "results/tokens/wikipedia/llama31/en.json"
 LARGEST = ["llama31", "nemo", "qwen3", "big"]
 GRIDS: dict[str, list[str] | None] = {
@@ -39,13 +36,16 @@ GRIDS: dict[str, list[str] | None] = {
     "extension, four models": LARGEST,
 }
 # Snakemake sleeps before it touches the files of a job: for a large grid, half an hour.
-START = """
+AWAKE = (
+    "-c",
+    """
 import sys
 import snakemake.executors.touch as touch
 from snakemake.cli import main
 touch.Executor.SLEEPING_TIME = 0
 main(sys.argv[1:])
-"""
+""",
+)
 
 
 def main() -> None:
@@ -64,10 +64,12 @@ def main() -> None:
             _measure(project, name, "one job's", "-n", ONE, *overlay)
             if models == LARGEST:
                 continue
-            for path in _outputs(project, models):
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.touch()
-            _snakemake(project, "--touch", "--forceall", "all", *overlay)
+            overlays = [] if models is None else [project / "extension.yaml"]
+            planned = our_plan(project, models, *overlays)
+            for path in (COSTS, *(path for job in planned for path in job.outputs)):
+                (project / path).parent.mkdir(parents=True, exist_ok=True)
+                (project / path).touch()
+            measured(project, "--touch", "--forceall", "all", *overlay, start=AWAKE)
             _measure(project, name, "everything is there", "-n", "all", *overlay)
             records = [p.stat().st_size for p in project.glob(".snakemake/metadata/*")]
             megabytes = sum(records) / 1e6
@@ -75,38 +77,9 @@ def main() -> None:
 
 
 def _measure(project: Path, grid: str, label: str, *arguments: str) -> None:
-    text, seconds, megabytes = _snakemake(project, *arguments)
-    totals = re.findall(r"^total +(\d+)", text, re.MULTILINE)
-    jobs = int(totals[0]) if totals else 0
+    text, seconds, megabytes = measured(project, *arguments)
+    jobs = sum(count_jobs(text).values())
     print(f"{grid:24}{label:24}{jobs:8,}{seconds:8.1f}{megabytes:7.0f}", flush=True)
-
-
-def _snakemake(project: Path, *arguments: str) -> tuple[str, float, float]:
-    """Run Snakemake; return what it printed, processor time, and memory in MB."""
-    command = [
-        sys.executable, "-c", START, *arguments,
-        "--quiet", "rules", "--profile", "profiles/default", "--cores", "2",
-    ]  # fmt: skip
-    output = project.parent / "output.txt"
-    with output.open("wb") as out:
-        started = subprocess.Popen(command, cwd=project, stdout=out, stderr=out)
-        _, status, used = os.wait4(started.pid, 0)
-    text = output.read_text(encoding="utf-8", errors="replace")
-    if status:
-        raise SystemExit(f"snakemake failed:\n{text[-3000:]}")
-    return text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-
-
-def _outputs(project: Path, models: list[str] | None) -> list[Path]:
-    raw: dict[str, object] = {}
-    overlays = [] if models is None else ["extension.yaml"]
-    for path in ("config/config.yaml", *overlays):
-        update_config(raw, yaml.safe_load((project / path).read_text("utf-8")))
-    if models is not None:
-        raw["grid"] = {**raw["grid"], "models": models}  # type: ignore[dict-item]
-    config: Config = load(raw)
-    planned = [path for job in plan(config) for path in job.outputs]
-    return [project / path for path in (*planned, outputs.table("cost"))]
 
 
 if __name__ == "__main__":

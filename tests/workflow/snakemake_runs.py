@@ -7,8 +7,17 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import yaml
+from snakemake.utils import update_config
+
+from langneurons.config import load
+from langneurons.planned_jobs import Job, plan
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = Path(__file__).parent / "tiny.yaml"
@@ -26,6 +35,50 @@ def copy_project(folder: Path) -> Path:
             shutil.copy2(source, folder / part)
     shutil.copy2(TINY, folder / "tiny.yaml")
     return folder
+
+
+def our_plan(folder: Path, models: list[str] | None, *overlays: Path) -> list[Job]:
+    """Plan the paper's configuration, with overlays and models, without Snakemake."""
+    raw: dict[str, Any] = {}
+    for path in (folder / "config/config.yaml", *overlays):
+        update_config(raw, yaml.safe_load(path.read_text(encoding="utf-8")))
+    if models:
+        raw["grid"]["models"] = models
+    return plan(load(raw))
+
+
+def measured(
+    folder: Path, *arguments: str, start: Sequence[str] = ("-m", "snakemake")
+) -> tuple[str, float, float]:
+    """Run Snakemake in ``folder``, quietly, and see what it takes.
+
+    Args:
+        folder: holds a copy of the project.
+        arguments: of Snakemake.
+        start: how Python starts it.
+
+    Returns:
+        What it printed, seconds of processor time, and largest resident memory in MB.
+
+    Raises:
+        AssertionError: with the end of what it printed, if it failed.
+    """
+    command = [
+        sys.executable, *start, *arguments,
+        "--quiet", "rules", "--profile", "profiles/default", "--cores", "2",
+    ]  # fmt: skip
+    # Measuring which lines run takes as long as running them.
+    bare = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
+    with tempfile.TemporaryFile() as out:
+        started = subprocess.Popen(
+            command, cwd=folder, stdout=out, stderr=out, env=bare
+        )
+        _, status, used = os.wait4(started.pid, 0)
+        started.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        text = out.read().decode(errors="replace")
+    assert started.returncode == 0, text[-3000:]
+    return text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def snakemake(

@@ -80,6 +80,9 @@ def test_no_command_of_the_paper_grid_outgrows_the_kernel(project: Path) -> None
     started = [re.sub(r"^printf .* \| python ", "python ", text) for text in commands]
     assert all(text.startswith("python workflow/scripts/") for text in started)
     assert max(map(len, started)) < 2**12
+    # Each of hundreds of outputs of a bundle has a record with all of its settings.
+    bundles = [text for text in commands if "measure_perplexity.py" in text]
+    assert {text.count('"op":"set"') for text in bundles} == {1}  # zero, for them all
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,13 @@ count.
 
 from __future__ import annotations
 
-import os
-import resource
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
-from snakemake.utils import update_config
 
-from langneurons.config import load
-from langneurons.planned_jobs import plan
-from snakemake_runs import copy_project, count_jobs
+from snakemake_runs import copy_project, count_jobs, measured, our_plan
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("scale")]
 
@@ -37,29 +29,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def dry_run(folder: Path, *arguments: str) -> tuple[Counter[str], float]:
     """Return the jobs by rule, and the seconds of processor time of the dry run."""
-    command = [
-        sys.executable, "-m", "snakemake", "-n", *arguments,
-        "--quiet", "rules", "--profile", "profiles/default", "--cores", "2",
-    ]  # fmt: skip
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    # Measuring which lines run takes as long as running them.
-    bare = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=bare)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    text = done.stdout + done.stderr
-    assert done.returncode == 0, text[-3000:]
-    used = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return count_jobs(text), used
+    text, seconds, _ = measured(folder, "-n", *arguments)
+    return count_jobs(text), seconds
 
 
 def ours(folder: Path, models: list[str] | None, *overlays: Path) -> Counter[str]:
     """Return the jobs of ``planned_jobs`` for the same configuration."""
-    raw: dict = {}
-    for path in (folder / "config/config.yaml", *overlays):
-        update_config(raw, yaml.safe_load(path.read_text(encoding="utf-8")))
-    if models:
-        raw["grid"]["models"] = models
-    return Counter(job.rule for job in plan(load(raw)))
+    return Counter(job.rule for job in our_plan(folder, models, *overlays))
 
 
 def without_ends(jobs: Counter[str]) -> Counter[str]:

@@ -140,4 +140,5 @@ rule build_reproduction_table:
         "printf '%s\\n' --spec {params.spec:q} --tables {input.tables:q}"
         " --neurons {input.neurons:q}"
         " | python workflow/scripts/build_reproduction_table.py @- --code {params.code}"
-        " --published {input.published:q} --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        " --published {input.published:q} --tsv {output.tsv:q}"
+        " --markdown {output.markdown:q} > {log:q} 2>&1"

@@ -90,8 +90,8 @@ def run(
     start = time.monotonic()
     if not network:
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
-    job = _parse(description, inputs, outputs, many)
     try:
+        job = _parse(description, inputs, outputs, many)
         _check(job)
         read = provenance.hashes({k: _flat({k: v}) for k, v in job.inputs.items()})
         main(job)
@@ -149,7 +149,7 @@ def _arguments() -> list[str]:
             continue
         piped = sys.stdin.buffer.read().decode()
         if not piped:
-            raise SystemExit("error: @-: no arguments on standard input, one a line")
+            raise DataError("@-: no arguments on standard input, one a line")
         found += piped.removesuffix("\n").split("\n")
     return found
 

@@ -231,9 +231,10 @@ class Specs:
                 continue
             parsed = Treatment.parse(name)
             whose, values = grid.languages_of(self.config, name, lang, source)
-            entry: Statistic = self.config.statistic(parsed.statistic)
-            elsewhere = ("neuron_language", "value_language", "profile")
-            statistics[parsed.statistic] = _dump(entry, *elsewhere)
+            if parsed.statistic not in statistics:
+                entry: Statistic = self.config.statistic(parsed.statistic)
+                elsewhere = ("neuron_language", "value_language", "profile")
+                statistics[parsed.statistic] = _dump(entry, *elsewhere)
             found[name] = {
                 "neuron_language": whose,
                 "value_language": values,
