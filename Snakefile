@@ -31,7 +31,7 @@ rule all:
     """Every table and figure of the grid, and the report."""
     default_target: True
     input:
-        tables=[outputs.table(name) for name in outputs.wanted_tables(CONFIG)],
-        figures=outputs.figures(CONFIG),
+        tables=ALL_TABLES,
+        figures=ALL_FIGURES,
         page=outputs.REPORT,
         cost=outputs.table("cost"),

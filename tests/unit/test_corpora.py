@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langneurons import corpora, files, packing, tensors
+from langneurons import corpora, files, packing, tensors, token_files
 from langneurons.errors import DataError
 
 BOS = 7
@@ -26,6 +26,14 @@ def spec(**changes: Any) -> dict[str, Any]:
     whole = {"corpus": "c", "language": "en", "tokens": 40, "heldout_tokens": 16}
     whole |= {"chunk_length": 8, "bos": "none", "shuffle_seed": 1}
     return whole | {"language_filter": None} | changes
+
+
+def aside(
+    documents: corpora.Documents, packed: packing.Packed, given: dict[str, Any], bos: Any
+) -> packing.HeldOut:
+    """Hold out what is left after ``packed``."""
+    used = packed.documents + packed.filtered
+    return packing.hold_out(documents, encode, given, bos, used)
 
 
 def numbered(path: Path, documents: int = 30, words: int = 3) -> corpora.Documents:
@@ -76,14 +84,40 @@ def test_json_lines(tmp_path: Path) -> None:
 def test_order_of_the_source_is_kept_without_a_seed(tmp_path: Path) -> None:
     documents = numbered(tmp_path / "en.txt")
     packed = packing.pack(documents, encode, spec(shuffle_seed=None), None)
+    held_out = aside(documents, packed, spec(shuffle_seed=None), None)
     expected = np.repeat(np.arange(100, 130), 3)
-    assert packed.tokens.dtype == packed.heldout.dtype == np.int32
+    assert packed.tokens.dtype == held_out.chunks.dtype == np.int32
     assert packed.tokens.shape == (5, 8)
     assert packed.tokens.ravel().tolist() == expected[:40].tolist()
     # Held out: documents from the end backwards.
-    assert packed.heldout.ravel().tolist() == expected[::-1][:16].tolist()
-    assert packed.counts["documents"] == 14
-    assert packed.counts["heldout_documents"] == 6
+    assert held_out.chunks.ravel().tolist() == expected[::-1][:16].tolist()
+    assert (packed.documents, held_out.documents) == (14, 6)
+
+
+@pytest.mark.parametrize("heldout_tokens", [8, 16, 32])
+def test_holding_out_more_takes_nothing_from_identification(
+    tmp_path: Path, heldout_tokens: int
+) -> None:
+    documents = numbered(tmp_path / "en.txt")
+    given = spec(heldout_tokens=heldout_tokens)
+    packed = packing.pack(documents, encode, given, BOS)
+    assert np.array_equal(packed.tokens, packing.pack(documents, encode, spec(), BOS).tokens)
+    held_out = aside(documents, packed, given, BOS)
+    assert held_out.chunks.size == heldout_tokens
+    # What was held out before is the beginning of what is held out now.
+    most = aside(documents, packed, spec(heldout_tokens=32), BOS)
+    assert np.array_equal(held_out.chunks, most.chunks[: len(held_out.chunks)])
+
+
+def test_a_file_of_one_line_is_told_that_a_document_is_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "en.txt"
+    path.write_text(" ".join(["100"] * 500))
+    documents = corpora.Documents(path)
+    for tokens in (40, 4000):  # nothing is left to hold out; too little
+        with pytest.raises(DataError, match="document is one line"):
+            packing.pack(documents, encode, spec(tokens=tokens), None)
+    packed = packing.pack(documents, encode, spec(hold_out=False), None)
+    assert packed.documents == 1
 
 
 def test_bos_policies(tmp_path: Path) -> None:
@@ -122,7 +156,7 @@ def test_document_starts(
         return encode([text.replace("x", "") for text in texts])
 
     tokens = max(8, sum(sizes) // 2)
-    wanted = spec(tokens=tokens, heldout_tokens=0, shuffle_seed=None, bos=bos)
+    wanted = spec(tokens=tokens, hold_out=False, shuffle_seed=None, bos=bos)
     try:
         packed = packing.pack(corpora.Documents(path), words, wanted, BOS)
     except DataError:
@@ -157,16 +191,17 @@ def test_held_out_documents_are_never_identified_on(
     wanted = spec(tokens=sum(sizes) // 3, heldout_tokens=8, shuffle_seed=seed, bos=bos)
     try:
         packed = packing.pack(documents, encode, wanted, BOS)
+        held_out = aside(documents, packed, wanted, BOS)
     except DataError:
         return
-    used, aside = (
-        set(a.ravel().tolist()) - {BOS} for a in (packed.tokens, packed.heldout)
+    used, kept = (
+        set(a.ravel().tolist()) - {BOS} for a in (packed.tokens, held_out.chunks)
     )
-    assert not used & aside
-    assert aside
+    assert not used & kept
+    assert kept
     again = packing.pack(documents, encode, wanted, BOS)
     assert np.array_equal(packed.tokens, again.tokens)
-    assert np.array_equal(packed.heldout, again.heldout)
+    assert np.array_equal(held_out.chunks, aside(documents, again, wanted, BOS).chunks)
 
 
 def test_seeds_give_different_orders(tmp_path: Path) -> None:
@@ -183,8 +218,10 @@ def test_batches_do_not_change_the_result(
     monkeypatch.setattr(packing, "BATCH_CHARACTERS", 1)
     single = packing.pack(documents, encode, spec(), BOS)
     assert np.array_equal(whole.tokens, single.tokens)
-    assert np.array_equal(whole.heldout, single.heldout)
-    assert whole.counts == single.counts
+    assert (whole.documents, whole.filtered) == (single.documents, single.filtered)
+    second = aside(documents, single, spec(), BOS)
+    monkeypatch.undo()
+    assert np.array_equal(aside(documents, whole, spec(), BOS).chunks, second.chunks)
 
 
 def test_repeats_of_identification_text_are_not_held_out(tmp_path: Path) -> None:
@@ -192,10 +229,12 @@ def test_repeats_of_identification_text_are_not_held_out(tmp_path: Path) -> None
     first = ["1 1 1 1", "2 2 2 2"]
     path.write_text("\n".join([*first, "3 3 3 3", "4 4 4 4", *first]) + "\n")
     wanted = spec(tokens=8, heldout_tokens=8, chunk_length=4, shuffle_seed=None)
-    packed = packing.pack(corpora.Documents(path), encode, wanted, None)
+    documents = corpora.Documents(path)
+    packed = packing.pack(documents, encode, wanted, None)
+    held_out = aside(documents, packed, wanted, None)
     assert packed.tokens.tolist() == [[1] * 4, [2] * 4]
-    assert packed.heldout.tolist() == [[4] * 4, [3] * 4]
-    assert packed.counts["repeated_documents"] == 2
+    assert held_out.chunks.tolist() == [[4] * 4, [3] * 4]
+    assert held_out.repeated == 2
 
 
 def test_too_few_tokens_is_one_clear_error(tmp_path: Path) -> None:
@@ -204,12 +243,13 @@ def test_too_few_tokens_is_one_clear_error(tmp_path: Path) -> None:
         packing.pack(documents, encode, spec(tokens=40), None)
     message = str(caught.value)
     assert "corpus 'c', language 'en'" in message
-    assert "24 tokens from 10 documents" in message
-    assert "40 + 16 held-out" in message
+    assert "24 tokens from its 10 documents" in message
+    assert "but 40 are asked" in message
     assert "Lower corpora.c.tokens" in message
     assert "fetch_bytes_per_token" not in message
-    with pytest.raises(DataError, match=r"24 tokens .* 24 \+ 16 held-out"):
-        packing.pack(documents, encode, spec(tokens=24), None)
+    packed = packing.pack(documents, encode, spec(tokens=24), None)
+    with pytest.raises(DataError, match=r"after those for identification, but 16 are"):
+        aside(documents, packed, spec(), None)
     path = tmp_path / "en.jsonl"
     path.write_text(json.dumps({"text": "1 2 3"}) + "\n")
     with pytest.raises(DataError, match=r"raise corpora\.c\.fetch_bytes_per_token"):
@@ -218,9 +258,10 @@ def test_too_few_tokens_is_one_clear_error(tmp_path: Path) -> None:
 
 def test_no_held_out_slice(tmp_path: Path) -> None:
     documents = numbered(tmp_path / "en.txt")
-    packed = packing.pack(documents, encode, spec(heldout_tokens=0), None)
-    assert packed.heldout.shape == (0, 8)
-    assert packed.counts["heldout_documents"] == 0
+    packed = packing.pack(documents, encode, spec(hold_out=False), None)
+    held_out = aside(documents, packed, spec(heldout_tokens=0), None)
+    assert held_out.chunks.shape == (0, 8)
+    assert held_out.documents == 0
 
 
 def test_language_filter(tmp_path: Path) -> None:
@@ -239,15 +280,15 @@ def test_language_filter(tmp_path: Path) -> None:
 
     path = tmp_path / "en.txt"
     path.write_text("\n".join([english, hindi] * 6) + "\n", encoding="utf-8")
-    wanted = spec(language_filter={"minimum_percent": 80}, tokens=48, heldout_tokens=0)
+    wanted = spec(language_filter={"minimum_percent": 80}, tokens=48, hold_out=False)
 
     def initials(texts: list[str]) -> list[list[int]]:
         return [[ord(word[0]) for word in text.split()] for text in texts]
 
     packed = packing.pack(corpora.Documents(path), initials, wanted, None)
     assert packed.tokens.max() < 128
-    assert packed.counts["documents"] == 4
-    assert packed.counts["filtered_documents"] > 0
+    assert packed.documents == 4
+    assert packed.filtered > 0
     with pytest.raises(DataError, match="6 documents failed language_filter"):
         packing.pack(corpora.Documents(path), initials, wanted | {"tokens": 400}, None)
 
@@ -256,27 +297,44 @@ def test_tokens_and_manifest_on_disk(tmp_path: Path) -> None:
     text = tmp_path / "en.txt"
     numbered(text)
     model = {"model": "m", "model_revision": "r"}
+    given = spec(bos="document")
 
-    def run(name: str) -> tuple[Path, dict[str, Any]]:
-        out = tmp_path / f"{name}.safetensors"
-        side = tmp_path / f"{name}.json"
-        packing.tokenise(text, encode, BOS, model, spec(bos="document"), out, side)
-        return out, files.read_json(side)
+    def run(name: str) -> tuple[list[Path], list[dict[str, Any]]]:
+        out, side = tmp_path / f"{name}.safetensors", tmp_path / f"{name}.json"
+        rest = tmp_path / f"{name}.heldout.safetensors"
+        beside = tmp_path / f"{name}.heldout.json"
+        how = text, encode, BOS, model, given
+        token_files.tokenise(*how, out, side)
+        token_files.set_aside(*how, side, rest, beside)
+        return [out, rest], [files.read_json(side), files.read_json(beside)]
 
-    out, manifest = run("a")
+    (out, rest), (manifest, held_out) = run("a")
     arrays, _ = tensors.read(out)
-    assert sorted(arrays) == ["document_starts", "heldout", "tokens"]
+    assert sorted(arrays) == ["document_starts", "tokens"]
     assert arrays["document_starts"].tolist() == list(range(0, 40, 4))
     assert arrays["tokens"].shape == (5, 8)
+    assert tensors.read(rest)[0]["heldout"].shape == (2, 8)
     assert manifest["tokens"] == 40
-    assert manifest["heldout_tokens"] == 16
-    assert manifest["text_sha256"] == files.sha256(text)
+    assert held_out["heldout_tokens"] == 16
     assert manifest["tokens_sha256"] == files.sha256(out)
-    assert (manifest["bos"], manifest["bos_id"]) == ("document", BOS)
-    assert (manifest["model"], manifest["model_revision"]) == ("m", "r")
+    for one in (manifest, held_out):
+        assert one["text_sha256"] == files.sha256(text)
+        assert (one["bos"], one["bos_id"]) == ("document", BOS)
+        assert (one["model"], one["model_revision"]) == ("m", "r")
     again, second = run("b")
-    assert again.read_bytes() == out.read_bytes()
-    assert second == manifest
+    assert [p.read_bytes() for p in again] == [p.read_bytes() for p in (out, rest)]
+    assert second == [manifest, held_out]
+
+
+def test_what_is_held_out_must_be_of_the_same_text(tmp_path: Path) -> None:
+    text, out, side = (tmp_path / n for n in ("en.txt", "a.safetensors", "a.json"))
+    numbered(text)
+    how = text, encode, BOS, {"model": "m", "model_revision": "r"}, spec()
+    token_files.tokenise(*how, out, side)
+    numbered(text, documents=40)
+    rest = tmp_path / "rest.safetensors", tmp_path / "rest.json"
+    with pytest.raises(DataError, match="another text"):
+        token_files.set_aside(*how, side, *rest)
 
 
 def test_real_text_of_sixteen_languages(shared_data: Path) -> None:
@@ -284,8 +342,13 @@ def test_real_text_of_sixteen_languages(shared_data: Path) -> None:
     for path in sorted(folder.glob("??.txt")):
         documents = corpora.Documents(path)
         wanted = spec(tokens=4096, heldout_tokens=1024, chunk_length=128)
-        packed = packing.pack(
-            documents, lambda texts: [list(t.encode()) for t in texts], wanted, 256
-        )
+
+
+        def characters(texts: list[str]) -> list[list[int]]:
+            return [list(text.encode()) for text in texts]
+
+        packed = packing.pack(documents, characters, wanted, 256)
+        used = packed.documents + packed.filtered
+        held_out = packing.hold_out(documents, characters, wanted, 256, used)
         assert packed.tokens.shape == (32, 128), path.stem
-        assert packed.heldout.shape == (8, 128), path.stem
+        assert held_out.chunks.shape == (8, 128), path.stem

@@ -26,7 +26,7 @@ rule measure_activations:
         spec=SPECS.measure_activations,
         code=code_hash("measure_activations"),
     shell:
-        "python workflow/scripts/measure_activations.py --spec {params.spec:q} --code {params.code}"
+        run("measure_activations") + " --spec {params.spec:q} --code {params.code}"
         " --threads {threads} --micro-batch {resources.micro_batch}"
         " --model {input.model:q} --tokens {input.tokens:q} --out {output.out:q}"
         " > {log:q} 2>&1"
@@ -51,5 +51,5 @@ rule merge_activations:
         spec="{}",
         code=code_hash("merge_activations"),
     shell:
-        "python workflow/scripts/merge_activations.py --code {params.code} --shards {input.shards:q}"
+        run("merge_activations") + " --code {params.code} --shards {input.shards:q}"
         " --out {output.out:q} > {log:q} 2>&1"

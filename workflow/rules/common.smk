@@ -1,27 +1,58 @@
 # Needs: config/config.yaml (or --configfile). Makes: the names that every rule uses.
-# CONFIG is the checked configuration, SPECS and TABLES its slices, RESOURCES the requests.
+# CONFIG is the checked configuration, SPECS and TABLES its slices, RESOURCES the requests,
+# RECORDS what is known of results that are there, CHECKOUT the folder of this workflow.
 
+import os
 import re
+import shlex
 import sys
 
-sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
+# Of this file, not of the folder where Snakemake runs: another workflow may use this one
+# as a module. Relative where it can be, so that a moved folder reruns nothing.
+CHECKOUT = workflow.current_basedir.join("../..").get_path_or_uri(secret_free=True)
+if not os.path.isdir(CHECKOUT):
+    raise WorkflowError(
+        f"{CHECKOUT}: jobs run the scripts of this workflow from its folder. Clone the "
+        "repository, and give `module` the path of its Snakefile."
+    )
+CHECKOUT = os.path.relpath(CHECKOUT)
+SCRIPTS = os.path.normpath(f"{CHECKOUT}/workflow/scripts")
+sys.path.insert(0, os.path.abspath(SCRIPTS))
 
-from langneurons import grid, outputs
+from snakemake.logging import logger
+
+from langneurons import grid, local_files, outputs
 from langneurons.config import load
 from langneurons.errors import LangneuronsError
 from langneurons.fingerprint import code_hash
+from langneurons.nn import fetching
+from langneurons.records import Records
 from langneurons.resources import Requests
 from langneurons.specs import Specs
 from langneurons.table_specs import TableSpecs
 
 try:
     CONFIG = load(config)
+    if workflow.is_main_process:  # not again by each cluster job
+        local_files.require(CONFIG)
 except LangneuronsError as error:
     raise WorkflowError(str(error)) from None
 SPECS = Specs(CONFIG)
 TABLES = TableSpecs(CONFIG)
 RESOURCES = Requests(CONFIG)
+RECORDS = Records(CONFIG, SPECS, TABLES)
+if workflow.is_main_process and (remarks := RECORDS.remarks()):
+    logger.warning("\n".join(remarks))
 DEMO = "results/demo_world"
+ALL_TABLES = [outputs.table(name) for name in outputs.wanted_tables(CONFIG)]
+ALL_FIGURES = outputs.figures(CONFIG)
+PUBLISHED = os.path.normpath(f"{CHECKOUT}/config/published_results.json")
+
+
+def run(script):
+    """Begin the shell command of a rule: Python and the script, its path quoted."""
+    path = shlex.quote(f"{SCRIPTS}/{script}.py")
+    return "python " + path.replace("{", "{{").replace("}", "}}")
 
 
 def either(names):
@@ -63,6 +94,11 @@ def task_files(wildcards):
     return [given.format(lang=wildcards.lang)] if given else []
 
 
+def model_source(wildcards):
+    """The local files that a model is copied or converted from; none from elsewhere."""
+    return fetching.local_files(CONFIG.model(wildcards.model))
+
+
 def model_to_load(wildcards):
     """The weights that jobs load: 4-bit where the catalogue says so."""
     return grid.model_manifest(CONFIG, wildcards.model)
@@ -70,7 +106,7 @@ def model_to_load(wildcards):
 
 def measured_shards(wildcards):
     """All shards of one corpus, model and language."""
-    return grid.shards(CONFIG, wildcards.corpus, wildcards.model, wildcards.lang)
+    return RECORDS.shards(wildcards.corpus, wildcards.model, wildcards.lang)
 
 
 def activations_of_set(wildcards):
@@ -103,6 +139,21 @@ def training_items(wildcards):
 def tuned_neurons(wildcards):
     """The neurons that a tuning changes; none for tunings without neurons."""
     return grid.tuned_neurons(wildcards.model, wildcards.tuning)
+
+
+def reported(paths):
+    """Those that the report shows: all, or with report: existing what fits it."""
+    if CONFIG.report == "complete":
+        return paths
+    return RECORDS.shown(paths)[0]
+
+
+def report_spec(wildcards):
+    """The report's spec; it also says what it leaves out of what is there."""
+    left_out = {}
+    if CONFIG.report == "existing":
+        left_out = RECORDS.shown([*ALL_TABLES, *ALL_FIGURES])[1]
+    return TABLES.report(left_out)
 
 
 def drawn(stem, kinds, extensions):

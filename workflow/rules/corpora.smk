@@ -1,5 +1,5 @@
 # Needs: pinned models (their tokenizers), text from the hub or a local folder, task data.
-# Makes: results/tokens (chunks and a held-out slice) and results/tasks (items).
+# Makes: results/tokens (chunks, and held-out ones apart) and results/tasks (items).
 
 
 rule fetch_text:
@@ -17,12 +17,12 @@ rule fetch_text:
         spec=SPECS.fetch_text,
         code=code_hash("fetch_text"),
     shell:
-        "python workflow/scripts/fetch_text.py --spec {params.spec:q} --code {params.code}"
+        run("fetch_text") + " --spec {params.spec:q} --code {params.code}"
         " --out {output.text:q} > {log:q} 2>&1"
 
 
 rule tokenise_corpus:
-    """Pack a language's text into chunks, and keep a held-out slice aside (section 3)."""
+    """Pack a language's text into chunks, to identify neurons with (section 3)."""
     input:
         model="results/models/{model}/pinned/manifest.json",
         text=corpus_text,
@@ -42,9 +42,36 @@ rule tokenise_corpus:
         spec=SPECS.tokenise_corpus,
         code=code_hash("tokenise_corpus"),
     shell:
-        "python workflow/scripts/tokenise_corpus.py --spec {params.spec:q} --code {params.code}"
+        run("tokenise_corpus") + " --spec {params.spec:q} --code {params.code}"
         " --model {input.model:q} --text {input.text:q} --tokens {output.tokens:q}"
         " --manifest {output.manifest:q} > {log:q} 2>&1"
+
+
+rule hold_out_text:
+    """Pack text that identification does not see, for perplexity (Figures 1, 20-24)."""
+    input:
+        model="results/models/{model}/pinned/manifest.json",
+        text=corpus_text,
+        identified="results/tokens/{corpus}/{model}/{lang}.json",
+    output:
+        heldout="results/tokens/{corpus}/{model}/{lang}.heldout.safetensors",
+        manifest="results/tokens/{corpus}/{model}/{lang}.heldout.json",
+    log:
+        "logs/results/tokens/{corpus}/{model}/{lang}.heldout.log",
+    benchmark:
+        "benchmarks/results/tokens/{corpus}/{model}/{lang}.heldout.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        spec=SPECS.hold_out_text,
+        code=code_hash("hold_out_text"),
+    shell:
+        run("hold_out_text") + " --spec {params.spec:q} --code {params.code}"
+        " --model {input.model:q} --text {input.text:q} --identified {input.identified:q}"
+        " --heldout {output.heldout:q} --manifest {output.manifest:q} > {log:q} 2>&1"
 
 
 rule prepare_task:
@@ -64,5 +91,5 @@ rule prepare_task:
         spec=SPECS.prepare_task,
         code=SPECS.task_code("prepare_task"),
     shell:
-        "python workflow/scripts/prepare_task.py --spec {params.spec:q} --code {params.code}"
+        run("prepare_task") + " --spec {params.spec:q} --code {params.code}"
         " --file {input.file:q} --out {output.out:q} > {log:q} 2>&1"

@@ -42,7 +42,7 @@ for family in grid.families(grid.task_bundles(CONFIG)):
         shell:
             "printf '%s\\n' --spec {params.spec:q} --neurons {input.neurons:q}"
             " --activations {input.activations:q} --out {output.out:q}"
-            " | python workflow/scripts/evaluate_task.py @- --code {params.code}"
+            " | " + run("evaluate_task") + " @- --code {params.code}"
             " --threads {threads} --micro-batch {resources.micro_batch}"
             " --model {input.model:q} --adapter {input.adapter:q}"
             " --items {input.item_file:q} > {log:q} 2>&1"
@@ -56,7 +56,7 @@ for family in grid.families(grid.perplexity_bundles(CONFIG)):
             f"measure_perplexity_{family.name}"
         input:
             model=model_to_load,
-            tokens=grid.tokens(axes["corpus"], "{model}", axes["lang"]),
+            tokens=grid.held_out(axes["corpus"], "{model}", axes["lang"]),
             neurons=SPECS.inputs(family, "neurons"),
             activations=SPECS.inputs(family, "activations"),
         output:
@@ -80,6 +80,6 @@ for family in grid.families(grid.perplexity_bundles(CONFIG)):
         shell:
             "printf '%s\\n' --spec {params.spec:q} --neurons {input.neurons:q}"
             " --activations {input.activations:q} --out {output.out:q}"
-            " | python workflow/scripts/measure_perplexity.py @- --code {params.code}"
+            " | " + run("measure_perplexity") + " @- --code {params.code}"
             " --threads {threads} --micro-batch {resources.micro_batch}"
             " --model {input.model:q} --tokens {input.tokens:q} > {log:q} 2>&1"

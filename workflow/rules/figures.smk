@@ -27,7 +27,7 @@ rule draw_neurons:
         spec=TABLES.draw_neurons,
         code=code_hash("draw_neurons"),
     shell:
-        "python workflow/scripts/draw_neurons.py --spec {params.spec:q} --code {params.code}"
+        run("draw_neurons") + " --spec {params.spec:q} --code {params.code}"
         " --neurons {input.neurons:q} --figures {output:q} > {log:q} 2>&1"
 
 
@@ -64,7 +64,7 @@ rule draw_shared:
         spec=TABLES.draw_shared,
         code=code_hash("draw_shared"),
     shell:
-        "python workflow/scripts/draw_shared.py --spec {params.spec:q} --code {params.code}"
+        run("draw_shared") + " --spec {params.spec:q} --code {params.code}"
         " --neurons {input.neurons:q} --figures {output:q} > {log:q} 2>&1"
 
 
@@ -98,7 +98,7 @@ rule draw_perplexity:
         spec=TABLES.draw_perplexity,
         code=code_hash("draw_perplexity"),
     shell:
-        "python workflow/scripts/draw_perplexity.py --spec {params.spec:q} --code {params.code}"
+        run("draw_perplexity") + " --spec {params.spec:q} --code {params.code}"
         " --table {input.table:q} --figures {output:q} > {log:q} 2>&1"
 
 
@@ -124,5 +124,5 @@ rule draw_effects:
         spec=TABLES.draw_effects,
         code=code_hash("draw_effects"),
     shell:
-        "python workflow/scripts/draw_effects.py --spec {params.spec:q} --code {params.code}"
+        run("draw_effects") + " --spec {params.spec:q} --code {params.code}"
         " --table {input.table:q} --figures {output:q} > {log:q} 2>&1"

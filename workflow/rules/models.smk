@@ -19,7 +19,7 @@ if CONFIG.demo_world is not None:
             spec=SPECS.demo_world,
             code=code_hash("generate_demo_world"),
         shell:
-            "python workflow/scripts/generate_demo_world.py --spec {params.spec:q}"
+            run("generate_demo_world") + " --spec {params.spec:q}"
             " --code {params.code} --world {output.world:q} > {log:q} 2>&1"
 
 
@@ -47,13 +47,15 @@ rule pretrain_demo_model:
         spec=SPECS.demo_model,
         code=code_hash("pretrain_demo_model"),
     shell:
-        "python workflow/scripts/pretrain_demo_model.py --spec {params.spec:q} --code {params.code}"
+        run("pretrain_demo_model") + " --spec {params.spec:q} --code {params.code}"
         " --threads {threads} --world {input.world:q} --model {output.model:q}"
         " > {log:q} 2>&1"
 
 
 rule fetch_model:
     """Download, copy or convert a model, and pin it by the hashes of its files."""
+    input:
+        files=model_source,
     output:
         model="results/models/{model}/pinned/manifest.json",
     log:
@@ -69,7 +71,7 @@ rule fetch_model:
         spec=SPECS.fetch_model,
         code=code_hash("fetch_model"),
     shell:
-        "python workflow/scripts/fetch_model.py --spec {params.spec:q} --code {params.code}"
+        run("fetch_model") + " --spec {params.spec:q} --code {params.code}"
         " --out {output.model:q} > {log:q} 2>&1"
 
 
@@ -94,5 +96,5 @@ rule quantise_model:
         spec=SPECS.quantise_model,
         code=code_hash("quantise_model"),
     shell:
-        "python workflow/scripts/quantise_model.py --spec {params.spec:q} --code {params.code}"
+        run("quantise_model") + " --spec {params.spec:q} --code {params.code}"
         " --model {input.model:q} --out {output.quantised:q} > {log:q} 2>&1"

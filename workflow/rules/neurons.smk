@@ -22,7 +22,7 @@ rule identify_neurons:
         spec=SPECS.identify_neurons,
         code=SPECS.method_code,
     shell:
-        "python workflow/scripts/identify_neurons.py --spec {params.spec:q} --code {params.code}"
+        run("identify_neurons") + " --spec {params.spec:q} --code {params.code}"
         " --activations {input.activations:q} --matched {input.matched:q}"
         " --out {output.out:q} > {log:q} 2>&1"
 
@@ -44,5 +44,5 @@ rule export_neurons:
         spec="{}",
         code=code_hash("export_neurons"),
     shell:
-        "python workflow/scripts/export_neurons.py --code {params.code}"
+        run("export_neurons") + " --code {params.code}"
         " --neurons {input.neurons:q} --out {output.out:q} > {log:q} 2>&1"

@@ -23,14 +23,14 @@ rule draw_profiles:
         spec=TABLES.draw_profiles,
         code=code_hash("draw_profiles"),
     shell:
-        "python workflow/scripts/draw_profiles.py --spec {params.spec:q} --code {params.code}"
+        run("draw_profiles") + " --spec {params.spec:q} --code {params.code}"
         " --table {input.table:q} --figures {output:q} > {log:q} 2>&1"
 
 
 rule draw_published:
     """The published neuron sets, drawn by the same code."""
     input:
-        published="config/published_results.json",
+        published=PUBLISHED,
     output:
         svg=report(
             drawn("published/{{published}}/{kind}", outputs.PUBLISHED_KINDS, "svg"),
@@ -51,19 +51,18 @@ rule draw_published:
         spec=TABLES.draw_published,
         code=code_hash("draw_published"),
     shell:
-        "python workflow/scripts/draw_published.py --spec {params.spec:q} --code {params.code}"
+        run("draw_published") + " --spec {params.spec:q} --code {params.code}"
         " --published {input.published:q} --figures {output:q} > {log:q} 2>&1"
 
 
 rule build_report:
     """One page with verdicts, tables, figures, configuration and cost."""
     input:
-        tables=outputs.reported(
-            CONFIG, [outputs.table(name) for name in outputs.wanted_tables(CONFIG)]
-        ),
-        figures=outputs.reported(CONFIG, outputs.figures(CONFIG)),
+        tables=reported(ALL_TABLES),
+        figures=reported(ALL_FIGURES),
         layout=expand(
-            "workflow/scripts/langneurons/report/{file}",
+            "{scripts}/langneurons/report/{file}",
+            scripts=SCRIPTS,
             file=["page.html", "style.css"],
         ),
     output:
@@ -76,12 +75,12 @@ rule build_report:
     conda:
         "../../envs/report.yaml"
     params:
-        spec=TABLES.report,
+        spec=report_spec,
         code=code_hash("build_report"),
     shell:
         "printf '%s\\n' --spec {params.spec:q} --tables {input.tables:q}"
         " --figures {input.figures:q}"
-        " | python workflow/scripts/build_report.py @- --code {params.code}"
+        " | " + run("build_report") + " @- --code {params.code}"
         " --out {output.out:q} > {log:q} 2>&1"
 
 
@@ -104,7 +103,7 @@ rule build_cost_table:
         spec=TABLES.costs,
         code=code_hash("build_cost_table"),
     shell:
-        "python workflow/scripts/build_cost_table.py --spec {params.spec:q} --code {params.code}"
+        run("build_cost_table") + " --spec {params.spec:q} --code {params.code}"
         " --report {input.report:q} --tsv {output.tsv:q} > {log:q} 2>&1"
 
 
@@ -119,5 +118,4 @@ rule plan_costs:
         spec=TABLES.plan,
         code=code_hash("plan_costs"),
     shell:
-        "python workflow/scripts/plan_costs.py --spec {params.spec:q} --code {params.code}"
-        " 2> {log:q}"
+        run("plan_costs") + " --spec {params.spec:q} --code {params.code}" " 2> {log:q}"

@@ -26,7 +26,7 @@ rule build_task_table:
         code=TABLES.task_table_code,
     shell:
         "printf '%s\\n' --spec {params.spec:q} --evaluations {input.evaluations:q}"
-        " | python workflow/scripts/build_task_table.py @- --code {params.code}"
+        " | " + run("build_task_table") + " @- --code {params.code}"
         " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -53,7 +53,7 @@ rule build_perplexity_table:
         code=code_hash("build_perplexity_table"),
     shell:
         "printf '%s\\n' --spec {params.spec:q} --perplexities {input.perplexities:q}"
-        " | python workflow/scripts/build_perplexity_table.py @- --code {params.code}"
+        " | " + run("build_perplexity_table") + " @- --code {params.code}"
         " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -82,7 +82,7 @@ rule build_activation_table:
         code=code_hash("build_activation_table"),
     shell:
         "printf '%s\\n' --spec {params.spec:q} --activations {input.activations:q}"
-        " | python workflow/scripts/build_activation_table.py @- --code {params.code}"
+        " | " + run("build_activation_table") + " @- --code {params.code}"
         " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -109,14 +109,14 @@ rule compare_profiles:
         code=TABLES.profiles_code,
     shell:
         "printf '%s\\n' --spec {params.spec:q} --evaluations {input.evaluations:q}"
-        " | python workflow/scripts/compare_profiles.py @- --code {params.code}"
+        " | " + run("compare_profiles") + " @- --code {params.code}"
         " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
 rule build_reproduction_table:
     """Every published number beside ours."""
     input:
-        published="config/published_results.json",
+        published=PUBLISHED,
         tables=TABLES.reproduced_tables,
         neurons=TABLES.reproduced_neurons,
     output:
@@ -139,6 +139,6 @@ rule build_reproduction_table:
     shell:
         "printf '%s\\n' --spec {params.spec:q} --tables {input.tables:q}"
         " --neurons {input.neurons:q}"
-        " | python workflow/scripts/build_reproduction_table.py @- --code {params.code}"
+        " | " + run("build_reproduction_table") + " @- --code {params.code}"
         " --published {input.published:q} --tsv {output.tsv:q}"
         " --markdown {output.markdown:q} > {log:q} 2>&1"

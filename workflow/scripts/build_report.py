@@ -1,7 +1,8 @@
 """Put verdicts, tables, figures, configuration and cost on one self-contained page.
 
 The spec is {"config": the merged configuration, "benchmarks": folder of Snakemake's
-benchmark files}. They and the provenance beside the inputs are read where they exist.
+benchmark files, "left_out": files of other settings, path -> what differs}. Benchmarks
+and the provenance beside the inputs are read where they exist.
 """
 
 from pathlib import Path
@@ -15,6 +16,7 @@ def main(job: cli.Job) -> None:
         job.inputs["figures"],
         job.spec["config"],
         Path(job.spec["benchmarks"]),
+        job.spec["left_out"],
     )
     with files.atomic(job.outputs["out"]) as part:
         part.write_text(page, encoding="utf-8")

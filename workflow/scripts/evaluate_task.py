@@ -10,15 +10,17 @@ from langneurons import bundles, cli, files, tasks
 
 
 def main(job: cli.Job) -> None:
-    shared, common = job.spec["shared"], ("model", "adapter", "items")
+    shared, names = job.spec["shared"], ("model", "adapter", "items")
+    common = {name: job.inputs[name] for name in names}
     cells = bundles.cells(
         job.spec,
         job.code,
         job.outputs["out"],
-        {name: job.inputs[name] for name in common},
+        common,
         job.inputs["neurons"],
         job.inputs["activations"],
     )
+    job.own.update(bundles.own(job.spec, cells, common))
     left = bundles.pending(cells, table=True)
     if not left:
         return

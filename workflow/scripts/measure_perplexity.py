@@ -8,15 +8,17 @@ from langneurons import bundles, cli, files
 
 
 def main(job: cli.Job) -> None:
-    shared, common = job.spec["shared"], ("model", "tokens")
+    shared, names = job.spec["shared"], ("model", "tokens")
+    common = {name: job.inputs[name] for name in names}
     cells = bundles.cells(
         job.spec,
         job.code,
         job.outputs["out"],
-        {name: job.inputs[name] for name in common},
+        common,
         job.inputs["neurons"],
         job.inputs["activations"],
     )
+    job.own.update(bundles.own(job.spec, cells, common))
     left = bundles.pending(cells, table=False)
     if not left:
         return

@@ -1,11 +1,11 @@
-"""Tokenise the text of one language and pack it into chunks, with a held-out slice.
+"""Tokenise the text of one language and pack it into chunks, to identify neurons with.
 
 Mondal et al. 2025 use chunks of 512 tokens with BOS at every article (methods.md 1.2).
 The text has one document a line (.txt, or .jsonl with key "text"). Writes the tokens as
 safetensors and a manifest with counts and hashes.
 """
 
-from langneurons import cli, files, packing
+from langneurons import cli, files, token_files
 from langneurons.nn import models
 
 
@@ -14,7 +14,7 @@ def main(job: cli.Job) -> None:
     folder = job.inputs["model"].parent
     manifest = files.read_json(job.inputs["model"])
     tokenizer = models.load_tokenizer(folder)
-    packing.tokenise(
+    token_files.tokenise(
         job.inputs["text"],
         encode=models.encoder(tokenizer),
         bos_id=tokenizer.bos_token_id,

@@ -21,7 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import files
+from . import files, provenance
 from .catalogue import Statistic
 from .errors import DataError
 from .names import Treatment
@@ -123,6 +123,30 @@ def cells(
         fingerprint = sha256(text.encode()).hexdigest()
         found.append(Cell(name, own, by_name[name], **read, fingerprint=fingerprint))
     return found
+
+
+def own(
+    spec: Mapping[str, Any], found: Sequence[Cell], common: Mapping[str, Path]
+) -> dict[Path, provenance.Own]:
+    """Say what each treatment depends on: no other treatment of its job.
+
+    Args:
+        spec: of the job.
+        found: its treatments.
+        common: files that every treatment reads, by their role.
+    """
+    parts = {}
+    for cell in found:
+        settings = spec["treatments"][cell.name]
+        named = [Treatment.parse(cell.name).statistic] if settings else []
+        part = {
+            "shared": spec["shared"],
+            "statistics": {name: spec["statistics"][name] for name in named},
+            "treatments": {cell.name: settings},
+        }
+        read = {*common.values(), cell.neurons, cell.activations} - {None}
+        parts[cell.out] = provenance.Own(part, frozenset(filter(None, read)))
+    return parts
 
 
 def _settings(spec: Mapping[str, Any], name: str) -> dict[str, Any]:

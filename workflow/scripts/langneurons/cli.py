@@ -37,6 +37,7 @@ class Job:
         micro_batch: sequences per forward pass; changes speed and memory only.
         checkpoint_every: optimiser steps between two checkpoints of a training.
         notes: what the provenance says of how the job was run.
+        own: of outputs that depend on a part of the job only: on which.
     """
 
     spec: dict[str, Any]
@@ -47,6 +48,7 @@ class Job:
     micro_batch: int
     checkpoint_every: int
     notes: dict[str, Any] = field(default_factory=dict)
+    own: dict[Path, provenance.Own] = field(default_factory=dict)
 
     @cached_property
     def batches(self) -> MicroBatch:
@@ -104,7 +106,7 @@ def run(
         seconds = time.monotonic() - start
         rule = Path(sys.argv[0]).stem
         what = rule, job.spec, job.code, read, seconds
-        provenance.write(written, *what, notes=job.notes)
+        provenance.write(written, *what, notes=job.notes, own=job.own)
     except LangneuronsError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None

@@ -28,6 +28,10 @@ def tokens(corpus: str, model: str, lang: str) -> str:
     return f"{RESULTS}/tokens/{corpus}/{model}/{lang}.safetensors"
 
 
+def held_out(corpus: str, model: str, lang: str) -> str:
+    return f"{RESULTS}/tokens/{corpus}/{model}/{lang}.heldout.safetensors"
+
+
 def activations(corpus: str, model: str, lang: str) -> str:
     return f"{RESULTS}/activations/{corpus}/{model}/{lang}.safetensors"
 

@@ -21,6 +21,7 @@ class Needs:
         neurons: (model, selection).
         activations: (corpus, model, language).
         tokens: (corpus, model, language).
+        held_out: the same, where perplexity is measured.
     """
 
     def __init__(self, config: Config) -> None:
@@ -63,9 +64,10 @@ class Needs:
                 self.activations[corpus, model, lang] = None
         if "activation_statistics" in self.tables:
             self.activations |= {(c, m, x): None for m, c, x in measured(config)}
-        self.tokens = dict(self.activations)
-        for b in self.perplexities:
-            self.tokens[str(b.corpus), str(b.model), str(b.lang)] = None
+        self.held_out = dict.fromkeys(
+            (str(b.corpus), str(b.model), str(b.lang)) for b in self.perplexities
+        )
+        self.tokens = self.activations | self.held_out
 
     def _add_neurons(self, model: str, text: str) -> None:
         selection = Selection.parse(text)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from pathlib import Path
 
 from . import published, tasks
 from .config import Config
@@ -114,13 +113,6 @@ def published_sets(config: Config) -> list[str]:
 def figures(config: Config) -> list[str]:
     """List the figures of ``snakemake all``, as paths of their SVG files."""
     return [f"{FIGURES}/{stem}.svg" for stem in _stems(config)]
-
-
-def reported(config: Config, paths: Sequence[str]) -> list[str]:
-    """List those of some files that the report shows; see ``Config.report``."""
-    if config.report == "complete":
-        return list(paths)
-    return [path for path in paths if Path(path).is_file()]
 
 
 def figure_files(

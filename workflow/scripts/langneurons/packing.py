@@ -1,7 +1,8 @@
-"""Packing documents of one language into token chunks, with a held-out slice.
+"""Packing documents of one language into token chunks, and held-out ones apart.
 
 Documents are shuffled with a seed; identification text is packed from the front of that
-order and held-out text from its end, so the two share no document. Only the packed
+order and held-out text from its end, so the two share no document. They are files of
+their own, so that holding out more leaves what was measured as it is. Only the packed
 tokens are held in memory.
 """
 
@@ -9,13 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import files, tensors
 from .corpora import Documents, Keep, language_filter
 from .errors import DataError
 from .progress import Progress
@@ -77,67 +76,128 @@ class _Pile:
 
 @dataclass(frozen=True)
 class Packed:
-    """Chunks of one language.
+    """Chunks of one language for identification.
 
     Attributes:
-        tokens: int32 [chunks, chunk_length], for identification.
-        heldout: int32 [chunks, chunk_length], of other documents.
+        tokens: int32 [chunks, chunk_length].
         document_starts: int64 [documents], numbers of the first tokens of the documents
             in ``tokens``.
-        counts: documents used, documents that repeat identification text and so cannot
-            be held out, and documents that the language filter refused.
+        documents: documents used.
+        filtered: documents that the language filter refused.
     """
 
     tokens: NDArray[np.int32]
-    heldout: NDArray[np.int32]
     document_starts: NDArray[np.int64]
-    counts: dict[str, int]
+    documents: int
+    filtered: int
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Chunks of one language that identification never sees.
+
+    Attributes:
+        chunks: int32 [chunks, chunk_length], of documents that no identification text
+            repeats.
+        documents: documents used.
+        repeated: documents left out because identification text repeats them.
+        filtered: documents that the language filter refused.
+    """
+
+    chunks: NDArray[np.int32]
+    documents: int
+    repeated: int
+    filtered: int
 
 
 def pack(
-    documents: Documents, encode: Encode, spec: dict[str, Any], bos_id: int | None
+    documents: Documents, encode: Encode, spec: Mapping[str, Any], bos_id: int | None
 ) -> Packed:
     """Pack documents into chunks without padding; the last part of a text is dropped.
 
-    Documents follow each other without a separator (methods.md 1.2). A held-out
-    document whose text also occurs in the identification text is left out.
+    Documents follow each other without a separator (methods.md 1.2). What is taken does
+    not depend on how much is held out later.
 
     Args:
         documents: the text.
         encode: tokenizes texts without special tokens.
-        spec: ``corpus``, ``language``, ``tokens``, ``heldout_tokens``,
-            ``chunk_length``, ``bos`` (document, chunk, none), ``shuffle_seed`` (None
-            keeps the order) and ``language_filter`` (None or ``minimum_percent``).
+        spec: ``corpus``, ``language``, ``tokens``, ``chunk_length``, ``bos`` (document,
+            chunk, none), ``shuffle_seed`` (None keeps the order), ``language_filter``
+            (None or ``minimum_percent``) and ``hold_out``: whether documents must be
+            left over (true where it is absent).
         bos_id: None where the tokenizer has no BOS; then none is put anywhere.
+
+    Raises:
+        DataError: there are fewer tokens than asked, or nothing is left to hold out.
+    """
+    pile = _pile(spec["tokens"], spec, bos_id)
+    progress = Progress(
+        len(pile.flat), "tokens", f"tokenise {spec['corpus']} {spec['language']}"
+    )
+    order = _order(documents, spec)
+    passed, dropped = _fill(pile, documents, order, encode, _filter(spec), progress)
+    progress.close()
+    if not pile.full:
+        raise DataError(_too_few(documents, spec, "tokens", pile, dropped))
+    if passed == len(documents) and spec.get("hold_out", True):
+        raise DataError(
+            f"{_where(documents, spec)}: {spec['tokens']:,} tokens take all of its "
+            f"{len(documents):,} documents, so that none is left to hold out. A "
+            "document is one line of the file: give it a line each, or lower "
+            f"corpora.{spec['corpus']}.tokens; heldout_tokens: 0 holds nothing out."
+        )
+    return Packed(pile.chunks(), pile.starts, len(pile.begins), dropped)
+
+
+def hold_out(
+    documents: Documents,
+    encode: Encode,
+    spec: Mapping[str, Any],
+    bos_id: int | None,
+    used: int,
+) -> HeldOut:
+    """Pack held-out documents, from the end of the order that ``pack`` began.
+
+    Args:
+        documents: the text, as given to ``pack``.
+        encode: tokenizes texts without special tokens.
+        spec: as given to ``pack``, with ``heldout_tokens`` instead of ``tokens``.
+        bos_id: None where the tokenizer has no BOS.
+        used: documents at the front of the order that were read for identification,
+            those that the language filter refused among them.
 
     Raises:
         DataError: there are fewer tokens than asked.
     """
-    length, bos = spec["chunk_length"], spec["bos"]
-    limits = spec["language_filter"]
-    keep = language_filter(spec["language"], **limits) if limits else None
+    aside = _pile(spec["heldout_tokens"], spec, bos_id)
+    order = _order(documents, spec)
+    rest = order[used:][::-1]
+    repeated = np.isin(documents.hashes[rest], documents.hashes[order[:used]])
+    left = rest[~repeated]
+    _, dropped = _fill(aside, documents, left, encode, _filter(spec))
+    if not aside.full:
+        raise DataError(_too_few(documents, spec, "heldout_tokens", aside, dropped))
+    lost = int(repeated.sum())
+    return HeldOut(aside.chunks(), len(aside.begins), lost, dropped)
+
+
+def _pile(tokens: int, spec: Mapping[str, Any], bos_id: int | None) -> _Pile:
+    return _Pile(
+        tokens // spec["chunk_length"], spec["chunk_length"], spec["bos"], bos_id
+    )
+
+
+def _order(documents: Documents, spec: Mapping[str, Any]) -> NDArray[np.int64]:
+    """Return the numbers of the documents in the order in which they are taken."""
     order = np.arange(len(documents))
     if spec["shuffle_seed"] is not None:
         order = np.random.default_rng(spec["shuffle_seed"]).permutation(order)
-    pile = _Pile(spec["tokens"] // length, length, bos, bos_id)
-    progress = Progress(
-        len(pile.flat), "tokens", f"tokenise {spec['corpus']} {spec['language']}"
-    )
-    taken, dropped = _fill(pile, documents, order, encode, keep, progress)
-    progress.close()
-    aside = _Pile(spec["heldout_tokens"] // length, length, bos, bos_id)
-    rest = order[taken:][::-1]
-    repeated = np.isin(documents.hashes[rest], documents.hashes[order[:taken]])
-    _, dropped_aside = _fill(aside, documents, rest[~repeated], encode, keep)
-    if not (pile.full and aside.full):
-        raise DataError(_too_few(documents, spec, pile, aside, dropped + dropped_aside))
-    counts = {
-        "documents": len(pile.begins),
-        "heldout_documents": len(aside.begins),
-        "repeated_documents": int(repeated.sum()),
-        "filtered_documents": dropped + dropped_aside,
-    }
-    return Packed(pile.chunks(), aside.chunks(), pile.starts, counts)
+    return order
+
+
+def _filter(spec: Mapping[str, Any]) -> Keep | None:
+    limits = spec["language_filter"]
+    return language_filter(spec["language"], **limits) if limits else None
 
 
 def _fill(
@@ -184,64 +244,25 @@ def _fill(
     return passed, dropped
 
 
+def _where(documents: Documents, spec: Mapping[str, Any]) -> str:
+    corpus, language = spec["corpus"], spec["language"]
+    return f"corpus {corpus!r}, language {language!r}: {documents.path}"
+
+
 def _too_few(
-    documents: Documents, spec: dict[str, Any], pile: _Pile, aside: _Pile, dropped: int
+    documents: Documents, spec: Mapping[str, Any], key: str, pile: _Pile, dropped: int
 ) -> str:
-    corpus, have = spec["corpus"], pile.tokens + aside.tokens
-    fetched = documents.path.suffix == ".jsonl"
-    more = f", or raise corpora.{corpus}.fetch_bytes_per_token" if fetched else ""
+    """Say that a pile is not full; ``key`` is the setting that asks for its size."""
+    place = f"corpora.{spec['corpus']}"
+    after = " after those for identification" if key == "heldout_tokens" else ""
     lost = f" ({dropped:,} documents failed language_filter)" if dropped else ""
+    more = ""
+    if documents.path.suffix == ".jsonl":
+        more = f", or raise {place}.fetch_bytes_per_token (which fetches anew)"
+    elif len(documents) == 1:
+        more = ". It has one line, and a document is one line: give it a line each"
     return (
-        f"corpus {corpus!r}, language {spec['language']!r}: {documents.path} gives "
-        f"{have:,} tokens from {len(documents):,} documents{lost}, but "
-        f"{spec['tokens']:,} + {spec['heldout_tokens']:,} held-out tokens are asked. "
-        f"Lower corpora.{corpus}.tokens or .heldout_tokens{more}."
+        f"{_where(documents, spec)} gives {pile.tokens:,} tokens from its "
+        f"{len(documents):,} documents{after}{lost}, but {spec[key]:,} are asked. "
+        f"Lower {place}.{key}{more}."
     )
-
-
-def tokenise(
-    text: Path,
-    encode: Encode,
-    bos_id: int | None,
-    model: Mapping[str, str],
-    spec: dict[str, Any],
-    tokens: Path,
-    manifest: Path,
-) -> dict[str, Any]:
-    """Pack a text file and write the chunks and their manifest.
-
-    Args:
-        text: .txt or .jsonl file.
-        encode: see :func:`pack`.
-        bos_id: see :func:`pack`.
-        model: ``model`` and ``model_revision``, for the manifest.
-        spec: see :func:`pack`.
-        tokens: safetensors file to write: ``tokens``, ``heldout`` and
-            ``document_starts``.
-        manifest: JSON file to write.
-
-    Returns:
-        The manifest.
-    """
-    documents = Documents(text)
-    packed = pack(documents, encode, spec, bos_id)
-    arrays = {"tokens": packed.tokens, "heldout": packed.heldout}
-    tensors.write(tokens, arrays | {"document_starts": packed.document_starts})
-    entry = {
-        "format": "langneurons/tokens/1",
-        "corpus": spec["corpus"],
-        "language": spec["language"],
-        **model,
-        "tokens": int(packed.tokens.size),
-        "heldout_tokens": int(packed.heldout.size),
-        "chunk_length": spec["chunk_length"],
-        **packed.counts,
-        "bos": spec["bos"],
-        "bos_id": bos_id,
-        "shuffle_seed": spec["shuffle_seed"],
-        "language_filter": spec["language_filter"],
-        "text_sha256": documents.sha256,
-        "tokens_sha256": files.sha256(tokens),
-    }
-    files.write_json(manifest, entry)
-    return entry

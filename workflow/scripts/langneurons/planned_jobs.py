@@ -18,6 +18,7 @@ from .config import Config
 from .needs import Needs
 from .resources import Requests, weight_bytes
 from .rows import RESULTS
+from .specs import text_bytes
 
 DEFAULT_MEMORY = 4000
 """MB, of rules that ask for none (profiles/slurm)."""
@@ -73,7 +74,7 @@ class _Planner:
         self.tables, self.neurons = needs.tables, needs.neurons
         self.evaluations, self.perplexities = needs.evaluations, needs.perplexities
         self.tunings, self.tokens = needs.tunings, needs.tokens
-        self.activations = needs.activations
+        self.activations, self.held_out = needs.activations, needs.held_out
 
     def jobs(self) -> Iterator[Job]:
         yield from self._models()
@@ -138,9 +139,7 @@ class _Planner:
         for corpus, lang in dict.fromkeys((c, x) for c, _, x in self.tokens):
             entry = self.config.corpus(corpus)
             if entry.hub:
-                size = (
-                    entry.tokens + entry.heldout_tokens
-                ) * entry.fetch_bytes_per_token
+                size = text_bytes(entry)
                 file = f"{RESULTS}/text/{corpus}/{lang}.jsonl"
                 seconds = rates.SMALL_JOB + size / rates.DOWNLOAD
                 yield Job(
@@ -148,13 +147,16 @@ class _Planner:
                 )
         for key in self.tokens:
             entry = self.config.corpus(key[0])
-            tokens = entry.tokens + entry.heldout_tokens
-            file = grid.tokens(*key)
-            seconds = rates.SMALL_JOB + tokens / rates.TOKENISING
-            yield Job(
-                "tokenise_corpus", (file,), _benchmark(file), key[1], seconds, tokens,
-                memory=8000, disk=4 * tokens,
-            )  # fmt: skip
+            packed = [("tokenise_corpus", entry.tokens, grid.tokens(*key))]
+            if key in self.held_out:
+                aside = grid.held_out(*key)
+                packed.append(("hold_out_text", entry.heldout_tokens, aside))
+            for rule, tokens, file in packed:
+                seconds = rates.SMALL_JOB + tokens / rates.TOKENISING
+                yield Job(
+                    rule, (file,), _benchmark(file), key[1], seconds, tokens,
+                    memory=8000, disk=4 * tokens,
+                )  # fmt: skip
         wanted = {(t, "train", self._source(t)): None for t, *_ in self.tunings}
         for bundle in self.evaluations:
             wanted[str(bundle.task), "test", str(bundle.lang)] = None

@@ -7,17 +7,20 @@ versions, the machine and the seconds are in ``<output>.provenance.json``.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from . import __version__
 from .errors import DataError
-from .files import read_json, sha256, write_json
+from .files import canonical, read_json, sha256, write_json
 
 PACKAGES = (
     "torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors",
@@ -25,9 +28,44 @@ PACKAGES = (
 )  # fmt: skip
 
 
+ENDING = ".provenance.json"
+SPEC_HASH = re.compile(rb'"spec_sha256": "([0-9a-f]{64})"')
+
+
+@dataclass(frozen=True)
+class Own:
+    """What one of a job's many outputs depends on, where that is not all of the job.
+
+    Attributes:
+        spec: its part of the job's spec.
+        reads: the files that it was made from.
+    """
+
+    spec: Mapping[str, Any]
+    reads: frozenset[Path]
+
+
 def path_of(output: Path) -> Path:
     """Name the provenance file of an output."""
-    return output.with_name(output.name + ".provenance.json")
+    return output.with_name(output.name + ENDING)
+
+
+def hash_of(spec: str) -> str:
+    """Hash a spec, given as canonical JSON."""
+    return hashlib.sha256(spec.encode()).hexdigest()
+
+
+def spec_hash(output: Path) -> str | None:
+    """Return the hash of the spec that an output was made under, if it is recorded.
+
+    It stands at the start of the file, so that thousands are read in a second.
+    """
+    try:
+        with path_of(output).open("rb") as handle:
+            found = SPEC_HASH.search(handle.read(512))
+    except OSError:
+        return None
+    return found.group(1).decode() if found else None
 
 
 def write(
@@ -38,6 +76,7 @@ def write(
     inputs: Mapping[str, Mapping[str, str]],
     seconds: float,
     notes: Mapping[str, Any] | None = None,
+    own: Mapping[Path, Own] | None = None,
 ) -> None:
     """Write the provenance of a finished job beside each of its outputs.
 
@@ -49,12 +88,10 @@ def write(
         inputs: what ``hashes`` returned before the job read them.
         seconds: wall time of the job.
         notes: what else there is to say of how it was run.
+        own: of outputs that depend on a part of the job only: on which.
     """
     shared = {
-        "rule": rule,
-        "spec": dict(spec),
         "code": code,
-        "inputs": {role: dict(files) for role, files in inputs.items()},
         "langneurons": __version__,
         "git": _git_revision(),
         "python": sys.version.split()[0],
@@ -66,7 +103,15 @@ def write(
     }
     shared |= notes or {}
     for output in outputs:
-        write_json(path_of(output), {"output_sha256": sha256(output)} | shared)
+        part = (own or {}).get(output)
+        text = dict(part.spec if part else spec)
+        read = {
+            role: {k: v for k, v in of.items() if not part or Path(k) in part.reads}
+            for role, of in inputs.items()
+        }
+        first: dict[str, Any] = {"output_sha256": sha256(output), "rule": rule}
+        first |= {"spec_sha256": hash_of(canonical(text)), "spec": text}
+        write_json(path_of(output), first | {"inputs": read} | shared)
 
 
 def hashes(inputs: Mapping[str, list[Path]]) -> dict[str, dict[str, str]]:

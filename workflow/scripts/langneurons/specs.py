@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import grid, tasks
-from .catalogue import Frozen, Statistic
+from . import grid, methods, tasks
+from .catalogue import Corpus, DemoModel, Frozen, Statistic
 from .config import Config
 from .errors import ConfigError
 from .files import canonical
@@ -19,6 +19,15 @@ from .names import NO_TREATMENT, Selection, Treatment, TuningName, split_draw
 from .nn import runners
 
 SPEED_ONLY = {"checkpoint_every"}
+HELD_OUT_RESERVE = 1_000_000
+"""Tokens for which text is fetched beside the identification text, at least, so that
+raising ``heldout_tokens`` up to here fetches, and so measures, nothing again."""
+
+
+def text_bytes(corpus: Corpus) -> int:
+    """Return how many bytes of text are fetched for a language of a hub corpus."""
+    held_out = max(corpus.heldout_tokens, HELD_OUT_RESERVE)
+    return int((corpus.tokens + held_out) * corpus.fetch_bytes_per_token)
 
 
 def _dump(entry: Frozen, *left_out: str) -> dict[str, Any]:
@@ -44,7 +53,7 @@ class Specs:
 
     def demo_model(self, wildcards: Any) -> str:
         entry = self.config.model(wildcards.model)
-        demo = _dump(entry.demo) if entry.demo else {}
+        demo = _dump(entry.demo or DemoModel())
         return canonical(
             {"model": wildcards.model, "demo": demo, "family": entry.family}
         )
@@ -66,26 +75,39 @@ class Specs:
                 f"corpora.{wildcards.corpus}: has no hub source; its text is in "
                 f"{entry.folder}/{wildcards.lang}.txt"
             )
-        wanted = (entry.tokens + entry.heldout_tokens) * entry.fetch_bytes_per_token
         return canonical(
             {
                 "hub": _dump(entry.hub),
                 "text_column": entry.text_column,
-                "bytes": int(wanted),
+                "bytes": text_bytes(entry),
                 "shuffle_seed": entry.shuffle_seed,
                 "language": wildcards.lang,
             }
         )
 
     def tokenise_corpus(self, wildcards: Any) -> str:
+        """Say what is packed to identify neurons, however much is held out."""
         entry = self.config.corpus(wildcards.corpus)
-        keys = ("tokens", "heldout_tokens", "chunk_length", "bos", "shuffle_seed")
-        slice_: dict[str, Any] = {key: getattr(entry, key) for key in keys}
-        language_filter = entry.language_filter
-        slice_["language_filter"] = _dump(language_filter) if language_filter else None
-        return canonical(
-            slice_ | {"corpus": wildcards.corpus, "language": wildcards.lang}
-        )
+        some = {"tokens": entry.tokens, "hold_out": entry.heldout_tokens > 0}
+        return canonical(self._packing(wildcards) | some)
+
+    def hold_out_text(self, wildcards: Any) -> str:
+        entry = self.config.corpus(wildcards.corpus)
+        some = {"heldout_tokens": entry.heldout_tokens}
+        return canonical(self._packing(wildcards) | some)
+
+    def _packing(self, wildcards: Any) -> dict[str, Any]:
+        """Return how documents of a language become chunks."""
+        entry = self.config.corpus(wildcards.corpus)
+        limits = entry.language_filter
+        return {
+            "corpus": wildcards.corpus,
+            "language": wildcards.lang,
+            "chunk_length": entry.chunk_length,
+            "bos": entry.bos,
+            "shuffle_seed": entry.shuffle_seed,
+            "language_filter": _dump(limits) if limits else None,
+        }
 
     def measure_activations(self, wildcards: Any) -> str:
         return canonical(
@@ -103,12 +125,13 @@ class Specs:
         selection = Selection(wildcards.method, wildcards.langset)
         entry = self.config.method(selection.method)
         reads = self.config.method_reads(selection.method)
+        kind = methods.load(entry.kind)
         return canonical(
             {
                 "model": wildcards.model,
                 "method": selection.method,
                 "kind": entry.kind,
-                "parameters": entry.parameters,
+                "parameters": _dump(kind.Parameters.model_validate(entry.parameters)),
                 "language_set": selection.languages,
                 "languages": grid.selection_languages(self.config, str(selection)),
                 "site": reads["measure"],
@@ -140,20 +163,32 @@ class Specs:
         return code_hash(rule, tuple(modules))
 
     def prepare_task(self, wildcards: Any) -> str:
-        entry = self.config.task(wildcards.task)
-        elsewhere = ("training", "training_by_model", "languages", "parameters")
-        slice_ = _dump(entry, *elsewhere, "statistics", "control_statistics")
-        test_only = ("test_items", "test_seed", "test_fraction")
-        for key in ("train_fraction",) if wildcards.split == "test" else test_only:
-            slice_.pop(key)
+        """Say which rows of which source are taken; each split has its own."""
+        entry, split = self.config.task(wildcards.task), wildcards.split
+        data = entry.data
+        hub = (data.train_hub or data.hub) if split == "train" else data.hub
+        rows = ["train_fraction"]
+        if split == "test":
+            rows = ["test_fraction", "test_items", "test_seed"]
         return canonical(
-            slice_
-            | {
+            {
                 "task": wildcards.task,
-                "split": wildcards.split,
+                "kind": entry.kind,
+                "split": split,
                 "language": wildcards.lang,
+                "data": {
+                    "hub": _dump(hub) if hub else None,
+                    "file": data.train if split == "train" else data.test,
+                },
             }
+            | {key: getattr(entry, key) for key in rows}
         )
+
+    def _parameters(self, task: str, *left_out: str) -> dict[str, Any]:
+        """Return a task's parameters, defaults filled in."""
+        entry = self.config.task(task)
+        kind = tasks.load(entry.kind)
+        return _dump(kind.Parameters.model_validate(entry.parameters), *left_out)
 
     def tune_model(self, wildcards: Any) -> str:
         entry = self.config.task(wildcards.task)
@@ -167,7 +202,9 @@ class Specs:
             | {
                 "task": wildcards.task,
                 "kind": entry.kind,
-                "parameters": entry.parameters,
+                "parameters": self._parameters(
+                    wildcards.task, *tasks.load(entry.kind).TEST_ONLY
+                ),
                 "tuning": _dump(self.config.tuning(tuning), "training"),
                 "neurons": neurons,
                 "training": training.model_dump(mode="json", exclude=SPEED_ONLY),
@@ -198,7 +235,7 @@ class Specs:
         shared = self._model(axes["model"]) | {
             "task": axes["task"],
             "kind": entry.kind,
-            "parameters": entry.parameters,
+            "parameters": self._parameters(str(axes["task"])),
             "tuning": axes["tuning"],
             "seed": axes["seed"],
             "language": axes["lang"],

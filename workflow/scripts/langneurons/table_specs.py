@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -210,9 +211,17 @@ class TableSpecs:
         modules = tuple(f"tasks.{kind}" for kind in sorted(kinds))
         return code_hash("compare_profiles", modules)
 
-    def report(self, wildcards: Any) -> str:
+    def report(self, left_out: Mapping[str, str]) -> str:
+        """Say what the page shows of the configuration, and which files it leaves out.
+
+        Args:
+            left_out: tables and figures that are there but not of this configuration,
+                each with the reason.
+        """
         text = self.config.model_dump(mode="json", exclude={"report"})
-        return canonical({"config": text, "benchmarks": "benchmarks"})
+        return canonical(
+            {"config": text, "benchmarks": "benchmarks", "left_out": dict(left_out)}
+        )
 
     def plan(self, wildcards: Any) -> str:
         config = self.config.model_dump(mode="json", exclude_unset=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, hub
+from ..catalogue import Model
 from ..errors import DataError
 from . import folders
 
@@ -100,6 +101,16 @@ def _digest(hashes: Mapping[str, str]) -> str:
     return (
         "sha256:" + hashlib.sha256(files.canonical(dict(hashes)).encode()).hexdigest()
     )
+
+
+def local_files(entry: Model) -> list[str]:
+    """List the files that a model is copied or converted from; none from the hub."""
+    if entry.gguf and entry.gguf.path:
+        return [entry.gguf.path]
+    source = Path(entry.folder) if entry.folder else None
+    if source is None or not source.is_dir():
+        return []
+    return sorted(str(p) for p in source.iterdir() if p.is_file() and _wanted(p.name))
 
 
 def _wanted(name: str) -> bool:

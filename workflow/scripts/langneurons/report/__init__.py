@@ -16,6 +16,7 @@ def build(
     figures: Sequence[Path],
     config: Mapping[str, Any],
     benchmarks: Path,
+    left_out: Mapping[str, str] | None = None,
 ) -> str:
     """Build the page.
 
@@ -24,6 +25,7 @@ def build(
         figures: figures (.svg), any of them.
         config: the merged configuration.
         benchmarks: folder of Snakemake's benchmark files; may be absent.
+        left_out: files that were made under other settings: path -> what differs.
 
     Returns:
         HTML; the same bytes for the same files.
@@ -38,4 +40,5 @@ def build(
         [gallery.read(path) for path in figures],
         config,
         costs.sum_up(benchmarks, costs.gpus_of(config)),
+        left_out or {},
     )

@@ -46,6 +46,7 @@ def render(
     pictures: Sequence[gallery.Picture],
     config: Mapping[str, Any],
     spent: Sequence[costs.Cost],
+    left_out: Mapping[str, str],
 ) -> str:
     """Lay out the page.
 
@@ -54,6 +55,7 @@ def render(
         pictures: any of the figures.
         config: the merged configuration.
         spent: cost by stage, the total last; empty without benchmark files.
+        left_out: files that were made under other settings: path -> what differs.
 
     Returns:
         HTML that loads nothing else; the same bytes for the same arguments and the same
@@ -82,6 +84,7 @@ def render(
         config=_yaml(config),
         profile=str(config.get("profile", "paper")) if config else "",
         scope=_scope(config),
+        left_out=left_out,
         origin=origin.trace(paths, config),
         glossary=GLOSSARY,
     )

@@ -6,6 +6,7 @@ A module has
 * ``METRICS``: metric -> ``binary`` (0 or 1 an item) or ``score`` (0 to 1 an item); the
   first is the primary one; per-item tables have a column of each name,
 * ``Parameters``, ``PUBLISHED``, and ``LABELS`` where the output is a label,
+* ``TEST_ONLY``: names of parameters that training does not read,
 * ``read_file(path)``, ``read_hub(source, language, split)``, ``read_items(path)``,
 * ``metrics(predictions)``: metric -> mean over the items.
 """
@@ -38,14 +39,15 @@ def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, An
     """Read the items of one language and split, and take the part that is used.
 
     Args:
-        spec: ``task``, ``kind``, ``data`` (``task_catalogue.TaskData``), ``language``,
-            ``split`` (train or test); with train ``train_fraction``, with test
-            ``test_fraction`` (1 where it is absent), ``test_items``, ``test_seed``.
+        spec: ``task``, ``kind``, ``data`` (``hub``: the source of this split where it
+            is on the hub), ``language``, ``split`` (train or test); with train
+            ``train_fraction``, with test ``test_fraction`` (1 where it is absent),
+            ``test_items``, ``test_seed``.
         paths: the file of a task that is given as files; empty for the hub.
 
     Returns:
         Training: the first ``train_fraction`` of the rows (methods.md 2.3: no shuffle
-        before the cut), of ``data.train_hub`` where there is one. Test: the last
+        before the cut). Test: the last
         ``test_fraction`` of the rows (methods.md 2.4: XQuAD's first part trains), all
         of them or a sample that is the same in every language.
 
@@ -53,8 +55,7 @@ def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, An
         DataError: no source, no items, or fewer than ``test_items``.
     """
     task, split, language = load(spec["kind"]), spec["split"], spec["language"]
-    data = spec["data"]
-    source = (data.get("train_hub") if split == "train" else None) or data.get("hub")
+    source = spec["data"]["hub"]
     if paths:
         items = [item for path in paths for item in task.read_file(path)]
     elif source:

@@ -26,6 +26,7 @@ LABELS = ("entailment", "neutral", "contradiction")
 COLUMNS = ("premise", "hypothesis", "label")
 OUTPUT = "label"
 METRICS = {"accuracy": "binary"}
+TEST_ONLY: tuple[str, ...] = ()
 PUBLISHED = "xnli"
 """Key of this task in the table of published figures."""
 

@@ -31,6 +31,9 @@ METRICS = {
 }
 """The first two compare token ids (paper), the others words; see ``answers``."""
 
+TEST_ONLY = ("long_test", "max_new_tokens", "window")
+"""How answers are generated; training reads none of it."""
+
 PUBLISHED = "xquad"
 """Key of this task in the table of published figures."""
 

@@ -1,0 +1,33 @@
+"""Tokenise and pack text that identification never sees, to measure perplexity on.
+
+It is taken from the other end of the order in which ``tokenise_corpus`` took documents;
+text that repeats what was taken there is left out (methods.md 3.1).
+"""
+
+from langneurons import cli, files, token_files
+from langneurons.nn import models
+
+
+def main(job: cli.Job) -> None:
+    """Pack what is left of the text with the tokenizer of the model."""
+    manifest = files.read_json(job.inputs["model"])
+    tokenizer = models.load_tokenizer(job.inputs["model"].parent)
+    token_files.set_aside(
+        job.inputs["text"],
+        encode=models.encoder(tokenizer),
+        bos_id=tokenizer.bos_token_id,
+        model={"model": manifest["model"], "model_revision": manifest["revision"]},
+        spec=job.spec,
+        identified=job.inputs["identified"],
+        heldout=job.outputs["heldout"],
+        manifest=job.outputs["manifest"],
+    )
+
+
+if __name__ == "__main__":
+    cli.run(
+        main,
+        __doc__,
+        inputs=["model", "text", "identified"],
+        outputs=["heldout", "manifest"],
+    )
