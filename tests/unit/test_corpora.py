@@ -29,7 +29,10 @@ def spec(**changes: Any) -> dict[str, Any]:
 
 
 def aside(
-    documents: corpora.Documents, packed: packing.Packed, given: dict[str, Any], bos: Any
+    documents: corpora.Documents,
+    packed: packing.Packed,
+    given: dict[str, Any],
+    bos: Any,
 ) -> packing.HeldOut:
     """Hold out what is left after ``packed``."""
     used = packed.documents + packed.filtered
@@ -101,7 +104,9 @@ def test_holding_out_more_takes_nothing_from_identification(
     documents = numbered(tmp_path / "en.txt")
     given = spec(heldout_tokens=heldout_tokens)
     packed = packing.pack(documents, encode, given, BOS)
-    assert np.array_equal(packed.tokens, packing.pack(documents, encode, spec(), BOS).tokens)
+    assert np.array_equal(
+        packed.tokens, packing.pack(documents, encode, spec(), BOS).tokens
+    )
     held_out = aside(documents, packed, given, BOS)
     assert held_out.chunks.size == heldout_tokens
     # What was held out before is the beginning of what is held out now.
@@ -163,7 +168,7 @@ def test_document_starts(
         return
     flat, starts = packed.tokens.ravel(), packed.document_starts
     assert starts.dtype == np.int64 and starts[0] == 0
-    assert len(starts) == packed.counts["documents"]
+    assert len(starts) == packed.documents
     for i, part in enumerate(np.split(flat, starts[1:])):
         heads = np.flatnonzero(part == BOS)
         if bos == "document":
@@ -342,7 +347,6 @@ def test_real_text_of_sixteen_languages(shared_data: Path) -> None:
     for path in sorted(folder.glob("??.txt")):
         documents = corpora.Documents(path)
         wanted = spec(tokens=4096, heldout_tokens=1024, chunk_length=128)
-
 
         def characters(texts: list[str]) -> list[list[int]]:
             return [list(text.encode()) for text in texts]

@@ -67,7 +67,7 @@ def test_jobs_of_the_papers_grid(jobs: list[Job]) -> None:
     assert counts["measure_activations"] == 160 and counts["merge_activations"] == 32
     assert counts["identify_neurons"] == 36 and counts["prepare_task"] == 8
     assert counts["tune_model"] == 128 and counts["evaluate_task"] == 156
-    assert counts["measure_perplexity"] == 32
+    assert counts["measure_perplexity"] == counts["hold_out_text"] == 32
     assert len({o for j in jobs for o in j.outputs}) == sum(
         len(j.outputs) for j in jobs
     )

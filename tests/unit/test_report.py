@@ -628,12 +628,19 @@ def test_provenance_is_followed_back_to_the_data(tmp_path: Path) -> None:
 def test_the_script_writes_the_page(tmp_path: Path) -> None:
     tables, figures = everything(tmp_path)
     script = ROOT / "workflow" / "scripts" / "build_report.py"
-    spec = json.dumps({"config": CONFIG, "benchmarks": str(tmp_path / "none")})
+    left_out = {"results/tables/old.tsv": "seed: 1 then, 2 now"}
+    benchmarks = str(tmp_path / "none")
+    spec = json.dumps(
+        {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out}
+    )
     out = tmp_path / "report.html"
     command = [sys.executable, script, "--spec", spec, "--out", out]
     command += ["--tables", *tables, "--figures", *figures]
     subprocess.run([str(x) for x in command], check=True, cwd=tmp_path)
-    read_page(out.read_text("utf-8"))
+    text = out.read_text("utf-8")
+    read_page(text)
+    assert "Left out: 1 file of other settings" in " ".join(text.split())
+    assert "<code>results/tables/old.tsv</code>: seed: 1 then, 2 now" in text
     assert read_json(tmp_path / "report.html.provenance.json")["rule"] == "build_report"
 
 

@@ -133,13 +133,10 @@ def test_hub_split_that_fits(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_training_items_from_another_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = fake_hub(monkeypatch, ("train", "validation"))
     squad_v1 = SOURCE | {"repo": "rajpurkar/squad", "config": None}
-    data = {"hub": SOURCE, "train_hub": squad_v1}
-    train = tasks.prepare(spec("train", data=data, train_fraction=1.0), [])
+    of_split = spec("train", data={"hub": squad_v1}, train_fraction=1.0)
+    train = tasks.prepare(of_split, [])
     assert train[0]["answers"][0] == "train0" and len(train) == 10
-    tasks.prepare(spec(data=data), [])
-    tasks.prepare(spec("train", data={"hub": SOURCE, "train_hub": None}), [])
-    repos = [repo for repo, _, _ in asked]
-    assert repos == ["rajpurkar/squad", *["google/xquad"] * 3]
+    assert [repo for repo, _, _ in asked] == ["rajpurkar/squad"]
 
 
 def test_other_hub_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

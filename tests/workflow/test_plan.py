@@ -28,6 +28,7 @@ XNLI = MODELS | {
 # Trained per model and task: attention, all_mlp; LAPE Set1 en, vi, en+vi and Set6 en,
 # two targets, en+target each; AP90 en, three targets, en+target each; 15 random draws.
 EVERYTHING = MODELS | {
+    "hold_out_text": 32,  # for perplexity
     "identify_neurons": 36,
     "prepare_task": 2 * 4,
     # XQuAD has vi and zh in Set1 and hi in Set6, XNLI vi, and hi and ur.

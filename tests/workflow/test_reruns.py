@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from snakemake_runs import copy_project, planned, snakemake
+from snakemake_runs import copy_project, count_jobs, planned, snakemake
 
 pytestmark = pytest.mark.xdist_group("reruns")
 
@@ -84,6 +84,20 @@ def reorder_keys(project: Path) -> None:
     path.write_text(yaml.safe_dump(turned(content), sort_keys=False), encoding="utf-8")
 
 
+def other_training_file(project: Path) -> None:
+    """Take the training items from another file."""
+    file = "results/demo_world/nli/{}-en.tsv"
+    content = (project / file.format("train")).read_text(encoding="utf-8")
+    (project / file.format("other")).write_text(content, encoding="utf-8")
+    path = file.format("other").replace("-en", "-{lang}")
+    edit = replace(
+        "tiny.yaml",
+        "    languages: [vi, hi]\n",
+        f"    languages: [vi, hi]\n    data: {{train: '{path}'}}\n",
+    )
+    edit(project)
+
+
 NOTHING: dict[str, int] = {}
 # Tiny XNLI in two languages after attention tuning, and in one after tuning the neurons
 # of LAPE and as many random ones; XQuAD in one language.
@@ -125,6 +139,32 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
     "how one figure is drawn": (
         append(LIBRARY / "figures/sizes.py", "WIDER = 1\n"),
         {"draw_effects": 4} | PAGE,
+    ),
+    "the number of measuring jobs (speed only)": (
+        replace("tiny.yaml", "tokens_per_shard: 512", "tokens_per_shard: 256"),
+        PAGE,
+    ),
+    "defaults are written out": (
+        append("tiny.yaml", "activations: {attention: chunk}\n"),
+        NOTHING,
+    ),
+    "more text is held out": (
+        replace("tiny.yaml", "heldout_tokens: 512", "heldout_tokens: 640"),
+        {"hold_out_text": 2, "measure_perplexity": 2} | PERPLEXITY | PAGE,
+    ),
+    "how answers are generated": (
+        replace(
+            "tiny.yaml",
+            "    test_items: 10",
+            "    test_items: 10\n    parameters: {max_new_tokens: 3}",
+        ),
+        {"evaluate_task": 1, "build_task_table": 1, "draw_effects": 2} | FOLLOWS,
+    ),
+    "the training file": (
+        other_training_file,
+        {"prepare_task": 1, "tune_model": 3, "evaluate_task": 4}
+        | {"build_task_table": 3, "draw_effects": 2}
+        | FOLLOWS,
     ),
     "a statistic is added": (
         replace(
@@ -261,3 +301,40 @@ def test_a_deleted_or_damaged_result_is_computed_again(project: Path) -> None:
     assert (record.read_bytes(), items.read_bytes()) == before
     assert json.loads(before[0])["treatment"] == "lape.world.mean"
     assert computed(project)["vi"] == 1
+
+
+def test_results_copied_without_records_of_snakemake_are_told_of(project: Path) -> None:
+    shutil.rmtree(project / ".snakemake")
+    CASES["the learning rate"][0](project)
+    text = snakemake(project, "-n")
+    assert count_jobs(text) == Counter()  # Snakemake itself notices nothing
+    adapter = "results/adapters/xnli/demo/attention/seed42/adapter_model.safetensors"
+    assert f"{adapter} (training.learning_rate: 0.005 then, 0.01 now)" in text
+    assert "Snakemake has no record of 3 of them" in text
+
+
+def test_a_wrong_path_is_refused_after_a_finished_run(project: Path) -> None:
+    wrong = "results/demo_world/nli/tset-{lang}.tsv"
+    replace(
+        "tiny.yaml",
+        "    languages: [vi, hi]\n",
+        f"    languages: [vi, hi]\n    data: {{test: '{wrong}'}}\n",
+    )(project)
+    text = snakemake(project, "-n", check=False)
+    assert "tasks.xnli.data.test: results/demo_world/nli/tset-vi.tsv does not" in text
+
+
+def test_a_report_leaves_out_what_another_configuration_made(project: Path) -> None:
+    append("tiny.yaml", "report: existing\n")(project)
+    CASES["the learning rate"][0](project)
+    page = "results/report.html"
+    only = ("--allowed-rules", "build_report", "--forcerun", "build_report")
+    snakemake(project, page, *only, "--cores", "1")
+    text = (project / page).read_text(encoding="utf-8")
+    shown = re.findall(r"File: <code>([^<]*)</code>", text)
+    assert "results/tables/xquad.tsv" in shown
+    assert "results/tables/xnli.tsv" not in shown
+    left_out = text.partition('id="left-out"')[2].partition("</div>")[0]
+    for name in ("xnli", "finetune_xnli", "random_xnli", "reproduction"):
+        assert f"<code>results/tables/{name}.tsv</code>" in left_out
+    assert "training.learning_rate: 0.005 then, 0.01 now" in left_out

@@ -43,7 +43,7 @@ RESOURCES = Requests(CONFIG)
 RECORDS = Records(CONFIG, SPECS, TABLES)
 if workflow.is_main_process and (remarks := RECORDS.remarks()):
     logger.warning("\n".join(remarks))
-DEMO = "results/demo_world"
+DEMO = grid.DEMO
 ALL_TABLES = [outputs.table(name) for name in outputs.wanted_tables(CONFIG)]
 ALL_FIGURES = outputs.figures(CONFIG)
 PUBLISHED = os.path.normpath(f"{CHECKOUT}/config/published_results.json")
@@ -63,97 +63,6 @@ def either(names):
 def built_models():
     """Models that the workflow trains itself."""
     return [name for name, entry in CONFIG.models.items() if entry.builder]
-
-
-def demo_files():
-    """Everything that the demo world writes, apart from its description."""
-    languages = CONFIG.demo_world.languages if CONFIG.demo_world else []
-    return [
-        f"{DEMO}/tokenizer.json",
-        f"{DEMO}/pretraining.txt",
-        f"{DEMO}/nli/train-en.tsv",
-        f"{DEMO}/qa/train-en.json",
-        *expand(f"{DEMO}/corpus/{{lang}}.txt", lang=languages),
-        *expand(f"{DEMO}/nli/test-{{lang}}.tsv", lang=languages),
-        *expand(f"{DEMO}/qa/test-{{lang}}.json", lang=languages),
-    ]
-
-
-def corpus_text(wildcards):
-    """The text of a language: a local file, or what was fetched from the hub."""
-    entry = CONFIG.corpus(wildcards.corpus)
-    if entry.folder is not None:
-        return f"{entry.folder}/{wildcards.lang}.txt"
-    return f"results/text/{wildcards.corpus}/{wildcards.lang}.jsonl"
-
-
-def task_files(wildcards):
-    """The local files of a task's split; none when it comes from the hub."""
-    data = CONFIG.task(wildcards.task).data
-    given = data.train if wildcards.split == "train" else data.test
-    return [given.format(lang=wildcards.lang)] if given else []
-
-
-def model_source(wildcards):
-    """The local files that a model is copied or converted from; none from elsewhere."""
-    return fetching.local_files(CONFIG.model(wildcards.model))
-
-
-def model_to_load(wildcards):
-    """The weights that jobs load: 4-bit where the catalogue says so."""
-    return grid.model_manifest(CONFIG, wildcards.model)
-
-
-def measured_shards(wildcards):
-    """All shards of one corpus, model and language."""
-    return RECORDS.shards(wildcards.corpus, wildcards.model, wildcards.lang)
-
-
-def activations_of_set(wildcards):
-    """The statistics of all languages that a method contrasts."""
-    corpus = CONFIG.method_corpus(wildcards.method)
-    languages = CONFIG.language_set(wildcards.langset).languages
-    return [grid.activations(corpus, wildcards.model, lang) for lang in languages]
-
-
-def matched_neurons(wildcards):
-    """The selection whose counts random neurons match; none for other methods."""
-    match = CONFIG.method(wildcards.method).match
-    return (
-        [grid.neurons(wildcards.model, f"{match}.{wildcards.langset}")] if match else []
-    )
-
-
-def published_neurons(wildcards):
-    """The neuron file that a method imports; none for other methods."""
-    path = CONFIG.method(wildcards.method).parameters.get("path")
-    return [path] if path else []
-
-
-def training_items(wildcards):
-    """The training items of a task, in its source language."""
-    source = CONFIG.task(wildcards.task).source_language
-    return grid.items(wildcards.task, "train", source)
-
-
-def tuned_neurons(wildcards):
-    """The neurons that a tuning changes; none for tunings without neurons."""
-    return grid.tuned_neurons(wildcards.model, wildcards.tuning)
-
-
-def reported(paths):
-    """Those that the report shows: all, or with report: existing what fits it."""
-    if CONFIG.report == "complete":
-        return paths
-    return RECORDS.shown(paths)[0]
-
-
-def report_spec(wildcards):
-    """The report's spec; it also says what it leaves out of what is there."""
-    left_out = {}
-    if CONFIG.report == "existing":
-        left_out = RECORDS.shown([*ALL_TABLES, *ALL_FIGURES])[1]
-    return TABLES.report(left_out)
 
 
 def drawn(stem, kinds, extensions):

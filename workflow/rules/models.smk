@@ -8,7 +8,7 @@ if CONFIG.demo_world is not None:
         """Write text, inference and question data of artificial languages."""
         output:
             world=f"{DEMO}/world.json",
-            files=demo_files(),
+            files=grid.demo_files(CONFIG),
         log:
             f"logs/{DEMO}/world.log",
         benchmark:

@@ -155,7 +155,10 @@ class Corpus(Frozen):
     text_column: str = Field("text", description="column of a hub data set")
     tokens: int = Field(100_000_000, ge=512, description="tokens per language")
     heldout_tokens: int = Field(
-        131_072, ge=0, description="tokens kept aside; identification never sees them"
+        131_072,
+        ge=0,
+        description="tokens kept aside for perplexity; identification never sees them, "
+        "and does not depend on their number",
     )
     chunk_length: int = Field(512, ge=2, description="tokens per chunk")
     bos: Literal["document", "chunk", "none"] = Field(

@@ -23,6 +23,24 @@ from .rows import (
     tuning_rows,
 )
 
+DEMO = f"{RESULTS}/demo_world"
+
+
+def demo_files(config: Config) -> list[str]:
+    """List what the demo world writes beside its description; none without one."""
+    if config.demo_world is None:
+        return []
+    languages = config.demo_world.languages
+    fixed = (
+        "tokenizer.json",
+        "pretraining.txt",
+        "nli/train-en.tsv",
+        "qa/train-en.json",
+    )
+    each = ("corpus/{}.txt", "nli/test-{}.tsv", "qa/test-{}.json")
+    named = [name.format(lang) for name in each for lang in languages]
+    return [f"{DEMO}/{name}" for name in (*fixed, *named)]
+
 
 def tokens(corpus: str, model: str, lang: str) -> str:
     return f"{RESULTS}/tokens/{corpus}/{model}/{lang}.safetensors"

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from . import grid
 from .config import Config
 from .errors import ConfigError
-from .rows import RESULTS, all_selections
+from .rows import all_selections
 
 
 def require(config: Config) -> None:
@@ -20,10 +21,11 @@ def require(config: Config) -> None:
     Raises:
         ConfigError: one message with every such place of the configuration.
     """
+    made = set(grid.demo_files(config))
     absent = [
         f"  - {place}: {path} does not exist"
-        for place, path, made in _named(config)
-        if not made and not Path(path).exists()
+        for place, path in (*_models(config), *_text(config), *_tasks(config))
+        if str(Path(path)) not in made and not Path(path).exists()
     ]
     if absent:
         raise ConfigError(
@@ -32,15 +34,8 @@ def require(config: Config) -> None:
         )
 
 
-def _named(config: Config) -> Iterator[tuple[str, str, bool]]:
-    """Yield place in the configuration, path, and whether the workflow makes it."""
-    for place, path in (*_models(config), *_text(config), *_tasks(config)):
-        # The demo world writes its own text and items.
-        inside = Path(path).is_relative_to(f"{RESULTS}/demo_world")
-        yield place, path, inside and config.demo_world is not None
-
-
 def _models(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield places in the configuration and the paths that stand there."""
     for name in config.grid.models:
         entry = config.model(name)
         if entry.folder:

@@ -180,9 +180,9 @@ class Records:
         shown = [f"  {path} ({self.reason(path)})" for path in stale[:SHOWN]]
         if len(stale) > SHOWN:
             shown.append(f"  and {len(stale) - SHOWN:,} more")
-        count = f"{len(stale):,}" if whole else f"At least {len(stale):,}"
+        count = f"{len(stale):,}" if whole else f"at least {len(stale):,}"
         lines = [
-            f"{count} results here were made under other settings than these:",
+            f"Results here that were made under other settings than these: {count}",
             *shown,
         ]
         unknown = [path for path in stale if not known_to_snakemake(path)]
@@ -190,9 +190,9 @@ class Records:
             lines.append("Those that the targets need are made again, in their place.")
         if unknown:
             lines.append(
-                f"Of {len(unknown):,} of them, such as {unknown[0]}, Snakemake has no "
-                "record (was the folder copied without .snakemake?), so it takes them "
-                "as they are. Delete them, or name them after --forcerun."
+                f"Snakemake has no record of {len(unknown):,} of them, such as "
+                f"{unknown[0]} (was the folder copied without .snakemake?), so it "
+                "takes them as they are. Delete them, or name them after --forcerun."
             )
         return lines
 

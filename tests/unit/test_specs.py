@@ -1,0 +1,180 @@
+"""The spec of a job holds what the job reads, and nothing that it does not read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace as Wildcards
+from typing import Any
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from langneurons import grid, methods, outputs, rows, tasks
+from langneurons.config import Config, load
+from langneurons.specs import HELD_OUT_RESERVE, Specs
+from langneurons.table_specs import TableSpecs
+
+ROOT = Path(__file__).parent.parent.parent
+FILES = {"paper": ("config.yaml",), "demo": ("config.yaml", "demo.yaml")}
+
+
+def read(name: str, changes: dict[str, Any] | None = None) -> dict[str, Any]:
+    raw: dict[str, Any] = {}
+    for file in FILES[name]:
+        update_config(raw, yaml.safe_load((ROOT / "config" / file).read_text("utf-8")))
+    update_config(raw, changes or {})
+    return raw
+
+
+def every_spec(config: Config) -> dict[str, str]:
+    """Return the spec of one job or more of every rule."""
+    specs, tables = Specs(config), TableSpecs(config)
+    found: dict[str, str] = {}
+
+    def add(rule: Callable[[Any], str], *axes: Any, **names: Any) -> None:
+        key = " ".join([rule.__name__, *map(str, axes), *map(str, names.values())])
+        found[key] = rule(*axes) if axes else rule(Wildcards(**names))
+
+    corpus = config.grid.corpus
+    for model in config.grid.models:
+        built = config.model(model).builder
+        add(specs.demo_model if built else specs.fetch_model, model=model)
+        add(specs.quantise_model, model=model)
+        shard = {"shard": "0", "shards": "3"}
+        for lang in ("en", "vi"):
+            add(
+                specs.measure_activations,
+                corpus=corpus,
+                model=model,
+                lang=lang,
+                **shard,
+            )
+        for s in rows.all_selections(config):
+            names = {"model": model, "method": s.method, "langset": s.languages}
+            add(specs.identify_neurons, **names)
+    for packed in (specs.tokenise_corpus, specs.hold_out_text):
+        add(packed, corpus=corpus, lang="en")
+    if config.corpus(corpus).hub:
+        add(specs.fetch_text, corpus=corpus, lang="en")
+    if config.demo_world:
+        add(specs.demo_world, world="")
+    for task in config.grid.tasks:
+        for split in ("train", "test"):
+            add(specs.prepare_task, task=task, split=split, lang="en")
+        for row in (*rows.task_rows(config, task)[:1], *rows.tuning_rows(config, task)):
+            axes = {"model": row.model, "tuning": row.tuning, "seed": row.seed}
+            add(specs.tune_model, task=task, **axes)
+    for bundle in grid.task_bundles(config):
+        found[f"evaluate {bundle.folder}"] = specs.evaluate_task(bundle)
+    for bundle in grid.perplexity_bundles(config):
+        found[f"perplexity {bundle.folder}"] = specs.measure_perplexity(bundle)
+    for name in outputs.task_tables(config):
+        add(tables.task_table, table=name)
+    for table in (tables.perplexity_table, tables.activation_table, tables.profiles):
+        add(table, table="")
+    return found
+
+
+BLOCKS = ("grid", "corpora", "activations", "demo_world", "tasks", "perplexity")
+
+
+def written_out(name: str) -> dict[str, Any]:
+    """Return a configuration with the defaults of its blocks in it."""
+    config = load(read(name))
+    full = config.model_dump(mode="json", exclude_none=True)
+    raw = read(name) | {key: full[key] for key in BLOCKS if key in full}
+    for entry in config.models:
+        raw["models"][entry] = full["models"][entry]
+    for block, plugins in (("methods", methods), ("tasks", tasks)):
+        for entry in raw[block].values():
+            kind: Any = plugins.load(entry["kind"])
+            filled = kind.Parameters.model_validate(entry.get("parameters", {}))
+            entry["parameters"] = filled.model_dump(mode="json")
+    return raw
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_writing_out_every_default_changes_no_job(name: str) -> None:
+    short, long = every_spec(load(read(name))), every_spec(load(written_out(name)))
+    assert short.keys() == long.keys() and len(short) > 50
+    assert [key for key in short if short[key] != long[key]] == []
+
+
+def changed(name: str, changes: dict[str, Any]) -> set[str]:
+    """Return the rules whose specs an edit changes."""
+    before, after = (every_spec(load(read(name, c))) for c in ({}, changes))
+    assert before.keys() == after.keys()
+    return {key.split()[0] for key in before if before[key] != after[key]}
+
+
+EDITS: dict[str, tuple[dict[str, Any], set[str]]] = {
+    "how answers are generated": (
+        {"tasks": {"xquad": {"parameters": {"max_new_tokens": 7, "window": 99}}}},
+        {"evaluate"},
+    ),
+    "which long test items are cut": (
+        {"tasks": {"xquad": {"parameters": {"long_test": "cut"}}}},
+        {"evaluate"},
+    ),
+    "what is learnt": (
+        {"tasks": {"xquad": {"parameters": {"loss": "answer_only"}}}},
+        {"evaluate", "tune_model"},
+    ),
+    "the source of training items": (
+        {
+            "tasks": {
+                "xquad": {"data": {"train_hub": {"repo": "a/b", "revision": "0" * 40}}}
+            }
+        },
+        {"prepare_task"},
+    ),
+    "how many items test": (
+        {"tasks": {"xquad": {"test_items": 10}}},
+        {"prepare_task"},
+    ),
+    "held-out tokens": (
+        {"corpora": {"wikipedia": {"heldout_tokens": 500_000}}},
+        {"hold_out_text"},
+    ),
+    "tokens": (
+        {"corpora": {"wikipedia": {"tokens": 90_000_000}}},
+        {"fetch_text", "tokenise_corpus"},
+    ),
+    "the length of a measuring job": (
+        {"corpora": {"wikipedia": {"tokens_per_shard": 5_000_000}}},
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_changes_the_jobs_that_read_it(name: str) -> None:
+    changes, expected = EDITS[name]
+    assert changed("paper", changes) == expected
+
+
+def test_only_one_split_has_another_source() -> None:
+    hub = {"repo": "rajpurkar/squad", "revision": "0" * 40}
+    edit = {"tasks": {"xquad": {"data": {"train_hub": hub}}}}
+    one, two = (Specs(load(read("paper", c))) for c in ({}, edit))
+
+    def spec(specs: Specs, split: str) -> str:
+        return specs.prepare_task(Wildcards(task="xquad", split=split, lang="vi"))
+
+    assert spec(one, "test") == spec(two, "test")
+    assert "rajpurkar/squad" in spec(two, "train") and "train_hub" not in spec(
+        two, "train"
+    )
+    assert spec(one, "train") != spec(two, "train")
+
+
+def test_text_is_fetched_for_more_than_is_held_out() -> None:
+    def size(held_out: int) -> str:
+        edit = {"corpora": {"wikipedia": {"heldout_tokens": held_out}}}
+        specs = Specs(load(read("paper", edit)))
+        return specs.fetch_text(Wildcards(corpus="wikipedia", lang="vi"))
+
+    assert size(0) == size(131_072) == size(HELD_OUT_RESERVE)
+    assert size(HELD_OUT_RESERVE) != size(HELD_OUT_RESERVE + 1)

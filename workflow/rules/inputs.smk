@@ -1,0 +1,78 @@
+# Needs: the names of common.smk. Makes: the functions that say which files a rule reads.
+
+
+def corpus_text(wildcards):
+    """The text of a language: a local file, or what was fetched from the hub."""
+    entry = CONFIG.corpus(wildcards.corpus)
+    if entry.folder is not None:
+        return f"{entry.folder}/{wildcards.lang}.txt"
+    return f"results/text/{wildcards.corpus}/{wildcards.lang}.jsonl"
+
+
+def task_files(wildcards):
+    """The local files of a task's split; none when it comes from the hub."""
+    data = CONFIG.task(wildcards.task).data
+    given = data.train if wildcards.split == "train" else data.test
+    return [given.format(lang=wildcards.lang)] if given else []
+
+
+def model_source(wildcards):
+    """The local files that a model is copied or converted from; none from elsewhere."""
+    return fetching.local_files(CONFIG.model(wildcards.model))
+
+
+def model_to_load(wildcards):
+    """The weights that jobs load: 4-bit where the catalogue says so."""
+    return grid.model_manifest(CONFIG, wildcards.model)
+
+
+def measured_shards(wildcards):
+    """All shards of one corpus, model and language."""
+    return RECORDS.shards(wildcards.corpus, wildcards.model, wildcards.lang)
+
+
+def activations_of_set(wildcards):
+    """The statistics of all languages that a method contrasts."""
+    corpus = CONFIG.method_corpus(wildcards.method)
+    languages = CONFIG.language_set(wildcards.langset).languages
+    return [grid.activations(corpus, wildcards.model, lang) for lang in languages]
+
+
+def matched_neurons(wildcards):
+    """The selection whose counts random neurons match; none for other methods."""
+    match = CONFIG.method(wildcards.method).match
+    return (
+        [grid.neurons(wildcards.model, f"{match}.{wildcards.langset}")] if match else []
+    )
+
+
+def published_neurons(wildcards):
+    """The neuron file that a method imports; none for other methods."""
+    path = CONFIG.method(wildcards.method).parameters.get("path")
+    return [path] if path else []
+
+
+def training_items(wildcards):
+    """The training items of a task, in its source language."""
+    source = CONFIG.task(wildcards.task).source_language
+    return grid.items(wildcards.task, "train", source)
+
+
+def tuned_neurons(wildcards):
+    """The neurons that a tuning changes; none for tunings without neurons."""
+    return grid.tuned_neurons(wildcards.model, wildcards.tuning)
+
+
+def reported(paths):
+    """Those that the report shows: all, or with report: existing what fits it."""
+    if CONFIG.report == "complete":
+        return paths
+    return RECORDS.shown(paths)[0]
+
+
+def report_spec(wildcards):
+    """The report's spec; it also says what it leaves out of what is there."""
+    left_out = {}
+    if CONFIG.report == "existing":
+        left_out = RECORDS.shown([*ALL_TABLES, *ALL_FIGURES])[1]
+    return TABLES.report(left_out)
