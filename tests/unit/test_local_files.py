@@ -10,8 +10,10 @@ import yaml
 from snakemake.utils import update_config
 
 from langneurons import local_files
+from langneurons.catalogue import Model
 from langneurons.config import Config, load
 from langneurons.errors import ConfigError
+from langneurons.nn import fetching
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -86,3 +88,18 @@ def test_text_of_a_language_that_is_not_there(here: Path) -> None:
 
 def test_a_catalogue_entry_that_nothing_names_costs_nothing(here: Path) -> None:
     local_files.require(demo(models={"other": FOLDER | {"family": "llama"}}))
+
+
+def test_what_a_model_is_copied_from_is_input_of_its_rule(here: Path) -> None:
+    folder = here / "mine"
+    folder.mkdir()
+    for name in ("model.safetensors", "config.json", "tokenizer.json", "README.md"):
+        (folder / name).write_text("")
+    entry = Model(family="llama", folder="mine")
+    read = ["mine/config.json", "mine/model.safetensors", "mine/tokenizer.json"]
+    assert fetching.local_files(entry) == read
+    assert fetching.local_files(Model(family="llama", folder="absent")) == []
+    file = Model.model_validate({"family": "gemma3", "gguf": {"path": "m.gguf"}})
+    assert fetching.local_files(file) == ["m.gguf"]
+    packed = Model.model_validate({"family": "gemma3", "gguf": {"package": "gemma"}})
+    assert fetching.local_files(packed) == []
