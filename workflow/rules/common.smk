@@ -6,7 +6,7 @@ import sys
 
 sys.path.insert(0, f"{workflow.basedir}/workflow/scripts")
 
-from langneurons import grid, outputs
+from langneurons import devices, failures, grid, outputs
 from langneurons.config import load
 from langneurons.errors import LangneuronsError
 from langneurons.fingerprint import code_hash
@@ -132,3 +132,7 @@ wildcard_constraints:
     shard="[0-9]+",
     shards="[0-9]+",
     split="train|test",
+
+
+devices.limit(workflow)
+failures.report(workflow)
