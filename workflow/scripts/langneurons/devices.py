@@ -95,7 +95,7 @@ def _lock(there: list[str], wanted: int) -> list[str]:
     folder.mkdir(mode=0o700, exist_ok=True)
     locks: dict[str, IO[str]] = {}
     for name in there:
-        handle = (folder / f"{name.replace('/', '_')}.lock").open("w")
+        handle: IO[str] = (folder / f"{name.replace('/', '_')}.lock").open("w")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

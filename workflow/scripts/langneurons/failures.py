@@ -112,8 +112,7 @@ def report(workflow: Any) -> None:
     Args:
         workflow: Snakemake's, while it reads the rules.
     """
-    from snakemake.logging import logger
-
+    logger = logging.getLogger("snakemake.logging")
     for old in [f for f in logger.filters if isinstance(f, Reporter)]:
         logger.removeFilter(old)  # Snakemake's API may read the rules more than once
     logger.addFilter(Reporter(workflow.output_settings.show_failed_logs))
