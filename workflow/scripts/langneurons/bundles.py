@@ -245,10 +245,10 @@ def treatments(
         built[cell.name] = treatment
         if treatment.n_neurons == 0:
             whose = f"neurons of {cell.spec['neuron_language']}"
-            there = sum(map(len, chosen.values()))
             why = f"{cell.spec['selection']} has no {whose}"
-            if there:
-                why = f"none of the {there} {whose} is in layers {statistic.layers}"
+            if statistic.layers and (there := sum(map(len, chosen.values()))):
+                first, last = statistic.layers
+                why = f"none of the {there} {whose} is in layers {first} to {last}"
             print(
                 f"{cell.name}: overwrites nothing: {why}", file=sys.stderr, flush=True
             )
