@@ -61,3 +61,22 @@ def test_a_failed_job_says_why(project: Path, typed: str) -> None:
     ), text
     assert "Exiting because a job execution failed" in told
     assert "--spec" not in text and '"kind"' not in text  # the command, with its JSON
+
+
+@pytest.mark.parametrize("set_apart", [False, True])
+def test_a_home_that_cannot_be_written(
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    set_apart: bool,
+) -> None:
+    """Snakemake wants a cache there before it reads the rules."""
+    monkeypatch.setenv("HOME", "/dev/null")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if set_apart:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    status, text = run(project, "-n", "--profile", "profiles/slurm")
+    assert status == 0, text
+    assert ("/dev/null/.cache cannot be written" in text) == (not set_apart)
+    used = tmp_path if set_apart else project / ".cache"
+    assert (used / "snakemake").is_dir()
