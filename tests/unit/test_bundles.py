@@ -24,7 +24,7 @@ from langneurons import bundles, cli, files, tasks
 from langneurons.errors import ConfigError, DataError
 from langneurons.names import Treatment
 from langneurons.neuron_sets import NeuronSets
-from langneurons.nn import runners
+from langneurons.nn import interventions
 from langneurons.task_catalogue import Training, Tuning
 from test_classification import make_items, word_tokenizer
 from tiny_models import build as tiny
@@ -412,7 +412,8 @@ def test_what_is_read_back(kind, new, works):
     """The last generated token is never read, so one alone has no position."""
     task = tasks.load(kind)
     given = {"max_new_tokens": new} if kind == "xquad" else {}
-    assert runners.generates(task, task.Parameters(**given)) is works
+    parameters = task.Parameters(**given)
+    assert interventions.reads_generated(task.OUTPUT, parameters) is works
 
 
 def test_a_treatment_without_neurons_says_so(study, capsys):

@@ -27,9 +27,9 @@ def main(job: cli.Job) -> None:
     items = task.read_items(job.inputs["items"])
     parameters = task.Parameters.model_validate(shared["parameters"])
 
-    from langneurons.nn import adapters, models, runners
+    from langneurons.nn import adapters, interventions, models, runners
 
-    generates = runners.generates(task, parameters)
+    generates = interventions.reads_generated(task.OUTPUT, parameters)
     treatments = bundles.treatments(left, manifest, generates)
     folder, runner = job.inputs["model"].parent, runners.of(task)
     encoded = runner.encode(

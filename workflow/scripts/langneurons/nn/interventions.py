@@ -130,6 +130,16 @@ def build(
     )
 
 
+def reads_generated(output: str, parameters: Any) -> bool:
+    """Tell whether a model reads tokens that it generated itself.
+
+    Args:
+        output: of a task: ``label`` or ``text``.
+        parameters: of the task; the last of ``max_new_tokens`` is never read back.
+    """
+    return output == "text" and getattr(parameters, "max_new_tokens", 2) > 1
+
+
 def require_positions(
     positions: str, generates: bool, where: str = "statistic"
 ) -> None:
@@ -176,7 +186,11 @@ class Handle:
             return
         text = attention_mask.bool()
         if generated is None:
-            require_positions(self.positions, generates=False)
+            if self.positions == "generated":
+                raise ConfigError(
+                    "positions 'generated': nothing is generated here, only read; "
+                    "allowed: all, non_pad, last, prompt"
+                )
             generated = torch.zeros_like(text)
         made = generated.bool() & text
         prompt = text & ~made

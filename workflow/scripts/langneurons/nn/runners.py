@@ -42,13 +42,3 @@ def name(task: Any) -> str:
 def of(task: Any) -> Any:
     """Import the module for a task; see ``name``."""
     return importlib.import_module(f".{name(task)}", __package__.rpartition(".")[0])
-
-
-def generates(task: Any, parameters: Any) -> bool:
-    """Tell whether a model reads tokens that it generated itself.
-
-    Args:
-        task: a module of ``tasks``.
-        parameters: its own; the last of ``max_new_tokens`` is never read back.
-    """
-    return task.OUTPUT == "text" and getattr(parameters, "max_new_tokens", 2) > 1
