@@ -64,12 +64,11 @@ small: $(SMALL) ## a real model (Gemma 3 270M) on real text; needs data/, see RE
 	@echo 'results/report.html has the verdicts, all tables and figures'
 
 plan: $(RUN) ## what a grid will cost, before anything runs (CONFIG=...)
-	@snakemake plan_costs --quiet all --profile profiles/default --cores 1 \
-	  --configfile $(CONFIG)
+	@snakemake plan_costs --quiet all --cores 1 --configfile $(CONFIG)
 
 report: $(RUN) ## results/report.html from what is there; nothing else is computed
 	@snakemake results/report.html --allowed-rules build_report --forcerun build_report \
-	  --quiet rules --profile profiles/demo --cores 1 --configfile $(CONFIG) \
+	  --quiet rules --cores 1 --configfile $(CONFIG) \
 	  --config report=existing
 
 bench: $(RUN) ## benchmarks of the library: ten minutes on two idle cores (BENCH_ARGS=...)

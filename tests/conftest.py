@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,13 @@ def shared_data() -> Path:
             "may not be redistributed with this repository)"
         )
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _same_gpus() -> Iterator[None]:
+    """Undo what a job that runs inside a test does: it hides GPUs that are not its."""
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    yield
+    os.environ.pop("CUDA_VISIBLE_DEVICES", None)
+    if before is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = before

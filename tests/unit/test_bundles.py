@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from langneurons import bundles, cli, files, tasks
 from langneurons.errors import ConfigError, DataError
 from langneurons.names import Treatment
 from langneurons.neuron_sets import NeuronSets
+from langneurons.nn import interventions
 from langneurons.task_catalogue import Training, Tuning
 from test_classification import make_items, word_tokenizer
 from tiny_models import build as tiny
@@ -363,22 +366,84 @@ def test_tune_then_evaluate(study, kind):
     assert hashes == [files.sha256(p) for p in written]
 
 
-def test_positions_of_a_task_that_generates_nothing(study):
-    adapter = tune(study, "one")["adapter"]
-    everywhere = {"lape.set1.new": treatment("p90", positions="generated")}
-    job, _ = evaluation(study, adapter, everywhere)
-    with pytest.raises(ConfigError, match="nothing is generated here"):
-        evaluate_task.main(job)
+def perplexity_job(study, treated):
+    """Make the job that measures perplexities, and return its outputs by name."""
+    folder, common, shared, read = study
+    shared = shared | {"corpus": "wiki", "language": "vi", "chunks": 4}
+    spec = packed({"shared": shared, "treatments": treated})
+    outs = {name: folder / "ppl" / f"{name}.json" for name in treated}
+    inputs = common | {"tokens": folder / "tokens.safetensors"} | read
+    return jobs(folder)(spec, inputs, {"out": list(outs.values())}), outs
+
+
+@pytest.mark.parametrize("rule", ["evaluate_task", "measure_perplexity"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"layers": [2, 3]}, "statistics.bad.layers: [2, 3] - the model has layers 0 "),
+        ({"layers": [1, 0]}, "statistics.bad.layers: [1, 0] - the model has layers 0 "),
+        ({"layers": [-2, 1]}, "statistics.bad.layers: [-2, 1] - the model has layers"),
+        ({"positions": "generated"}, "statistics.bad.positions: 'generated' - nothing"),
+    ],
+)
+def test_what_could_change_nothing_is_refused_before_the_model_is_loaded(
+    study, rule, change, said
+):
+    """The last treatment of a bundle is refused before the first is evaluated."""
+    for path in (study[0] / "model").glob("*.safetensors"):
+        path.unlink()  # loading it would fail
+    treated = {"none": {}, "lape.set1.bad": treatment("p90", **change)}
+    if rule == "evaluate_task":
+        adapter = study[0] / "adapter_model.safetensors"
+        adapter.write_bytes(b"never opened")
+        job, outs = evaluation(study, adapter, treated)
+        main = evaluate_task.main
+    else:
+        (job, outs), main = perplexity_job(study, treated), measure_perplexity.main
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        main(job)
+    assert not any(path.exists() for path in outs.values())
+
+
+@pytest.mark.parametrize(("kind", "new", "works"), [
+    ("xquad", 5, True), ("xquad", 1, False), ("xnli", 5, False)
+])  # fmt: skip
+def test_what_is_read_back(kind, new, works):
+    """The last generated token is never read, so one alone has no position."""
+    task = tasks.load(kind)
+    given = {"max_new_tokens": new} if kind == "xquad" else {}
+    parameters = task.Parameters(**given)
+    assert interventions.reads_generated(task.OUTPUT, parameters) is works
+
+
+def test_a_treatment_without_neurons_says_so(study, capsys):
+    treated = {
+        "none": {},
+        "lape.set1.zero": treatment() | {"neuron_language": "hi"},
+        "lape.set1.late": treatment(layers=[1, 1]) | {"neuron_language": "en"},
+        "lape.set1.early": treatment(layers=[0, 0]) | {"neuron_language": "en"},
+    }
+    path = study[3]["neurons"][0]
+    sets = NeuronSets.read(path)
+    replace(sets, neurons={**sets.neurons, "en": {0: [3, 4]}}).write(path)
+    job, outs = perplexity_job(study, treated)
+    measure_perplexity.main(job)
+    records = {name: files.read_json(path) for name, path in outs.items()}
+    assert {name: record["n_neurons"] for name, record in records.items()} == {
+        "none": 0, "lape.set1.zero": 0, "lape.set1.late": 0, "lape.set1.early": 2,
+    }  # fmt: skip
+    said = [x for x in capsys.readouterr().err.splitlines() if "overwrites" in x]
+    assert said == [
+        "lape.set1.zero: overwrites nothing: lape.set1 has no neurons of hi",
+        "lape.set1.late: overwrites nothing: none of the 2 neurons of en is in layers "
+        "1 to 1",
+    ]
 
 
 def test_perplexity_of_treatments(study):
-    folder, common, shared, read = study
-    shared = shared | {"corpus": "wiki", "language": "vi", "chunks": 4}
-    spec = packed({"shared": shared, "treatments": TREATED})
-    outs = [folder / "ppl" / f"{name}.json" for name in TREATED]
-    inputs = common | {"tokens": folder / "tokens.safetensors"} | read
-    measure_perplexity.main(jobs(folder)(spec, inputs, {"out": outs}))
-    records = {p.stem: files.read_json(p) for p in outs}
+    job, outs = perplexity_job(study, TREATED)
+    measure_perplexity.main(job)
+    records = {name: files.read_json(path) for name, path in outs.items()}
     assert records["none"]["n_chunks"] == 4 and records["none"]["n_tokens"] == 32
     assert records["none"]["nll"] == pytest.approx(
         np.mean(records["none"]["chunk_nll"])

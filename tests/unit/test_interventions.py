@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -241,6 +243,18 @@ def test_layers_outside_the_range_are_left_alone():
     assert [edit.layer for edit in change.edits] == [2, 3, 4]
     assert change.n_neurons == 3
     assert build({0: []}, np.ones((6, 3), np.float32), statistic()).edits == ()
+
+
+@pytest.mark.parametrize("layers", [(-1, 4), (2, 6), (6, 9), (4, 2), (-3, -1)])
+def test_layers_that_the_model_does_not_have(layers):
+    """They left everything as it was, and counted as a test."""
+    neurons = {layer: [1] for layer in range(6)}
+    given = re.escape(f"statistics.late.layers: {list(layers)}")
+    with pytest.raises(ConfigError, match=f"{given} - the model has layers 0 to 5"):
+        build(
+            neurons, np.ones((6, 3), np.float32), statistic(layers=layers),
+            "statistics.late",
+        )  # fmt: skip
 
 
 def test_build_sorts_neurons_with_their_values():

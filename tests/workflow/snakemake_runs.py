@@ -65,7 +65,7 @@ def measured(
     """
     command = [
         sys.executable, *start, *arguments,
-        "--quiet", "rules", "--profile", "profiles/default", "--cores", "2",
+        "--quiet", "rules", "--cores", "2",
     ]  # fmt: skip
     # Measuring which lines run takes as long as running them.
     bare = {k: v for k, v in os.environ.items() if not k.startswith("COV")}

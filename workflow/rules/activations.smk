@@ -27,7 +27,7 @@ rule measure_activations:
         code=code_hash("measure_activations"),
     shell:
         run("measure_activations") + " --spec {params.spec:q} --code {params.code}"
-        " --threads {threads} --micro-batch {resources.micro_batch}"
+        " --threads {threads} --gpus {resources.gpu} --micro-batch {resources.micro_batch}"
         " --model {input.model:q} --tokens {input.tokens:q} --out {output.out:q}"
         " > {log:q} 2>&1"
 

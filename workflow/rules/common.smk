@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.abspath(SCRIPTS))
 
 from snakemake.logging import logger
 
-from langneurons import grid, local_files, outputs
+from langneurons import devices, failures, grid, local_files, outputs
 from langneurons.config import load
 from langneurons.errors import LangneuronsError
 from langneurons.fingerprint import code_hash
@@ -92,3 +92,7 @@ wildcard_constraints:
     shard="[0-9]+",
     shards="[0-9]+",
     split="train|test",
+
+
+devices.limit(workflow)
+failures.report(workflow)

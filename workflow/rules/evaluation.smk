@@ -43,7 +43,7 @@ for family in grid.families(grid.task_bundles(CONFIG)):
             "printf '%s\\n' --spec {params.spec:q} --neurons {input.neurons:q}"
             " --activations {input.activations:q} --out {output.out:q}"
             " | " + run("evaluate_task") + " @- --code {params.code}"
-            " --threads {threads} --micro-batch {resources.micro_batch}"
+            " --threads {threads} --gpus {resources.gpu} --micro-batch {resources.micro_batch}"
             " --model {input.model:q} --adapter {input.adapter:q}"
             " --items {input.item_file:q} > {log:q} 2>&1"
 
@@ -81,5 +81,5 @@ for family in grid.families(grid.perplexity_bundles(CONFIG)):
             "printf '%s\\n' --spec {params.spec:q} --neurons {input.neurons:q}"
             " --activations {input.activations:q} --out {output.out:q}"
             " | " + run("measure_perplexity") + " @- --code {params.code}"
-            " --threads {threads} --micro-batch {resources.micro_batch}"
+            " --threads {threads} --gpus {resources.gpu} --micro-batch {resources.micro_batch}"
             " --model {input.model:q} --tokens {input.tokens:q} > {log:q} 2>&1"

@@ -97,4 +97,4 @@ rule quantise_model:
         code=code_hash("quantise_model"),
     shell:
         run("quantise_model") + " --spec {params.spec:q} --code {params.code}"
-        " --model {input.model:q} --out {output.quantised:q} > {log:q} 2>&1"
+        " --gpus {resources.gpu} --model {input.model:q} --out {output.quantised:q} > {log:q} 2>&1"

@@ -31,7 +31,7 @@ rule tune_model:
         code=SPECS.task_code("tune_model"),
     shell:
         run("tune_model") + " --spec {params.spec:q} --code {params.code}"
-        " --threads {threads} --micro-batch {resources.micro_batch}"
+        " --threads {threads} --gpus {resources.gpu} --micro-batch {resources.micro_batch}"
         " --checkpoint-every {resources.checkpoint_every}"
         " --model {input.model:q} --items {input.item_file:q}"
         " --neurons {input.neurons:q}"

@@ -31,6 +31,8 @@ def main(job: cli.Job) -> None:
 
     from langneurons.nn import adapters, interventions, models, runners
 
+    generates = interventions.reads_generated(task.OUTPUT, parameters)
+    treatments = bundles.treatments(left, manifest, generates)
     folder, runner = job.inputs["model"].parent, runners.of(task)
     encoded = runner.encode(
         models.load_tokenizer(folder), items, parameters, False, shared["language"]
@@ -39,9 +41,7 @@ def main(job: cli.Job) -> None:
     base = runner.load(folder, task, job.device, kernels)
     model = adapters.open_tuned(base, job.inputs["adapter"].parent)
     for cell in left:
-        treatment = None
-        if cell.spec:
-            treatment = interventions.build(*bundles.overwritten(cell, manifest))
+        treatment = treatments[cell.name]
         label = f"{shared['task']} {shared['language']} {cell.name}"
         table = runner.evaluate(
             model, encoded, job.batches, treatment, shared["family"], label

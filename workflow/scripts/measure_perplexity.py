@@ -24,17 +24,16 @@ def main(job: cli.Job) -> None:
         return
     manifest = files.read_json(job.inputs["model"])
 
-    from langneurons.nn import interventions, models, perplexity
+    from langneurons.nn import models, perplexity
 
+    treatments = bundles.treatments(left, manifest, generates=False)
     where = f"corpora.{shared['corpus']}.heldout_tokens"
     chunks = perplexity.read_heldout(job.inputs["tokens"], shared["chunks"], where)
     kernels = shared["attn_implementation"]
     folder = job.inputs["model"].parent
     model = models.load_causal(folder, job.device, attention=kernels)
     for cell in left:
-        treatment = None
-        if cell.spec:
-            treatment = interventions.build(*bundles.overwritten(cell, manifest))
+        treatment = treatments[cell.name]
         label = f"perplexity {shared['language']} {cell.name}"
         nll = perplexity.chunk_nll(
             model, chunks, job.batches, treatment, shared["family"], label

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from .nn.interventions import Intervention
+
 UNMEASURED = ("zero", "const")
 """Values that no activation file is read for."""
 
@@ -231,6 +233,50 @@ def _link(existing: Path, new: Path) -> None:
         os.link(existing, new)
     except OSError:  # a file system without hard links
         shutil.copy2(existing, new)
+
+
+def treatments(
+    found: Sequence[Cell], manifest: Mapping[str, Any], generates: bool
+) -> dict[str, Intervention | None]:
+    """Read what every treatment of a job does, before its model is loaded.
+
+    A treatment that overwrites no neuron is said to do so; it is evaluated, and its
+    record has ``n_neurons`` 0.
+
+    Args:
+        found: treatments.
+        manifest: of the model that will be treated.
+        generates: whether the model reads tokens that it generated.
+
+    Returns:
+        What is overwritten, by the treatment's name; None: nothing is meant to be.
+
+    Raises:
+        ConfigError: layers or positions that there are not.
+        DataError: neurons or activations are of another model, or damaged.
+    """
+    from .nn import interventions
+
+    built: dict[str, Intervention | None] = {}
+    for cell in found:
+        if not cell.spec:
+            built[cell.name] = None
+            continue
+        chosen, values, statistic = overwritten(cell, manifest)
+        where = f"statistics.{Treatment.parse(cell.name).statistic}"
+        interventions.require_positions(statistic.positions, generates, where)
+        treatment = interventions.build(chosen, values, statistic, where)
+        built[cell.name] = treatment
+        if treatment.n_neurons == 0:
+            whose = f"neurons of {cell.spec['neuron_language']}"
+            why = f"{cell.spec['selection']} has no {whose}"
+            if statistic.layers and (there := sum(map(len, chosen.values()))):
+                first, last = statistic.layers
+                why = f"none of the {there} {whose} is in layers {first} to {last}"
+            print(
+                f"{cell.name}: overwrites nothing: {why}", file=sys.stderr, flush=True
+            )
+    return built
 
 
 def overwritten(

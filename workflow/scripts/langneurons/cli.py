@@ -19,7 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from . import provenance
+from . import devices, provenance
 from .batching import MicroBatch
 from .errors import DataError, LangneuronsError
 
@@ -34,6 +34,7 @@ class Job:
         inputs: files to read by name; a list of them where a script declares many.
         outputs: files to write by name.
         threads: CPU threads to use.
+        gpus: GPUs to use; with 0 the job runs on the CPU, whatever the machine has.
         micro_batch: sequences per forward pass; changes speed and memory only.
         checkpoint_every: optimiser steps between two checkpoints of a training.
         notes: what the provenance says of how the job was run.
@@ -47,6 +48,7 @@ class Job:
     threads: int
     micro_batch: int
     checkpoint_every: int
+    gpus: int = 0
     notes: dict[str, Any] = field(default_factory=dict)
     own: dict[Path, provenance.Own] = field(default_factory=dict)
 
@@ -95,6 +97,7 @@ def run(
     try:
         job = _parse(description, inputs, outputs, many)
         _check(job)
+        devices.take(job.gpus)
         read = provenance.hashes({k: _flat({k: v}) for k, v in job.inputs.items()})
         main(job)
         written = _flat(job.outputs)
@@ -122,6 +125,7 @@ def _parse(
     parser.add_argument("--spec", default="{}", help="configuration slice, JSON")
     parser.add_argument("--code", default="", help="hash of the code, for provenance")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--gpus", type=int, default=0)
     parser.add_argument("--micro-batch", type=int, default=8)
     parser.add_argument("--checkpoint-every", type=int, default=500)
     for name in (*inputs, *outputs):
@@ -137,6 +141,7 @@ def _parse(
         inputs={name: given[name] for name in inputs},
         outputs={name: given[name] for name in outputs},
         threads=given["threads"],
+        gpus=given["gpus"],
         micro_batch=given["micro_batch"],
         checkpoint_every=given["checkpoint_every"],
     )

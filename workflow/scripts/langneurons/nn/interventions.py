@@ -76,6 +76,7 @@ def build(
     neurons: Mapping[int, Sequence[int]],
     values: np.ndarray[Any, Any],
     statistic: Statistic,
+    where: str = "statistic",
 ) -> Intervention:
     """Put neurons and their values together.
 
@@ -84,18 +85,26 @@ def build(
         values: what each neuron of the model would get, [layers, width].
         statistic: operation, site (not null) and positions; layers outside its range
             are left alone.
+        where: what the statistic is called in messages.
 
     Raises:
-        ConfigError: if the statistic names no site to write.
+        ConfigError: if the statistic names no site to write, or layers that the model
+            does not have.
         DataError: if the model has no such neuron, or a value is not finite.
     """
     if statistic.write is None:
         raise ConfigError(
-            "statistic: 'write' is null and no profile filled it in; "
+            f"{where}: 'write' is null and no profile filled it in; "
             "allowed: gate_pre, act_post, prod"
         )
     layers, width = values.shape
     first, last = statistic.layers or (0, layers - 1)
+    if not 0 <= first <= last < layers:
+        raise ConfigError(
+            f"{where}.layers: [{first}, {last}] - the model has layers 0 to "
+            f"{layers - 1}. Give the first and the last layer to write, the first not "
+            "after the last, or null for all"
+        )
     edits = []
     for layer, ids in sorted(neurons.items()):
         if not 0 <= layer < layers or any(not 0 <= i < width for i in ids):
@@ -119,6 +128,36 @@ def build(
         statistic.write,
         statistic.positions,
     )
+
+
+def reads_generated(output: str, parameters: Any) -> bool:
+    """Tell whether a model reads tokens that it generated itself.
+
+    Args:
+        output: of a task: ``label`` or ``text``.
+        parameters: of the task; the last of ``max_new_tokens`` is never read back.
+    """
+    return output == "text" and getattr(parameters, "max_new_tokens", 2) > 1
+
+
+def require_positions(
+    positions: str, generates: bool, where: str = "statistic"
+) -> None:
+    """Refuse positions that no input has.
+
+    Args:
+        positions: of a statistic.
+        generates: whether the model reads tokens that it generated.
+        where: what the statistic is called in messages.
+
+    Raises:
+        ConfigError: positions ``generated``, but nothing is.
+    """
+    if positions == "generated" and not generates:
+        raise ConfigError(
+            f"{where}.positions: 'generated' - nothing is generated here, only read; "
+            "allowed: all, non_pad, last, prompt"
+        )
 
 
 @dataclass
