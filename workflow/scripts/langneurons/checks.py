@@ -18,6 +18,7 @@ from .catalogue import NAME
 from .errors import ConfigError, did_you_mean, unknown_name
 from .grid import all_statistics
 from .outputs import table_names
+from .partner_clashes import clashes
 from .rows import all_selections
 from .task_catalogue import NeuronTuning, Training
 
@@ -122,6 +123,8 @@ def cross_check(config: Config) -> list[str]:
     if not problems:
         problems += _check_languages(config)
         problems += _check_recorded(config)
+    if not problems:
+        problems += clashes(config)
     return problems
 
 

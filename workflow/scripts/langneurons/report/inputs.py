@@ -32,6 +32,7 @@ PROFILES = (
 )  # fmt: skip
 REPRODUCTION = (
     "source", "item", "model", "metric", "published", "ours", "difference", "within",
+    "not_compared",
 )  # fmt: skip
 NEEDED = {
     "task": TASK,
@@ -45,7 +46,7 @@ NEEDED = {
 NAMES = (
     "model", "method", "langset", "matched", "tuning", "seed", "lang", "statistic",
     "metric", "against", "neuron_lang", "corpus", "site", "quantile", "task",
-    "value_name", "source", "item", "within",
+    "value_name", "source", "item", "within", "not_compared",
 )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def compact(table: Table, source: str) -> list[Grid]:
     if table.kind == "profiles":
         return [_profiles(p, str(m)) for m, p in _groups(frame, ["metric"])]
     if table.kind == "reproduction":
-        return [_reproduction(frame)]
+        return [_reproduction(frame), *_not_compared(frame)]
     return []
 
 
@@ -259,3 +259,16 @@ def _reproduction(frame: pd.DataFrame) -> Grid:
         )
     header = ["source", "model", "metric", "published", "run here", "within tolerance"]
     return grid([*header, "largest difference"], lines, 3, fold=False)
+
+
+def _not_compared(frame: pd.DataFrame) -> list[Grid]:
+    """List why results with a published number's names are not set beside it."""
+    rows = frame[frame["not_compared"] != ""]
+    if rows.empty:
+        return []
+    lines: list[Row] = [
+        [*map(str, axes), cells.count(len(part))]
+        for axes, part in _groups(rows, ["source", "not_compared"])
+    ]
+    header = ["source", "not the published procedure", "published numbers"]
+    return [grid(header, lines, 2, "Not compared", fold=False)]
