@@ -85,9 +85,14 @@ class Partners:
             statistic = config.statistic(parsed.statistic).value
             if method is None:
                 return None
-        kind = tasks.load(config.task(task).kind)
-        key = Key(model, tuning, kind.PUBLISHED, row.lang, method, statistic)
+        key = Key(model, tuning, self._tasks[task], row.lang, method, statistic)
         return key if published.values(key) else None
+
+    @cached_property
+    def _tasks(self) -> dict[str, str]:
+        """Published key of each task."""
+        given = self.config.tasks.items()
+        return {name: tasks.load(entry.kind).PUBLISHED for name, entry in given}
 
     def _method_key(self, name: str) -> str | None:
         entry = self.config.method(name)
@@ -148,7 +153,7 @@ class Partners:
 
     def _task(self, name: str) -> str | None:
         entry = self.config.task(name)
-        part = f"task.{tasks.load(entry.kind).PUBLISHED}"
+        part = f"task.{self._tasks[name]}"
         return procedure.difference(part, procedure.of_task(entry), f"tasks.{name}")
 
     def _tuning(self, name: str, kind: str) -> str | None:
@@ -157,7 +162,7 @@ class Partners:
 
     def _training(self, task: str, row: Row, model: str) -> str | None:
         given = self.config.training(task, row.model, row.tuning)
-        part = f"training.{tasks.load(self.config.task(task).kind).PUBLISHED}"
+        part = f"training.{self._tasks[task]}"
         where = f"tasks.{task}.training"
         return procedure.difference(part, procedure.fields(given), where, model)
 
