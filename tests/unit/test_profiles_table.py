@@ -42,7 +42,16 @@ class Pairs:
             self.paths.append(
                 write(self.folder / task, axes, name, task=task, **scores)
             )
-        keys = ("model", "tuning", "seed", "lang", "method", "langset", "draw")
+        keys = (
+            "model",
+            "tuning",
+            "seed",
+            "lang",
+            "method",
+            "langset",
+            "draw",
+            "matched",
+        )
         pair = {"task": task, "kind": task, "value_name": value}
         self.pairs.append(pair | {key: axes[key] for key in keys})
 
@@ -96,7 +105,7 @@ def test_cells_are_paper_and_consistent(pairs: Pairs) -> None:
     text = profiles_text.profiles(pairs.table())
     vi, hi = cells_of(text, "m", "lape.s")[:2]
     assert vi[2:] == ["vi", "75.0", "72.5 → 75.0", "20.0 → 70.0 ▲"] and hi[2] == "hi"
-    control = cells_of(text, "m", "random.s", "vi")[0]
+    control = cells_of(text, "m", "random for lape.s", "vi")[0]
     assert control[3:] == ["75.0", "72.5 → 75.0", "–"]  # paper: mean of 30 and 28
     answers = cells_of(text, "m", "lape.s", "vi")[1:]
     cell = "10.0 → 40.0 ▲ (55.0 → 70.0 ▲)"

@@ -256,7 +256,7 @@ def profiles(paper: float, same: float, p_holm: float, spread: float) -> pd.Data
             | {"lang": lang, "method": "lape", "langset": "set1", "value_name": "p10"}
             | {"metric": "accuracy", "none": 0.7, "paper_delta": paper + extra}
             | {"consistent_delta": same + extra, "difference": same - paper}
-            | {"p_holm": p_holm}
+            | {"p_holm": p_holm, "matched": "-", "n_neurons": 20}
         )
     return pd.DataFrame(rows)
 
@@ -455,7 +455,9 @@ def test_activation_statistics_and_reproduction_are_summed_up() -> None:
     numbers.append((0.5, math.nan, math.nan, ""))
     frame = pd.DataFrame(
         [
-            usual | {"published": p, "ours": o, "difference": d, "within": w}
+            usual
+            | {"published": p, "ours": o, "difference": d, "within": w}
+            | {"not_compared": "" if w else "statistics.p90.op: add (published: set)"}
             for p, o, d, w in numbers
         ]
     )
@@ -464,6 +466,9 @@ def test_activation_statistics_and_reproduction_are_summed_up() -> None:
     )
     assert texts(found[0]) == [
         ["Table 4", "big", "accuracy", "3", "2", "1 of 2", "10.0"]
+    ]
+    assert texts(found[1]) == [
+        ["Table 4", "statistics.p90.op: add (published: set)", "1"]
     ]
 
 

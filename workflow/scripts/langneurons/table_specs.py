@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from . import grid, outputs
+from .catalogue import PROFILES as CATALOGUE
+from .catalogue import Statistic
 from .config import Config
 from .files import canonical
 from .fingerprint import code_hash
@@ -17,6 +19,8 @@ from .published import means_over_neurons
 from .rows import Row, task_rows
 
 PROFILES = ("paper", "consistent")
+PROFILED = {"measure", "write", "quantile", "profile"}
+"""Keys of a statistic that its profile fills in."""
 
 
 class TableSpecs:
@@ -195,10 +199,12 @@ class TableSpecs:
         """Name what two evaluations of other profiles have in common."""
         columns = self._columns(row.treatment)
         statistic = self.config.statistic(columns["statistic"])
-        value = statistic.value
-        if statistic.op != "set":
-            value = f"{statistic.op} {value}"
-        names = {k: columns[k] for k in ("method", "langset", "draw")}
+        value = columns["statistic"]  # what is more than writing a value keeps its name
+        if statistic.value != "const":
+            usual = Statistic(value=statistic.value).model_dump(exclude=PROFILED)
+            if statistic.model_dump(exclude=PROFILED) == usual:
+                value = statistic.value
+        names = {k: columns[k] for k in ("method", "langset", "draw", "matched")}
         axes = {k: getattr(row, k) for k in ("model", "tuning", "seed", "lang")}
         return {"value_name": value} | axes | names
 
@@ -248,12 +254,14 @@ def profile_pairs(config: Config) -> list[tuple[dict[str, Any], list[str]]]:
                 continue
             parsed = Treatment.parse(row.treatment)
             entry = config.statistic(parsed.statistic)
-            same = entry.model_dump(
-                exclude={"measure", "write", "quantile", "profile"}, mode="json"
-            )
+            reads = {k: getattr(entry, k) for k in PROFILED if k != "profile"}
+            profile = next((k for k in PROFILES if CATALOGUE[k] == reads), None)
+            if profile is None:  # neither procedure, but one with keys of its own
+                continue
+            same = entry.model_dump(exclude=PROFILED, mode="json")
             axes = [row.model, row.tuning, row.seed, row.lang, str(parsed.selection)]
             key = json.dumps([axes, same], sort_keys=True)
-            cells.setdefault(key, {}).setdefault(str(entry.profile), row)
+            cells.setdefault(key, {}).setdefault(profile, row)
         for by_profile in cells.values():
             if set(PROFILES) <= set(by_profile):
                 none = replace(by_profile["paper"], treatment=NO_TREATMENT)

@@ -27,8 +27,9 @@ ACTIVATION = (
 )  # fmt: skip
 PROFILES = (
     "task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
-    "value_name", "metric", "n", "none", "paper", "paper_delta", "consistent",
-    "consistent_delta", "difference", "diff_ci_low", "diff_ci_high", "p_holm",
+    "matched", "value_name", "metric", "n", "none", "paper", "paper_delta",
+    "consistent", "consistent_delta", "difference", "diff_ci_low", "diff_ci_high",
+    "p_holm", "n_neurons",
 )  # fmt: skip
 REPRODUCTION = (
     "source", "item", "model", "metric", "published", "ours", "difference", "within",

@@ -173,7 +173,8 @@ def _against_zero(
         for task, part in profiles.groupby("task", sort=False)
     ]
     rows = pd.concat(kept)
-    rows = rows[rows["draw"].isna()]  # random neurons are a control
+    # Random neurons are a control; where there are no neurons there is no difference.
+    rows = rows[rows["draw"].isna() & rows["difference"].notna()]
     keys = ["task", "model", "tuning", "seed", "lang", "method", "langset"]
     beside = rows[rows["value_name"] == SWITCHED_OFF]
     zero = beside.set_index(keys)[["paper_delta", "consistent_delta"]]
