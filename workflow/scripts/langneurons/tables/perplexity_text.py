@@ -90,7 +90,7 @@ def _in_short(summary: pd.DataFrame) -> str:
             more = int((drawn["own"] > drawn["random_high"]).sum())
             text += f", and more than by every random draw for {more} of {len(drawn)}"
         lines.append(f"{text}.")
-    return "\n".join(lines) or "- The table has no interventions."
+    return "\n".join(lines) or "- The table has no interventions on neurons."
 
 
 def _nats(value: float, bold: bool) -> str:
