@@ -170,8 +170,8 @@ def test_the_script_writes_the_table(pairs: Pairs, tmp_path: Path) -> None:
 
 def test_controls_of_two_methods_are_no_one_row(pairs: Pairs) -> None:
     """Both draw as "random", number 1; what they match tells them apart."""
-    pairs.add("xnli", "vi", "mean", 1, 30, 20, 24)
-    other = pairs.pairs[-1] | {"matched": "actprob"}
+    pairs.add("xnli", "vi", "mean", 3, 30, 20, 24)
+    other = pairs.pairs[-1] | {"matched": "actprob", "draw": 1}
     pairs.pairs[-1] = other
     table = pairs.table()
     text = profiles_text.profiles(table)
