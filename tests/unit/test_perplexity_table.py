@@ -164,5 +164,6 @@ def test_where_no_language_has_neurons_there_is_nothing_to_sum_up() -> None:
     table = table_of((rows, records))
     text = perplexity_text.perplexity(table)
     assert "- The table has no interventions on neurons." in text
+    assert neuron_verdicts.h3(table).verdict == "not run"
     drawn = figure.changes(table, "nll", "m", "lape.s", "zero")
     figure.draw_changes(drawn, "nll", "m, lape.s, zero")

@@ -74,7 +74,8 @@ def _worded(groups: list[list[str]]) -> list[str]:
         return []
     more = f" (and {len(several) - 1} more)" if len(several) > 1 else ""
     return [
-        f"published_as: {' and '.join(several[0])} would stand beside the same "
-        f"published number{more}, made by the published procedure both; leave one out "
-        "of the grid, or take 'published_as' from one entry"
+        f"published_as: {' and '.join(several[0])} are all made by the published "
+        f"procedure, and would stand beside the same published number{more}; leave all "
+        "but one out of the grid, or take 'published_as' from the entry that is not "
+        "the paper's"
     ]

@@ -59,6 +59,8 @@ def h3(table: pd.DataFrame | None) -> Verdict:
         table: the perplexity table, or None.
     """
     summary = None if table is None else tables.perplexity_summary(table)
+    if summary is not None:
+        summary = summary[summary["n_neurons"] > 0]
     if summary is None or summary.empty:
         return Verdict("H3", NOT_RUN, NEEDS["H3"], pd.DataFrame())
     if (summary["statistic"] == SWITCHED_OFF).any():
