@@ -235,6 +235,14 @@ def test_values_of_recipes_are_not_averaged_with_the_papers() -> None:
     assert cells_of(text, "mondal2025.table4", why) == ["1"]
 
 
+def test_a_partner_that_was_not_run_yet_is_no_reason() -> None:
+    recipe, key = task_row(statistic="late"), entry(task_row())["key"]
+    given = [entry(recipe, key=key, why="x"), entry(task_row())]
+    for order in (given, given[::-1]):
+        table = whole(recipe, given=spec(*order))
+        assert (table["within"] == "").all() and (table["not_compared"] == "").all()
+
+
 def test_two_evaluations_for_one_number_are_refused() -> None:
     other = task_row(statistic="high", value=0.4)
     given = spec(entry(task_row()), entry(other, key=entry(task_row())["key"]))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from . import outputs, procedure, published, tasks
 from .config import Config
-from .names import NO_TREATMENT, Selection, Treatment, TuningName
+from .names import NO_TREATMENT, Selection, Treatment, TuningName, split_draw
 from .procedure import RANDOM
 from .published import Key
 from .rows import Row, random_rows, task_rows, tuning_rows
@@ -184,7 +184,7 @@ class Partners:
     def _selection(self, selection: Selection, key: SetKey, study: str) -> str | None:
         """Compare a method, the text it read and the languages it contrasted."""
         config, method = self.config, key[1]
-        name = selection.method
+        name = split_draw(selection.method)[0]
         corpus = config.method_corpus(name)
         given = procedure.of_method(config, name)
         differs = procedure.difference

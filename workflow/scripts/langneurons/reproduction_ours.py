@@ -9,7 +9,7 @@ number are an error.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +52,7 @@ class Ours(NamedTuple):
 
     Attributes:
         numbers: key of a published number -> ours.
-        reasons: key without one -> why what stands for it by name is not compared.
+        reasons: key without a partner -> why what has its names is not compared.
     """
 
     numbers: dict[Key, Number]
@@ -106,7 +106,7 @@ def our_numbers(
         for one in reversed(_kept(spec["neurons"]))
     }
     found |= _of_neurons(figures, counted)
-    return Ours(found, _reasons(figures, spec, found))
+    return Ours(found, _reasons(figures, spec))
 
 
 def _kept(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -146,30 +146,40 @@ def _of_task(
     return found
 
 
-def _reasons(
-    figures: Mapping[str, Any], spec: Mapping[str, Any], found: Mapping[Key, Number]
-) -> dict[Key, str]:
-    """Say for published numbers without ours why what has their name is not theirs."""
-    reasons: dict[Key, str] = {}
+def _reasons(figures: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[Key, str]:
+    """Say for published numbers without a partner why what has their name is none.
 
-    def add(key: Key, why: str | None) -> None:
-        if why and key not in found:
-            reasons.setdefault(key, why)
+    Where there is a partner the number is compared, or was not run yet.
+    """
+    reasons: dict[Key, str | None] = {}
+    for keys, why in _named(figures, spec):
+        for key in keys:
+            # None, a partner, outweighs any reason.
+            known = reasons.setdefault(key, why)
+            reasons[key] = None if why is None else known
+    return {key: why for key, why in reasons.items() if why}
 
+
+def _named(
+    figures: Mapping[str, Any], spec: Mapping[str, Any]
+) -> Iterator[tuple[list[Key], str | None]]:
+    """Yield the published keys that each result of ours stands for, and why not."""
     for one in spec["evaluations"]:
-        for metric in published.IN_PERCENT:
-            add(_task_key(one["key"], figures, metric), one["why"])
+        metrics = published.IN_PERCENT
+        yield [_task_key(one["key"], figures, m) for m in metrics], one["why"]
     for one in spec["activations"]:
-        for cell in published.records(figures["cells"]):
-            if (cell["metric"], cell["model"]) == (MEAN_OVER_NEURONS, one["key"]):
-                names = (one["key"], *[NOTHING] * 4, cell["lang"], cell["statistic"])
-                add((*names, MEAN_OVER_NEURONS), one["why"])
+        cells = published.records(figures["cells"])
+        found: list[Key] = [
+            (one["key"], *[NOTHING] * 4, c["lang"], c["statistic"], c["metric"])
+            for c in cells
+            if (c["metric"], c["model"]) == (MEAN_OVER_NEURONS, one["key"])
+        ]
+        yield found, one["why"]
     for one in spec["neurons"]:
-        for row in published_numbers(figures):
-            names = tuple(row[k] for k in ("model", "method", "langset"))
-            if row["item"] == NEURONS and names == tuple(one["key"]):
-                add(key_of(row), one["why"])
-    return reasons
+        names = ("model", "method", "langset")
+        rows = (r for r in published_numbers(figures) if r["item"] == NEURONS)
+        same = [key_of(r) for r in rows if [r[k] for k in names] == [*one["key"]]]
+        yield same, one["why"]
 
 
 def _average(rows: Sequence[Mapping[Any, Any]]) -> Number:
