@@ -158,11 +158,12 @@ def test_training_differs_by_model_where_the_paper_does(config: Config) -> None:
 
 
 def test_a_tuning_changes_keys_of_training_last() -> None:
-    entry = {"kind": "subnetwork_rows", "training": {"rank": 3, "epochs": 1}}
+    entry = {"kind": "subnetwork_rows", "training": {"rank": 3, "epochs": 4}}
     loaded = load(paper(tunings={"own": entry}))
     assert loaded.training("xnli", "llama31", "own.lape.set1.en").rank == 3
+    assert loaded.training("xnli", "llama31", "own.lape.set1.en").epochs == 4
     assert loaded.training("xnli", "llama31", "own.lape.set1.en").alpha == 16
-    assert loaded.training("xnli", "llama31", "attention").epochs == 2
+    assert loaded.training("xnli", "llama31", "attention").epochs == 1
 
 
 def test_lape_uses_set1_for_vietnamese_and_set6_for_hindi_and_urdu(
@@ -245,6 +246,50 @@ def test_profiles_are_paired_by_what_they_write(config: Config) -> None:
     names = [Path(path).stem for path in files]
     assert names == ["none", "lape.set1.mean", "lape.set1.mean_consistent"]
     assert pair["lang"] == "vi"
+
+
+def test_pairs_of_profiles_have_names_of_their_own() -> None:
+    """Two pairs that both write p90 would be one row; one profile is what it reads."""
+    statistics = {
+        "late_p90": {"value": "p90", "layers": [20, 31]},
+        "late_p90_consistent": {
+            "value": "p90", "layers": [20, 31], "profile": "consistent",
+        },
+        "p90_pooled": {"value": "p90", "quantile": "pooled"},  # neither profile
+        "p90_by_hand": {
+            "value": "p90", "measure": "act_post", "write": "act_post",
+            "quantile": "pooled",
+        },
+    }  # fmt: skip
+    names = ["p90_pooled", "p90", "late_p90", "late_p90_consistent", "p90_by_hand"]
+    grid_ = {"statistics": names, "control_statistics": names}
+    pairs = profile_pairs(load(paper(statistics=statistics, grid=grid_)))
+    assert {pair["value_name"] for pair, _ in pairs} == {"p90", "late_p90"}
+    files = {pair["value_name"]: [Path(x).stem for x in paths] for pair, paths in pairs}
+    ends = {k: [x.rpartition(".")[2] for x in v[1:]] for k, v in files.items()}
+    assert ends["p90"] == ["p90", "p90_by_hand"]
+    assert ends["late_p90"] == ["late_p90", "late_p90_consistent"]
+    keys = ("task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
+            "matched", "value_name")  # fmt: skip
+    rows_ = [tuple(pair[k] for k in keys) for pair, _ in pairs]
+    assert len(rows_) == len(set(rows_))
+    assert {pair["matched"] for pair, _ in pairs} == {None, "lape", "ap90"}
+
+
+@pytest.mark.parametrize("where", ["grid", "perplexity", "neuron_tuning"])
+def test_random_neurons_that_tables_cannot_tell_apart_are_refused(where: str) -> None:
+    other = {"kind": "matched_random", "match": "lape", "draws": 2}
+    key = "controls" if where == "neuron_tuning" else "selections"
+    given = ["lape.set1", "lape.set6", "random_lape.set1", "other.set1"]
+    if where == "neuron_tuning":
+        given = given[2:]
+    with pytest.raises(ConfigError) as caught:
+        load(paper(methods={"other": other}, **{where: {key: given}}))
+    text = str(caught.value)
+    assert f"{where}.{key}: random_lape and other both match lape in set1" in text
+    # Of other languages, or in other lists, they are told apart.
+    given[-1] = "other.set6"
+    load(paper(methods={"other": other}, **{where: {key: given}}))
 
 
 def test_published_cells_stand_beside_the_rows_they_belong_to(config: Config) -> None:

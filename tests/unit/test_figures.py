@@ -808,16 +808,18 @@ def pairs() -> pd.DataFrame:
         found |= {"task": "xnli", "model": "m", "tuning": "attention", "seed": "1"}
         found |= {"lang": "vi", "method": "lape", "langset": "s", "metric": "accuracy"}
         found |= {"value_name": "p5", "paper_delta": -0.04, "consistent_delta": -0.01}
+        found |= {"matched": "-"}
         return found | {"difference": 0.03, "p_holm": 0.01} | names
 
     rows = [row(), row(value_name="zero", consistent_delta=0.0, p_holm=0.9)]
-    rows += [row(method="random", draw=k, paper_delta=0.01 * k) for k in (1, 2, 4)]
+    drawn = {"method": "random", "matched": "lape"}
+    rows += [row(**drawn, draw=k, paper_delta=0.01 * k) for k in (1, 2, 4)]
     return pd.DataFrame([*rows, row(metric="f1"), row(task="xquad")])
 
 
 def test_both_profiles_are_joined_by_a_line() -> None:
     data = profiles.sites(pairs(), "xnli", "accuracy")
-    assert data["group"].tolist() == ["m, lape (s)"] * 2 + ["m, random (s)"]
+    assert data["group"].tolist() == ["m, lape (s)"] * 2 + ["m, random for lape (s)"]
     assert data["row"].tolist() == ["p5", "zero", "p5"]
     assert data["paper"].tolist() == pytest.approx([-0.04, -0.04, 0.02])
     figure = profiles.draw_sites(data, "accuracy", "xnli")

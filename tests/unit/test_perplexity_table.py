@@ -13,6 +13,8 @@ import pytest
 from evaluation_files import cells_of, row, run
 from langneurons import tables
 from langneurons.errors import DataError
+from langneurons.figures import perplexity as figure
+from langneurons.report import neuron_verdicts
 from langneurons.tables import perplexity, perplexity_text
 
 Study = tuple[list[dict[str, Any]], list[dict[str, Any]]]
@@ -128,3 +130,40 @@ def test_the_script_writes_both_files(tmp_path: Path) -> None:
     run("build_perplexity_table", {"rows": rows}, "perplexities", files, out)
     assert len(out.read_text().splitlines()) == len(rows) + 1
     assert "**+0.600**" in out.with_suffix(".md").read_text()
+
+
+def test_switching_no_neurons_changes_nothing_and_counts_nowhere() -> None:
+    rows, records = study()
+    for record in records:
+        if ".hi." in record["treatment"]:
+            record["n_neurons"] = 0
+    table = table_of((rows, records))
+    empty = table[table["neuron_lang"] == "hi"]
+    assert len(empty) == 2 * 4 and empty["nll"].notna().all()
+    changes = ["delta_nll", "delta_se", "delta_perplexity"]
+    assert empty[changes].isna().all(axis=None)
+    summary = tables.perplexity_summary(table).set_index("neuron_lang")
+    assert summary.loc["hi", "draws"] == 0 and math.isnan(summary.loc["hi", "own"])
+    assert summary.loc["vi", "own"] == pytest.approx(0.6)
+    text = perplexity_text.perplexity(table)
+    first = cells_of(text, "hi")[0]
+    assert first[1:] == ["no neurons", "no neurons"]
+    assert "more for 1 of 1 languages" in text and "draw for 0 of 1." in text
+    assert tables.EMPTY_LEGEND in text
+    found = neuron_verdicts.h3(table)
+    assert found.numbers["languages"].tolist() == [1]
+    drawn = figure.changes(table, "nll", "m", "lape.s", "zero")
+    assert drawn.loc[drawn["neuron_lang"] == "hi", "change"].isna().all()
+    figure.draw_changes(drawn, "nll", "m, lape.s, zero")
+
+
+def test_where_no_language_has_neurons_there_is_nothing_to_sum_up() -> None:
+    rows, records = study()
+    for record in records:
+        record["n_neurons"] = 0
+    table = table_of((rows, records))
+    text = perplexity_text.perplexity(table)
+    assert "- The table has no interventions on neurons." in text
+    assert neuron_verdicts.h3(table).verdict == "not run"
+    drawn = figure.changes(table, "nll", "m", "lape.s", "zero")
+    figure.draw_changes(drawn, "nll", "m, lape.s, zero")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from evaluation_files import XNLI, XQUAD, cells_of, right, row, run, write
 from langneurons import significance, tables
 from langneurons.errors import DataError
+from langneurons.figures import profiles as figure
 from langneurons.tables import profiles, profiles_text
 from langneurons.tables.evaluations import Evaluation
 
@@ -42,7 +44,16 @@ class Pairs:
             self.paths.append(
                 write(self.folder / task, axes, name, task=task, **scores)
             )
-        keys = ("model", "tuning", "seed", "lang", "method", "langset", "draw")
+        keys = (
+            "model",
+            "tuning",
+            "seed",
+            "lang",
+            "method",
+            "langset",
+            "draw",
+            "matched",
+        )
         pair = {"task": task, "kind": task, "value_name": value}
         self.pairs.append(pair | {key: axes[key] for key in keys})
 
@@ -96,7 +107,7 @@ def test_cells_are_paper_and_consistent(pairs: Pairs) -> None:
     text = profiles_text.profiles(pairs.table())
     vi, hi = cells_of(text, "m", "lape.s")[:2]
     assert vi[2:] == ["vi", "75.0", "72.5 → 75.0", "20.0 → 70.0 ▲"] and hi[2] == "hi"
-    control = cells_of(text, "m", "random.s", "vi")[0]
+    control = cells_of(text, "m", "random for lape.s", "vi")[0]
     assert control[3:] == ["75.0", "72.5 → 75.0", "–"]  # paper: mean of 30 and 28
     answers = cells_of(text, "m", "lape.s", "vi")[1:]
     cell = "10.0 → 40.0 ▲ (55.0 → 70.0 ▲)"
@@ -155,3 +166,43 @@ def test_the_script_writes_the_table(pairs: Pairs, tmp_path: Path) -> None:
     )
     assert failed.returncode == 1
     assert "26 files for 9 pairs" in failed.stderr
+
+
+def test_controls_of_two_methods_are_no_one_row(pairs: Pairs) -> None:
+    """Both draw as "random", number 1; what they match tells them apart."""
+    pairs.add("xnli", "vi", "mean", 3, 30, 20, 24)
+    other = pairs.pairs[-1] | {"matched": "actprob", "draw": 1}
+    pairs.pairs[-1] = other
+    table = pairs.table()
+    text = profiles_text.profiles(table)
+    (lape,) = cells_of(text, "m", "random for lape.s", "vi")
+    (actprob,) = cells_of(text, "m", "random for actprob.s", "vi")
+    assert lape[4] == "72.5 → 75.0", "the mean of its own two draws: 30 and 28 of 40"
+    assert actprob[4] == "50.0 → 60.0"
+    drawn = figure.sites(table, "xnli", "accuracy")
+    groups = set(drawn.loc[drawn["method"] == "random", "group"])
+    assert groups == {"m, random for lape (s)", "m, random for actprob (s)"}
+    pairs.pairs[-1] = other | {"matched": "lape"}
+    with pytest.raises(DataError, match="1 rows whose names another row has too"):
+        pairs.table()
+
+
+def test_pairs_without_neurons_are_no_test(pairs: Pairs) -> None:
+    before = pairs.table()
+    pairs.add("xnli", "ur", "p10", None, 30, 30, 30)
+    for path in pairs.paths[-2:]:
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps(record | {"n_neurons": 0}))
+    table = pairs.table()
+    empty = table[table["lang"] == "ur"].iloc[0]
+    assert (empty["n_neurons"], empty["none"], empty["paper"]) == (0, 0.75, 0.75)
+    numbers = ["paper_delta", "consistent_delta", "difference", "p_value", "p_holm"]
+    assert empty[numbers].isna().all()
+    # The family of tests is as large as before: four of accuracy.
+    assert table["p_holm"].dropna().tolist() == before["p_holm"].dropna().tolist()
+    text = profiles_text.profiles(table)
+    assert cells_of(text, "m", "lape.s", "ur")[0][-1] == "no neurons"
+    assert "xnli, accuracy: of 4 pairs" in text
+    assert text.count(tables.EMPTY_LEGEND) == 1
+    assert tables.EMPTY_LEGEND not in profiles_text.profiles(before)
+    assert "ur" not in set(figure.sites(table, "xnli", "accuracy")["lang"])

@@ -9,72 +9,46 @@ from typing import Any
 
 import pytest
 
-from langneurons.published import FIGURES, RANDOM, lookup, records
+from langneurons.published import FIGURES, Key, records, set_languages, set_used
+from langneurons.published import values as values_of
 
 FIGURES_HELD: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(
-    ("model", "method", "lang", "statistic", "value"),
+    ("key", "metrics"),
     [
-        ("llama31", None, "vi", "none", 0.805),
-        ("llama31", "lape", "vi", "p5", 0.736),
-        ("llama31", "ap90", "ur", "p95", 0.687),
-        ("nemo", "lape", "hi", "p95", 0.666),
-        ("nemo", "ap90", "vi", "p5", 0.374),
-        ("nemo", None, "ur", "none", 0.668),
+        (("llama31", "attention", "xnli", "vi", None, "none"), {"accuracy": 0.805}),
+        (("llama31", "attention", "xnli", "vi", "lape", "p5"), {"accuracy": 0.736}),
+        (("llama31", "attention", "xnli", "ur", "ap90", "p95"), {"accuracy": 0.687}),
+        (("nemo", "attention", "xnli", "hi", "lape", "p95"), {"accuracy": 0.666}),
+        (("nemo", "attention", "xnli", "vi", "ap90", "p5"), {"accuracy": 0.374}),
+        (("nemo", "attention", "xnli", "ur", None, "none"), {"accuracy": 0.668}),
+        (
+            ("llama31", "attention", "xquad", "zh", "lape", "mean"),
+            {"em": 0.1, "f1": 0.628},
+        ),
+        (("llama31", "ap90:en+hi", "xnli", "hi", "ap90", "p10"), {"accuracy": 0.746}),
+        (("llama31", "lape:en+ur", "xnli", "ur", None, "none"), {"accuracy": 0.7}),
+        (("nemo", "random:hi", "xnli", "hi", None, "none"), {"accuracy": 0.756}),
+        # Nothing is made up.
+        (("gemma", "attention", "xnli", "vi", "lape", "p5"), {}),
+        (("llama31", "attention", "xnli", "sw", "lape", "p5"), {}),
+        (("llama31", "attention", "xnli", "vi", "lape", "p99"), {}),
+        (("llama31", "lape:fr", "xnli", "vi", None, "none"), {}),
     ],
 )
-def test_cells_of_table_4(
-    model: str, method: str | None, lang: str, statistic: str, value: float
-) -> None:
-    found = lookup(model, method, "xnli", lang, "attention", statistic)
-    assert found == pytest.approx(value, abs=1e-9)
+def test_values_are_fractions(key: tuple, metrics: dict[str, float]) -> None:
+    assert values_of(Key(*key)) == metrics
 
 
-def test_cells_of_other_tables() -> None:
-    assert lookup("llama31", "lape", "xquad", "zh", "attention", "mean", "em") == 0.1
-    assert lookup("llama31", "lape", "xquad", "zh", "attention", "mean", "f1") == 0.628
-    tuned = ("llama31", "ap90", "xnli", "hi", "ap90.focus.en+hi", "p10")
-    assert lookup(*tuned, tuning_method="ap90") == 0.746
-    tuned = ("llama31", None, "xnli", "ur", "lape.set6.en+ur", "none")
-    assert lookup(*tuned, tuning_method="lape") == 0.7
-    drawn = ("nemo", None, "xnli", "hi", "random_lape-2.set6.hi", "none")
-    assert lookup(*drawn, tuning_method=RANDOM) == 0.756
-
-
-def test_the_tuning_is_known_by_its_methods_published_key() -> None:
-    mine = ("llama31", None, "xnli", "vi", "my_lape.set1.vi+en", "none")
-    assert lookup(*mine, tuning_method="lape") == 0.801
-    assert lookup(*mine) is None, "a method of no paper"
-    named_like_it = ("llama31", None, "xnli", "vi", "lape.set1.vi", "none")
-    assert lookup(*named_like_it, tuning_method=None) is None
-    for unpublished in ("rows.lape.set1.vi", "all_mlp", "lape.set6.vi", "lape.set1.fr"):
-        changed = ("llama31", None, "xnli", "vi", unpublished, "none")
-        assert lookup(*changed, tuning_method="lape") is None
-
-
-def test_neurons_of_another_language_set_are_not_the_papers() -> None:
-    cell = ("llama31", "lape", "xnli", "hi", "attention", "p90")
-    assert lookup(*cell) == lookup(*cell, language_set="set6") == 0.749
-    assert lookup(*cell, language_set="set1") is None
-    # AP90 does not compare languages: its neurons of Hindi are the same in any set.
-    cell = ("llama31", "ap90", "xnli", "hi", "attention", "p90")
-    assert lookup(*cell, language_set="indic") == 0.718
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        (None, "lape", "xnli", "vi", "attention", "p5"),  # a model of no paper
-        ("llama31", None, "xnli", "vi", "attention", "p5"),  # random neurons
-        ("llama31", "lape", "xnli", "sw", "attention", "p5"),
-        ("llama31", "lape", "xnli", "vi", "attention", "p99"),
-        ("llama31", "lape", "xquad", "zh", "attention", "mean"),  # no accuracy there
-    ],
-)
-def test_nothing_is_made_up(arguments: tuple[str | None, ...]) -> None:
-    assert lookup(*arguments) is None
+def test_sets_behind_the_tables() -> None:
+    assert (set_used("lape", "hi"), set_used("lape", "zh")) == ("set6", "set1")
+    assert set_used("random", "hi") is None
+    assert set_languages("nemo", "lape", "set1") == (
+        "en", "fr", "es", "vi", "id", "ja", "zh",
+    )  # fmt: skip
+    assert set_languages("nemo", "lape", "set9") == ()
 
 
 def test_the_file_is_consistent() -> None:

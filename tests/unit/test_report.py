@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from langneurons import report, tables
+import build_report
+from langneurons import cli, report, reproduction, tables
 from langneurons.config import load
 from langneurons.errors import DataError
 from langneurons.files import read_json
@@ -256,7 +257,7 @@ def profiles(paper: float, same: float, p_holm: float, spread: float) -> pd.Data
             | {"lang": lang, "method": "lape", "langset": "set1", "value_name": "p10"}
             | {"metric": "accuracy", "none": 0.7, "paper_delta": paper + extra}
             | {"consistent_delta": same + extra, "difference": same - paper}
-            | {"p_holm": p_holm}
+            | {"p_holm": p_holm, "matched": "-", "n_neurons": 20}
         )
     return pd.DataFrame(rows)
 
@@ -382,6 +383,81 @@ def test_tables_are_read_by_kind(tmp_path: Path) -> None:
         inputs.read_table(broken)
 
 
+EMPTY = {"against": "-", "n_neurons": 0, "p_holm": math.nan, "detectable": math.nan}
+
+
+def test_no_neurons_count_in_no_verdict() -> None:
+    found = h1(*RISES, row("zh", **EMPTY), *NO_CONTROL_EFFECT)
+    assert "of 3 interventions 2 rise and 0 fall" in found.sentence
+    assert found.verdict == h1(*RISES, *NO_CONTROL_EFFECT).verdict
+    low = profiles(-0.1, -0.1, 0.5, 0.001)
+    empty = low.iloc[:1].assign(lang="zh", n_neurons=0)
+    empty[["paper_delta", "consistent_delta", "difference", "p_holm"]] = math.nan
+    both = pd.concat([low, empty], ignore_index=True)
+    zero = {"xnli": table(*(row(x, -0.01) for x in ("vi", "hi", "ur", "zh")))}
+    assert "of 3 low-percentile cells" in neurons.h4(both, zero, {}).sentence
+
+
+def test_no_neurons_are_named_in_every_layout(tmp_path: Path) -> None:
+    reference = row("vi", against="-", statistic="none", method="-", langset="-")
+    frame = table(
+        reference | {"n_neurons": 0, "value": 0.7},
+        row("vi", **EMPTY) | {"value": 0.7},
+        random("vi", 0) | EMPTY | {"draw": 1},
+    )
+    (found,) = layouts.compact(Table("xnli", "task", Path("t"), frame), "en")
+    assert [line[-1] for line in texts(found)] == ["no neurons", "no neurons"]
+    assert texts(found)[0][-2].startswith("70.0"), "without intervention it is a number"
+    pair = profiles(-0.1, -0.1, 0.5, 0).iloc[:1].assign(n_neurons=0)
+    (found,) = layouts.compact(Table("profiles", "profiles", Path("t"), pair), "en")
+    assert texts(found)[0][-1] == "no neurons"
+
+
+def test_profiles_of_random_neurons_are_told_apart(tmp_path: Path) -> None:
+    """Controls of two methods, and every layout of a table read from a file."""
+    own = profiles(-0.1, -0.01, 0.01, 0).iloc[:1]
+    drawn = [
+        own.assign(method="random", matched=matched, draw=draw, p_holm=math.nan)
+        for matched in ("lape", "actprob")
+        for draw in (1, 2)
+    ]
+    path = write(tmp_path / "profiles.tsv", pd.concat([own, *drawn]))
+    found = inputs.read_table(path)
+    (compact,) = layouts.compact(found, "en")
+    named = ["lape.set1"]
+    named += [f"random for {m}.set1 #{i}" for m in ("lape", "actprob") for i in (1, 2)]
+    assert [line[0] for line in texts(compact)] == named
+    whole = cells.every_row(found.kind, found.frame)
+    assert len(whole.rows) == 5
+    without = write(tmp_path / "old/profiles.tsv", own.drop(columns="matched"))
+    with pytest.raises(DataError, match="columns missing.*matched.*build it again"):
+        inputs.read_table(without)
+
+
+def test_a_page_of_any_one_table_is_made(tmp_path: Path) -> None:
+    """Tables are optional: each alone gives a page, and so do none."""
+    made = {
+        "xnli": task_file(tmp_path),
+        "profiles": write(
+            tmp_path / "profiles.tsv", profiles(-0.1, -0.01, 0.01, 0.001)
+        ),
+    }
+    for kind, columns in (
+        ("perplexity", tables.PERPLEXITY_COLUMNS),
+        ("activation_statistics", tables.ACTIVATION_COLUMNS),
+        ("reproduction", reproduction.COLUMNS),
+    ):
+        empty = pd.DataFrame(columns=[*columns])
+        made[kind] = write(tmp_path / f"{kind}.tsv", empty)
+    for paths in ([], *([path] for path in made.values())):
+        page = tmp_path / "page.html"
+        spec = {"config": CONFIG, "benchmarks": "none"}
+        build_report.main(
+            cli.Job(spec, "", {"tables": paths, "figures": []}, {"out": page}, 1, 1, 1)
+        )
+        assert "<html" in page.read_text(encoding="utf-8")
+
+
 def texts(grid: cells.Grid) -> list[list[str]]:
     return [[cell.text for cell in line] for line in grid.rows]
 
@@ -455,7 +531,9 @@ def test_activation_statistics_and_reproduction_are_summed_up() -> None:
     numbers.append((0.5, math.nan, math.nan, ""))
     frame = pd.DataFrame(
         [
-            usual | {"published": p, "ours": o, "difference": d, "within": w}
+            usual
+            | {"published": p, "ours": o, "difference": d, "within": w}
+            | {"not_compared": "" if w else "statistics.p90.op: add (published: set)"}
             for p, o, d, w in numbers
         ]
     )
@@ -464,6 +542,9 @@ def test_activation_statistics_and_reproduction_are_summed_up() -> None:
     )
     assert texts(found[0]) == [
         ["Table 4", "big", "accuracy", "3", "2", "1 of 2", "10.0"]
+    ]
+    assert texts(found[1]) == [
+        ["Table 4", "statistics.p90.op: add (published: set)", "1"]
     ]
 
 

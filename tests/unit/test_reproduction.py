@@ -15,6 +15,7 @@ import build_reproduction_table
 from langneurons import cli, reproduction, reproduction_text
 from langneurons.errors import DataError
 from langneurons.methods.published import read_published
+from langneurons.names import TuningName
 from langneurons.neuron_sets import NeuronSets, from_mask
 from langneurons.published import FIGURES
 from langneurons.reproduction import NAMES, Number
@@ -22,8 +23,6 @@ from langneurons.reproduction_ours import our_numbers, read_table
 from langneurons.tables import ACTIVATION_COLUMNS, TASK_COLUMNS
 
 HELD: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
-MODELS = {"llama31": "llama31", "nemo": "nemo", "tiny": None}
-METHODS = {"lape": "lape", "ap90": "ap90", "other": None}
 # Numbers that say what was measured on.
 NO_RESULTS = {"layers", "intermediate_size", "n"}
 
@@ -54,13 +53,38 @@ def untreated(**changes: Any) -> dict[str, Any]:
     return task_row(**(empty | {"statistic": "none"} | changes))
 
 
+def entry(row: dict[str, Any], task: str = "xnli", **more: Any) -> dict[str, Any]:
+    """Say that a row stands for the published number with its own names."""
+    parsed = TuningName.parse(row["tuning"])
+    tuning = row["tuning"]
+    if parsed.selection is not None:
+        method = parsed.selection.method.partition("_")[0]
+        tuning = f"{method}:{'+'.join(sorted(parsed.languages))}"
+    method = None if row["method"] == "-" else row["method"]
+    key = (row["model"], tuning, task, row["lang"], method, row["statistic"])
+    names = ("model", "tuning", "lang", "method", "langset", "statistic")
+    found = {name: None if row[name] == "-" else row[name] for name in names}
+    return found | {"task": task, "key": key, "why": None} | more
+
+
+def spec(*evaluations: dict[str, Any], **more: Any) -> dict[str, Any]:
+    empty: dict[str, Any] = {"activations": [], "neurons": []}
+    return {"evaluations": [*evaluations]} | empty | more
+
+
 def compare(*rows: dict[str, Any], name: str = "xnli", **more: Any) -> pd.DataFrame:
     """Return the rows of the reproduction table that have a number of ours."""
-    content = pd.DataFrame(rows).reindex(columns=[*TASK_COLUMNS])
-    models, methods = more.pop("models", MODELS), more.pop("methods", METHODS)
-    ours = our_numbers(HELD, {name: content}, [], models, methods, **more)
-    table = reproduction.table(HELD, ours)
+    table = whole(*rows, name=name, **more)
     return table[table["within"] != ""]
+
+
+def whole(
+    *rows: dict[str, Any], name: str = "xnli", task: str = "xnli", **more: Any
+) -> pd.DataFrame:
+    """Return the reproduction table; each row stands for what its names say."""
+    content = pd.DataFrame(rows).reindex(columns=[*TASK_COLUMNS])
+    given = more.pop("given", None) or spec(*(entry(row, task) for row in rows))
+    return reproduction.table(HELD, *our_numbers(HELD, {name: content}, {}, given))
 
 
 def test_every_published_number_has_one_row() -> None:
@@ -104,16 +128,15 @@ def test_a_table_of_the_published_numbers_is_within() -> None:
             method = "-"
         if ":" in tuning:
             by, langs = tuning.split(":")
-            by = {"random": "random_lape-3"}.get(by, by)
             tuning = f"{by}.{langset if cell['method'] else 'set1'}.{langs}"
         names = {k: cell[k] for k in ("model", "lang", "statistic", "metric", "task")}
         more = {"method": method, "langset": langset if method != "-" else "-"}
         value = {"tuning": tuning, "value": cell["value"] / 100}
         rows.append(task_row(**more, **value) | names)
-    whole = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
     tables = {
         f"{front}{task}": part[part["tuning"].str.startswith(begin)]
-        for task, part in whole.groupby("task")
+        for task, part in frame.groupby("task")
         for front, begin in (
             ("", "attention"), ("finetune_", ("lape", "ap90")), ("random_", "random"),
         )
@@ -122,7 +145,8 @@ def test_a_table_of_the_published_numbers_is_within() -> None:
         "xnli": 108, "finetune_xnli": 90, "random_xnli": 6,
         "xquad": 216, "finetune_xquad": 0, "random_xquad": 0,
     }  # fmt: skip
-    table = reproduction.table(HELD, our_numbers(HELD, tables, [], MODELS, METHODS))
+    given = spec(*(entry(row, row["task"]) for row in rows))
+    table = reproduction.table(HELD, *our_numbers(HELD, tables, {}, given))
     cells = table[table["item"] == "task"]
     assert len(cells) == 420 and (cells["within"] == "yes").all()
     # "No Int" of Llama on XQuAD in vi is printed as 73.5 and as 73.6; ours is one run.
@@ -155,7 +179,7 @@ def test_a_published_zero_is_no_certainty() -> None:
     names |= {"statistic": "p5", "metric": "em", "n": 238}
     for right, within in ((0, "yes"), (3, "yes"), (12, "no")):
         row = task_row(**names, value=right / 238)
-        (found,) = compare(row, name="xquad")["within"]
+        (found,) = compare(row, name="xquad", task="xquad")["within"]
         assert found == within
 
 
@@ -171,82 +195,94 @@ def test_raw_results_have_no_printed_digits() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"model": "tiny"},
-        {"model": "unknown"},
-        {"method": "other"},
-        {"method": "random", "matched": "lape", "draw": 1},
-        {"langset": "set1"},  # other LAPE neurons than the paper's
-        {"statistic": "p99"},
+        {"model": "nemo"},
+        {"method": "ap90"},
+        {"langset": "set1"},
+        {"statistic": "english_p90"},
         {"metric": "f1"},
-        {"lang": "sw"},
+        {"lang": "vi"},
         {"tuning": "all_mlp"},
-        {"tuning": "rows.lape.set6.hi"},
-        {"tuning": "other.set6.hi"},
-        {"tuning": "lape.set1.hi"},
+        {"tuning": "lape.set6.hi"},
         {"value": math.nan},
     ],
 )
-def test_what_the_paper_does_not_have_is_not_compared(changes: dict[str, Any]) -> None:
-    assert len(compare(task_row())) == 1
-    assert compare(task_row(**changes)).empty
+def test_rows_that_stand_for_no_published_number_are_passed_over(
+    changes: dict[str, Any],
+) -> None:
+    given = spec(entry(task_row()))
+    assert len(compare(task_row(), given=given)) == 1
+    assert compare(task_row(**changes), given=given).empty
+    assert compare(task_row(), name="mlqa", given=given).empty
 
 
-def test_tables_of_other_kinds_and_tasks_are_passed_over() -> None:
-    assert compare(task_row(), name="mlqa").empty
+def test_values_of_recipes_are_not_averaged_with_the_papers() -> None:
+    """.8 and .4 were .6: p90 and p90 with English values are not one number."""
+    why = "statistics.english_p90.value_language: en (published: target)"
+    real, recipe = task_row(value=0.8), task_row(statistic="english_p90", value=0.4)
+    key = entry(real)["key"]
+    given = spec(entry(real), entry(recipe, key=key, why=why))
+    assert compare(real, recipe, given=given)["ours"].tolist() == [0.8]
+    table = whole(real, recipe, given=given)
+    assert (table["not_compared"] == "").all(), "the number has its partner"
+    # Alone it is no partner, and the table says why.
+    given = spec(entry(recipe, key=key, why=why))
+    table = whole(recipe, given=given)
+    assert (table["within"] == "").all()
+    (row,) = table[table["not_compared"] != ""].to_dict("records")
+    assert row["not_compared"] == why
+    assert (row["lang"], row["statistic"], row["published"]) == ("hi", "p90", 0.749)
+    text = reproduction_text.render(table, HELD["sources"])
+    assert cells_of(text, "mondal2025.table4", why) == ["1"]
+
+
+def test_a_partner_that_was_not_run_yet_is_no_reason() -> None:
+    recipe, key = task_row(statistic="late"), entry(task_row())["key"]
+    given = [entry(recipe, key=key, why="x"), entry(task_row())]
+    for order in (given, given[::-1]):
+        table = whole(recipe, given=spec(*order))
+        assert (table["within"] == "").all() and (table["not_compared"] == "").all()
+
+
+def test_two_evaluations_for_one_number_are_refused() -> None:
+    other = task_row(statistic="high", value=0.4)
+    given = spec(entry(task_row()), entry(other, key=entry(task_row())["key"]))
+    with pytest.raises(DataError) as caught:
+        compare(task_row(), other, given=given)
+    text = str(caught.value)
+    assert "xnli llama31 attention hi lape set6 p90 and xnli llama31" in text
+    assert "lape set6 high" in text and "published_as" in text
+
+
+def test_the_same_evaluation_in_two_tables_is_one() -> None:
+    content = pd.DataFrame([untreated(value=0.7)]).reindex(columns=[*TASK_COLUMNS])
+    tables = {"xnli": content, "finetune_xnli": content}
+    given = spec(entry(untreated()))
+    ours = our_numbers(HELD, tables, {}, given)
+    assert {number.value for number in ours.numbers.values()} == {0.7}
+
+
+def test_tables_of_other_kinds_are_passed_over() -> None:
     other = pd.DataFrame({"model": ["llama31"], "nll": [2.0]})
-    assert our_numbers(HELD, {"perplexity": other}, [], MODELS, METHODS) == {}
+    given = spec(entry(task_row()))
+    assert our_numbers(HELD, {"perplexity": other}, {}, given).numbers == {}
 
 
 def test_seeds_are_averaged_unless_pooled() -> None:
     seeds = [task_row(seed=str(i), value=0.7 + i / 100) for i in range(3)]
-    assert compare(*seeds)["ours"].tolist() == pytest.approx([0.71])
+    given = spec(entry(task_row()))
+    assert compare(*seeds, given=given)["ours"].tolist() == pytest.approx([0.71])
     pooled = task_row(seed="pooled", value=0.715)
-    assert compare(*seeds, pooled)["ours"].tolist() == [0.715]
-
-
-def test_random_draws_are_averaged_whatever_they_match() -> None:
-    drawn = [
-        untreated(tuning=f"random_{name}.vi", lang="vi", value=value, n=n)
-        for name, value, n in (
-            ("lape-1.set1", 0.79, 5010), ("lape-2.set1", 0.80, 5010),
-            ("ap90-1.focus", 0.81, 5008),
-        )
-    ]  # fmt: skip
-    (row,) = compare(*drawn, name="random_xnli").to_dict("records")
-    assert (row["source"], row["tuning"]) == ("mondal2025.table8", "random:vi")
-    assert row["ours"] == pytest.approx(0.80)
-    assert row["n_ours"] == 5008
-
-
-def test_the_first_model_and_method_that_stand_for_the_papers_count() -> None:
-    models = {"full": "llama31", "small": "llama31"}
-    methods = {"lape_kth": "lape", "lape_interp": "lape"}
-    rows = [
-        task_row(model=model, method=method, value=value)
-        for model, method, value in (
-            ("small", "lape_kth", 0.71), ("full", "lape_interp", 0.72),
-            ("full", "lape_kth", 0.73),
-        )
-    ]  # fmt: skip
-    names: dict[str, Any] = {"models": models, "methods": methods}
-    assert compare(*rows, **names)["ours"].tolist() == [0.73]
-    assert compare(*rows[:2], **names)["ours"].tolist() == [0.72]
-    assert compare(*rows[:1], **names)["ours"].tolist() == [0.71]
-    tuned = [
-        untreated(model="full", tuning=f"{method}.set6.hi", value=value)
-        for method, value in (("lape_interp", 0.7), ("lape_kth", 0.71))
-    ]
-    assert compare(*tuned, name="finetune_xnli", **names)["ours"].tolist() == [0.71]
+    assert compare(*seeds, pooled, given=given)["ours"].tolist() == [0.715]
 
 
 def test_names_of_statistics_and_tasks_may_differ() -> None:
     row = task_row(statistic="high", value=0.74)
-    more: dict[str, Any] = {"name": "finetune_pairs", "tasks": {"pairs": "xnli"}}
-    found = compare(row, untreated(), statistics={"high": "p90"}, **more)
+    key = entry(task_row())["key"]
+    given = spec(entry(row, "pairs", key=key), entry(untreated(), "pairs"))
+    given["evaluations"][1]["key"] = entry(untreated())["key"]
+    found = compare(row, untreated(), name="finetune_pairs", given=given)
     assert found["statistic"].tolist() == ["none", "p90", "none", "none"]
     assert found["ours"].tolist() == [0.75, 0.74, 0.75, 0.75]
-    found = compare(task_row(), statistics={"p90": None}, tasks={"xnli": "xnli"})
-    assert found.empty, "p90 of another procedure than the paper's"
 
 
 def activation(**changes: Any) -> dict[str, Any]:
@@ -266,13 +302,22 @@ def test_activation_statistics() -> None:
         activation(statistic="p25", lang="te"),
     ]
     tables = {"activation_statistics": pd.DataFrame(rows)}
-    table = reproduction.table(HELD, our_numbers(HELD, tables, [], MODELS, METHODS))
+    same = {"model": "llama31", "corpus": "wikipedia", "key": "llama31"}
+    given = spec(activations=[same | {"why": None}])
+    table = reproduction.table(HELD, *our_numbers(HELD, tables, {}, given))
     found = table[table["within"] != ""].set_index("statistic")
     assert found["source"].unique().tolist() == ["mondal2025.table6"]
     assert found["ours"].to_dict() == {"p5": -0.79, "mean": -0.28}
     assert found["within"].to_dict() == {"p5": "yes", "mean": "no"}
     assert found.loc["p5", "difference"] == pytest.approx(0.0043)
     assert (found["tolerance"] == 0.01).all() and (found["n_ours"] == 1000).all()
+    why = "corpora.wikipedia.tokens: 1000 (published: 100000000)"
+    given = spec(activations=[same | {"why": why}])
+    table = reproduction.table(HELD, *our_numbers(HELD, tables, {}, given))
+    assert (table["within"] == "").all()
+    assert (table["not_compared"] == why).sum() == 35, (
+        "seven statistics, five languages"
+    )
 
 
 def neuron_sets(neurons: dict[str, dict[int, list[int]]], method: str) -> NeuronSets:
@@ -303,10 +348,18 @@ def small_figures() -> dict[str, Any]:
     }
 
 
-def neuron_table(*neurons: tuple[str, str, NeuronSets]) -> pd.DataFrame:
+def neuron_table(*neurons: tuple[str, str, NeuronSets], **more: Any) -> pd.DataFrame:
+    """Set neurons (model, method, sets) beside those of the small figures."""
     figures = small_figures()
-    ours = our_numbers(figures, {}, neurons, MODELS, METHODS)
-    return reproduction.table(figures, ours)
+    entries = []
+    for model, method, sets in neurons:
+        langset = {"lape": "set1", "ap90": "focus"}[method]
+        names = {"model": model, "selection": f"{method}.{sets.language_set}"}
+        key = (model, method, langset)
+        entries.append(names | {"key": key, "why": None} | more)
+    files = {f"{m} {name}.{sets.language_set}": sets for m, name, sets in neurons}
+    ours = our_numbers(figures, {}, files, spec(neurons=entries))
+    return reproduction.table(figures, *ours)
 
 
 def test_neurons_are_counted_by_hand() -> None:
@@ -357,16 +410,23 @@ class EverythingIs(dict[Any, Any]):
         return Number(self.value)
 
 
-def test_lape_needs_the_same_languages_and_ap90_does_not() -> None:
-    lape = neuron_sets({"a": {0: [1]}, "c": {0: [2]}}, "lape")
-    assert (neuron_table(("llama31", "lape", lape))["within"] == "").all()
+def test_ap90_of_other_languages_is_compared_where_these_are_shared() -> None:
     ap90 = neuron_sets({"a": {0: [1, 2]}, "c": {0: [2]}, "d": {1: [1]}}, "ap90")
     table = neuron_table(("llama31", "ap90", ap90))
     run = table[table["within"] != ""]
     assert set(run["lang"]) == {"-", "a", "c", "a+c"}
     assert set(run["metric"]) == {"selected", "count", "overlap", "per_layer"}
-    for names in (("tiny", "ap90"), ("llama31", "other"), ("nemo", "ap90")):
-        assert (neuron_table((*names, ap90))["within"] == "").all()
+    assert (neuron_table(("nemo", "ap90", ap90))["within"] == "").all()
+
+
+def test_neurons_of_another_procedure_are_not_compared() -> None:
+    lape = neuron_sets({"a": {0: [1]}, "b": {0: [2]}}, "lape")
+    why = "methods.lape.parameters.thresholds: kth (published: interpolated)"
+    table = neuron_table(("llama31", "lape", lape), why=why)
+    assert (table["within"] == "").all()
+    same = table["method"] == "lape"
+    assert (table.loc[same, "not_compared"] == why).all() and same.sum() == 9
+    assert (table.loc[~same, "not_compared"] == "").all()
 
 
 def test_published_neuron_files_reproduce_themselves(shared_data: Path) -> None:
@@ -377,15 +437,16 @@ def test_published_neuron_files_reproduce_themselves(shared_data: Path) -> None:
     masks = read_published(path, languages, 32, 11008)
     neurons = {lang: from_mask(mask) for lang, mask in masks.items()}
     sets = NeuronSets("tang", "any", "published", "", "", 32, 11008, "", neurons)
-    models, methods = {"base": "llama2-7b"}, {"tang": "lape"}
-    ours = our_numbers(HELD, {}, [("base", "tang", sets)], models, methods)
-    table = reproduction.table(HELD, ours)
+    key = ("llama2-7b", "lape", "tang2024")
+    one = {"model": "base", "selection": "tang.any", "key": key, "why": None}
+    ours = our_numbers(HELD, {}, {"base tang.any": sets}, spec(neurons=[one]))
+    table = reproduction.table(HELD, *ours)
     found = table[table["model"] == "llama2-7b"]
     assert (found["difference"] == 0).all() and (found["within"] == "yes").all()
     assert (table.loc[table["model"] != "llama2-7b", "within"] == "").all()
 
 
-def job(folder: Path, **spec: Any) -> cli.Job:
+def job(folder: Path, **more: Any) -> cli.Job:
     """Ask the script for a table of small inputs."""
     tables = [folder / "xnli.tsv", folder / "activation_statistics.tsv"]
     content = pd.DataFrame([task_row(value=0.75), untreated(value=0.7)])
@@ -393,12 +454,19 @@ def job(folder: Path, **spec: Any) -> cli.Job:
     pd.DataFrame([activation()]).to_csv(tables[1], sep="\t", index=False)
     sets = neuron_sets({lang: {0: [1]} for lang in ("en", "vi", "zh")}, "ap90")
     sets.write(folder / "ap90.focus.json")
-    entry = {"model": "llama31", "method": "ap90", "langset": "focus"}
-    spec = {"models": MODELS, "methods": METHODS, "neurons": [entry]} | spec
+    one = {"model": "llama31", "selection": "ap90.focus", "why": None}
+    text = {"model": "llama31", "corpus": "wikipedia", "key": "llama31", "why": None}
+    given = spec(
+        entry(task_row()),
+        entry(untreated()),
+        neurons=[one | {"key": ("llama31", "ap90", "focus")}],
+        activations=[text],
+        files=["llama31 ap90.focus"],
+    )
     inputs = {"published": FIGURES, "tables": tables}
     inputs["neurons"] = [folder / "ap90.focus.json"]
     outputs = {k: folder / f"reproduction.{k}" for k in ("tsv", "markdown")}
-    return cli.Job(spec, "", inputs, outputs, 1, 1, 1)
+    return cli.Job(given | more, "", inputs, outputs, 1, 1, 1)
 
 
 def cells_of(text: str, *names: str) -> list[str]:
@@ -420,10 +488,10 @@ def test_the_script_writes_both_files(tmp_path: Path) -> None:
     assert none == [
         "mondal2025.table4", "task", "llama31", "lape", "set6", "attention", "xnli",
         "hi", "none", "accuracy", "0.75", "0.7", "-0.05", none[13], "no", "5008",
-        "5010",
+        "5010", "",
     ]  # fmt: skip
     assert treated[8:12] == ["p90", "accuracy", "0.749", "0.75"]
-    assert raw[1].endswith("0.805\t\t\t\t\t5008\t")
+    assert raw[1].endswith("0.805\t\t\t\t\t5008\t\t")
     run = table[table["within"].notna()]
     assert run.groupby("item", sort=False).size().to_dict() == {
         # of 3 languages: counts, overlaps, 2 layers each; and the size selected
@@ -451,7 +519,7 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
 
 def test_neuron_files_must_be_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="1 neuron files for 0 selections"):
-        build_reproduction_table.main(job(tmp_path, neurons=[]))
+        build_reproduction_table.main(job(tmp_path, files=[]))
 
 
 def test_neuron_sets_are_summed_up_not_listed() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from scipy.stats import binomtest
 from evaluation_files import XNLI, XQUAD, Study, cells_of, right, row, run, write
 from langneurons import significance, tables
 from langneurons.errors import DataError
+from langneurons.figures import effects, sizes
 from langneurons.tables import evaluations, task, task_text
 
 N = 400
@@ -278,3 +280,84 @@ def test_one_evaluation_is_read_with_its_metrics(tmp_path: Path) -> None:
     assert found.scores["em"].dtype == bool and list(found.scores) == ["em", "f1"]
     assert found.scores["f1"].tolist() == [1.0, 0.5]
     assert found.items.tolist() == [0, 1]
+
+
+def emptied(study: Study, *treatments: str) -> Study:
+    """Say of some evaluations that their method selected no neuron."""
+    for path in study.paths:
+        if path.stem in treatments:
+            record = json.loads(path.read_text())
+            path.write_text(json.dumps(record | {"n_neurons": 0}))
+    return study
+
+
+def test_an_intervention_on_no_neurons_is_no_test(study: Study) -> None:
+    before = table_of(study)
+    treatments = ("lape.s.zero", *(f"random_lape-{i}.s.p90" for i in (1, 2, 3)))
+    table = table_of(emptied(study, *treatments))
+    touched = table["statistic"].eq("zero") | table["method"].eq("random")
+    empty = table[touched]
+    assert len(empty) == 2 * 4 and empty["n_neurons"].eq(0).all()
+    assert empty["against"].eq("-").all()
+    changes = ["delta", "delta_ci_low", "delta_ci_high", "p_value", "p_holm"]
+    assert empty[[*changes, "detectable"]].isna().all(axis=None)
+    assert empty["value"].notna().all()
+    # Two tests are left of four: the smallest p-value is multiplied by two.
+    own = table[table["statistic"].eq("p90") & table["method"].eq("lape")]
+    assert own["p_holm"].min() == pytest.approx(2 * own["p_value"].min())
+    assert before["p_holm"].min() == pytest.approx(4 * own["p_value"].min())
+    text = task_text.task(table, "xnli", "en", "interventions")
+    (line,) = cells_of(text, "m", "lape.s", "vi")
+    header = cells_of(text, "model", "neurons", "lang")[0]
+    assert line[header.index("zero")] == "no neurons"
+    (drawn,) = cells_of(text, "m", "random for lape.s", "vi")
+    assert drawn[header.index("p90")] == "no neurons"
+    assert "Of 2 interventions 0 raise and 1 lower" in text
+    assert "Of 4 interventions" in task_text.task(before, "xnli", "en", "interventions")
+    assert "Random neurons:" not in text
+    assert tables.EMPTY_LEGEND in text
+    assert tables.EMPTY_LEGEND not in task_text.task(
+        before, "xnli", "en", "interventions"
+    )
+
+
+def test_no_neurons_are_in_no_figure(study: Study) -> None:
+    table = table_of(emptied(study, "lape.s.zero"))
+    assert set(effects.effects(table, "accuracy")["row"]) == {"p90"}
+    drawn = sizes.sizes(table, "accuracy")
+    assert set(drawn["series"]) == {"none", "lape", "random"}
+    assert (drawn["series"] == "none").sum() == 2, "the two without intervention only"
+
+
+def test_seeds_of_an_empty_set_are_pooled_without_a_test(tmp_path: Path) -> None:
+    made = Study(tmp_path, XNLI)
+    for seed in (1, 2):
+        for treatment in ("none", "lape.s.zero", "lape.s.p90"):
+            made.add("vi", treatment, {"seed": seed}, accuracy=right(20, 10 + seed))
+    table = table_of(emptied(made, "lape.s.zero"))
+    pooled = table[table["seed"] == "pooled"].set_index("statistic")
+    assert pooled.loc["zero", "against"] == "-"
+    assert pooled.loc["p90", "against"] == "none"
+    assert math.isnan(pooled.loc["zero", "p_value"])
+    assert pooled.loc["zero", "n_neurons"] == 0
+    assert pooled.loc["zero", "value"] == pytest.approx(11.5 / 20)
+
+
+def test_two_rows_with_the_same_names_are_refused(study: Study) -> None:
+    study.rows.append(study.rows[1])
+    study.paths.append(study.paths[1])
+    with pytest.raises(DataError, match="method lape.*lang vi, statistic p90"):
+        table_of(study)
+
+
+def test_the_names_of_a_row_come_before_its_numbers() -> None:
+    keys = {
+        tables.TASK_KEY: tables.TASK_COLUMNS,
+        tables.PERPLEXITY_KEY: tables.PERPLEXITY_COLUMNS,
+        tables.ACTIVATION_KEY: tables.ACTIVATION_COLUMNS,
+        tables.PROFILE_KEY: tables.PROFILE_COLUMNS,
+    }
+    for key, columns in keys.items():
+        assert columns[: len(key)] == key
+    for key in (tables.TASK_KEY, tables.PERPLEXITY_KEY, tables.PROFILE_KEY):
+        assert {"draw", "matched"} <= set(key)

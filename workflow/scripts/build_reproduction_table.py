@@ -1,8 +1,8 @@
-"""Set every published number beside ours, where it was run.
+"""Set every published number beside ours, where it was run by the same procedure.
 
-The spec is {"models": {name: published key}, "methods": {name: published key},
-"neurons": [{"model", "method", "langset"}, one a neuron file]}, and may have
-"statistics" and "tasks" like "methods"; without them the names are the papers'.
+The spec says what stands for which published number and, where a field is not the
+published one, which ("evaluations", "activations", "neurons"; see ``our_numbers``), and
+names the neuron files ("files", ``model method.language_set``, one a file).
 """
 
 from langneurons import cli, files, reproduction, reproduction_ours, reproduction_text
@@ -13,7 +13,7 @@ from langneurons.tables import write_markdown
 
 def main(job: cli.Job) -> None:
     figures, spec = files.read_json(job.inputs["published"]), job.spec
-    names, paths = spec["neurons"], job.inputs["neurons"]
+    names, paths = spec["files"], job.inputs["neurons"]
     if len(names) != len(paths):
         raise DataError(f"{len(paths)} neuron files for {len(names)} selections")
     ours = reproduction_ours.our_numbers(
@@ -22,16 +22,10 @@ def main(job: cli.Job) -> None:
             path.stem: reproduction_ours.read_table(path)
             for path in job.inputs["tables"]
         },
-        [
-            (name["model"], name["method"], NeuronSets.read(path))
-            for name, path in zip(names, paths, strict=True)
-        ],
-        spec["models"],
-        spec["methods"],
-        spec.get("statistics"),
-        spec.get("tasks"),
+        {name: NeuronSets.read(path) for name, path in zip(names, paths, strict=True)},
+        spec,
     )
-    table = reproduction.table(figures, ours)
+    table = reproduction.table(figures, *ours)
     text = reproduction_text.render(table, figures["sources"])
     write_markdown(job.outputs["markdown"], text)
     reproduction.write_tsv(job.outputs["tsv"], table)

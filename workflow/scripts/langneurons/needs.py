@@ -7,7 +7,7 @@ from pathlib import Path
 from . import grid, outputs
 from .config import Config
 from .names import Selection
-from .table_specs import measured, profile_pairs
+from .table_specs import profile_pairs
 
 
 class Needs:
@@ -63,7 +63,9 @@ class Needs:
             for lang in config.language_set(selection.languages).languages:
                 self.activations[corpus, model, lang] = None
         if "activation_statistics" in self.tables:
-            self.activations |= {(c, m, x): None for m, c, x in measured(config)}
+            self.activations |= {
+                (c, m, x): None for m, c, x in outputs.measured(config)
+            }
         self.held_out = dict.fromkeys(
             (str(b.corpus), str(b.model), str(b.lang)) for b in self.perplexities
         )

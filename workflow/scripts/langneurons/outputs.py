@@ -86,6 +86,17 @@ def drawn_selections(config: Config) -> list[Selection]:
     return [s for s in all_selections(config) if not is_control(config, s)]
 
 
+def measured(config: Config) -> list[tuple[str, str, str]]:
+    """List model, corpus and language of every activation file that neurons need."""
+    found: dict[tuple[str, str, str], None] = {}
+    for model in config.grid.models:
+        for selection in drawn_selections(config):
+            corpus = config.method_corpus(selection.method)
+            for lang in config.language_set(selection.languages).languages:
+                found[model, corpus, lang] = None
+    return list(found)
+
+
 def shared_pairs(config: Config) -> list[tuple[Selection, Selection]]:
     """List pairs of selections by different methods that have languages in common."""
 

@@ -7,20 +7,38 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .files import read_json
-from .names import MASKED, NO_TREATMENT, TuningName
+from .names import NO_TREATMENT
 
 FIGURES = Path(__file__).parents[3] / "config" / "published_results.json"
 BASELINE = "attention"
-RANDOM = "random"
-"""Published key of random neurons, whatever they match."""
-Key = tuple[str | None, ...]
+"""Published name of tuning the attention projections alone."""
 # Tables of fractions of items; Table 6 (activation values) is not one of them.
 IN_PERCENT = frozenset({"accuracy", "em", "f1"})
 # Methods that compare languages: another language set selects other neurons.
 CONTRASTIVE = frozenset({"lape"})
+
+
+class Key(NamedTuple):
+    """What a published cell of a task was measured on, in the file's names.
+
+    Attributes:
+        model: such as ``llama31``.
+        tuning: ``attention``, or neurons that were tuned: ``lape:en+vi``.
+        task: ``xnli`` or ``xquad``.
+        lang: evaluation language.
+        method: whose neurons were overwritten; None without intervention.
+        statistic: what was written into them, ``none`` without intervention.
+    """
+
+    model: str
+    tuning: str
+    task: str
+    lang: str
+    method: str | None
+    statistic: str
 
 
 def records(table: dict[str, Any]) -> list[dict[str, Any]]:
@@ -46,105 +64,47 @@ def means_over_neurons(model: str, lang: str) -> dict[str, float]:
 
 
 @cache
-def _index(path: Path) -> tuple[dict[Key, float], dict[str, dict[str, str]]]:
-    """Index the cells of the task tables by what they were measured on.
-
-    Returns:
-        (cells, language sets by method and language)
-    """
-    whole = figures(path)
-    found: dict[Key, float] = {}
-    for cell in records(whole["cells"]):
+def _cells(path: Path) -> dict[Key, dict[str, float]]:
+    """Return the metrics of each cell of the task tables, in percent."""
+    found: dict[Key, dict[str, float]] = {}
+    for cell in records(figures(path)["cells"]):
         if cell["metric"] not in IN_PERCENT:
             continue
-        axes = [cell[k] for k in ("model", "tuning", "task", "lang", "metric")]
         # "No Int" is one run, printed once for each method.
         method = None if cell["statistic"] == NO_TREATMENT else cell["method"]
-        found.setdefault((*axes, method, cell["statistic"]), cell["value"])
-    return found, whole["language_sets_used"]
+        axes = {k: cell[k] for k in ("model", "tuning", "task", "lang", "statistic")}
+        key = Key(**axes, method=method)
+        found.setdefault(key, {}).setdefault(cell["metric"], cell["value"])
+    return found
 
 
-def tuning_key(
-    tuning: str, method: str | None, lang: str, sets: dict[str, dict[str, str]]
-) -> str | None:
-    """Name a tuning as the file of figures does: ``lape:en+vi``, ``random:vi``.
-
-    Args:
-        tuning: ``attention``, or a selection and languages: ``lape.set1.en+vi``.
-        method: published key of the method that selected the tuned neurons,
-            ``random`` for random ones; None is a method of no paper.
-        lang: evaluation language.
-        sets: method -> language -> the language set that the paper used.
-
-    Returns:
-        The name, or None where the papers tuned nothing of the kind: other entries of
-        ``tunings`` than masked LoRA, or neurons from another language set.
-    """
-    if tuning == BASELINE:
-        return BASELINE
-    parsed = TuningName.parse(tuning)
-    if parsed.selection is None or parsed.entry != MASKED or method is None:
-        return None
-    if not fits(method, parsed.selection.languages, lang, sets):
-        return None
-    return f"{method}:{'+'.join(sorted(parsed.languages))}"
-
-
-def fits(
-    method: str, language_set: str | None, lang: str, sets: dict[str, dict[str, str]]
-) -> bool:
-    """Tell whether neurons from this set are the paper's; None is not compared."""
-    used = sets.get(method, {}).get(lang)
-    return (
-        method not in CONTRASTIVE
-        or None in (used, language_set)
-        or (used == language_set)
-    )
-
-
-def lookup(
-    model: str | None,
-    method: str | None,
-    task: str,
-    lang: str,
-    tuning: str,
-    statistic: str,
-    metric: str = "accuracy",
-    path: Path = FIGURES,
-    *,
-    tuning_method: str | None = None,
-    language_set: str | None = None,
-) -> float | None:
-    """Find the published value of a table's cell (Mondal et al. 2025, Tables 4 to 8).
+def values(key: Key, path: Path = FIGURES) -> dict[str, float]:
+    """Return the published value of each metric of a cell; empty if there is none.
 
     Args:
-        model: ``published_as`` of the model; None is a model of no paper.
-        method: ``published_as`` of the method; None for no intervention.
-        task: name of the task, ``xnli`` or ``xquad``.
-        lang: evaluation language.
-        tuning: ``attention``, or a selection and languages, such as
-            ``lape.set6.en+hi``.
-        statistic: name of the statistic, ``none`` for no intervention.
-        metric: ``accuracy`` for XNLI, ``em`` or ``f1`` for XQuAD.
+        key: of the cell.
         path: the file of figures.
-        tuning_method: ``published_as`` of the method in the name of the tuning,
-            ``random`` (:data:`RANDOM`) where it draws random neurons.
-        language_set: name of the set from which the overwritten neurons come; it must
-            be the paper's where the method compares languages. None is not compared.
 
     Returns:
-        A fraction (0 to 1; the paper prints percent), or None where nothing comparable
-        was published.
+        Metric (``accuracy`` for XNLI, ``em`` and ``f1`` for XQuAD) -> fraction, 0 to 1;
+        the paper prints percent.
     """
-    treated = statistic != NO_TREATMENT
-    if model is None or (method is None and treated):
-        return None
-    cells, sets = _index(path)
-    tuned = tuning_key(tuning, tuning_method, lang, sets)
-    if tuned is None:
-        return None
-    if treated and method and not fits(method, language_set, lang, sets):
-        return None
-    key = (model, tuned, task, lang, metric, method if treated else None, statistic)
-    value = cells.get(key)
-    return None if value is None else round(value / 100, 6)
+    found = _cells(path).get(key, {})
+    return {metric: round(value / 100, 6) for metric, value in found.items()}
+
+
+def set_used(method: str, lang: str, path: Path = FIGURES) -> str | None:
+    """Name the language set from which a language's neurons came in the tables."""
+    used: dict[str, dict[str, str]] = figures(path)["language_sets_used"]
+    return used.get(method, {}).get(lang)
+
+
+def set_languages(
+    model: str, method: str, language_set: str, path: Path = FIGURES
+) -> tuple[str, ...]:
+    """Return the languages of a published neuron set; empty if there is none."""
+    wanted = {"model": model, "method": method, "language_set": language_set}
+    for entry in figures(path)["neuron_sets"]:
+        if wanted.items() <= entry.items():
+            return tuple(entry["counts"])
+    return ()

@@ -37,7 +37,7 @@ NAMES = (
 )  # fmt: skip
 COLUMNS = (
     *NAMES, "published", "ours", "difference", "tolerance", "within", "n_published",
-    "n_ours",
+    "n_ours", "not_compared",
 )  # fmt: skip
 TASK, RAW_FILE, ACTIVATION, NEURONS = "task", "raw_file", "activation", "neurons"
 """Kinds of items: a printed cell, a raw result file, Table 6, a neuron set."""
@@ -61,12 +61,17 @@ class Number(NamedTuple):
     n: int | None = None
 
 
-def table(figures: Mapping[str, Any], ours: Mapping[Key, Number]) -> pd.DataFrame:
+def table(
+    figures: Mapping[str, Any],
+    ours: Mapping[Key, Number],
+    reasons: Mapping[Key, str] | None = None,
+) -> pd.DataFrame:
     """Set every published number beside ours.
 
     Args:
         figures: content of ``config/published_results.json``.
         ours: from ``reproduction_ours.our_numbers``.
+        reasons: from there: why a number of ours is not compared.
 
     Returns:
         ``COLUMNS``, one row for every published number, in the order of the file.
@@ -75,11 +80,14 @@ def table(figures: Mapping[str, Any], ours: Mapping[Key, Number]) -> pd.DataFram
         n: test items; for Table 6 tokens. For neurons ``metric`` says what is counted:
         ``selected`` (for all languages at once by LAPE, else for each), ``unique`` (in
         any language), ``count`` (of a language), ``overlap`` (of two languages, or of
-        LAPE and AP90), ``per_layer`` (``statistic`` names the layer).
+        LAPE and AP90), ``per_layer`` (``statistic`` names the layer). ``not_compared``
+        names the first field in which what the configuration has under these names is
+        not the published procedure; empty where it has none, or one that is.
     """
     rows = []
     for row in published_numbers(figures):
-        found = ours.get(_key(row))
+        found = ours.get(key_of(row))
+        row["not_compared"] = (reasons or {}).get(key_of(row), "")
         if found is not None:
             tolerance = _tolerance(row, found)
             difference = found.value - row["published"]
@@ -94,7 +102,7 @@ def table(figures: Mapping[str, Any], ours: Mapping[Key, Number]) -> pd.DataFram
     return whole.astype(types)
 
 
-def _key(row: Mapping[str, Any]) -> Key:
+def key_of(row: Mapping[str, Any]) -> Key:
     """Return what a published number and ours share."""
     names = {name: row[name] for name in NAMES[2:]}
     if row["task"] != NOTHING and row["statistic"] == NO_TREATMENT:

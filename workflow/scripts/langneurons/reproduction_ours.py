@@ -1,38 +1,43 @@
 """Our numbers under the keys of the published ones (see ``reproduction``).
 
-Which numbers of ours stand beside a published one: the statistic of the same name, with
-LAPE neurons from the language set that the paper used; several seeds are pooled or
-averaged, random draws averaged. Where several models or methods of the configuration
-stand for one of the paper, the first that has a number counts.
+Which results of ours stand beside a published number is decided before anything runs
+(``partners``) and given as the spec; here their numbers are picked from the tables and
+neuron files. Several seeds are pooled or averaged. Two different evaluations for one
+number are an error.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from . import published
-from .names import NO_TREATMENT, TuningName, split_draw
+from .errors import DataError
 from .neuron_sets import NeuronSets
 from .reproduction import (
     AP90,
     BOTH,
     LAPE,
     MEAN_OVER_NEURONS,
+    NEURONS,
     PER_LAYER,
     Key,
     Number,
+    key_of,
+    published_numbers,
 )
 from .tables import NOTHING, POOLED
 
 # Table 6 fits activations before SiLU, with percentiles averaged over batches.
 PAPER_SITE, PAPER_QUANTILE = "gate_pre", "batch_mean"
+EVALUATION = ("task", "model", "tuning", "lang", "method", "langset", "statistic")
+"""Columns that name an evaluation, but for its seed and the draw of random neurons."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -42,105 +47,143 @@ def read_table(path: Path) -> pd.DataFrame:
     )
 
 
+class Ours(NamedTuple):
+    """What the configuration has under the keys of the published numbers.
+
+    Attributes:
+        numbers: key of a published number -> ours.
+        reasons: key without a partner -> why what has its names is not compared.
+    """
+
+    numbers: dict[Key, Number]
+    reasons: dict[Key, str]
+
+
 def our_numbers(
     figures: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
-    neurons: Sequence[tuple[str, str, NeuronSets]],
-    models: Mapping[str, str | None],
-    methods: Mapping[str, str | None],
-    statistics: Mapping[str, str | None] | None = None,
-    tasks: Mapping[str, str | None] | None = None,
-) -> dict[Key, Number]:
+    neurons: Mapping[str, NeuronSets],
+    spec: Mapping[str, Any],
+) -> Ours:
     """Collect our numbers under the keys of the published ones.
 
     Args:
         figures: content of ``config/published_results.json``.
         tables: name -> table: ``{task}``, ``finetune_{task}`` and ``random_{task}``
             for task tables, ``activation_statistics``; others are of no use here.
-        neurons: (model, method, neuron file), names as in the configuration.
-        models: name -> key in the figures; others are not compared.
-        methods: the same for methods.
-        statistics: the same for statistics; None takes each by its own name.
-        tasks: the same for tasks.
+        neurons: ``model method.language_set`` -> neuron file.
+        spec: what stands for which published number (``TableSpecs.reproduction``):
+            ``evaluations`` (``task``, ``model``, ``tuning``, ``lang``, ``method``,
+            ``langset``, ``statistic``), ``activations`` (``model``, ``corpus``) and
+            ``neurons`` (``model``, ``selection``), each with ``key``, the published
+            names, and ``why``, the first field that is not as published, or null.
+
+    Raises:
+        DataError: two different evaluations stand beside one published number.
     """
-    known = {name: key for name, key in models.items() if key}
-    by = {name: key for name, key in methods.items() if key}
+    grouped: dict[Key, dict[Key, list[Mapping[Any, Any]]]] = {}
     found: dict[Key, Number] = {}
+    by_name = _by_name(spec["evaluations"])
     for name, content in tables.items():
         if {"value", "against", "tuning"} <= set(content.columns):
             task = name.removeprefix("finetune_").removeprefix("random_")
-            task = (task if tasks is None else tasks.get(task)) or NOTHING
-            content = _renamed(content, statistics)
-            numbers = _of_task(content, task, figures, known, by)
+            for table, numbers in _of_task(content, task, by_name, figures).items():
+                grouped.setdefault(table, {}).update(numbers)
         elif {"value", "site", "quantile"} <= set(content.columns):
-            numbers = _of_activations(content, known)
-        else:
-            continue
-        found = numbers | found
-    counted = [
-        (known[model], by[method], sets)
-        for model, method, sets in neurons
-        if model in known and method in by
-    ]
-    return found | _of_neurons(figures, counted)
+            found |= _of_activations(content, _kept(spec["activations"]))
+    for key, evaluations in grouped.items():
+        if len(evaluations) > 1:
+            shown = " and ".join(" ".join(names) for names in evaluations)
+            raise DataError(
+                f"{shown} would stand beside the same published number "
+                f"({' '.join(key)}); leave one out of the grid, or take "
+                "'published_as' from one entry"
+            )
+        (rows,) = evaluations.values()
+        found[key] = _average(rows)
+    counted = {
+        tuple(one["key"]): neurons[f"{one['model']} {one['selection']}"]
+        for one in reversed(_kept(spec["neurons"]))
+    }
+    found |= _of_neurons(figures, counted)
+    return Ours(found, _reasons(figures, spec))
 
 
-def _renamed(
-    content: pd.DataFrame, statistics: Mapping[str, str | None] | None
-) -> pd.DataFrame:
-    """Name statistics as the paper does, and drop those that it has not."""
-    if statistics is None:
-        return content
-    names = dict(statistics) | {NO_TREATMENT: NO_TREATMENT}
-    named = content.assign(statistic=content["statistic"].map(names))
-    return named[named["statistic"].notna()]
+def _kept(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Keep what was made by the published procedure."""
+    return [entry for entry in entries if entry["why"] is None]
+
+
+def _by_name(entries: Sequence[Mapping[str, Any]]) -> dict[Key, Sequence[Any]]:
+    """Return the published key of each comparable evaluation, by its names."""
+    return {
+        tuple(entry[name] or NOTHING for name in EVALUATION): entry["key"]
+        for entry in _kept(entries)
+    }
+
+
+def _task_key(key: Sequence[Any], figures: Mapping[str, Any], metric: str) -> Key:
+    """Write the key of an evaluation as rows of the table have it."""
+    model, tuning, task, lang, method, statistic = key
+    used = figures["language_sets_used"].get(method, {}).get(lang)
+    names = (model, method, used, tuning, task, lang, statistic, metric)
+    return tuple(name or NOTHING for name in names)
 
 
 def _of_task(
     content: pd.DataFrame,
     task: str,
+    by_name: Mapping[Key, Sequence[Any]],
     figures: Mapping[str, Any],
-    models: Mapping[str, str],
-    methods: Mapping[str, str],
-) -> dict[Key, Number]:
-    """Read a task table: cells of Tables 4, 5, 7 and 8."""
-    sets = figures["language_sets_used"]
-    tuned_as = dict(methods) | {published.RANDOM: published.RANDOM}
-    first = {name: i for i, name in enumerate(models)}
-    second = {name: i for i, name in enumerate(methods)}
-    grouped: dict[Key, dict[tuple[int, int], list[Mapping[Any, Any]]]] = {}
-    for row in content.to_dict("records"):
-        if row["model"] not in models or math.isnan(row["value"]):
-            continue
-        lang, tuned_by = row["lang"], _tuned_by(row["tuning"])
-        tuned_key = tuned_as.get(tuned_by or "")
-        tuning = published.tuning_key(row["tuning"], tuned_key, lang, sets)
-        selection = (NOTHING, NOTHING)
-        if row["statistic"] != NO_TREATMENT:
-            method, langset = methods.get(row["method"], ""), row["langset"]
-            if not method or not published.fits(method, langset, lang, sets):
-                continue
-            selection = (method, sets.get(method, {}).get(lang, langset))
-        if tuning is None:
-            continue
-        names = (models[row["model"]], *selection, tuning, task, lang)
-        order = first[row["model"]], second.get(tuned_by or row["method"], -1)
-        by_order = grouped.setdefault((*names, row["statistic"], row["metric"]), {})
-        by_order.setdefault(order, []).append(row)
-    return {key: _average(by_order[min(by_order)]) for key, by_order in grouped.items()}
+) -> dict[Key, dict[Key, list[Mapping[Any, Any]]]]:
+    """Read a task table: for each published key the rows of each evaluation."""
+    found: dict[Key, dict[Key, list[Mapping[Any, Any]]]] = {}
+    for row in content.assign(task=task).to_dict("records"):
+        names = tuple(str(row[name]) for name in EVALUATION)
+        if names in by_name and not math.isnan(row["value"]):
+            key = _task_key(by_name[names], figures, row["metric"])
+            found.setdefault(key, {}).setdefault(names, []).append(row)
+    return found
 
 
-def _tuned_by(tuning: str) -> str | None:
-    """Return the method in a tuning's name, ``random`` for any random draw."""
-    selection = TuningName.parse(tuning).selection
-    if selection is None:
-        return None
-    base, draw = split_draw(selection.method)
-    return base if draw is None else published.RANDOM
+def _reasons(figures: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[Key, str]:
+    """Say for published numbers without a partner why what has their name is none.
+
+    Where there is a partner the number is compared, or was not run yet.
+    """
+    reasons: dict[Key, str | None] = {}
+    for keys, why in _named(figures, spec):
+        for key in keys:
+            # None, a partner, outweighs any reason.
+            known = reasons.setdefault(key, why)
+            reasons[key] = None if why is None else known
+    return {key: why for key, why in reasons.items() if why}
+
+
+def _named(
+    figures: Mapping[str, Any], spec: Mapping[str, Any]
+) -> Iterator[tuple[list[Key], str | None]]:
+    """Yield the published keys that each result of ours stands for, and why not."""
+    for one in spec["evaluations"]:
+        metrics = published.IN_PERCENT
+        yield [_task_key(one["key"], figures, m) for m in metrics], one["why"]
+    for one in spec["activations"]:
+        cells = published.records(figures["cells"])
+        found: list[Key] = [
+            (one["key"], *[NOTHING] * 4, c["lang"], c["statistic"], c["metric"])
+            for c in cells
+            if (c["metric"], c["model"]) == (MEAN_OVER_NEURONS, one["key"])
+        ]
+        yield found, one["why"]
+    for one in spec["neurons"]:
+        names = ("model", "method", "langset")
+        rows = (r for r in published_numbers(figures) if r["item"] == NEURONS)
+        same = [key_of(r) for r in rows if [r[k] for k in names] == [*one["key"]]]
+        yield same, one["why"]
 
 
 def _average(rows: Sequence[Mapping[Any, Any]]) -> Number:
-    """Average seeds, or take where they are pooled, and draws of random neurons."""
+    """Average seeds, or take where they are pooled."""
     pooled = [row for row in rows if str(row["seed"]) == POOLED]
     chosen = pooled or rows
     value = float(np.mean([row["value"] for row in chosen]))
@@ -148,41 +191,39 @@ def _average(rows: Sequence[Mapping[Any, Any]]) -> Number:
 
 
 def _of_activations(
-    content: pd.DataFrame, models: Mapping[str, str]
+    content: pd.DataFrame, entries: Sequence[Mapping[str, Any]]
 ) -> dict[Key, Number]:
     """Read the table of activation statistics: Table 6."""
     found: dict[Key, Number] = {}
-    content = content[content["site"] == PAPER_SITE]
-    for model, key in models.items():
-        for row in content[content["model"] == model].to_dict("records"):
-            if row["statistic"] == "mean" or row["quantile"] == PAPER_QUANTILE:
-                names = (key, NOTHING, NOTHING, NOTHING, NOTHING, row["lang"])
-                number = Number(float(row["value"]), int(row["n_tokens"]))
-                found.setdefault((*names, row["statistic"], MEAN_OVER_NEURONS), number)
+    known = {(one["model"], one["corpus"]): one["key"] for one in entries}
+    for row in content[content["site"] == PAPER_SITE].to_dict("records"):
+        key = known.get((row["model"], row["corpus"]))
+        same = row["statistic"] == "mean" or row["quantile"] == PAPER_QUANTILE
+        if key and same:
+            names = (key, NOTHING, NOTHING, NOTHING, NOTHING, row["lang"])
+            number = Number(float(row["value"]), int(row["n_tokens"]))
+            found.setdefault((*names, row["statistic"], MEAN_OVER_NEURONS), number)
     return found
 
 
 def _of_neurons(
-    figures: Mapping[str, Any], neurons: Sequence[tuple[str, str, NeuronSets]]
+    figures: Mapping[str, Any], chosen: Mapping[Key, NeuronSets]
 ) -> dict[Key, Number]:
     """Count neurons as the published sets are counted.
 
-    A LAPE set is compared where it is made from the languages of the published one,
-    whatever its name. Other methods do not compare languages, so that there only the
-    union over languages needs the same ones.
+    Methods that do not compare languages may have others; only the union over
+    languages then is no number of the published set.
+
+    Args:
+        figures: content of the file.
+        chosen: (model, method, language set) of a published set -> ours.
     """
     found: dict[Key, Number] = {}
-    chosen: dict[tuple[str, str, str], NeuronSets] = {}
     for entry in figures["neuron_sets"]:
         method, langs = entry["method"], list(entry["counts"])
-        mine = [s for *names, s in neurons if names == [entry["model"], method]]
-        fitting = [s for s in mine if set(s.languages) == set(langs)]
-        if not fitting and method not in published.CONTRASTIVE:
-            fitting = [s for s in mine if set(s.languages) & set(langs)]
-        if not fitting:
+        sets = chosen.get((entry["model"], method, entry["language_set"]))
+        if sets is None or not set(sets.languages) & set(langs):
             continue
-        sets = fitting[0]
-        chosen[entry["model"], method, entry["language_set"]] = sets
         head = (entry["model"], method, entry["language_set"], NOTHING, NOTHING)
         for names, n in _our_counts(sets, langs, method).items():
             if "unique" not in names or set(sets.languages) == set(langs):

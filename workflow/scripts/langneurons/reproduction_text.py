@@ -23,7 +23,9 @@ LEGEND = """\
 - Activation statistics: ±0.01. Means over all neurons, before SiLU.
 - Neurons: selection sizes exactly; what depends on the sampled text within 10 %, or 3
   neurons if that is more.
-- Numbers of ours are means over training seeds and, for random neurons, over draws.
+- Numbers of ours are means over training seeds.
+- A number of ours stands beside a published one only where every field that decides is
+  the published procedure's; *Not compared* names the first that is not.
 - The `.tsv` file beside this one has a row for every published number."""
 
 
@@ -40,6 +42,7 @@ def render(table: pd.DataFrame, sources: Mapping[str, str]) -> str:
         f"Of {len(table):,} published numbers {run:,} were run, of which "
         f"{int((table['within'] == 'yes').sum()):,} lie within the tolerance.",
         _summary(table),
+        *_not_compared(table),
         LEGEND,
     ]
     for source, about in sources.items():
@@ -73,6 +76,23 @@ def _summary(table: pd.DataFrame) -> str:
         )
     header = ["source", "published", "run", "within", "median \\|difference\\|"]
     return grid(header, lines, 1)
+
+
+def _not_compared(table: pd.DataFrame) -> list[str]:
+    """List why results of ours that have a published number's names are not beside it.
+
+    Returns:
+        A heading and a table; nothing where there are no such results.
+    """
+    rows = table[table["not_compared"] != ""]
+    if rows.empty:
+        return []
+    lines = [
+        [str(source), str(why), f"{len(part):,}"]
+        for (source, why), part in rows.groupby(["source", "not_compared"], sort=False)
+    ]
+    header = ["source", "not the published procedure", "published numbers"]
+    return ["## Not compared", grid(header, lines, 2)]
 
 
 def _side_by_side(part: pd.DataFrame) -> str:

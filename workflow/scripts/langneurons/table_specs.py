@@ -7,15 +7,21 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from . import grid, outputs, tasks
+from . import grid, outputs
+from .catalogue import PROFILES as CATALOGUE
+from .catalogue import Statistic
 from .config import Config
 from .files import canonical
 from .fingerprint import code_hash
 from .names import NO_TREATMENT, Selection, Treatment, TuningName, split_draw
-from .published import RANDOM, lookup, means_over_neurons
+from .partner_clashes import identity
+from .partners import Partners
+from .published import means_over_neurons
 from .rows import Row, task_rows
 
 PROFILES = ("paper", "consistent")
+PROFILED = {"measure", "write", "quantile", "profile"}
+"""Keys of a statistic that its profile fills in."""
 
 
 class TableSpecs:
@@ -23,6 +29,7 @@ class TableSpecs:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.partners = Partners(config)
 
     def task_table(self, wildcards: Any) -> str:
         layout, task = outputs.split_table(wildcards.table)
@@ -50,7 +57,7 @@ class TableSpecs:
             # Whose counts a tuning of random neurons has.
             base, number = split_draw(tuned.method)
             columns |= {"draw": number, "matched": self.config.method(base).match}
-        published = {"published": self._cells(task, row)}
+        published = {"published": self.partners.values(task, row)}
         axes = {k: getattr(row, k) for k in ("model", "tuning", "seed", "lang")}
         return axes | columns | published
 
@@ -69,48 +76,6 @@ class TableSpecs:
             "matched": entry.match,
             "statistic": parsed.statistic,
         }
-
-    def _cells(self, task: str, row: Row) -> dict[str, float]:
-        """Return the published value of each metric, where there is one."""
-        kind = tasks.load(self.config.task(task).kind)
-        found = {}
-        for metric in kind.METRICS:
-            value = lookup(
-                self.config.model(row.model).published_as,
-                self._published_method(row.treatment),
-                kind.PUBLISHED,
-                row.lang,
-                row.tuning,
-                self._published_statistic(row.treatment),
-                metric,
-                tuning_method=self._published_tuning(row.tuning),
-                language_set=self._columns(row.treatment)["langset"],
-            )
-            if value is not None:
-                found[metric] = value
-        return found
-
-    def _published_method(self, treatment: str) -> str | None:
-        if treatment == NO_TREATMENT:
-            return None
-        selection = Treatment.parse(treatment).selection
-        return self.config.method(selection.method).published_as
-
-    def _published_statistic(self, treatment: str) -> str:
-        """Name a statistic as the paper does; its numbers are of its own procedure."""
-        if treatment == NO_TREATMENT:
-            return treatment
-        name = Treatment.parse(treatment).statistic
-        entry = self.config.statistic(name)
-        plain = entry.op == "set" and entry.profile == "paper"
-        return entry.value if plain else f"not published: {name}"
-
-    def _published_tuning(self, tuning: str) -> str | None:
-        selection = TuningName.parse(tuning).selection
-        if selection is None:
-            return None
-        entry = self.config.method(selection.method)
-        return RANDOM if entry.draws else entry.published_as
 
     def perplexity_table(self, wildcards: Any) -> str:
         rows = []
@@ -138,7 +103,8 @@ class TableSpecs:
 
     def measured_activations(self, wildcards: Any) -> list[str]:
         """List the activations of every language, in the order of the table's rows."""
-        return [grid.activations(c, m, lang) for m, c, lang in measured(self.config)]
+        found = outputs.measured(self.config)
+        return [grid.activations(c, m, lang) for m, c, lang in found]
 
     def paired_evaluations(self, wildcards: Any) -> list[str]:
         """List for each pair of profiles: none, paper and consistent."""
@@ -152,12 +118,23 @@ class TableSpecs:
 
     def reproduced_neurons(self, wildcards: Any) -> list[str]:
         """List the neuron files that are set against published sets."""
-        return [grid.neurons(m, s) for m, s in published_selections(self.config)]
+        return [grid.neurons(m, Selection.parse(s)) for m, s in self._compared]
+
+    @property
+    def _compared(self) -> list[tuple[str, str]]:
+        """Models and selections whose neurons are set against published ones."""
+        found = [x for x in self.partners.neurons if x.why is None]
+        return list(dict.fromkeys((x.model, str(x.selection)) for x in found))
 
     def activation_table(self, wildcards: Any) -> str:
+        partners = {
+            (x.model, x.corpus): x.key
+            for x in self.partners.activations
+            if x.why is None
+        }
         rows = []
-        for model, corpus, lang in measured(self.config):
-            key = self.config.model(model).published_as
+        for model, corpus, lang in outputs.measured(self.config):
+            key = partners.get((model, corpus))
             published = means_over_neurons(key, lang) if key else {}
             rows.append(
                 {"model": model, "corpus": corpus, "lang": lang, "published": published}
@@ -174,34 +151,27 @@ class TableSpecs:
         return canonical({"pairs": [pair for pair, _ in profile_pairs(self.config)]})
 
     def reproduction(self, wildcards: Any) -> str:
-        config = self.config
-        neurons = [
-            {"model": model, "method": s.method, "langset": s.languages}
-            for model, s in published_selections(config)
-        ]
+        """List what stands beside a published number, and why the rest does not."""
+        partners = self.partners
+        evaluations: dict[Any, dict[str, Any]] = {}
+        for one in partners.evaluations:
+            row, columns = one.row, self._columns(one.row.treatment)
+            names = {k: getattr(row, k) for k in ("model", "tuning", "lang")}
+            names |= {k: columns[k] for k in ("method", "langset", "statistic")}
+            entry = {"task": one.task} | names | {"key": one.key, "why": one.why}
+            # Seeds share an entry, and so does what is the same evaluation twice.
+            evaluations.setdefault((one.key, identity(self.config, one)), entry)
         return canonical(
             {
-                "models": {
-                    m: config.model(m).published_as
-                    for m in config.grid.models
-                    if config.model(m).published_as
-                },
-                "methods": {
-                    m: entry.published_as
-                    for m, entry in config.methods.items()
-                    if entry.published_as
-                },
-                "statistics": {
-                    name: entry.value
-                    for name in config.statistics
-                    if (entry := config.statistic(name)).op == "set"
-                    and entry.profile == "paper"
-                },
-                "tasks": {
-                    task: tasks.load(config.task(task).kind).PUBLISHED
-                    for task in config.grid.tasks
-                },
-                "neurons": neurons,
+                "evaluations": list(evaluations.values()),
+                "activations": [x._asdict() for x in partners.activations],
+                "neurons": [
+                    x._asdict() | {"selection": str(x.selection)}
+                    for x in partners.neurons
+                ],
+                "files": [
+                    f"{model} {selection}" for model, selection in self._compared
+                ],
             }
         )
 
@@ -238,10 +208,12 @@ class TableSpecs:
         """Name what two evaluations of other profiles have in common."""
         columns = self._columns(row.treatment)
         statistic = self.config.statistic(columns["statistic"])
-        value = statistic.value
-        if statistic.op != "set":
-            value = f"{statistic.op} {value}"
-        names = {k: columns[k] for k in ("method", "langset", "draw")}
+        value = columns["statistic"]  # what is more than writing a value keeps its name
+        if statistic.value != "const":
+            usual = Statistic(value=statistic.value).model_dump(exclude=PROFILED)
+            if statistic.model_dump(exclude=PROFILED) == usual:
+                value = statistic.value
+        names = {k: columns[k] for k in ("method", "langset", "draw", "matched")}
         axes = {k: getattr(row, k) for k in ("model", "tuning", "seed", "lang")}
         return {"value_name": value} | axes | names
 
@@ -275,28 +247,6 @@ class TableSpecs:
         return self.figure(model=model, method=method, langset=langset)
 
 
-def measured(config: Config) -> list[tuple[str, str, str]]:
-    """List model, corpus and language of every activation file that neurons need."""
-    found: dict[tuple[str, str, str], None] = {}
-    for model in config.grid.models:
-        for selection in outputs.drawn_selections(config):
-            corpus = config.method_corpus(selection.method)
-            for lang in config.language_set(selection.languages).languages:
-                found[model, corpus, lang] = None
-    return list(found)
-
-
-def published_selections(config: Config) -> list[tuple[str, Selection]]:
-    """List models and selections whose neurons are compared with published ones."""
-    return [
-        (model, selection)
-        for model in config.grid.models
-        if config.model(model).published_as
-        for selection in outputs.drawn_selections(config)
-        if config.method(selection.method).published_as
-    ]
-
-
 def profile_pairs(config: Config) -> list[tuple[dict[str, Any], list[str]]]:
     """Pair the evaluations of the paper's profile with those of the consistent one.
 
@@ -313,12 +263,14 @@ def profile_pairs(config: Config) -> list[tuple[dict[str, Any], list[str]]]:
                 continue
             parsed = Treatment.parse(row.treatment)
             entry = config.statistic(parsed.statistic)
-            same = entry.model_dump(
-                exclude={"measure", "write", "quantile", "profile"}, mode="json"
-            )
+            reads = {k: getattr(entry, k) for k in PROFILED if k != "profile"}
+            profile = next((k for k in PROFILES if CATALOGUE[k] == reads), None)
+            if profile is None:  # neither procedure, but one with keys of its own
+                continue
+            same = entry.model_dump(exclude=PROFILED, mode="json")
             axes = [row.model, row.tuning, row.seed, row.lang, str(parsed.selection)]
             key = json.dumps([axes, same], sort_keys=True)
-            cells.setdefault(key, {}).setdefault(str(entry.profile), row)
+            cells.setdefault(key, {}).setdefault(profile, row)
         for by_profile in cells.values():
             if set(PROFILES) <= set(by_profile):
                 none = replace(by_profile["paper"], treatment=NO_TREATMENT)

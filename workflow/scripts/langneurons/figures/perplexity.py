@@ -142,7 +142,9 @@ def draw_changes(data: pd.DataFrame, kind: str, title: str) -> Figure:
     columns = [f"{x}\n{signed(without[x]).lstrip('+')}" for x in texts]
     beside = fits_beside(len(panels), rows, len(texts), 0.3)
     shape = (1, len(panels)) if beside else (len(panels), 1)
-    on = sheet(title, rows, columns, map(signed, data["change"].dropna()), shape)
+    # Without any neurons no cell has a number.
+    printed = [*map(signed, data["change"].dropna())] or [signed(0)]
+    on = sheet(title, rows, columns, printed, shape)
     limit = robust_limit(own["change"], 0.95)
     norm = Normalize(-limit, limit)
     for i, (axes, neurons) in enumerate(zip(on.grid.flat, panels, strict=True)):

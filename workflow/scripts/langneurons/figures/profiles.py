@@ -12,15 +12,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from .. import tables
 from . import BLUE, GREY, LEVEL, VERMILLION, robust_limit, styled
 from .panels import add_legend, by_row, dodge, joined, lay_out, pooled_if_there
 
 NEEDED = (
     "task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
-    "value_name", "metric", "paper_delta", "consistent_delta", "difference",
+    "matched", "value_name", "metric", "paper_delta", "consistent_delta", "difference",
     "diff_ci_low", "diff_ci_high", "p_holm",
 )  # fmt: skip
-KEY = ("model", "tuning", "lang", "method", "langset", "draw", "value_name")
+KEY = (
+    "model", "tuning", "lang", "method", "langset", "draw", "matched", "value_name",
+)  # fmt: skip
 
 # The circle is larger, so that it shows where both are equal.
 PAPER: dict[str, Any] = dict(
@@ -41,20 +44,26 @@ def sites(table: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:
         A row a pair: ``lang``, ``group``, ``row``, ``paper`` and ``consistent`` (the
         change against no intervention, fractions), ``difference`` of the two with
         ``ci_low`` and ``ci_high``, ``p_holm``, ``significant``, and the table's names.
-        Draws of random neurons are one row, their median.
+        Draws of random neurons are one row, their median. Pairs without neurons to
+        overwrite are left out.
     """
     rows = table[(table["task"] == task) & (table["metric"] == metric)]
+    rows = rows[rows["difference"].notna()]
     rows = _median_of_draws(pooled_if_there(rows, KEY))
     several = rows["tuning"].nunique() > 1
-    sets = rows.groupby(["model", "method"])["langset"].agg(joined)
-    where = [sets[x] for x in zip(rows["model"], rows["method"], strict=True)]
-    places = rows.groupby(["model", "method", "lang"])["langset"].nunique()
+    random = rows["method"] == tables.RANDOM
+    rows = rows.assign(
+        whose=rows["method"].mask(random, "random for " + rows["matched"])
+    )
+    sets = rows.groupby(["model", "whose"])["langset"].agg(joined)
+    where = [sets[x] for x in zip(rows["model"], rows["whose"], strict=True)]
+    places = rows.groupby(["model", "whose", "lang"])["langset"].nunique()
     if (places > 1).any():
         where = list(rows["langset"])
     group = (
         rows["model"]
         + ", "
-        + rows["method"]
+        + rows["whose"]
         + pd.Series([f" ({x})" for x in where], rows.index, dtype=str)
     )
     if several:
@@ -70,7 +79,7 @@ def sites(table: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:
     )
     columns = ["lang", "group", "row", "paper", "consistent", "difference", "ci_low"]
     columns += ["ci_high", "p_holm", "significant", "model", "method", "langset"]
-    return found[[*columns, "draw", "tuning", "seed", "value_name"]]
+    return found[[*columns, "matched", "draw", "tuning", "seed", "value_name"]]
 
 
 def _median_of_draws(rows: pd.DataFrame) -> pd.DataFrame:

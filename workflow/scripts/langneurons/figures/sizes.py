@@ -55,7 +55,8 @@ def sizes(table: pd.DataFrame, metric: str) -> pd.DataFrame:
         others are set against), value (a fraction), n_neurons, and the table's names.
     """
     rows = pooled_if_there(described(table, metric), KEY)
-    base = rows["against"] == tables.NOTHING
+    untreated = rows["statistic"] == names.NO_TREATMENT
+    base = (rows["against"] == tables.NOTHING) & untreated
     rows = rows[base | (rows["n_neurons"].fillna(0) > 0)]
     series = rows["source"].where(~rows["control"], tables.RANDOM)
     series = series.where(~base, names.NO_TREATMENT)

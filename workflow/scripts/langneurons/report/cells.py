@@ -217,7 +217,7 @@ def _profile_row(row: Any) -> list[Cell | str]:
 
 REPRODUCTION_TEXTS = (
     "source", "item", "model", "method", "langset", "tuning", "task", "lang",
-    "statistic", "metric", "within",
+    "statistic", "metric", "within", "not_compared",
 )  # fmt: skip
 REPRODUCTION_NUMBERS = ("published", "ours", "difference", "tolerance")
 

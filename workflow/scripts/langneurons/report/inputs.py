@@ -27,11 +27,13 @@ ACTIVATION = (
 )  # fmt: skip
 PROFILES = (
     "task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
-    "value_name", "metric", "n", "none", "paper", "paper_delta", "consistent",
-    "consistent_delta", "difference", "diff_ci_low", "diff_ci_high", "p_holm",
+    "matched", "value_name", "metric", "n", "none", "paper", "paper_delta",
+    "consistent", "consistent_delta", "difference", "diff_ci_low", "diff_ci_high",
+    "p_holm", "n_neurons",
 )  # fmt: skip
 REPRODUCTION = (
     "source", "item", "model", "metric", "published", "ours", "difference", "within",
+    "not_compared",
 )  # fmt: skip
 NEEDED = {
     "task": TASK,
@@ -45,7 +47,7 @@ NEEDED = {
 NAMES = (
     "model", "method", "langset", "matched", "tuning", "seed", "lang", "statistic",
     "metric", "against", "neuron_lang", "corpus", "site", "quantile", "task",
-    "value_name", "source", "item", "within",
+    "value_name", "source", "item", "within", "not_compared",
 )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def compact(table: Table, source: str) -> list[Grid]:
     if table.kind == "profiles":
         return [_profiles(p, str(m)) for m, p in _groups(frame, ["metric"])]
     if table.kind == "reproduction":
-        return [_reproduction(frame)]
+        return [_reproduction(frame), *_not_compared(frame)]
     return []
 
 
@@ -53,6 +53,8 @@ def _groups(
 
 def _value(row: Any, *, reference: bool = False) -> Cell:
     """Word a cell as the paper does: value, mark, published value in parentheses."""
+    if tables.is_empty(row):
+        return Cell(tables.NO_NEURONS)
     sign = cells.mark(row["delta"], row["p_holm"])
     text = cells.percent(row["value"]) + sign.text
     if reference:
@@ -66,6 +68,8 @@ def _spread(rows: pd.DataFrame) -> Cell:
     """Word several random draws: their mean, lowest and highest value."""
     if rows.empty:
         return Cell(ABSENT)
+    if all(map(tables.is_empty, rows.to_dict("records"))):
+        return Cell(tables.NO_NEURONS, "random")
     value = rows["value"]
     text = cells.percent(value.mean())
     if len(rows) > 1:
@@ -174,7 +178,12 @@ def _perplexity(frame: pd.DataFrame) -> list[Grid]:
         own = summary[(summary[keys] == list(values)).all(axis=1)]
         random = dict(zip(own["neuron_lang"], own["random_median"], strict=True))
         lines: list[Row] = []
+        empty = set(part.loc[part["n_neurons"] == 0, "neuron_lang"])
         for whose in part["neuron_lang"].unique():
+            if whose in empty:
+                nothing = [Cell(tables.NO_NEURONS) for _ in range(2 + len(texts))]
+                lines.append([str(whose), *nothing])
+                continue
             shown = [
                 Cell(cells.nats(change.loc[whose, x]), "own" if whose == x else "")
                 for x in texts
@@ -220,8 +229,8 @@ def _profiles(frame: pd.DataFrame, metric: str) -> Grid:
     """Lay out the change by each value: paper's sites / equal sites."""
     values = list(frame["value_name"].unique())
     lines: list[Row] = []
-    keys = ["task", "model", "tuning", "seed", "method", "langset", "draw", "lang"]
-    for axes, rows in _groups(frame, keys):
+    keys = ["task", "model", "tuning", "seed", "method", "langset", "matched", "draw"]
+    for axes, rows in _groups(frame, [*keys, "lang"]):
         by_name: Mapping[str, Any] = {r["value_name"]: r for _, r in rows.iterrows()}
         shown: list[Cell] = []
         for name in values:
@@ -229,12 +238,15 @@ def _profiles(frame: pd.DataFrame, metric: str) -> Grid:
             if row is None:
                 shown.append(Cell(ABSENT))
                 continue
+            if row["n_neurons"] == 0:
+                shown.append(Cell(tables.NO_NEURONS))
+                continue
             sign = cells.mark(row["difference"], row["p_holm"])
             pair = f"{cells.change(row['paper_delta'])} / "
             pair += cells.change(row["consistent_delta"])
             shown.append(Cell(pair + sign.text, sign.style))
         first = rows.iloc[0]
-        head = [str(x) for x in axes[:4]] + [cells.neurons(first), str(axes[7])]
+        head = [str(x) for x in axes[:4]] + [cells.neurons(first), str(axes[8])]
         lines.append([*head, cells.percent(first["none"]), *shown])
     header = ["task", "model", "tuning", "seed", "neurons", "lang", "No Int"]
     return grid([*header, *map(str, values)], lines, 6, title=metric)
@@ -259,3 +271,16 @@ def _reproduction(frame: pd.DataFrame) -> Grid:
         )
     header = ["source", "model", "metric", "published", "run here", "within tolerance"]
     return grid([*header, "largest difference"], lines, 3, fold=False)
+
+
+def _not_compared(frame: pd.DataFrame) -> list[Grid]:
+    """List why results with a published number's names are not set beside it."""
+    rows = frame[frame["not_compared"] != ""]
+    if rows.empty:
+        return []
+    lines: list[Row] = [
+        [*map(str, axes), cells.count(len(part))]
+        for axes, part in _groups(rows, ["source", "not_compared"])
+    ]
+    header = ["source", "not the published procedure", "published numbers"]
+    return [grid(header, lines, 2, "Not compared", fold=False)]

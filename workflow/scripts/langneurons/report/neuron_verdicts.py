@@ -59,6 +59,8 @@ def h3(table: pd.DataFrame | None) -> Verdict:
         table: the perplexity table, or None.
     """
     summary = None if table is None else tables.perplexity_summary(table)
+    if summary is not None:
+        summary = summary[summary["n_neurons"] > 0]
     if summary is None or summary.empty:
         return Verdict("H3", NOT_RUN, NEEDS["H3"], pd.DataFrame())
     if (summary["statistic"] == SWITCHED_OFF).any():
@@ -173,7 +175,8 @@ def _against_zero(
         for task, part in profiles.groupby("task", sort=False)
     ]
     rows = pd.concat(kept)
-    rows = rows[rows["draw"].isna()]  # random neurons are a control
+    # Random neurons are a control; where there are no neurons there is no difference.
+    rows = rows[rows["draw"].isna() & rows["difference"].notna()]
     keys = ["task", "model", "tuning", "seed", "lang", "method", "langset"]
     beside = rows[rows["value_name"] == SWITCHED_OFF]
     zero = beside.set_index(keys)[["paper_delta", "consistent_delta"]]

@@ -29,6 +29,14 @@ POOLED = "pooled"
 ATTENTION = "attention"
 """The tuning that every other tuning is set against."""
 
+NO_NEURONS = "no neurons"
+"""What a cell says where a method selected no neuron to overwrite."""
+
+EMPTY_LEGEND = (
+    f"- *{NO_NEURONS}*: the method selected none of the language, so that nothing was "
+    "overwritten.\n  That is no test, and counts nowhere."
+)
+
 TASK_COLUMNS = (
     "model", "method", "langset", "draw", "matched", "tuning", "seed", "lang",
     "statistic", "metric", "n", "value", "ci_low", "ci_high", "against", "delta",
@@ -46,10 +54,16 @@ ACTIVATION_COLUMNS = (
 )  # fmt: skip
 PROFILE_COLUMNS = (
     "task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
-    "value_name", "metric", "n", "none", "paper", "paper_delta", "consistent",
-    "consistent_delta", "difference", "diff_ci_low", "diff_ci_high", "p_value",
-    "p_holm",
+    "matched", "value_name", "metric", "n", "none", "paper", "paper_delta",
+    "consistent", "consistent_delta", "difference", "diff_ci_low", "diff_ci_high",
+    "p_value", "p_holm", "n_neurons",
 )  # fmt: skip
+
+TASK_KEY = TASK_COLUMNS[: TASK_COLUMNS.index("n")]
+PERPLEXITY_KEY = PERPLEXITY_COLUMNS[: PERPLEXITY_COLUMNS.index("n_chunks")]
+ACTIVATION_KEY = ACTIVATION_COLUMNS[: ACTIVATION_COLUMNS.index("n_tokens")]
+PROFILE_KEY = PROFILE_COLUMNS[: PROFILE_COLUMNS.index("n")]
+"""Columns that name a row: no two rows of a table agree in all of them."""
 
 
 def write_tsv(path: Path, table: pd.DataFrame) -> None:
@@ -80,6 +94,35 @@ def check_number(rows: Sequence[Any], results: Sequence[Any]) -> None:
         raise DataError(f"{len(results)} result files for a table of {len(rows)} rows")
     if not rows:
         raise DataError("the table has no rows")
+
+
+def check_unique(table: pd.DataFrame, key: Sequence[str]) -> None:
+    """Refuse a table in which two rows have the same names.
+
+    Whoever reads it would take one for the other, or average them.
+
+    Args:
+        table: of results.
+        key: the columns that name a row.
+
+    Raises:
+        DataError: two rows agree in all of them; names the first such pair.
+    """
+    again = table.duplicated(list(key))
+    if again.any():
+        first = table.loc[again, list(key)].iloc[0]
+        names = ", ".join(f"{k} {v}" for k, v in first.items() if not pd.isna(v))
+        raise DataError(
+            f"the table has {int(again.sum())} rows whose names another row has too, "
+            f"the first: {names}. Two entries of the configuration have one name there"
+        )
+
+
+def is_empty(row: Mapping[Any, Any]) -> bool:
+    """Tell whether a row is an intervention on no neuron, which can change nothing."""
+    number = row["n_neurons"]
+    treated = row["statistic"] != NO_TREATMENT
+    return bool(treated and not pd.isna(number) and number == 0)
 
 
 def check_fit(row: Mapping[str, Any], record: Mapping[str, Any], path: Path) -> None:
@@ -133,7 +176,8 @@ def perplexity_summary(table: pd.DataFrame) -> pd.DataFrame:
         ``own``, the change of nats per token of that language's own text; ``others``,
         the mean over texts of other languages; ``random_median``, ``random_low``,
         ``random_high`` and ``draws``, the change of the own text when as many random
-        neurons are switched instead (NaN without such controls).
+        neurons are switched instead (NaN without such controls). A language without
+        neurons has changes of NaN, and no draws.
     """
     keys = ["model", "method", "langset", "statistic", "neuron_lang"]
     treated = table[table["statistic"] != NO_TREATMENT]
@@ -145,7 +189,7 @@ def perplexity_summary(table: pd.DataFrame) -> pd.DataFrame:
         same = control["matched"] == named["method"]
         for key in ("model", "langset", "statistic", "neuron_lang"):
             same &= control[key] == named[key]
-        drawn = control.loc[same & (control["lang"] == lang), "delta_nll"]
+        drawn = control.loc[same & (control["lang"] == lang), "delta_nll"].dropna()
         is_own = part["lang"] == lang
         found.append(
             named

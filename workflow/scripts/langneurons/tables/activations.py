@@ -12,7 +12,7 @@ import pandas as pd
 from ..catalogue import PERCENTILES
 from ..errors import DataError
 from ..statistics import QUANTILES, SITES, Activations
-from . import ACTIVATION_COLUMNS, check_number
+from . import ACTIVATION_COLUMNS, ACTIVATION_KEY, check_number, check_unique
 
 MEAN = "mean"
 STATISTICS = (MEAN, *(f"p{percent}" for percent in PERCENTILES))
@@ -65,6 +65,7 @@ def activation_table(
                         line["published"] = published.get(statistic)
                     found.append(line)
     table = pd.DataFrame(found).reindex(columns=[*ACTIVATION_COLUMNS])
+    check_unique(table, ACTIVATION_KEY)
     return table.astype(dict.fromkeys(("value", "sd", "published"), float))
 
 

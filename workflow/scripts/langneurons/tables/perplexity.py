@@ -12,7 +12,16 @@ import pandas as pd
 
 from ..errors import DataError
 from ..names import NO_TREATMENT
-from . import NOTHING, PERPLEXITY_COLUMNS, check_fit, check_number, row_names
+from . import (
+    NOTHING,
+    PERPLEXITY_COLUMNS,
+    PERPLEXITY_KEY,
+    check_fit,
+    check_number,
+    check_unique,
+    is_empty,
+    row_names,
+)
 
 
 def perplexity_table(
@@ -32,7 +41,8 @@ def perplexity_table(
         ``PERPLEXITY_COLUMNS``, one row a row. ``nll`` and ``delta_nll`` are nats per
         token; ``delta_se`` is the standard error of the mean difference over chunks,
         which are the same for all treatments; ``delta_perplexity`` is PPXC(i, j) of the
-        paper, for i the language of the neurons and j that of the text.
+        paper, for i the language of the neurons and j that of the text. Without neurons
+        to switch there is no change.
 
     Raises:
         DataError: files do not fit the rows or were measured on other chunks.
@@ -52,7 +62,7 @@ def perplexity_table(
         line["neuron_lang"] = row["neuron_language"] or NOTHING
         line |= {k: record[k] for k in ("n_chunks", "n_tokens", "nll", "n_neurons")}
         line["perplexity"] = _exp(record["nll"])
-        if row["statistic"] != NO_TREATMENT:
+        if row["statistic"] != NO_TREATMENT and not is_empty(line):
             change = np.subtract(record["chunk_nll"], base["chunk_nll"])
             line["delta_nll"] = record["nll"] - base["nll"]
             line["delta_perplexity"] = line["perplexity"] - _exp(base["nll"])
@@ -61,6 +71,7 @@ def perplexity_table(
                 line["delta_se"] = spread / math.sqrt(len(change))
         found.append(line)
     table = pd.DataFrame(found).reindex(columns=[*PERPLEXITY_COLUMNS])
+    check_unique(table, PERPLEXITY_KEY)
     numbers = ("delta_nll", "delta_se", "delta_perplexity")
     return table.astype(dict.fromkeys(numbers, float) | {"draw": "Int64"})
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ..names import NO_TREATMENT
-from . import RANDOM, perplexity_summary
+from . import EMPTY_LEGEND, NO_NEURONS, RANDOM, perplexity_summary
 from .markdown import ABSENT, grid, number
 
 
@@ -27,10 +27,16 @@ def perplexity(table: pd.DataFrame) -> str:
         model, method, langset, statistic = values
         langs = list(dict.fromkeys(part["lang"]))
         change = part.pivot(index="neuron_lang", columns="lang", values="delta_nll")
+        empty = set(part.loc[part["n_neurons"] == 0, "neuron_lang"])
         lines = [
             [
                 str(whose),
-                *(_nats(change.loc[whose, lang], whose == lang) for lang in langs),
+                *(
+                    NO_NEURONS
+                    if whose in empty
+                    else _nats(change.loc[whose, lang], whose == lang)
+                    for lang in langs
+                ),
             ]
             for whose in dict.fromkeys(part["neuron_lang"])
         ]
@@ -54,6 +60,8 @@ def perplexity(table: pd.DataFrame) -> str:
     header = ["model", "text", "nats per token", "perplexity", "tokens"]
     text += ["## Without intervention", grid(header, lines, 2)]
     text += ["## In short", _in_short(summary)]
+    if (treated["n_neurons"] == 0).any():
+        text.append(EMPTY_LEGEND)
     return "\n\n".join(text) + "\n"
 
 
@@ -68,6 +76,7 @@ def _in_short(summary: pd.DataFrame) -> str:
     """Say for each selection whether its own language is hit, and hit most."""
     lines = []
     keys = ["model", "method", "langset", "statistic"]
+    summary = summary[summary["n_neurons"] > 0]
     for (model, method, langset, statistic), part in summary.groupby(keys, sort=False):
         own, others = part["own"], part["others"]
         text = (
@@ -81,7 +90,7 @@ def _in_short(summary: pd.DataFrame) -> str:
             more = int((drawn["own"] > drawn["random_high"]).sum())
             text += f", and more than by every random draw for {more} of {len(drawn)}"
         lines.append(f"{text}.")
-    return "\n".join(lines) or "- The table has no interventions."
+    return "\n".join(lines) or "- The table has no interventions on neurons."
 
 
 def _nats(value: float, bold: bool) -> str:

@@ -13,12 +13,12 @@ import pandas as pd
 
 from ..errors import DataError
 from ..names import NO_TREATMENT
-from . import PROFILE_COLUMNS, RANDOM
+from . import NOTHING, PROFILE_COLUMNS, PROFILE_KEY, RANDOM, check_unique
 from .evaluations import RESAMPLES, Evaluation, compare, holm_by_metric
 
 AXES = ("task", "model", "tuning", "seed", "lang")
 NAMES = (*AXES, "method", "langset", "draw", "value_name")
-NUMBERS = PROFILE_COLUMNS[PROFILE_COLUMNS.index("none") :]
+NUMBERS = PROFILE_COLUMNS[PROFILE_COLUMNS.index("none") : -1]  # n_neurons is a count
 Triple = tuple[Evaluation, Evaluation, Evaluation]
 
 
@@ -32,7 +32,8 @@ def profile_table(
 
     Args:
         pairs: one mapping a pair: ``task``, ``kind``, ``model``, ``tuning``, ``seed``,
-            ``lang``, ``method``, ``langset``, ``draw`` and ``value_name``.
+            ``lang``, ``method``, ``langset``, ``draw``, ``matched`` (the method whose
+            counts random neurons have, else None) and ``value_name``.
         evaluations: for each pair those of no intervention, of the paper's profile and
             of the consistent one.
         metrics: for each kind its ``METRICS``.
@@ -44,7 +45,8 @@ def profile_table(
         ``none``, and ``difference`` is consistent - paper with a paired bootstrap 95 %
         interval and McNemar's exact test, or a paired permutation test for scores.
         ``p_holm``: after Holm's correction over the rows with the same metric, random
-        neurons left out.
+        neurons left out. Where there are no neurons to overwrite (``n_neurons`` 0)
+        there are no changes and no test.
 
     Raises:
         DataError: files do not fit the pairs, or items differ.
@@ -56,20 +58,26 @@ def profile_table(
         _check(pair, triple)
         for metric, kind in metrics[pair["kind"]].items():
             none, paper, consistent = (one.scores[metric] for one in triple)
-            compared = compare(consistent, paper, kind, resamples)
             line = {name: pair[name] for name in NAMES}
+            line |= {"matched": pair["matched"] or NOTHING}
             line |= {"metric": metric, "n": len(none), "none": none.mean()}
             line |= {"paper": paper.mean(), "consistent": consistent.mean()}
+            line |= {"n_neurons": triple[1].record["n_neurons"]}
+            found.append(line)
+            if line["n_neurons"] == 0:
+                continue
+            compared = compare(consistent, paper, kind, resamples)
             line |= {"paper_delta": paper.mean() - none.mean()}
             line |= {"consistent_delta": consistent.mean() - none.mean()}
             line |= {"difference": compared["delta"], "p_value": compared["p_value"]}
             line |= {"diff_ci_low": compared["delta_ci_low"]}
             line |= {"diff_ci_high": compared["delta_ci_high"]}
-            found.append(line)
     table = pd.DataFrame(found, columns=[*PROFILE_COLUMNS])
     tested = (table["method"] != RANDOM) & table["draw"].isna()
     table["p_holm"] = holm_by_metric(table, tested)
-    return table.astype(dict.fromkeys(NUMBERS, float) | {"draw": "Int64"})
+    check_unique(table, PROFILE_KEY)
+    types: dict[str, Any] = dict.fromkeys(NUMBERS, float)
+    return table.astype(types | dict.fromkeys(("draw", "n_neurons"), "Int64"))
 
 
 def _check(pair: Mapping[str, Any], triple: Triple) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from . import RANDOM
+from . import EMPTY_LEGEND, NO_NEURONS, RANDOM
 from .markdown import (
     ABSENT,
     LEVEL,
@@ -54,8 +54,10 @@ def profiles(table: pd.DataFrame) -> str:
             if groups[1:]:
                 text += ["Other metrics:", _block(part, groups[1:])]
         short += _in_short(str(task), whole)
-    lines = "\n".join(short) or "- Only random neurons were run under both profiles."
+    lines = "\n".join(short) or "- Nothing but random neurons was run under both."
     text += ["## In short", lines, "## How to read it", LEGEND]
+    if (table["n_neurons"] == 0).any():
+        text[-1] += f"\n{EMPTY_LEGEND}"
     return "\n\n".join(text) + "\n"
 
 
@@ -64,11 +66,12 @@ def _block(part: pd.DataFrame, groups: Sequence[Sequence[str]]) -> str:
     values = list(dict.fromkeys(part["value_name"]))
     primary = part["metric"].iloc[0] in groups[0]
     lines = []
-    for (model, method, langset, lang), rows in part.groupby(
-        ["model", "method", "langset", "lang"], sort=False
+    for (model, method, matched, langset, lang), rows in part.groupby(
+        ["model", "method", "matched", "langset", "lang"], sort=False
     ):
+        whose = f"random for {matched}" if method == RANDOM else method
         for group in groups:
-            head = [str(model), f"{method}.{langset}", str(lang)]
+            head = [str(model), f"{whose}.{langset}", str(lang)]
             head += [] if primary else [metric_title(group)]
             none = rows.drop_duplicates("metric").set_index("metric")["none"]
             cells = [together([percent(none[metric]) for metric in group])]
@@ -81,6 +84,8 @@ def _block(part: pd.DataFrame, groups: Sequence[Sequence[str]]) -> str:
 def _cell(rows: pd.DataFrame, group: Sequence[str]) -> str:
     if rows.empty:
         return ABSENT
+    if (rows["n_neurons"] == 0).all():
+        return NO_NEURONS
     parts = []
     for metric in group:
         own = rows[rows["metric"] == metric]
@@ -95,7 +100,8 @@ def _cell(rows: pd.DataFrame, group: Sequence[str]) -> str:
 def _in_short(task: str, whole: pd.DataFrame) -> list[str]:
     """Count the clear differences of each metric, and say how large the others are."""
     lines = []
-    for metric, rows in whole[whole["method"] != RANDOM].groupby("metric", sort=False):
+    tested = whole[(whole["method"] != RANDOM) & whole["difference"].notna()]
+    for metric, rows in tested.groupby("metric", sort=False):
         clear = rows[rows["p_holm"] < LEVEL]["difference"]
         lines.append(
             f"- {task}, {metric_title([str(metric)])}: of {len(rows)} pairs the "

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ..names import NO_TREATMENT, Selection, TuningName, split_draw
-from . import NOTHING, RANDOM
+from . import NO_NEURONS, NOTHING, RANDOM, is_empty
 from .markdown import ABSENT, grid, mark, metric_title, percent, together
 from .task import is_control
 
@@ -156,6 +156,8 @@ def _cell(spot: Spot | None, group: Sequence[str]) -> str:
         return ""
     if not spot:
         return ABSENT
+    if all(is_empty(row) for row in spot[group[0]]):
+        return NO_NEURONS
     parts = []
     for metric in group:
         rows = spot[metric]

@@ -22,8 +22,11 @@ from . import (
     POOLED,
     RANDOM,
     TASK_COLUMNS,
+    TASK_KEY,
     check_fit,
     check_number,
+    check_unique,
+    is_empty,
     row_names,
 )
 from .evaluations import (
@@ -82,7 +85,8 @@ def task_table(
           binary metric, else a bootstrap over items.
         - ``against``: ``none`` (the same model, tuning, seed and language without
           intervention), ``attention`` (that tuning without intervention, the same
-          model, seed and language), or ``-``: a reference, set against nothing.
+          model, seed and language), or ``-``: a reference, or an intervention on no
+          neurons; set against nothing.
         - ``delta``: the difference with a paired bootstrap 95 % interval over items.
         - ``p_value``: McNemar's exact test for a binary metric, else a paired
           permutation test; in pooled rows that of each item's mean over the seeds.
@@ -120,6 +124,7 @@ def task_table(
     tested = [not is_control(line) for line in found]
     table["p_holm"] = holm_by_metric(table, tested)
     table["seed"] = table["seed"].astype(str)
+    check_unique(table, TASK_KEY)
     types: dict[str, Any] = dict.fromkeys(NUMBERS, float)
     return table.astype(types | dict.fromkeys(("draw", "n", "n_neurons"), "Int64"))
 
@@ -141,6 +146,8 @@ def _reference(
             raise DataError(
                 f"{evaluation.path}: no evaluation without treatment beside it"
             )
+        if is_empty(dict(row) | {"n_neurons": evaluation.record["n_neurons"]}):
+            return NOTHING, None  # as without: no test, and no change of zero either
         return NO_TREATMENT, untreated[_axes(row)]
     if layout != "interventions" and row["tuning"] != ATTENTION:
         reference = untreated.get(_axes(row, tuning=ATTENTION))

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ..names import NO_TREATMENT
-from . import ATTENTION, NOTHING, POOLED
+from . import ATTENTION, EMPTY_LEGEND, NOTHING, POOLED, is_empty
 from .markdown import LEVEL, count, metric_groups, metric_title, percent, points
 from .spots import Section, blocks
 from .task import is_control
@@ -117,6 +117,8 @@ def _legend(table: pd.DataFrame, layout: str, pairs: bool) -> str:
         parts.append(TUNING_LEGEND)
     if layout != "random" and table.apply(is_control, axis=1).any():
         parts.append(SHARED_LEGEND)
+    if table.apply(is_empty, axis=1).any():
+        parts.append(EMPTY_LEGEND)
     if pairs:
         parts.append(PAIR_LEGEND)
     elif table["published"].notna().any():
