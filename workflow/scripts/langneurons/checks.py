@@ -121,11 +121,10 @@ def cross_check(config: Config) -> list[str]:
         for name in grid.tables or ():
             known("table", name, table_names(config), "grid.tables")
     if not problems:
-        problems += twin_controls(config)
         problems += _check_languages(config)
         problems += _check_recorded(config)
     if not problems:
-        problems += clashes(config)
+        problems += twin_controls(config) or clashes(config)
     return problems
 
 
