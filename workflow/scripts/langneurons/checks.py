@@ -18,7 +18,7 @@ from .catalogue import NAME
 from .errors import ConfigError, did_you_mean, unknown_name
 from .grid import all_statistics
 from .outputs import table_names
-from .partner_clashes import clashes
+from .partner_clashes import clashes, twin_controls
 from .rows import all_selections
 from .task_catalogue import NeuronTuning, Training
 
@@ -121,11 +121,10 @@ def cross_check(config: Config) -> list[str]:
         for name in grid.tables or ():
             known("table", name, table_names(config), "grid.tables")
     if not problems:
-        problems += _check_controls(config)
         problems += _check_languages(config)
         problems += _check_recorded(config)
     if not problems:
-        problems += clashes(config)
+        problems += twin_controls(config) or clashes(config)
     return problems
 
 
@@ -228,30 +227,6 @@ def _check_selections(config: Config, given: tuple[str, ...], where: str) -> lis
                     "language set", selection.languages, config.language_sets, where
                 )
             )
-    return problems
-
-
-def _check_controls(config: Config) -> list[str]:
-    """Check that tables, which name what is matched, can tell random neurons apart."""
-    lists = {"grid.selections": config.grid.selections}
-    if config.perplexity is not None:
-        lists["perplexity.selections"] = config.perplexity.selections
-    if config.neuron_tuning is not None:
-        lists["neuron_tuning.controls"] = config.neuron_tuning.controls
-    problems = []
-    for where, given in lists.items():
-        seen: dict[tuple[str | None, str], str] = {}
-        for text in given:
-            selection = names.Selection.parse(text)
-            base = names.split_draw(selection.method)[0]
-            match = config.methods[base].match
-            first = seen.setdefault((match, selection.languages), base)
-            if match is not None and first != base:
-                problems.append(
-                    f"{where}: {first} and {base} both match {match} in "
-                    f"{selection.languages}; tables name random neurons by what they "
-                    "match, and would take one for the other. Name one of them here"
-                )
     return problems
 
 

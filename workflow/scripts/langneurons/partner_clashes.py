@@ -1,4 +1,4 @@
-"""Refuse two results of ours for one published number, before the first job."""
+"""Refuse, before the first job, results that would be taken for one another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from . import published
 from .config import Config
-from .names import NO_TREATMENT, Selection, Treatment, TuningName
+from .names import NO_TREATMENT, Selection, Treatment, TuningName, split_draw
 from .partners import Evaluated, Partners
 
 
@@ -79,3 +79,27 @@ def _worded(groups: list[list[str]]) -> list[str]:
         "but one out of the grid, or take 'published_as' from the entry that is not "
         "the paper's"
     ]
+
+
+def twin_controls(config: Config) -> list[str]:
+    """Check that tables, which name what is matched, can tell random neurons apart."""
+    lists = {"grid.selections": config.grid.selections}
+    if config.perplexity is not None:
+        lists["perplexity.selections"] = config.perplexity.selections
+    if config.neuron_tuning is not None:
+        lists["neuron_tuning.controls"] = config.neuron_tuning.controls
+    problems = []
+    for where, given in lists.items():
+        seen: dict[tuple[str | None, str], str] = {}
+        for text in given:
+            selection = Selection.parse(text)
+            base = split_draw(selection.method)[0]
+            match = config.methods[base].match
+            first = seen.setdefault((match, selection.languages), base)
+            if match is not None and first != base:
+                problems.append(
+                    f"{where}: {first} and {base} both match {match} in "
+                    f"{selection.languages}; tables name random neurons by what they "
+                    "match, and would take one for the other. Name one of them here"
+                )
+    return problems
