@@ -120,14 +120,3 @@ def test_make_shows_its_targets_and_sets_up_before_each() -> None:
         ).stdout
         assert "envs/requirements.txt" in plan, name
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
-
-
-def test_links_of_the_documents_lead_somewhere() -> None:
-    for path in [*ROOT.glob("*.md"), ROOT / "config" / "README.md"]:
-        text = path.read_text(encoding="utf-8")
-        for link in re.findall(r"\]\((?!http|#)([^)#]+)", text):
-            assert (path.parent / link).exists(), f"{path.name}: {link}"
-        titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-        anchors = {t.lower().replace(" ", "-") for t in titles}
-        for anchor in re.findall(r"\]\(#([^)]+)\)", text):
-            assert anchor in anchors, f"{path.name}: #{anchor}"
