@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import binomtest
 
 from evaluation_files import XNLI, XQUAD, Study, cells_of, right, row, run, write
-from langneurons import significance, tables
+from langneurons import bundles, significance, tables
 from langneurons.errors import DataError
 from langneurons.tables import evaluations, task, task_text
 
@@ -278,3 +278,23 @@ def test_one_evaluation_is_read_with_its_metrics(tmp_path: Path) -> None:
     assert found.scores["em"].dtype == bool and list(found.scores) == ["em", "f1"]
     assert found.scores["f1"].tolist() == [1.0, 0.5]
     assert found.items.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+def test_a_damaged_table_of_items_is_no_result(tmp_path: Path, damage: str) -> None:
+    scores = pd.DataFrame({"item": [1, 2, 3], "accuracy": [True, False, True]})
+    out = tmp_path / "lape.set1.mean.json"
+    cell = bundles.Cell("lape.set1.mean", {}, out, None, None, "hash")
+    bundles.write(cell, {"n": 3}, scores)
+    read = evaluations.Evaluation.read(out, XNLI)
+    assert read.scores["accuracy"].tolist() == [True, False, True]
+    if damage == "flip":  # as many bytes, and still a table
+        fresh = scores.assign(accuracy=[True, True, True])
+        fresh.to_parquet(cell.table, index=False)
+    elif damage == "cut":
+        cell.table.write_bytes(cell.table.read_bytes()[:-40])
+    else:
+        cell.table.unlink()
+    expected = "missing; delete" if damage == "gone" else "damaged, or changed by hand"
+    with pytest.raises(DataError, match=f"lape.set1.mean.parquet: {expected}"):
+        evaluations.Evaluation.read(out, XNLI)
