@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from pathlib import Path
 
@@ -147,12 +148,47 @@ def test_seeds_are_pooled_item_by_item(tmp_path: Path) -> None:
     differences = [right(n, 10 + k).astype(float) - right(n, 10) for k in (4, 8)]
     expected = significance.pooled(differences, 500)
     assert tuple(row[["delta", "delta_ci_low", "delta_ci_high"]]) == expected
+    scored = np.stack([right(n, 10 + k).astype(float) for k in (4, 8)])
+    interval = significance.pooled(scored, 500)
+    assert tuple(row[["value", "ci_low", "ci_high"]]) == interval
+    seen = significance.detectable(scored.mean(0), right(n, 10).astype(float), "score")
+    assert row["detectable"] == pytest.approx(seen)
     # Both seeds and the pooled row are tests of this table.
     single = table[(table["statistic"] == "p90") & (table["seed"] != "pooled")]
     assert single["p_value"].tolist() == pytest.approx([2 / 2**4, 2 / 2**8])
     # The pooled test is a family of its own; the single seeds are another.
     assert row["p_holm"] == pytest.approx(2 / 2**8)
     assert single["p_holm"].tolist() == pytest.approx([2 / 2**4, 2 * 2 / 2**8])
+
+
+AXES = {
+    "model": "n", "tuning": "all_mlp", "lang": "hi", "method": "ap90", "langset": "t",
+    "draw": 2, "matched": "ap90", "statistic": "zero",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("axis", [*AXES, None])
+def test_only_what_differs_in_the_seed_alone_is_pooled(axis: str | None) -> None:
+    """Otherwise a mean over two treatments would stand there as one of them."""
+    first = row("vi", "random_lape-1.s.p90")
+    second = first | {"seed": 2} | ({axis: AXES[axis]} if axis else {})
+    found = evaluations.Evaluation(Path("x.json"), {}, np.arange(9), {})
+    groups = task._seed_groups([(r, found, "", None) for r in (first, second)])
+    assert [len(group) for group in groups] == ([] if axis else [2])
+
+
+def test_the_number_of_neurons_of_pooled_seeds_is_told_if_there_is_one(
+    tmp_path: Path,
+) -> None:
+    made = Study(tmp_path, XNLI)
+    for seed in (1, 2):
+        for treatment in ("none", "lape.s.p90"):
+            made.add("vi", treatment, {"seed": seed}, accuracy=right(9, 3))
+    record = json.loads(made.paths[-1].read_text()) | {"n_neurons": 8}
+    made.paths[-1].write_text(json.dumps(record))
+    pooled = table_of(made).query("seed == 'pooled'").set_index("statistic")
+    assert pooled.loc["none", "n_neurons"] == 7
+    assert pd.isna(pooled.loc["p90", "n_neurons"])
 
 
 def test_seeds_of_other_items_are_not_pooled(tmp_path: Path) -> None:
