@@ -59,6 +59,23 @@ def test_only_the_tests_of_gpu_kernels_install_triton() -> None:
     assert (entry.name, [s.operator for s in entry.specifier]) == ("triton", ["=="])
 
 
+def test_what_tests_are_skipped_without_is_installed_for_them() -> None:
+    """A package that `make test` does not install skips its tests for good."""
+    of_others = {"triton"}  # make test-kernels
+    asked = {
+        name.partition(".")[0].replace("_", "-")
+        for path in ROOT.glob("tests/**/*.py")
+        for name in re.findall(r'importorskip\(\s*"([\w.]+)"', path.read_text())
+    }
+    assert len(asked) > 5
+    pinned = {
+        entry.name.lower().replace("_", "-")
+        for name in ("requirements.txt", "requirements-dev.txt")
+        for entry in requirements(name)
+    }
+    assert asked - of_others - pinned == set()
+
+
 def test_pins_and_declared_ranges_agree() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = [*project["dependencies"]]
