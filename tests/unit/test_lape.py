@@ -241,7 +241,7 @@ def test_bad_input(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"lape\.top_rate: 0\.01 of 40 neurons"):
         choose(np.ones((2, 40), np.int64), np.array([2, 2]), Parameters())
     for bad in ({"top_rate": 0}, {"filter_rate": 1}, {"thresholds": "x"}, {"rate": 1}):
-        with pytest.raises(ValidationError):
+        with pytest.raises(ValidationError, match=next(iter(bad))):
             Parameters.model_validate(bad)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -95,6 +96,44 @@ def test_paths_of_the_project_exist(path: Path) -> None:
             assert word.startswith(("/", "benchmarks/results")) or any(
                 ROOT.glob(word.strip("/"))
             ), word
+
+
+# What the README says of reruns, and the cases of tests/workflow/test_reruns.py for it.
+RERUNS = {
+    "the statistics of the grid: add one": ["a statistic is added"],
+    "a statistic's meaning": ["a statistic changes its meaning"],
+    "one method's parameters or module": [
+        "one method's module",
+        "a parameter of one method",
+    ],
+    "what activations record": ["which batches have their quantiles taken"],
+    "a language set": ["a language set"],
+    "training settings of a task": ["the learning rate"],
+    "an evaluation language: add one": ["an evaluation language is added"],
+    "a model, corpus or seed: add one": ["a seed is added"],
+    "memory, time, partitions, micro-batch": ["resources"],
+    "comments, key order, docstrings, file times, a fresh clone": [
+        "a comment in the configuration",
+        "a comment in a method",
+        "the order of keys",
+        "a docstring",
+        "file times",
+    ],
+}
+
+
+def test_what_the_readme_says_of_reruns_is_tested() -> None:
+    rows = re.findall(r"^\| (.+?) \| .+ \|$", section("What will rerun"), re.MULTILINE)
+    assert rows == ["you edit", *RERUNS]
+    tree = ast.parse(read(ROOT / "tests/workflow/test_reruns.py"))
+    (cases,) = (
+        {ast.literal_eval(key) for key in node.value.keys if key}
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.value, ast.Dict)
+        and ast.unparse(node.target) == "CASES"
+    )
+    assert {case for tested in RERUNS.values() for case in tested} <= cases
 
 
 @pytest.fixture(scope="module")

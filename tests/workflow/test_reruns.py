@@ -177,6 +177,10 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         | {"draw_effects": 1}
         | FOLLOWS,
     ),
+    "a seed is added": (
+        replace("tiny.yaml", "grid:\n", "grid:\n  seeds: [42, 43]\n"),
+        {"tune_model": 4, "evaluate_task": 5} | TASK_TABLES | FOLLOWS,
+    ),
     "a corpus setting": (
         replace("tiny.yaml", "tokens: 1024", "tokens: 1152"),
         {
