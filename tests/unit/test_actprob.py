@@ -184,5 +184,5 @@ def test_bad_input(files) -> None:
     bad = {"percentile": 0, "threshold_population": "english"}
     with pytest.raises(ValidationError, match="no effect"):
         Parameters.model_validate(bad)
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValidationError, match="percentile"):
         Parameters.model_validate({"percentile": 80})

@@ -72,6 +72,76 @@ def test_an_edit_counts_if_it_is_reached(
     assert (fresh(tree) != before) is changes
 
 
+FORMS = {
+    "a whole module, under another name": (
+        "import langneurons.deep as d\ndef main():\n    return d.f()\n",
+        {"deep": "def f():\n    return 1\n"},
+        [("deep", "return 1", "return 2", True)],
+    ),
+    "through a package, relatively, from inside a function": (
+        "from langneurons.pkg import f\ndef main():\n    return f()\n",
+        {
+            "pkg/__init__": "from .inner import f\n",
+            "pkg/inner": "def f():\n    from ..b import helper\n    return helper()\n",
+        },
+        [("b", "return 1", "return 2", True), ("b", "return 5", "return 6", False)],
+    ),
+    "a module of a package": (
+        "from langneurons.pkg import inner as i\ndef main():\n    return i.f()\n",
+        {"pkg/__init__": "", "pkg/inner": "def f():\n    return 1\nG = 2\n"},
+        [("pkg/inner", "return 1", "return 3", True)],
+    ),
+    "the module beside, from . import": (
+        "from langneurons.c import f\ndef main():\n    return f()\n",
+        {"c": "from . import b as other\ndef f():\n    return other.helper()\n"},
+        [("b", "return 1", "return 2", True)],
+    ),
+    "a statement that binds no name": (
+        "from langneurons.c import X\ndef main():\n    return X\n",
+        {"c": "X = {}\nX.update(a=1)\n"},
+        [("c", "a=1", "a=2", True)],
+    ),
+    "either branch": (
+        "from langneurons.c import X\ndef main():\n    return X\n",
+        {"c": "if A:\n    X = 1\nelse:\n    from .b import helper as X\n"},
+        [("c", "X = 1", "X = 3", True), ("b", "return 1", "return 2", True)],
+    ),
+    "a description of a key, and its default": (
+        "from langneurons.c import X\ndef main():\n    return X\n",
+        {"c": "X = Field(1, description='words')\n"},
+        [("c", "words", "others", False), ("c", "Field(1", "Field(2", True)],
+    ),
+    "a class: its base, its methods, their docstrings": (
+        "from langneurons.c import C\ndef main():\n    return C\n",
+        {
+            "c": "class B:\n    Y = 1\nclass C(B):\n    def f(self):\n"
+            '        """Doc."""\n        return 2\n'
+        },
+        [
+            ("c", "Y = 1", "Y = 3", True),
+            ("c", "return 2", "return 4", True),
+            ("c", "Doc.", "Words.", False),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_form_of_import_and_definition_is_followed(tree: Path, form: str) -> None:
+    script, files, edits = FORMS[form]
+    (tree / "job.py").write_text(script)
+    for name, text in files.items():
+        path = tree / "langneurons" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    for module, old, new, changes in edits:
+        before = fresh(tree)
+        path = tree / "langneurons" / f"{module}.py"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+        assert (fresh(tree) != before) is changes, (module, old)
+
+
 def test_modules_chosen_at_run_time_are_added(tree: Path) -> None:
     before = fresh(tree, ("plugin",))
     assert before != fresh(tree)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from decimal import Decimal, getcontext
 from fractions import Fraction
 from math import lcm
@@ -240,5 +241,18 @@ def test_bad_input(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"lape\.top_rate: 0\.01 of 40 neurons"):
         choose(np.ones((2, 40), np.int64), np.array([2, 2]), Parameters())
     for bad in ({"top_rate": 0}, {"filter_rate": 1}, {"thresholds": "x"}, {"rate": 1}):
-        with pytest.raises(ValidationError):
+        with pytest.raises(ValidationError, match=next(iter(bad))):
             Parameters.model_validate(bad)
+
+
+def test_entropy_by_hand() -> None:
+    shares = np.array([[1.0, 1 / 3, 0.5, 0.9], [0, 1 / 3, 0, 0.1], [0, 1 / 3, 0.5, 0]])
+    found = lape._entropy(shares).tolist()
+    mixed = -0.9 * math.log(0.9) - 0.1 * math.log(0.1)
+    assert found == pytest.approx([0, math.log(3), math.log(2), mixed], abs=1e-15)
+    assert str(found[0]) == "0.0"  # and not -0.0, which would be shown
+
+
+def test_a_rank_below_the_first_is_the_first() -> None:
+    values = np.arange(10, 0, -1, dtype=np.float64)
+    assert lape._kth_values(values, (0.01, 0.5, 0.95)) == [1, 5, 10]

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from activation_files import build
 from langneurons import methods, tensors
+from langneurons.catalogue import Activations as Recorded
 from langneurons.errors import DataError
 from langneurons.methods import (
     MethodInputs,
@@ -418,6 +419,19 @@ def test_entropy_lambda_does_not_depend_on_the_order_of_languages(
     other, again = entropy_lambda.choose(probability[order], given_)
     np.testing.assert_array_equal(mask[order], other)
     assert thresholds == again
+
+
+def test_one_language_cannot_be_contrasted(tmp_path: Path) -> None:
+    one = {"en": build(tmp_path / "en.safetensors", np.ones((2, 1, 4), np.float32))}
+    with pytest.raises(DataError, match="entropy_lambda compares languages.*two"):
+        entropy_lambda.select(inputs_of(one), entropy_lambda.Parameters())
+    # Known before the first job, too.
+    recorded = Recorded(chunk_means=2500, contribution_top=0.1)
+    for method in (entropy_lambda, kojima_ap, plnd):
+        unmet = method.Parameters().unmet
+        (problem,) = unmet(recorded, ["en"], "gate_pre")
+        assert "compares languages; give a set of at least two" in problem
+        assert unmet(recorded, ["en", "vi"], "gate_pre") == []
 
 
 def test_a_class_that_nothing_is_in_is_the_usual_error(tmp_path: Path) -> None:

@@ -89,6 +89,36 @@ def test_numbers_of_a_perplexity_table() -> None:
         table_of((rows, swapped))
 
 
+def test_each_model_is_set_against_itself() -> None:
+    rows, records = study()
+    other = [dict(r, nll=r["nll"] + 1.0, model="n") for r in records]
+    for record in other:
+        record["chunk_nll"] = [x + 1.0 for x in record["chunk_nll"]]
+    table = table_of((rows + [dict(r, model="n") for r in rows], records + other))
+    first, second = (table[table["model"] == m].reset_index() for m in ("m", "n"))
+    for same in ("delta_nll", "delta_se"):
+        assert second[same].tolist() == pytest.approx(first[same].tolist(), nan_ok=True)
+    own = second[(second["neuron_lang"] == "vi") & (second["lang"] == "vi")]
+    # LAPE's change is 0.6, and e times as much in perplexity as where nll is 3.
+    expected = math.e * (math.exp(3.6) - math.exp(3))
+    assert own["delta_perplexity"].iloc[0] == pytest.approx(expected)
+
+
+def test_one_chunk_has_no_standard_error_and_a_huge_loss_no_end() -> None:
+    rows, records = study()
+    for record in records:
+        record["chunk_nll"] = record["chunk_nll"][:1]
+        record["nll"] = record["chunk_nll"][0]
+    worst = next(i for i, r in enumerate(rows) if r["method"] == "lape")
+    records[worst]["nll"] = 800.0  # math.exp() would fail
+    table = table_of((rows, records))
+    assert table["delta_se"].isna().all()
+    assert table["perplexity"][worst] == table["delta_perplexity"][worst] == math.inf
+    none = table[table["statistic"] == "none"]
+    assert none["perplexity"].tolist() == pytest.approx([math.exp(2)] * 2)
+    assert none[["delta_nll", "delta_perplexity"]].isna().all(axis=None)
+
+
 def test_each_statistic_has_its_own_block_summary_and_controls() -> None:
     table = table_of(study(("zero", "mean")))
     summary = tables.perplexity_summary(table)

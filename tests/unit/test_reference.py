@@ -1,61 +1,140 @@
-"""The key reference in config/README.md lists every key, with its default."""
+"""The key reference in config/README.md says what the models say, row by row.
+
+A key counts as documented only in its own row of its own section's table; a choice only
+in the row of its key; and a section, a key or a word that the models do not have is as
+wrong as one that is missing.
+"""
 
 from __future__ import annotations
 
 import importlib
 import re
+import sys
+import types
+import typing
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
+from snakemake.utils import update_config
 
-from langneurons import catalogue, task_catalogue
+from langneurons import catalogue, checks, config, outputs, task_catalogue
 from langneurons.checks import plugins
 from langneurons.config import Config
 
-REFERENCE = Path(__file__).parents[2] / "config" / "README.md"
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "config" / "README.md"
+TOP = "Top level"
+# Where each block is documented: a heading, or one below another.
 SECTIONS: dict[str, type[BaseModel]] = {
-    "Top level": Config,
+    TOP: Config,
     "grid": catalogue.Grid,
     "models": catalogue.Model,
-    "hub": catalogue.HubSource,
-    "gguf": catalogue.GgufSource,
-    "demo": catalogue.DemoModel,
+    "models/hub": catalogue.HubSource,
+    "models/gguf": catalogue.GgufSource,
+    "models/demo": catalogue.DemoModel,
     "corpora": catalogue.Corpus,
-    "language_filter": catalogue.LanguageFilter,
+    "corpora/language_filter": catalogue.LanguageFilter,
     "activations": catalogue.Activations,
     "language_sets": catalogue.LanguageSet,
     "methods": catalogue.Method,
     "statistics": catalogue.Statistic,
     "tasks": task_catalogue.Task,
-    "data": task_catalogue.TaskData,
-    "training": task_catalogue.Training,
+    "tasks/data": task_catalogue.TaskData,
+    "tasks/training": task_catalogue.Training,
     "tunings": task_catalogue.Tuning,
     "neuron_tuning": task_catalogue.NeuronTuning,
     "perplexity": catalogue.Perplexity,
     "demo_world": catalogue.DemoWorld,
 }
-SECTIONS |= {
-    kind: importlib.import_module(f"langneurons.{folder}.{kind}").Parameters
+PLUGINS = {
+    f"{folder}/{kind}": importlib.import_module(f"langneurons.{folder}.{kind}")
     for folder in ("methods", "tasks")
     for kind in plugins(folder)
 }
+SECTIONS |= {name: module.Parameters for name, module in PLUGINS.items()}
 
 
-def documented(section: str) -> dict[str, str]:
-    """Read the table of a section: key -> default as it is written there."""
-    keys = REFERENCE.read_text(encoding="utf-8").split("\n# Keys\n")[1]
-    found = re.search(
-        rf"^##+ {section}\n(.*?)(?=^##|\Z)", keys, re.DOTALL | re.MULTILINE
-    )
-    assert found, f"config/README.md has no section {section!r} below Keys"
-    rows = re.findall(r"^\| `(\w+)` \| (.*?) \| \S", found.group(1), re.MULTILINE)
-    return dict(rows)
+class Row(NamedTuple):
+    """A row of a table of keys, as it is written."""
+
+    key: str
+    default: str
+    meaning: str
+
+
+def sections(text: str) -> dict[str, str]:
+    """Cut what stands below "# Keys" at its headings: section -> text."""
+    keys = text.split("\n# Keys\n")[1]
+    found: dict[str, str] = {}
+    above = ""
+    for part in re.split(r"^(?=##)", keys, flags=re.MULTILINE)[1:]:
+        heading, _, body = part.partition("\n")
+        level, name = re.fullmatch(r"(###?) (\S.*)", heading).groups()  # type: ignore
+        above = name if level == "##" else above
+        name = name if level == "##" else f"{above}/{name}"
+        assert name not in found, f"config/README.md has two sections {name!r}"
+        found[name] = body
+    return found
+
+
+def rows(section: str) -> dict[str, Row]:
+    """Read the table of a section: every line of it, or an error."""
+    body = sections(REFERENCE.read_text(encoding="utf-8"))[section]
+    lines = [line for line in body.splitlines() if line.startswith("|")]
+    assert lines[:2] == ["| key | default | meaning |", "|---|---|---|"], section
+    found: dict[str, Row] = {}
+    for line in lines[2:]:
+        cells = [c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]]
+        assert len(cells) == 3 and all(cells), f"{section}: {line}"
+        row = Row(*cells)
+        name = re.fullmatch(r"`(\w+)`", row.key)
+        assert name, f"{section}: {line}"
+        assert name.group(1) not in found, f"{section}: {name.group(1)} twice"
+        found[name.group(1)] = row
+    return found
+
+
+def quoted(text: str) -> set[str]:
+    """Return what stands between backticks; a link's text counts."""
+    return set(re.findall(r"`([^`]+)`", text))
+
+
+def parts(annotation: Any) -> Iterator[Any]:
+    """Walk through a type: what it is made of, at any depth, aliases resolved."""
+    yield annotation
+    if typing.get_origin(annotation) is Literal:
+        return
+    for inner in typing.get_args(annotation):
+        if isinstance(inner, (type, types.GenericAlias)) or typing.get_origin(inner):
+            yield from parts(inner)
+
+
+def choices(field: FieldInfo) -> set[str]:
+    """Return the words or numbers that a key's type allows; empty: it allows any."""
+    return {
+        str(choice)
+        for part in parts(field.annotation)
+        if typing.get_origin(part) is Literal
+        for choice in typing.get_args(part)
+    }
+
+
+def blocks_of(model: type[BaseModel]) -> set[type[BaseModel]]:
+    """Return a block and all blocks below it."""
+    found = {model}
+    for field in model.model_fields.values():
+        for part in parts(field.annotation):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                found |= blocks_of(part)
+    return found
 
 
 def written(value: Any) -> str:
@@ -64,7 +143,10 @@ def written(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, (tuple, list)):
         return f"[{', '.join(map(written, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        assert float(f"{value:g}") == value, f"{value!r} needs more digits"
+        return f"{value:g}"
+    return str(value)
 
 
 def default(field: FieldInfo) -> str:
@@ -74,64 +156,180 @@ def default(field: FieldInfo) -> str:
     return "block" if isinstance(value, (BaseModel, dict)) else f"`{written(value)}`"
 
 
+def test_the_sections_are_the_blocks_of_the_configuration() -> None:
+    documented = list(sections(REFERENCE.read_text(encoding="utf-8")))
+    assert sorted(documented) == sorted(SECTIONS)
+    reachable = blocks_of(Config)
+    assert len(reachable) > 15
+    inside = {module.Parameters for module in PLUGINS.values()}
+    assert set(SECTIONS.values()) == reachable | inside
+
+
 @pytest.mark.parametrize("section", SECTIONS)
-def test_the_reference_is_complete_and_right(section: str) -> None:
+def test_each_section_has_the_keys_and_defaults_of_its_block(section: str) -> None:
     fields = SECTIONS[section].model_fields
-    assert documented(section) == {key: default(f) for key, f in fields.items()}
+    documented = {key: row.default for key, row in rows(section).items()}
+    assert documented == {key: default(field) for key, field in fields.items()}
 
 
-def test_no_block_of_the_configuration_is_left_out() -> None:
-    blocks = {
-        value
-        for value in vars(catalogue).values()
-        if isinstance(value, type) and issubclass(value, catalogue.Frozen)
-    }
-    assert blocks - {catalogue.Frozen} <= set(SECTIONS.values())
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_default_that_is_written_out_changes_nothing(section: str) -> None:
+    for key, row in rows(section).items():
+        if row.default in ("required", "block"):
+            continue
+        field = SECTIONS[section].model_fields[key]
+        adapter = TypeAdapter(Annotated[field.annotation, *field.metadata, None])
+        typed = adapter.validate_python(yaml.safe_load(row.default.strip("`")))
+        assert typed == field.get_default(call_default_factory=True), key
 
 
-def test_each_choice_of_a_key_is_named() -> None:
-    text = REFERENCE.read_text(encoding="utf-8")
-    choices = {
-        choice
-        for block in SECTIONS.values()
-        for field in block.model_fields.values()
-        for choice in re.findall(r"Literal\[(.*?)\]", str(field.annotation))
-    }
-    words = {w for choice in choices for w in re.findall(r"'([^']+)'", choice)}
-    assert len(words) > 40
-    assert {w for w in words if not re.search(rf"\b{w}\b", text)} == set()
+@pytest.mark.parametrize("section", SECTIONS)
+def test_each_choice_stands_in_the_row_of_its_key(section: str) -> None:
+    for key, field in SECTIONS[section].model_fields.items():
+        missing = choices(field) - quoted(rows(section)[key].meaning)
+        assert not missing, f"{section}: {key} may be {missing}, but it does not say so"
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_no_row_speaks_of_what_does_not_exist(section: str) -> None:
+    for key, row in rows(section).items():
+        known = choices(SECTIONS[section].model_fields[key])
+        known |= WORDS.get((section, key), set()) | ELSEWHERE.get((section, key), set())
+        unknown = {w for w in quoted(row.meaning) - known if not refers(w)}
+        assert not unknown, f"{section}: {key} cannot be {unknown}"
+
+
+def refers(words: str) -> bool:
+    """Tell whether quoted words name something that exists, for use in any row."""
+    block, dot, key = words.partition(".")
+    if dot and block in SECTIONS:
+        return key in SECTIONS[block].model_fields
+    known = {key for block in SECTIONS.values() for key in block.model_fields}
+    known |= {name.rpartition("/")[2] for name in SECTIONS}
+    return words.partition(": ")[0] in known  # also as `key: value`
+
+
+# Keys of free text whose words are checked elsewhere in the code.
+WORDS = {
+    ("methods", "kind"): set(plugins("methods")) | {"methods/"},
+    ("tasks", "kind"): set(plugins("tasks")) | {"tasks/"},
+    ("statistics", "value"): {"zero", "mean", "median", "min", "max", "const"}
+    | {f"p{p}" for p in catalogue.PERCENTILES},
+    ("statistics", "neuron_language"): {"target", "source"},
+    ("statistics", "value_language"): {"target", "source"},
+    ("methods/plnd", "minus"): {"others", "none"},
+    ("grid", "tables"): {"finetune_{task}", "random_{task}", "perplexity"}
+    | {"activation_statistics", "profiles", "reproduction"},
+}
+# Words that are neither keys nor choices, and where they come from.
+ELSEWHERE = {
+    ("Top level", "report"): {"make report"},
+    ("grid", "selections"): {"method.language_set"},
+    ("grid", "tables"): {"snakemake all"},
+    ("models", "attn_implementation"): {"flash_attn"},
+    ("models/hub", "config"): {"{lang}"},
+    ("corpora", "folder"): {"{lang}.txt"},
+    ("tasks/data", "train"): {"{lang}"},
+    ("demo_world", "languages"): {"en"},
+    ("demo_world", "nli_train"): {"en"},
+}
+
+
+@pytest.mark.parametrize(("section", "key"), WORDS)
+def test_words_of_keys_of_free_text_stand_in_their_row(section: str, key: str) -> None:
+    named = quoted(rows(section)[key].meaning)
+    assert named - ELSEWHERE.get((section, key), set()) == WORDS[section, key]
+
+
+def test_the_words_of_free_text_are_those_of_the_code() -> None:
+    with pytest.raises(ValidationError) as told:
+        catalogue.Statistic(value="?")
+    known = re.search(r"Known: ((?:\w+, )+\w+)", str(told.value))
+    assert known
+    assert set(known.group(1).split(", ")) == WORDS["statistics", "value"]
+    for name in ("neuron_language", "value_language"):
+        assert catalogue.Statistic.model_fields[name].default == "target"
+    minus = PLUGINS["methods/plnd"].Parameters
+    recorded = catalogue.Activations(contribution_top=0.1)
+    for word in WORDS["methods/plnd", "minus"]:
+        assert minus(minus=word).unmet(recorded, ["en", "vi"], "gate_pre") == []
+    assert minus(minus="other").unmet(recorded, ["en", "vi"], "gate_pre")
+
+
+def test_the_tables_that_the_reference_names_are_those_that_can_be_made() -> None:
+    raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    paper = config.load(raw)
+    task = re.compile(rf"({'|'.join(paper.grid.tasks)})$")
+    tables = {task.sub("{task}", name) for name in outputs.table_names(paper)}
+    assert WORDS["grid", "tables"] == tables - {"{task}"}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_a_block_links_to_its_own_section(section: str) -> None:
+    for key, row in rows(section).items():
+        below = set(parts(SECTIONS[section].model_fields[key].annotation))
+        own = {n.rpartition("/")[2] for n, block in SECTIONS.items() if block in below}
+        linked = set(re.findall(r"\]\(#([\w-]+)\)", row.meaning))
+        # A kind's key links to the parameters of each kind.
+        assert own == linked - WORDS.get((section, key), set()), f"{section}: {key}"
+
+
+def test_each_kind_says_of_what_its_keys_are_parameters() -> None:
+    text = sections(REFERENCE.read_text(encoding="utf-8"))
+    for name in PLUGINS:
+        kind = name.rpartition("/")[2]
+        assert text[name].lstrip().startswith(f"Parameters of kind `{kind}`"), name
+
+
+def recipes(language: str) -> list[str]:
+    """Return the examples above the reference, in their order."""
+    text = REFERENCE.read_text(encoding="utf-8").split("\n# Keys\n")[0]
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def loudest() -> types.ModuleType:
+    """Make the module of the recipe for a method."""
+    (source,) = recipes("python")
+    module = types.ModuleType("langneurons.methods.loudest")
+    module.__package__ = "langneurons.methods"
+    exec(source, vars(module))
+    return module
 
 
 def test_the_recipe_for_a_method_works() -> None:
-    text = REFERENCE.read_text(encoding="utf-8")
-    (source,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    package = "langneurons.methods"
-    module: dict[str, Any] = {"__package__": package, "__name__": f"{package}.loudest"}
-    exec(source, module)
+    module = loudest()
     probability = np.linspace(0, 1, 200).reshape(4, 50)
     inputs = SimpleNamespace(
         layers=4,
         width=50,
         activations={"vi": SimpleNamespace(probability=probability.copy)},
     )
-    chosen = module["select"](inputs, module["Parameters"](share=0.05)).neurons["vi"]
+    chosen = module.select(inputs, module.Parameters(share=0.05)).neurons["vi"]
     assert chosen.dtype == bool and chosen.sum() == 10
     assert chosen[3, 40:].all()
 
 
-def test_the_recipes_are_valid_yaml_with_known_keys() -> None:
-    text = REFERENCE.read_text(encoding="utf-8")
-    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) > 4
-    for block in blocks:
-        recipe = yaml.safe_load(block)
-        assert set(recipe) <= set(Config.model_fields)
-        assert set(recipe.get("grid", {})) <= set(catalogue.Grid.model_fields)
-        for entry in recipe.get("statistics", {}).values():
-            catalogue.Statistic.model_validate(entry)
-        for entry in recipe.get("language_sets", {}).values():
-            catalogue.LanguageSet.model_validate(entry)
-        for entry in recipe.get("corpora", {}).values():
-            catalogue.Corpus.model_validate(entry)
-        for entry in recipe.get("methods", {}).values():
-            catalogue.Method.model_validate(entry)
+@pytest.mark.parametrize("number", range(len(recipes("yaml"))))
+def test_a_recipe_is_valid_on_top_of_the_paper(
+    number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    module, kinds = loudest(), [*plugins("methods"), "loudest"]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    known = {"methods": kinds, "tasks": plugins("tasks")}
+    monkeypatch.setattr(checks, "plugins", known.__getitem__)
+    raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/mine").mkdir(parents=True)
+    for lang in {c for s in raw["language_sets"].values() for c in s["languages"]}:
+        (tmp_path / f"data/mine/{lang}.txt").write_text("text\n")
+    before = yaml.safe_dump(raw)
+    text = recipes("yaml")[number].replace("<40 hexadecimal digits>", f"'{'0' * 40}'")
+    update_config(raw, yaml.safe_load(text))
+    assert yaml.safe_dump(raw) != before
+    config.load(raw)
+
+
+def test_there_is_a_recipe_for_each_catalogue_that_is_promised() -> None:
+    named = Counter(key for text in recipes("yaml") for key in yaml.safe_load(text))
+    catalogues = {"models", "language_sets", "methods", "statistics", "tunings"}
+    assert catalogues | {"corpora", "tasks"} <= set(named)

@@ -83,6 +83,7 @@ def test_the_scan_sees_what_is_dangerous(line: str) -> None:
 
 def test_weights_are_read_from_safetensors_only() -> None:
     """A folder's weights come from safetensors; GGUF is parsed, not unpickled."""
+    checked = set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call):
@@ -94,6 +95,8 @@ def test_weights_are_read_from_safetensors_only() -> None:
             if name.startswith(("Peft", "kind")) or "**place" in text:
                 continue  # a tokenizer; our own adapter; the GGUF file
             assert "use_safetensors=True" in text, f"{path.name}: {text}"
+            checked.add(path.name)
+    assert {"models.py", "quantising.py"} <= checked
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda p: p.stem)
@@ -101,8 +104,12 @@ def test_rules_quote_every_text_that_reaches_a_shell(path: Path) -> None:
     # Hashes, numbers and Snakemake's own counts need no quotes.
     safe = r"params\.code|threads|resources\.\w+"
     text = path.read_text(encoding="utf-8")
-    for command in re.findall(r"shell:\n((?:\s+\".*\"\n)+)", text):
-        for field in re.findall(r"\{([^{}]+)\}", command):
+    commands = re.findall(r"shell:\n((?:\s+\".*\"\n)+)", text + "\n")
+    assert len(commands) == text.count("shell:"), "a command that was not read"
+    for command in commands:
+        fields = re.findall(r"\{([^{}]+)\}", command)
+        assert "params.code" in fields  # so fields are seen
+        for field in fields:
             assert field.endswith(":q") or re.fullmatch(safe, field), field
     assert "run:" not in text.replace("dry_run:", "")
 
@@ -165,6 +172,11 @@ def test_no_name_can_leave_results(change: dict) -> None:
         for name, value in dict(entries).items():
             if value == "copy":  # a good entry under a bad name
                 entries[name] = next(iter(raw[catalogue].values()))
+    load(raw)  # nothing else is wrong
     update_config(raw, change)
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as told:
         load(raw)
+    # Whatever else follows from it: the place is named.
+    (place, below), *_ = change.items()
+    assert f"{place}." in str(told.value)
+    assert next(iter(below)) in str(told.value)

@@ -162,6 +162,28 @@ def test_pooling_in_steps_is_pooling_at_once(monkeypatch: pytest.MonkeyPatch) ->
     assert pooled(values, resamples=500) == whole
 
 
+@pytest.mark.parametrize("call", [lambda x: bootstrap_mean(x[0]), pooled])
+def test_only_so_many_draws_are_held_at_once(
+    call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, make = [], np.random.default_rng
+
+    class Watched:
+        def __init__(self, seed: int) -> None:
+            self.multinomial, self._rng = make(seed).multinomial, make(seed)
+
+        def integers(self, *given: Any) -> np.ndarray:
+            held.append(self._rng.integers(*given))
+            return held[-1]
+
+    values = make(0).normal(size=(3, 120))  # all are distinct
+    monkeypatch.setattr("langneurons.bootstrap.DRAWS_AT_ONCE", 1000)
+    monkeypatch.setattr(np.random, "default_rng", Watched)
+    call(values)
+    assert sum(drawn.size for drawn in held) == 10_000 * 120
+    assert max(drawn.size for drawn in held) <= 1000
+
+
 def test_equal_seeds_add_nothing() -> None:
     values = np.random.default_rng(0).integers(-1, 2, 300)
     _, low, high = pooled(np.stack([values] * 3))

@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import binomtest
 
 from evaluation_files import XNLI, XQUAD, Study, cells_of, right, row, run, write
-from langneurons import significance, tables
+from langneurons import bundles, significance, tables
 from langneurons.errors import DataError
 from langneurons.figures import effects, sizes
 from langneurons.tables import evaluations, task, task_text
@@ -149,12 +149,47 @@ def test_seeds_are_pooled_item_by_item(tmp_path: Path) -> None:
     differences = [right(n, 10 + k).astype(float) - right(n, 10) for k in (4, 8)]
     expected = significance.pooled(differences, 500)
     assert tuple(row[["delta", "delta_ci_low", "delta_ci_high"]]) == expected
+    scored = np.stack([right(n, 10 + k).astype(float) for k in (4, 8)])
+    interval = significance.pooled(scored, 500)
+    assert tuple(row[["value", "ci_low", "ci_high"]]) == interval
+    seen = significance.detectable(scored.mean(0), right(n, 10).astype(float), "score")
+    assert row["detectable"] == pytest.approx(seen)
     # Both seeds and the pooled row are tests of this table.
     single = table[(table["statistic"] == "p90") & (table["seed"] != "pooled")]
     assert single["p_value"].tolist() == pytest.approx([2 / 2**4, 2 / 2**8])
     # The pooled test is a family of its own; the single seeds are another.
     assert row["p_holm"] == pytest.approx(2 / 2**8)
     assert single["p_holm"].tolist() == pytest.approx([2 / 2**4, 2 * 2 / 2**8])
+
+
+AXES = {
+    "model": "n", "tuning": "all_mlp", "lang": "hi", "method": "ap90", "langset": "t",
+    "draw": 2, "matched": "ap90", "statistic": "zero",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("axis", [*AXES, None])
+def test_only_what_differs_in_the_seed_alone_is_pooled(axis: str | None) -> None:
+    """Otherwise a mean over two treatments would stand there as one of them."""
+    first = row("vi", "random_lape-1.s.p90")
+    second = first | {"seed": 2} | ({axis: AXES[axis]} if axis else {})
+    found = evaluations.Evaluation(Path("x.json"), {}, np.arange(9), {})
+    groups = task._seed_groups([(r, found, "", None) for r in (first, second)])
+    assert [len(group) for group in groups] == ([] if axis else [2])
+
+
+def test_the_number_of_neurons_of_pooled_seeds_is_told_if_there_is_one(
+    tmp_path: Path,
+) -> None:
+    made = Study(tmp_path, XNLI)
+    for seed in (1, 2):
+        for treatment in ("none", "lape.s.p90"):
+            made.add("vi", treatment, {"seed": seed}, accuracy=right(9, 3))
+    record = json.loads(made.paths[-1].read_text()) | {"n_neurons": 8}
+    made.paths[-1].write_text(json.dumps(record))
+    pooled = table_of(made).query("seed == 'pooled'").set_index("statistic")
+    assert pooled.loc["none", "n_neurons"] == 7
+    assert pd.isna(pooled.loc["p90", "n_neurons"])
 
 
 def test_seeds_of_other_items_are_not_pooled(tmp_path: Path) -> None:
@@ -361,3 +396,23 @@ def test_the_names_of_a_row_come_before_its_numbers() -> None:
         assert columns[: len(key)] == key
     for key in (tables.TASK_KEY, tables.PERPLEXITY_KEY, tables.PROFILE_KEY):
         assert {"draw", "matched"} <= set(key)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
+def test_a_damaged_table_of_items_is_no_result(tmp_path: Path, damage: str) -> None:
+    scores = pd.DataFrame({"item": [1, 2, 3], "accuracy": [True, False, True]})
+    out = tmp_path / "lape.set1.mean.json"
+    cell = bundles.Cell("lape.set1.mean", {}, out, None, None, "hash")
+    bundles.write(cell, {"n": 3}, scores)
+    read = evaluations.Evaluation.read(out, XNLI)
+    assert read.scores["accuracy"].tolist() == [True, False, True]
+    if damage == "flip":  # as many bytes, and still a table
+        fresh = scores.assign(accuracy=[True, True, True])
+        fresh.to_parquet(cell.table, index=False)
+    elif damage == "cut":
+        cell.table.write_bytes(cell.table.read_bytes()[:-40])
+    else:
+        cell.table.unlink()
+    expected = "missing; delete" if damage == "gone" else "damaged, or changed by hand"
+    with pytest.raises(DataError, match=f"lape.set1.mean.parquet: {expected}"):
+        evaluations.Evaluation.read(out, XNLI)

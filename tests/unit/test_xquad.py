@@ -203,7 +203,7 @@ def test_the_defaults_are_the_papers() -> None:
         "loss": "full", "template": "alpaca", "prompt_indent": "paper",
     }  # fmt: skip
     for bad in ({"long_test": "drop"}, {"window": 0}, {"max_tokens": 5}):
-        with pytest.raises(ValidationError):
+        with pytest.raises(ValidationError, match=next(iter(bad))):
             xquad.Parameters.model_validate(bad)
 
 

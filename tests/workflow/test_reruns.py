@@ -217,6 +217,10 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         | {"draw_effects": 1}
         | FOLLOWS,
     ),
+    "a seed is added": (
+        replace("tiny.yaml", "grid:\n", "grid:\n  seeds: [42, 43]\n"),
+        {"tune_model": 4, "evaluate_task": 5} | TASK_TABLES | FOLLOWS,
+    ),
     "a corpus setting": (
         replace("tiny.yaml", "tokens: 1024", "tokens: 1152"),
         {
@@ -290,16 +294,42 @@ def test_neurons_are_exported_in_the_published_format(project: Path) -> None:
     assert counts == [record["counts"][lang] for lang in ("en", "vi", "hi")]
 
 
-def test_a_deleted_or_damaged_result_is_computed_again(project: Path) -> None:
-    folder = project / "results/evaluations/xnli/demo/attention/seed42/vi"
-    record, items = folder / "lape.world.mean.json", folder / "lape.world.mean.parquet"
-    before = record.read_bytes(), items.read_bytes()
-    record.unlink()
+RESULT = "results/evaluations/xnli/demo/attention/seed42/vi/lape.world.mean"
+
+
+def content(project: Path) -> tuple[bytes, bytes]:
+    """Read a result: its record, and the table of its items."""
+    record, items = (project / f"{RESULT}.{end}" for end in ("json", "parquet"))
+    assert json.loads(record.read_bytes())["treatment"] == "lape.world.mean"
+    return record.read_bytes(), items.read_bytes()
+
+
+def test_a_deleted_record_is_noticed_and_taken_back(project: Path) -> None:
+    before = content(project)
+    (project / f"{RESULT}.json").unlink()
+    assert planned(project, f"{RESULT}.json") == Counter({"evaluate_task": 1})
+    snakemake(project, "--cores", "2", f"{RESULT}.json")
+    assert content(project) == before
+    assert computed(project)["vi"] == 0  # its second name was still there
+
+
+def test_a_deleted_result_is_computed_again(project: Path) -> None:
+    before = content(project)
+    for path in (project / RESULT).parent.rglob("lape.world.mean.*"):
+        path.unlink()
+    snakemake(project, "--cores", "2", f"{RESULT}.json")
+    assert content(project) == before
+    assert computed(project)["vi"] == 1  # and none of the others
+
+
+def test_a_damaged_result_is_computed_again(project: Path) -> None:
+    """The table of items is no output that Snakemake knows: the job itself looks."""
+    before = content(project)
+    items = project / f"{RESULT}.parquet"
     items.write_bytes(before[1][: len(before[1]) // 2])
-    target = str(record.relative_to(project))
-    snakemake(project, "--cores", "2", target)
-    assert (record.read_bytes(), items.read_bytes()) == before
-    assert json.loads(before[0])["treatment"] == "lape.world.mean"
+    assert planned(project, f"{RESULT}.json") == Counter()
+    snakemake(project, "--cores", "2", "--force", f"{RESULT}.json")
+    assert content(project) == before
     assert computed(project)["vi"] == 1
 
 

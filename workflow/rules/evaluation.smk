@@ -11,6 +11,7 @@ for family in grid.families(grid.task_bundles(CONFIG)):
     axes = dict(family.fixed)
 
     rule:
+        """Evaluate one language's test items under the treatments of a bundle."""
         name:
             f"evaluate_task_{family.name}"
         input:
@@ -52,6 +53,7 @@ for family in grid.families(grid.perplexity_bundles(CONFIG)):
     axes = dict(family.fixed)
 
     rule:
+        """Measure perplexity of held-out text under the treatments of a bundle."""
         name:
             f"measure_perplexity_{family.name}"
         input:

@@ -1,4 +1,7 @@
-"""Select the language-specific neurons of a model, for every language of a set."""
+"""Select the language-specific neurons of a model, for every language of a set.
+
+The spec is that of ``methods.identify``.
+"""
 
 from __future__ import annotations
 

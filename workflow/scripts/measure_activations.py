@@ -1,6 +1,7 @@
 """Measure MLP activations of a model on one shard of one language's corpus.
 
-Run as: measure_activations.py --spec JSON --model MANIFEST --tokens FILE --out FILE
+The spec is the block ``activations`` of the configuration, and {"model", "family",
+"attn_implementation", "corpus", "language", "shard", "shards"}.
 """
 
 from __future__ import annotations

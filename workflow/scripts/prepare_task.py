@@ -1,7 +1,8 @@
 """Prepare the items of a task in one language: check, cut or sample, write JSON lines.
 
 The training set is its first ``train_fraction``, the test set a sample of the same rows
-in every language (Mondal et al. 2025, section 4; methods.md 2.3).
+in every language (Mondal et al. 2025, section 4; methods.md 2.3). The spec is that of
+``tasks.prepare``.
 """
 
 from langneurons import cli, tasks

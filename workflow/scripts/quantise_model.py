@@ -1,7 +1,7 @@
 """Quantise a pinned model to nf4 once (double quantisation, bf16 compute).
 
-Mondal et al. 2025, section 4. Input and output are manifests; weights and tokenizer lie
-beside them.
+Mondal et al. 2025, section 4. The spec is {"quantization", "family"}. Input and output
+are manifests; weights and tokenizer lie beside them.
 """
 
 from langneurons import cli

@@ -1,8 +1,8 @@
 """Tokenise the text of one language and pack it into chunks, to identify neurons with.
 
 Mondal et al. 2025 use chunks of 512 tokens with BOS at every article (methods.md 1.2).
-The text has one document a line (.txt, or .jsonl with key "text"). Writes the tokens as
-safetensors and a manifest with counts and hashes.
+The spec is that of ``packing.pack``. The text has one document a line (.txt, or .jsonl
+with key "text"). Writes tokens as safetensors, and a manifest with counts and hashes.
 """
 
 from langneurons import cli, files, token_files

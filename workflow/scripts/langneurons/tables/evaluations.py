@@ -45,13 +45,19 @@ class Evaluation:
             metrics: metric -> "binary" or "score", as in the task's ``METRICS``.
 
         Raises:
-            DataError: the predictions are missing, lack a metric, or are not those of
-                the record.
+            DataError: the predictions are missing, damaged, lack a metric, or are not
+                those of the record.
         """
         record = files.read_json(path)
         beside = path.with_suffix(".parquet")
         if not beside.is_file():
             raise DataError(f"{beside}: missing; delete {path} to evaluate again")
+        # Provenance covers the record; a flipped bit in the table is still a table.
+        if record.get("table_sha256") not in (None, files.sha256(beside)):
+            raise DataError(
+                f"{beside}: damaged, or changed by hand: its content is not what "
+                f"{path.name} was written with; delete both to evaluate again"
+            )
         try:
             table = pd.read_parquet(beside, columns=["item", *metrics])
         except (ValueError, KeyError) as error:

@@ -1,0 +1,207 @@
+"""What the documents claim is there: targets, paths, links, tables, columns, files."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from langneurons import config, outputs, planned_jobs, tables
+from test_layout import all_rules
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("config/*.md")]
+)
+MADE = {"results", "logs", "data", ".venv", ".snakemake"}  # by runs and users
+# Files that a document tells its reader to make.
+YOURS = {"workflow/scripts/langneurons/methods/loudest.py", "envs/langneurons.sif"}
+
+
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    """Return a section of the README, without its heading."""
+    parts = re.split(r"^## (.*)\n", read(README), flags=re.MULTILINE)
+    found = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert title in found, f"README.md has no section {title!r}"
+    return found[title]
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a document's headings, as GitHub makes them."""
+    code = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
+    titles = re.findall(r"^#+ (.*)$", code.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", t.lower()).replace(" ", "-") for t in titles}
+
+
+def commands(text: str) -> str:
+    """Return what is set as code: blocks for the shell, and words in backticks."""
+    pieces = re.split(r"^```(\w*)\n", text, flags=re.MULTILINE)
+    plain, languages, blocks = pieces[::4], pieces[1::4], pieces[2::4]
+    assert len(pieces) % 4 == 1, "a block of code does not end"
+    shell = [b for b, x in zip(blocks, languages, strict=True) if x in ("", "bash")]
+    return "\n".join(shell + re.findall(r"`([^`\n]+)`", "\n".join(plain)))
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_links_lead_to_files_and_headings(path: Path) -> None:
+    text = read(path)
+    for link in re.findall(r"\]\((?!http)([^)\s]+)\)", text):
+        file, _, anchor = link.partition("#")
+        there = (path.parent / file) if file else path
+        assert there.exists(), link
+        if anchor:
+            assert anchor in anchors(read(there)), link
+
+
+def targets() -> set[str]:
+    """Return the targets that `make` shows."""
+    found = set(re.findall(r"^([a-z-]+):.*## ", read(ROOT / "Makefile"), re.MULTILINE))
+    assert {"demo", "test"} < found
+    return found
+
+
+def made(path: Path) -> set[str]:
+    """Return the targets that a document tells to make."""
+    calls = re.findall(r"\bmake((?: +[\w=./-]+)+)", commands(read(path)))
+    words = [word for call in calls for word in call.split()]
+    return {w for w in words if "=" not in w and not w.startswith("-")}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_targets_of_make_exist(path: Path) -> None:
+    assert made(path) <= targets()
+
+
+def test_every_target_of_make_is_in_a_document() -> None:
+    assert targets() - set().union(*map(made, DOCUMENTS)) == {"help", "clean"}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
+def test_paths_of_the_project_exist(path: Path) -> None:
+    tops = {p.name for p in ROOT.iterdir()} - MADE
+    for word in re.findall(r"[\w./*-]+/[\w./*-]*", commands(read(path))):
+        if word.strip("./").partition("/")[0] in tops and word not in YOURS:
+            assert word.startswith(("/", "benchmarks/results")) or any(
+                ROOT.glob(word.strip("/"))
+            ), word
+
+
+# What the README says of reruns, and the cases of tests/workflow/test_reruns.py for it.
+RERUNS = {
+    "the statistics of the grid: add one": ["a statistic is added"],
+    "a statistic's meaning": ["a statistic changes its meaning"],
+    "one method's parameters or module": [
+        "one method's module",
+        "a parameter of one method",
+    ],
+    "what activations record": ["which batches have their quantiles taken"],
+    "a language set": ["a language set"],
+    "training settings of a task": ["the learning rate"],
+    "an evaluation language: add one": ["an evaluation language is added"],
+    "a model, corpus or seed: add one": ["a seed is added"],
+    "memory, time, partitions, micro-batch": ["resources"],
+    "comments, key order, docstrings, file times, a fresh clone": [
+        "a comment in the configuration",
+        "a comment in a method",
+        "the order of keys",
+        "a docstring",
+        "file times",
+    ],
+}
+
+
+def test_what_the_readme_says_of_reruns_is_tested() -> None:
+    rows = re.findall(r"^\| (.+?) \| .+ \|$", section("What will rerun"), re.MULTILINE)
+    assert rows == ["you edit", *RERUNS]
+    tree = ast.parse(read(ROOT / "tests/workflow/test_reruns.py"))
+    (cases,) = (
+        {ast.literal_eval(key) for key in node.value.keys if key}
+        for node in tree.body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.value, ast.Dict)
+        and ast.unparse(node.target) == "CASES"
+    )
+    assert {case for tested in RERUNS.values() for case in tested} <= cases
+
+
+@pytest.fixture(scope="module")
+def paper() -> config.Config:
+    return config.load(yaml.safe_load(read(ROOT / "config/config.yaml")))
+
+
+def test_the_table_of_tables_names_each_table_once(paper: config.Config) -> None:
+    text = section("Tables and figures").partition("\n\nEach is")[0]
+    first = re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
+    named = [name for cell in first for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(named) == sorted(outputs.table_names(paper))
+
+
+def test_each_column_of_a_task_table_is_told_once() -> None:
+    text = section("What the demo shows, and how to read the table")
+    rows = re.findall(r"^\| `([\w ]+)` \| \S", text, re.MULTILINE)
+    named = [column for row in rows for column in row.split()]
+    assert set(named) == set(tables.TASK_COLUMNS)
+    assert len(named) == len(set(named))
+
+
+def file_names() -> dict[str, re.Pattern[str]]:
+    """Read the block "Names of files": what it says -> what such paths look like."""
+    (block,) = re.findall(r"```\n(.*?)```", section("Names of files"), re.DOTALL)
+    found = {}
+    for words in re.findall(r"results/\S+", block):
+        # {tsv,md} is a choice, {lang} any name; a folder holds anything.
+        pattern = ""
+        for part in re.split(r"(\{[^}]*\})", words.rstrip(",")):
+            if "," in part:
+                pattern += f"({'|'.join(part[1:-1].split(','))})"
+            elif part.startswith("{"):
+                pattern += r"[^/]+?"
+            else:
+                pattern += re.escape(part)
+        found[words] = re.compile(pattern + (".*" if words.endswith("/") else ""))
+    return found
+
+
+def test_the_names_of_files_are_those_that_jobs_write(paper: config.Config) -> None:
+    written = {path for job in planned_jobs.plan(paper) for path in job.outputs}
+    assert len(written) > 1000
+    said = file_names()
+    unsaid = {
+        path
+        for path in written
+        if not any(pattern.fullmatch(path) for pattern in said.values())
+    }
+    assert unsaid == set()
+    for words, pattern in said.items():
+        assert any(pattern.fullmatch(path) for path in written), words
+
+
+def test_rules_and_profiles_in_commands_exist() -> None:
+    rules = {rule.name for rule in all_rules()}
+    seen = 0
+    for path in DOCUMENTS:
+        for line in commands(read(path)).splitlines():
+            if not line.strip().startswith("snakemake"):
+                continue
+            line = line.partition("#")[0]
+            for profile in re.findall(r"--profile (\S+)", line):
+                assert (ROOT / profile).is_dir(), line
+                seen += 1
+            for file in re.findall(r"--configfile (\S+)", line):
+                assert file == "mine.yaml" or (ROOT / file).is_file(), line
+            options = r"--(?:profile|configfile|config|sdm|cores|jobs)[ =]\S+|-\S+"
+            for word in re.sub(options, "", line).split()[1:]:
+                assert word in rules or "/" in word, line
+    assert seen > 3
