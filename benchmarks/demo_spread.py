@@ -35,8 +35,8 @@ from demo_truth import TRUTHS  # type: ignore[import-not-found]  # noqa: E402
 from truths import Truth  # type: ignore[import-not-found]  # noqa: E402
 
 RUNS = (
-    "7:1:avx512:1 7:1:avx2:2 7:1:default:2 7:2:avx512:2 7:2:default:1 7:3:avx2:1"
-    " 7:3:avx512:2 7:4:default:2 8:4:default:1 8:5:avx2:2 8:8:avx512:1 9:6:avx512:1"
+    "7:1:avx2:2 7:1:avx512:1 7:1:default:1 7:2:avx512:2 7:2:default:1 7:3:avx2:1"
+    " 7:4:default:2 8:5:avx2:1 8:8:avx512:2 9:6:avx512:1 9:7:avx2:2 9:10:default:2"
 )
 
 

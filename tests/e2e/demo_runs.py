@@ -110,7 +110,7 @@ def make(run: Run, folder: Path, tunings: tuple[str, ...] = ()) -> None:
     given = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
     given["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{given['PATH']}"
     given |= {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "0"}
-    given["ATEN_CPU_CAPABILITY"] = run.capability
+    given |= {"ATEN_CPU_CAPABILITY": run.capability, "CUDA_VISIBLE_DEVICES": ""}
     subprocess.run(command, cwd=folder, env=given, check=True)
 
 
