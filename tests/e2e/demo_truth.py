@@ -144,17 +144,11 @@ TRUTHS = {
         "under",
         0.5,
     ),
-    "own_is_largest": Truth(
-        "neurons off: of six languages, how many have their own text harmed most",
-        lambda f: float((damage(f).own > damage(f).others.max(axis=1)).sum()),
+    "own_over_others": Truth(
+        "neurons off: share of 30 pairs in which the own text is harmed more (luck .5)",
+        lambda f: float((damage(f).own[:, None] > damage(f).others).mean()),
         "over",
-        2.5,
-    ),
-    "own_over_random": Truth(
-        "of six texts, how many are harmed more without their own than without random",
-        lambda f: float((damage(f).own > np.diag(damage(f).random)).sum()),
-        "over",
-        3.5,
+        0.6,
     ),
     "fewest_neurons": Truth(
         "LAPE's neurons, of the language with fewest",
