@@ -102,7 +102,7 @@ def make(run: Run, folder: Path, tunings: tuple[str, ...] = ()) -> None:
     wanted += [grid.adapter("xnli", "demo", t, run.tuning_seed) for t in tunings]
     threads = [f"{r}={run.threads}" for r in ("pretrain_demo_model", "tune_model")]
     command = [
-        *(sys.executable, "-m", "snakemake", *wanted, "--quiet", "rules", "progress"),
+        *(sys.executable, "-m", "snakemake", *wanted, "--quiet", "rules"),
         *("--profile", "profiles/demo", "--configfile", "config/demo.yaml", OVERLAY),
         *("--cores", "2", "--set-threads", *threads),
     ]

@@ -67,6 +67,13 @@ def test_every_intervention_has_a_paired_test_and_random_controls() -> None:
         assert matched.first().to_dict() == counts.to_dict()
 
 
+def test_random_neurons_are_drawn_ten_times_for_each_text() -> None:
+    table = read("perplexity")
+    random = table[(table["statistic"] == "zero") & (table["method"] == "random")]
+    draws = random.groupby(["neuron_lang", "lang"])["draw"].nunique()
+    assert len(draws) == 36 and (draws >= 10).all()
+
+
 def test_tunings_are_set_against_attention_and_random_neurons() -> None:
     table = read("finetune_xnli")
     plain = table[table["statistic"] == "none"].set_index("tuning")

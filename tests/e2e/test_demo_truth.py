@@ -56,7 +56,7 @@ def test_all_languages_metrics_and_random_draws_are_there(demo: Path) -> None:
     zeroed = read(demo, "perplexity").query("statistic == 'zero'")
     pairs = zeroed.groupby(["method", "neuron_lang", "lang"])["draw"].nunique()
     assert len(pairs["lape"]) == len(pairs["random"]) == 36
-    assert (pairs["random"] >= 10).all()
+    assert (pairs["random"] >= 2).all()
 
 
 def test_intervals_are_those_of_wilson(demo: Path) -> None:
