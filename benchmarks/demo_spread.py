@@ -73,6 +73,11 @@ def measure_small(run: Run, out: Path) -> dict[str, float]:
     return json.loads(done.stdout)
 
 
+def bound(truth: Truth) -> str:
+    """Write what is asserted of a number."""
+    return f"{'>' if truth.sense == 'over' else '<'} {truth.bound:.3g}"
+
+
 def table(truths: Mapping[str, Truth], measured: pd.DataFrame) -> str:
     """Lay measured numbers out, in Markdown.
 
@@ -85,11 +90,10 @@ def table(truths: Mapping[str, Truth], measured: pd.DataFrame) -> str:
     for name, truth in truths.items():
         values = measured[name]
         numbers = (values.mean(), values.std(), values.min(), values.max())
-        sign = ">" if truth.sense == "over" else "<"
         lines.append(
             [
                 *(truth.what, str(len(values)), *(f"{x:.3f}" for x in numbers)),
-                *(f"{sign} {truth.bound:.3g}", f"{truth.deviations(list(values)):.1f}"),
+                *(bound(truth), f"{truth.deviations(list(values)):.1f}"),
             ]
         )
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -98,3 +98,18 @@ def test_the_table_says_how_far_inside_its_bound_a_number_is() -> None:
     lines = demo_spread.table(truths, measured).splitlines()
     assert lines[2] == ("| a share | 3 | 0.800 | 0.100 | 0.700 | 0.900 | > 0.5 | 3.0 |")
     assert lines[3].endswith("| < 0.9 | inf |")
+
+
+def test_the_document_has_each_truth_three_deviations_inside_its_bound() -> None:
+    pytest.importorskip("torch")
+    text = (demo_spread.ROOT / "docs/demo.md").read_text(encoding="utf-8")
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines()]
+    rows = {cells[0]: cells[1:] for cells in lines if len(cells) == 8}
+    truths = {**demo_spread.TRUTHS, **demo_spread.small_truths()}
+    assert rows.keys() - {"number", "---"} == {truth.what for truth in truths.values()}
+    for truth in truths.values():
+        _, mean, sd, *_, asserted, inside = rows[truth.what]
+        assert asserted == demo_spread.bound(truth), truth.what
+        assert float(inside) >= 3, truth.what
+        margin = abs(float(mean) - truth.bound)
+        assert truth.holds(float(mean)) and margin >= 3 * float(sd), truth.what
