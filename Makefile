@@ -12,6 +12,8 @@ VENV ?= .venv
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 CORES ?= 2
+# Whose instructions: make test-processors CAPABILITY=avx2 (default: those all have)
+CAPABILITY ?= default
 # Whose report: make report CONFIG=config/small.yaml
 CONFIG ?= config/config.yaml
 
@@ -32,11 +34,11 @@ INSTALL = pip install --disable-pip-version-check --quiet
 # files that are no valid Python; they are never imported.
 COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
 
-.PHONY: help setup demo small plan report bench test test-slurm test-kernels lint format clean
+.PHONY: help setup demo small plan report bench test test-processors test-slurm test-kernels lint format clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
-	| while IFS=$$'\t' read -r name text; do printf '  make %-12s %s\n' "$$name" "$$text"; done
+	| while IFS=$$'\t' read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
 
 setup: $(RUN) ## only set up .venv (then: source .venv/bin/activate)
 
@@ -77,6 +79,11 @@ bench: $(RUN) ## benchmarks of the library: ten minutes on two idle cores (BENCH
 test: $(DEV) ## all tests, with coverage of the library
 	@OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile --cov --cov-report=term \
 	  --cov-fail-under=85 -m "not slurm" $(PYTEST_ARGS)
+
+test-processors: $(DEV) ## the demo's truth as another processor computes it (CAPABILITY=...)
+	@rm -rf .cache/processors
+	@python tests/e2e/demo_runs.py .cache/processors $(CAPABILITY)
+	@LANGNEURONS_DEMO=.cache/processors pytest tests/e2e/test_demo_truth.py $(PYTEST_ARGS)
 
 test-slurm: $(DEV) ## on a real Slurm that the tests bring up; installs it (Debian, as root)
 	@tests/slurm/install.sh

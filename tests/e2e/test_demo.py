@@ -1,27 +1,23 @@
-"""The demo's tables agree with what is true in the demo world.
+"""The whole demo is there: its tables, figures, tests and controls.
 
-They are checked where ``make demo`` has made them (continuous integration runs it
-first); elsewhere these tests are skipped.
+Checked where ``make demo`` has made it (continuous integration runs it first);
+elsewhere these tests are skipped. What its trained models show: test_demo_truth.py.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from safetensors.numpy import load_file
 
-from langneurons import grid, outputs
+from langneurons import outputs
 from langneurons.config import Config, load
-from langneurons.neuron_sets import NeuronSets
 from test_config import merge, paper
 from test_config import read as read_config
 
 ROOT = Path(__file__).parent.parent.parent
-LANGUAGES = ["en", "vi", "hi", "ur", "zh", "el"]
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +33,6 @@ def read(name: str) -> pd.DataFrame:
     if name != "reproduction" and "demo" not in set(table["model"]):
         pytest.skip(f"{path} is not of the demo: run `make demo` first")
     return table
-
-
-def untreated(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    chosen = (table["statistic"] == "none") & (table["metric"] == metric)
-    return table[chosen].set_index("lang")
 
 
 def test_every_table_figure_and_the_report_are_there(config: Config) -> None:
@@ -60,33 +51,6 @@ def test_every_table_figure_and_the_report_are_there(config: Config) -> None:
     assert "http://" not in page.split("</style>")[0]
 
 
-def test_transfer_is_well_above_chance() -> None:
-    none = untreated(read("xnli"), "accuracy")
-    assert none.loc["en", "value"] > 0.6
-    others = none.drop(index="en")
-    assert len(others) == 5
-    assert others["value"].mean() > 0.45  # chance is one third
-    assert (others["ci_low"] > 1 / 3).sum() >= 4
-
-
-def test_questions_are_answered_in_the_language_of_training() -> None:
-    table = read("xquad")
-    # A passage has seven to twelve words and the answer is one of them. The paper's F1
-    # counts EOS, so that no answer at all would get two thirds: it proves nothing here.
-    assert untreated(table, "em").loc["en", "value"] > 0.5
-    assert untreated(table, "squad_f1").loc["en", "value"] > 0.6
-    for metric in ("em", "f1", "squad_em", "squad_f1", "mlqa_em", "mlqa_f1"):
-        assert len(untreated(table, metric)) == 3
-
-
-def test_intervals_are_as_wide_as_the_number_of_items_makes_them() -> None:
-    table = read("xnli")
-    width = table["ci_high"] - table["ci_low"]
-    expected = 2 * 1.96 * (table["value"] * (1 - table["value"]) / table["n"]) ** 0.5
-    assert ((width / expected).between(0.9, 1.1)).all()
-    assert table["value"].between(table["ci_low"], table["ci_high"]).all()
-
-
 def test_every_intervention_has_a_paired_test_and_random_controls() -> None:
     for name in ("xnli", "xquad"):
         table = read(name)
@@ -103,46 +67,11 @@ def test_every_intervention_has_a_paired_test_and_random_controls() -> None:
         assert matched.first().to_dict() == counts.to_dict()
 
 
-def test_switching_off_a_language_hurts_that_language_most() -> None:
+def test_random_neurons_are_drawn_ten_times_for_each_text() -> None:
     table = read("perplexity")
-    zeroed = table[table["statistic"] == "zero"]
-    lape = zeroed[zeroed["method"] == "lape"]
-    matrix = lape.pivot(index="neuron_lang", columns="lang", values="delta_nll")
-    matrix = matrix.loc[LANGUAGES, LANGUAGES]
-    assert list(matrix.idxmax(axis=1)) == LANGUAGES  # in each row its own language
-    own = np.diag(matrix)
-    others = (matrix.sum(axis=1) - own) / (len(LANGUAGES) - 1)
-    assert own.mean() > 4 * others.mean()
-    random = zeroed[zeroed["method"] == "random"]
-    assert random["draw"].nunique() >= 10
-    medians = random.groupby(["neuron_lang", "lang"])["delta_nll"].median()
-    assert medians.abs().mean() < own.mean() / 4
-    assert (own > medians.unstack().loc[LANGUAGES, LANGUAGES].max(axis=1)).all()
-
-
-def test_masked_tuning_moves_no_other_neuron(config: Config) -> None:
-    read("finetune_xnli")
-    sets = NeuronSets.read(ROOT / grid.neurons("demo", "lape.world"))
-    for tuning, languages in (("lape.world.ur", ["ur"]), ("lape.world.en+ur", None)):
-        path = ROOT / grid.adapter("xnli", "demo", tuning, 42)
-        weights = load_file(path)
-        scale = json.loads(path.with_name("adapter_config.json").read_text())
-        assert scale["r"] > 0
-        seen = 0
-        for name, outer in weights.items():
-            if "mlp.gate_proj.lora_B" not in name:
-                continue
-            layer = int(name.split(".layers.")[1].split(".")[0])
-            ids = {
-                i
-                for lang in languages or ["en", "ur"]
-                for i in sets.of(lang).get(layer, [])
-            }
-            change = outer @ weights[name.replace("lora_B", "lora_A")]
-            moved = set(np.flatnonzero(np.abs(change).sum(axis=1)).tolist())
-            assert moved == ids
-            seen += len(ids)
-        assert seen > 50
+    random = table[(table["statistic"] == "zero") & (table["method"] == "random")]
+    draws = random.groupby(["neuron_lang", "lang"])["draw"].nunique()
+    assert len(draws) == 36 and (draws >= 10).all()
 
 
 def test_tunings_are_set_against_attention_and_random_neurons() -> None:

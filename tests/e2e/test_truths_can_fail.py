@@ -1,0 +1,71 @@
+"""The truths of the demo hold for tables of a world that works, and fail for others."""
+
+from __future__ import annotations
+
+import math
+from itertools import product
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from demo_truth import TRUTHS
+from langneurons import outputs
+from truths import Truth
+
+LANGUAGES = ["el", "en", "hi", "ur", "vi", "zh"]
+
+
+def write(folder: Path, right: float, em: float, own: float, other: float) -> None:
+    """Write the tables of a demo.
+
+    Args:
+        folder: of the demo.
+        right: accuracy of inference in every language.
+        em: exact matches in the language of training; others have a quarter.
+        own: harm to a text when its own language's neurons are off.
+        other: harm by other neurons, random ones included.
+    """
+    row = {"statistic": "none", "metric": "accuracy", "value": right}
+    inference = [row | {"lang": x, "ci_low": right - 0.04} for x in LANGUAGES]
+    questions = [
+        {"statistic": "none", "metric": metric, "lang": lang, "value": value}
+        for metric in ("em", "squad_f1")
+        for lang, value in (("en", em), ("vi", em / 4), ("zh", em / 4))
+    ]
+    harm = [
+        {"method": method, "neuron_lang": a, "lang": b, "statistic": "zero"}
+        | {"delta_nll": own if method == "lape" and a == b else other}
+        | {"n_neurons": 80 if own > other else 1, "draw": draw}
+        for a, b in product(LANGUAGES, LANGUAGES)
+        for method, draw in (("lape", None), ("random", 1), ("random", 2))
+    ]
+    named = {"xnli": inference, "xquad": questions, "perplexity": harm}
+    for name, rows in named.items():
+        path = folder / outputs.table(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(rows).to_csv(path, sep="\t", index=False)
+
+
+@pytest.mark.parametrize("name", TRUTHS)
+def test_each_truth_holds_in_a_good_demo_and_fails_in_a_bad_one(
+    tmp_path: Path, name: str
+) -> None:
+    truth = TRUTHS[name]
+    write(tmp_path, right=0.77, em=0.55, own=0.05, other=0.005)
+    assert truth.holds(truth.measure(tmp_path))
+    write(tmp_path, right=1 / 3, em=0.1, own=0.005, other=0.005)
+    assert not truth.holds(truth.measure(tmp_path))
+
+
+def test_bounds_and_deviations() -> None:
+    over = Truth("x", float, "over", 0.5)
+    under = Truth("x", float, "under", 0.5)
+    assert over.holds(0.6) and not over.holds(0.5) and not over.holds(0.4)
+    assert under.holds(0.4) and not under.holds(0.5) and not under.holds(0.6)
+    assert not over.holds(math.nan) and not under.holds(math.nan)
+    values = [0.6, 0.7, 0.8]
+    assert over.deviations(values) == pytest.approx(2)
+    assert under.deviations(values) == pytest.approx(-2)
+    assert over.deviations([1.0, 1.0]) == math.inf
+    assert under.deviations([1.0, 1.0]) == -math.inf
