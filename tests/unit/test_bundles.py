@@ -22,6 +22,7 @@ from langneurons import bundles, cli, files, tasks
 from langneurons.errors import ConfigError, DataError
 from langneurons.names import Treatment
 from langneurons.neuron_sets import NeuronSets
+from langneurons.nn import folders
 from langneurons.task_catalogue import Training, Tuning
 from test_classification import make_items, word_tokenizer
 from tiny_models import build as tiny
@@ -257,8 +258,9 @@ def study(tmp_path, neurons):
     folder = tmp_path / "model"
     tiny("llama", "causal").save_pretrained(folder)
     word_tokenizer().save_pretrained(folder)
-    manifest = {"source": "owner/tiny", "revision": "abc", "dtype": "float32"}
-    files.write_json(folder / "manifest.json", manifest | MANIFEST)
+    manifest = {"source": "hub:owner/tiny", "revision": "abc", "dtype": "float32"}
+    manifest |= MANIFEST | folders.describe(folder)
+    files.write_json(folder / "manifest.json", manifest)
     for split, count in (("train", 11), ("test", 7)):
         items = make_items(count)
         tasks.write_jsonl(tmp_path / f"xnli.{split}.jsonl", items)

@@ -29,7 +29,9 @@ QUANTISED = re.compile(
     r"|input_scale|k_scale|v_scale|SCB|weight_format|absmax|quant_map)$"
     r"|\.quant_state\.|\.(absmax|quant_map|nested_absmax|nested_quant_map)$"
 )
-HEADS = re.compile(r"^(score|classifier|qa_outputs|v_head|value_head|regression_head)\.")
+HEADS = re.compile(
+    r"^(score|classifier|qa_outputs|v_head|value_head|regression_head)\."
+)
 # Tables that are computed anew: masks and rotary frequencies of old checkpoints.
 COMPUTED = re.compile(
     r"rotary_emb\.inv_freq$|(^|\.)position_ids$|\.attn\.(masked_)?bias$"

@@ -185,7 +185,23 @@ def require_positions(
     if limit is not None and length > limit:
         raise DataError(
             f"{what} is {length:,} tokens, but model {manifest['model']!r} has only "
-            f"{limit:,} positions (its config.json); lower {keys}"
+            f"{limit:,} positions (says its config.json); lower {keys}"
+        )
+
+
+def require_tokens(manifest: Mapping[str, Any], highest: int) -> None:
+    """Refuse tokens that the model has no embedding for, before it is loaded.
+
+    Args:
+        manifest: of the model.
+        highest: largest token id of all inputs.
+    """
+    rows = manifest["vocab_size"]
+    if highest >= rows:
+        raise DataError(
+            f"the inputs have token {highest:,}, but model {manifest['model']!r} "
+            f"embeds the tokens 0 to {rows - 1:,} only (vocab_size {rows:,}). Does a "
+            "template of the task name a control token that the model lacks?"
         )
 
 

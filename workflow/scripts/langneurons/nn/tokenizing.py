@@ -38,9 +38,9 @@ PAD_TOKENS = (
 # Files of which one is enough; vocab.json goes with merges.txt.
 SOURCES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 
-# Control tokens that makers list among ordinary ones (Qwen's <|fim_prefix|>). Others in
+# Control tokens that makers list among ordinary ones (Qwen: <|fim_prefix|>). Others in
 # that list are text and stay tokens: HTML tags and runs of blanks of Gemma.
-CONTROL = re.compile(r"<[|｜].*[|｜]>", re.DOTALL)
+CONTROL = re.compile(r"<[|｜].*[|｜]>|<unused\d+>", re.DOTALL)
 
 
 def load_tokenizer(folder: Path | str) -> Any:
@@ -147,7 +147,9 @@ class PlainText:
         """Mark the control tokens of a text of ours, so that they are no characters."""
         return self._written.sub(lambda found: self._names[found[0]], template)
 
-    def __call__(self, texts: Sequence[str], beginning: bool = False) -> Any:
+    def __call__(
+        self, texts: Sequence[str], beginning: bool = False
+    ) -> list[list[int]]:
         """Encode texts, uncut and without padding.
 
         Args:
@@ -185,8 +187,7 @@ def encoder(tokenizer: Any) -> Callable[[list[str]], list[list[int]]]:
     plain = PlainText(tokenizer)
 
     def encode(texts: list[str]) -> list[list[int]]:
-        ids: list[list[int]] = plain(texts) if texts else []
-        return ids
+        return plain(texts) if texts else []
 
     return encode
 
@@ -195,7 +196,7 @@ def control_tokens(tokenizer: Any) -> set[str]:
     """Find the tokens that have a function in place of a text.
 
     These are the ones marked as special, those with a role (BOS, padding, and so on),
-    and those written like ``<|...|>``.
+    and those written like ``<|...|>`` or reserved (``<unused3>``).
     """
     known = tokenizer.get_vocab()
     added = tokenizer.backend_tokenizer.get_added_tokens_decoder().values()
