@@ -1,8 +1,8 @@
 """Tokenise the text of one language and pack it into chunks, with a held-out slice.
 
 Mondal et al. 2025 use chunks of 512 tokens with BOS at every article (methods.md 1.2).
-The text has one document per line (.txt, or .jsonl with key "text"); control tokens that
-it spells (``</s>``) are characters. Chunks longer than the model has positions are
+The text has one document per line (.txt, or .jsonl with key "text"); control tokens
+that it spells (``</s>``) are characters. Chunks longer than the model has positions are
 refused. Writes the tokens as safetensors and a manifest with counts and hashes.
 """
 
