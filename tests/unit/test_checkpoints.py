@@ -245,7 +245,10 @@ def test_usable_forms_of_every_family(tmp_path: Path, family: str, form: str) ->
         held = load_file(source / WEIGHTS)
         prefix = f"{model.base_model_prefix}."
         held = {key.removeprefix(prefix): value for key, value in held.items()}
-        attention = {"gpt2": "h.0.attn.bias", "bloom": "h.0.self_attention.position_ids"}
+        attention = {
+            "gpt2": "h.0.attn.bias",
+            "bloom": "h.0.self_attention.position_ids",
+        }
         computed = attention.get(family, "layers.0.self_attn.rotary_emb.inv_freq")
         held[computed] = torch.zeros(4)
         save_file(held, source / WEIGHTS, metadata={"format": "pt"})
@@ -288,7 +291,9 @@ def test_a_padding_token_beyond_the_embeddings(
     tokenizer = models.load_tokenizer(folder)
     tokenizer.add_special_tokens({"pad_token": "[PAD]"})
     tokenizer.save_pretrained(folder)
-    with pytest.raises(DataError, match=r"padding token '\[PAD\]' is token 34.*0 to 33"):
+    with pytest.raises(
+        DataError, match=r"padding token '\[PAD\]' is token 34.*0 to 33"
+    ):
         pin(folder)
 
 
