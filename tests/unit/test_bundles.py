@@ -403,7 +403,7 @@ def test_an_adapter_opens_as_its_configuration_says(study, monkeypatch):
         ("xnli", {"max_length": 64}, None),
         ("xquad", {"max_length": 67}, "max_length allows is 65 tokens.*64 positions"),
         ("xquad", {"max_length": 66}, None),
-        ("xnli", {"template": "{premise}<image>{hypothesis}"}, "have token 40.*0 to 39"),
+        ("xnli", {"template": "{premise}<image>{hypothesis}"}, "token 40.*0 to 39"),
     ],
 )  # fmt: skip
 def test_items_beyond_the_model_are_refused_before_it_is_loaded(
