@@ -24,7 +24,7 @@ from langneurons import bundles, cli, files, tasks
 from langneurons.errors import ConfigError, DataError
 from langneurons.names import Treatment
 from langneurons.neuron_sets import NeuronSets
-from langneurons.nn import interventions
+from langneurons.nn import adapters, folders, interventions
 from langneurons.task_catalogue import Training, Tuning
 from test_classification import make_items, word_tokenizer
 from tiny_models import build as tiny
@@ -260,8 +260,9 @@ def study(tmp_path, neurons):
     folder = tmp_path / "model"
     tiny("llama", "causal").save_pretrained(folder)
     word_tokenizer().save_pretrained(folder)
-    manifest = {"source": "owner/tiny", "revision": "abc", "dtype": "float32"}
-    files.write_json(folder / "manifest.json", manifest | MANIFEST)
+    manifest = {"source": "hub:owner/tiny", "revision": "abc", "dtype": "float32"}
+    manifest |= MANIFEST | folders.describe(folder)
+    files.write_json(folder / "manifest.json", manifest)
     for split, count in (("train", 11), ("test", 7)):
         items = make_items(count)
         tasks.write_jsonl(tmp_path / f"xnli.{split}.jsonl", items)
@@ -438,6 +439,111 @@ def test_a_treatment_without_neurons_says_so(study, capsys):
         "lape.set1.late: overwrites nothing: none of the 2 neurons of en is in layers "
         "1 to 1",
     ]
+
+
+def test_an_adapter_opens_as_its_configuration_says(study, monkeypatch):
+    """By PEFT alone, where the base model is in a local folder."""
+    import torch
+    from peft import AutoPeftModelForSequenceClassification
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    folder, common, _, _ = study
+    path = common["model"]
+    hub = files.read_json(path)
+    local = hub | {"source": "folder:/elsewhere/tiny", "revision": "sha256:abc"}
+    files.write_json(path, local)
+    made = tune(study, "one")
+    config = files.read_json(made["config"])
+    assert config["base_model_name_or_path"] == str(path.parent)
+    assert config["revision"] is None
+    model = AutoPeftModelForSequenceClassification.from_pretrained(
+        str(made["config"].parent), num_labels=3
+    )
+    with torch.inference_mode():
+        scores = model(input_ids=torch.tensor([[1, 5, 6]])).logits
+    assert scores.shape == (1, 3) and scores.isfinite().all()
+    for source in ("demo_world", "gguf:x.gguf", "package:some-model"):
+        known = adapters.base_name(local | {"source": source}, folder / "pinned")
+        assert known == (str(folder / "pinned"), None)
+    # As in the workflow, which runs in its own folder: the same wherever that is.
+    monkeypatch.chdir(folder)
+    relative = path.relative_to(folder)
+    again = tune((folder, {"model": relative}, *study[2:]), "two")
+    assert files.read_json(again["config"])["base_model_name_or_path"] == "model"
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "message"),
+    [
+        ("xnli", {"max_length": 65}, "max_length is 65 tokens.*64 positions"),
+        ("xnli", {"max_length": 64}, None),
+        ("xquad", {"max_length": 67}, "max_length allows is 65 tokens.*64 positions"),
+        ("xquad", {"max_length": 66}, None),
+        ("xnli", {"template": "{premise}<image>{hypothesis}"}, "token 40.*0 to 39"),
+    ],
+)  # fmt: skip
+def test_items_beyond_the_model_are_refused_before_it_is_loaded(
+    study, monkeypatch, kind, changes, message
+):
+    folder = study[1]["model"].parent
+    tokenizer = word_tokenizer()
+    tokenizer.add_tokens(["<image>"], special_tokens=True)
+    tokenizer.save_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    monkeypatch.setitem(PARAMETERS, kind, PARAMETERS[kind] | changes)
+    with pytest.raises(DataError, match=message or "cannot be loaded"):
+        tune(study, "one", kind)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"max_length": 60, "max_new_tokens": 8},
+            "with its answer is 65 tokens.*window",
+        ),
+        ({"max_length": 60, "max_new_tokens": 7}, None),
+        ({"max_length": 60, "max_new_tokens": 9, "window": 64}, None),
+        ({"max_length": 90, "max_new_tokens": 9, "window": 65}, "is 65 tokens"),
+    ],
+)
+def test_answers_beyond_the_model_are_refused_before_it_is_loaded(
+    study, monkeypatch, changes, message
+):
+    monkeypatch.setitem(PARAMETERS, "xquad", {"window": None} | changes)
+    (study[1]["model"].parent / "model.safetensors").unlink()
+    adapter = study[0] / "adapter_model.safetensors"
+    adapter.touch()
+    job, _ = evaluation(study, adapter, {"none": {}}, "xquad")
+    with pytest.raises(DataError, match=message or "cannot be loaded"):
+        evaluate_task.main(job)
+
+
+@pytest.mark.parametrize(
+    ("positions", "length", "accepted"),
+    [(64, 65, False), (64, 64, True), (None, 65, True)],
+)
+def test_chunks_longer_than_the_model_are_refused(study, positions, length, accepted):
+    import tokenise_corpus
+
+    folder, common, *_ = study
+    path = common["model"]
+    files.write_json(path, files.read_json(path) | {"positions": positions})
+    text = folder / "en.txt"
+    text.write_text("w4 w5 w6 w7\n" * 40)
+    spec = {"corpus": "wiki", "language": "en", "tokens": length, "heldout_tokens": 0}
+    spec |= {"chunk_length": length, "bos": "document", "shuffle_seed": None}
+    spec |= {"language_filter": None}
+    names = {"tokens": folder / "en.safetensors", "manifest": folder / "en.json"}
+    job = jobs(folder)(spec, common | {"text": text}, names)
+    if accepted:
+        tokenise_corpus.main(job)
+        assert files.read_json(names["manifest"])["tokens"] == length
+    else:
+        message = "corpora.wiki.chunk_length is 65 tokens, .*'tiny' has only 64"
+        with pytest.raises(DataError, match=message):
+            tokenise_corpus.main(job)
+        assert not names["manifest"].exists()
 
 
 def test_perplexity_of_treatments(study):

@@ -217,8 +217,11 @@ def test_copy_of_a_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "c").exists()
 
 
-def write_gguf(path: Path) -> None:
-    """Write a GGUF file of a random two-layer Llama with a tiny BPE vocabulary."""
+def write_gguf(path: Path, without: str = "") -> None:
+    """Write a GGUF file of a random two-layer Llama with a tiny BPE vocabulary.
+
+    The tensor of the name ``without`` is left out.
+    """
     import gguf
     import numpy as np
 
@@ -241,6 +244,8 @@ def write_gguf(path: Path) -> None:
     random = np.random.default_rng(0)
 
     def add(name: str, *shape: int) -> None:
+        if name == without:
+            return
         writer.add_tensor(name, random.normal(size=shape).astype(np.float32))
 
     add("token_embd.weight", len(words), hidden)
@@ -298,6 +303,31 @@ def test_gguf_from_a_path_and_from_a_package(
         fetching.fetch("m", entry(package="no-such-gguf"), tmp_path / "no")
     assert not (tmp_path / "no").exists()
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        ("blk.1.ffn_gate.weight", "1 weights are not in the file.*gate_proj"),
+        ("output_norm.weight", "1 weights are not in the file.*norm"),
+        ("half", "cannot be converted.*Is the file whole"),
+        ("start", "cannot be converted.*Is the file whole"),
+    ],
+)
+def test_a_gguf_file_that_is_not_whole(
+    tmp_path: Path, damage: str, message: str
+) -> None:
+    pytest.importorskip("gguf", reason="GGUF files need the package gguf")
+    path = tmp_path / "tiny.gguf"
+    write_gguf(path, without=damage)
+    content = path.read_bytes()
+    if damage in ("half", "start"):
+        path.write_bytes(content[: len(content) // 2 if damage == "half" else 40])
+    entry = {"family": "llama", "dtype": "float32"}
+    entry |= {"gguf": {"path": str(path), "sha256": None}}
+    with pytest.raises(DataError, match=message):
+        fetching.fetch("m", entry, tmp_path / "pinned")
+    assert [p.name for p in tmp_path.iterdir()] == ["tiny.gguf"]
 
 
 def text_spec(**changes: Any) -> dict[str, Any]:

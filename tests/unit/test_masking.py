@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from langneurons import cli, files
 from langneurons.errors import ConfigError, DataError
 from langneurons.neuron_sets import NeuronSets
-from langneurons.nn import adapters, architectures, masking, models
+from langneurons.nn import adapters, architectures, folders, masking, models
 from langneurons.nn.classification import Scorer, predict
 from langneurons.nn.training import Checkpoint, Plan, fit, record
 from test_training import ITEMS, MANIFEST, SEED, data, saved, settings, small_nf4
@@ -422,8 +422,8 @@ def run_script(tmp_path, name, kind, wanted, neurons=()):
     model = tmp_path / "model"
     tiny("llama", "causal").save_pretrained(model)
     word_tokenizer().save_pretrained(model)
-    sizes = {"layers": LAYERS, "intermediate_size": WIDTH, "dtype": "float32"}
-    files.write_json(model / "manifest.json", MANIFEST | sizes)
+    about = MANIFEST | {"model": "tiny", "dtype": "float32"} | folders.describe(model)
+    files.write_json(model / "manifest.json", about)
     tasks.write_jsonl(tmp_path / "items.jsonl", make_items(11))
     training = settings().model_dump(mode="json", exclude={"checkpoint_every"})
     spec = {"task": "xnli", "kind": "xnli", "parameters": {"max_length": 12}}

@@ -24,9 +24,12 @@ from langneurons.nn import folders, models
 WORDS = [f"w{i}" for i in range(30)]
 
 
-def save_tokenizer(folder: Path, extra: list[str], **special: str) -> None:
-    """Save a word-level tokenizer; ``extra`` tokens come first."""
-    vocab = {word: i for i, word in enumerate([*extra, "<unk>", *WORDS])}
+def save_tokenizer(
+    folder: Path, extra: list[str], more: list[str] | None = None, **special: str
+) -> None:
+    """Save a word-level tokenizer; ``extra`` tokens come first, ``more`` words last."""
+    words = [*extra, "<unk>", *WORDS, *(more or [])]
+    vocab = {word: i for i, word in enumerate(words)}
     tokenizer = Tokenizer(WordLevel(vocab, unk_token="<unk>"))
     tokenizer.pre_tokenizer = Whitespace()
     fast = PreTrainedTokenizerFast(

@@ -21,7 +21,7 @@ from truths import Truth
 
 ITEMS, SEED = 21, 3
 ATTENTION = {"kind": "attention"}
-MANIFEST = {"source": "owner/tiny", "revision": "abc"}
+MANIFEST = {"source": "hub:owner/tiny", "revision": "abc"}
 
 
 def settings(**changes):
@@ -270,7 +270,8 @@ def test_record_is_small_and_complete():
 
 def saved(tmp_path, model):
     folder = tmp_path / "adapter"
-    adapters.save(model, folder / adapters.ADAPTER, folder / adapters.CONFIG, MANIFEST)
+    paths = folder / adapters.ADAPTER, folder / adapters.CONFIG
+    adapters.save(model, *paths, MANIFEST, tmp_path / "model")
     assert sorted(p.name for p in folder.iterdir()) == [
         adapters.CONFIG,
         adapters.ADAPTER,
@@ -305,6 +306,7 @@ def test_saved_bytes_are_deterministic(tmp_path):
     config = json.loads((one / adapters.CONFIG).read_text())
     assert config["target_modules"] == ["k_proj", "o_proj", "q_proj", "v_proj"]
     assert config["base_model_name_or_path"] == "owner/tiny"
+    assert config["revision"] == "abc"
     assert config["modules_to_save"] == ["classifier", "score"]  # by SEQ_CLS
     assert config["lora_alpha"] == 4
 

@@ -37,6 +37,7 @@ def main(job: cli.Job) -> None:
     encoded = runner.encode(
         models.load_tokenizer(folder), items, parameters, False, shared["language"]
     )
+    runner.require_fit(encoded, manifest, training=False)
     kernels = shared["attn_implementation"]
     base = runner.load(folder, task, job.device, kernels)
     model = adapters.open_tuned(base, job.inputs["adapter"].parent)

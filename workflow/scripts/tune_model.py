@@ -26,6 +26,7 @@ def main(job: cli.Job) -> None:
     runner = runners.of(task)
     tokenizer = models.load_tokenizer(model_path.parent)
     encoded = runner.encode(tokenizer, items, parameters, training=True)
+    runner.require_fit(encoded, manifest, training=True)
     kernels = spec["attn_implementation"]
     stock = runner.load(model_path.parent, task, job.device, kernels)
     base = adapters.prepare(stock)
@@ -43,7 +44,8 @@ def main(job: cli.Job) -> None:
         training.Checkpoint.of(job),
         label=f"{spec['task']} {spec['model']} seed {spec['seed']}",
     )
-    adapters.save(model, job.outputs["adapter"], job.outputs["config"], manifest)
+    saved = job.outputs["adapter"], job.outputs["config"]
+    adapters.save(model, *saved, manifest, model_path.parent)
     summary = training.record(model, plan, losses, encoded.dropped, tuned)
     files.write_json(job.outputs["log"], summary)
     shutil.rmtree(job.checkpoints, ignore_errors=True)

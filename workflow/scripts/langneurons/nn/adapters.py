@@ -147,7 +147,27 @@ def _initialise(model: nn.Module, seed: int) -> None:
         weight.data = start.to(weight.device)
 
 
-def save(model: Any, adapter: Path, config: Path, manifest: Mapping[str, Any]) -> None:
+def base_name(manifest: Mapping[str, Any], folder: Path) -> tuple[str, str | None]:
+    """Name a base model as PEFT and transformers take it.
+
+    Args:
+        manifest: of the base model.
+        folder: where it is pinned, as the job was told: relative to where the workflow
+            runs, so that equal runs elsewhere give equal files and results can move.
+
+    Returns:
+        The hub's ``owner/name`` and its commit; for a model that is on no hub, the
+        folder and None.
+    """
+    kind, _, name = str(manifest["source"]).partition(":")
+    if kind == "hub":
+        return name, str(manifest["revision"])
+    return str(folder), None
+
+
+def save(
+    model: Any, adapter: Path, config: Path, manifest: Mapping[str, Any], folder: Path
+) -> None:
     """Write the adapter and its head as stock PEFT files, atomically.
 
     Masked matrices are written whole; the model itself stays as it is.
@@ -156,11 +176,11 @@ def save(model: Any, adapter: Path, config: Path, manifest: Mapping[str, Any]) -
         model: from ``wrap``.
         adapter: ``.../adapter_model.safetensors``.
         config: ``.../adapter_config.json``.
-        manifest: of the base model; names it in the configuration.
+        manifest: of the base model, which the configuration names; see ``base_name``.
+        folder: of the base model.
     """
     entry = model.peft_config["default"]
-    entry.base_model_name_or_path = str(manifest["source"])
-    entry.revision = str(manifest["revision"])
+    entry.base_model_name_or_path, entry.revision = base_name(manifest, folder)
     adapter.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=adapter.parent, prefix=".saving-") as folder:
         # The vocabulary never changes; asking the hub about it would need a network.

@@ -18,7 +18,7 @@ from .. import batching
 from ..batching import MicroBatch, Timer
 from ..errors import DataError
 from ..progress import Progress
-from . import models, pairs
+from . import folders, models, pairs
 from .backbones import Backbone
 from .gpus import put
 from .interventions import Intervention, applied
@@ -49,6 +49,20 @@ def encode(
 ) -> Encoded:
     """Tokenise the items; see ``pairs.encode``. The language makes no difference."""
     return pairs.encode(tokenizer, items, parameters, training)
+
+
+def require_fit(encoded: Encoded, manifest: Mapping[str, Any], training: bool) -> None:
+    """Refuse items that the model has no positions or no embeddings for.
+
+    Args:
+        encoded: the items.
+        manifest: of the model.
+        training: makes no difference.
+    """
+    length = encoded.max_length
+    folders.require_positions(manifest, length, "max_length", "the task's max_length")
+    highest = max(int(ids.max(initial=0)) for ids in encoded.tokens)
+    folders.require_tokens(manifest, max(highest, encoded.filler))
 
 
 def summed_loss(model: Any, encoded: Encoded) -> Callable[[Sequence[int]], Tensor]:

@@ -19,7 +19,7 @@ from typing import Any
 from .. import files, hub
 from ..catalogue import Model
 from ..errors import DataError
-from . import folders
+from . import checkpoints, folders
 
 # Weights as safetensors, and what a tokenizer needs; no pickles, no code. Only files
 # named model*: Mistral's repositories hold all weights a second time (consolidated*).
@@ -55,6 +55,7 @@ def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if entry.get("hub"):
         source, revision, part = _from_hub(entry["hub"], entry["family"], folder)
         try:
+            checkpoints.check(part, _pinned(part), entry["family"], source)
             manifest = finish(name, entry, source, revision, part)
         except DataError:
             shutil.rmtree(part, ignore_errors=True)
@@ -69,6 +70,7 @@ def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             )
         elif entry.get("gguf"):
             source, revision = _from_gguf(entry["gguf"], entry["dtype"], part)
+            checkpoints.check(part, _pinned(part), entry["family"], source)
         else:
             raise DataError(f"models.{name}: no hub, folder or gguf source to fetch")
         return finish(name, entry, source, revision, part)
@@ -117,13 +119,28 @@ def _wanted(name: str) -> bool:
     return "/" not in name and any(fnmatch(name, pattern) for pattern in PATTERNS)
 
 
-def _require_safetensors(names: list[str], where: str) -> None:
-    if not any(name.endswith(".safetensors") for name in names):
+def _pinned(folder: Path) -> list[str]:
+    """Name the files of a folder that are part of a pinned model, in order."""
+    files_there = sorted(path.name for path in folder.iterdir() if path.is_file())
+    return [name for name in files_there if _wanted(name)]
+
+
+def _check_names(names: list[str], where: str) -> None:
+    """Refuse a list of files that is no model, before any is read."""
+    if "config.json" not in names and "adapter_config.json" in names:
         raise DataError(
-            f"{where}: no model*.safetensors weights; pickled weights (*.bin, *.pth) "
-            "are not read, because loading them can run code. Convert them with "
-            "save_pretrained first, or pin a revision that has safetensors."
+            f"{where}: an adapter (adapter_config.json) without its model. Merge the "
+            "two (peft: merge_and_unload), save the result with save_pretrained, and "
+            "give that."
         )
+    if "adapter_config.json" in names:
+        # transformers would load it, but a pinned folder has no part of it.
+        raise DataError(
+            f"{where}: holds an adapter beside the model (adapter_config.json), which "
+            "would be left out. Merge the two (peft: merge_and_unload) and save the "
+            "result with save_pretrained, or remove the adapter."
+        )
+    checkpoints.require_names([name for name in names if _wanted(name)], where)
 
 
 def _from_hub(
@@ -133,20 +150,32 @@ def _from_hub(
     from huggingface_hub import HfApi, snapshot_download
 
     repo, revision = source["repo"], source["revision"]
+    where = f"hub model {repo!r}"
     part = folder.with_name(f".{folder.name}.{revision[:12]}.download")
     with hub.explained("model", repo, revision):
         info = HfApi().model_info(repo, revision=revision, files_metadata=True)
-        wanted = [f for f in info.siblings or [] if _wanted(f.rfilename)]
-        _require_safetensors([f.rfilename for f in wanted], f"hub model {repo!r}")
+        listed = info.siblings or []
+        _check_names([f.rfilename for f in listed], where)
+        wanted = [f for f in listed if _wanted(f.rfilename)]
         have = sum(p.stat().st_size for p in part.rglob("*") if p.is_file())
         needed = sum(f.size or 0 for f in wanted) - have
         hub.require_space(folder.parent, max(needed, 0), f"model {repo}")
-        # The small files first: a wrong family should not cost the whole download.
-        for patterns in (["config.json"], [f.rfilename for f in wanted]):
+
+        def download(names: list[str]) -> None:
             snapshot_download(
-                repo, revision=revision, local_dir=part, allow_patterns=patterns
+                repo, revision=revision, local_dir=part, allow_patterns=names
             )
-            folders.read_config(part, family)
+
+        # The small files first: their faults should not cost the whole download.
+        names = [f.rfilename for f in wanted]
+        small = [name for name in names if not name.endswith(".safetensors")]
+        download(["config.json"])
+        config = folders.read_config(part, family)
+        checkpoints.require_full_precision(config, where)
+        download(small)
+        checkpoints.shards(part, names, where)
+        checkpoints.check_small(part, small, where)
+        download(names)
     shutil.rmtree(part / ".cache", ignore_errors=True)
     for f in wanted:
         path = part / f.rfilename
@@ -157,7 +186,7 @@ def _from_hub(
         if hashed != expected:
             path.unlink()
             raise DataError(
-                f"hub model {repo!r}: {f.rfilename} arrived damaged (its {kind} is not "
+                f"{where}: {f.rfilename} arrived damaged (its {kind} is not "
                 f"{expected}). Run again to download it anew."
             )
     return f"hub:{repo}", revision, part
@@ -173,9 +202,13 @@ def _git_hash(path: Path) -> str:
 def _from_folder(source: Path, family: str, part: Path) -> tuple[str, str]:
     if not source.is_dir():
         raise DataError(f"model folder {source} does not exist")
+    where = f"model folder {source}"
+    found = sorted(path.name for path in source.iterdir() if path.is_file())
+    names = _pinned(source)
+    checkpoints.require_content(source, names, where)
     folders.read_config(source, family)
-    names = sorted(p.name for p in source.iterdir() if p.is_file() and _wanted(p.name))
-    _require_safetensors(names, f"model folder {source}")
+    _check_names(found, where)
+    checkpoints.check(source, names, family, where)
     size = sum((source / name).stat().st_size for name in names)
     hub.require_space(part, size, f"a copy of {source}")
     for name in names:
@@ -185,12 +218,6 @@ def _from_folder(source: Path, family: str, part: Path) -> tuple[str, str]:
 
 def _from_gguf(source: Mapping[str, Any], dtype: str, part: Path) -> tuple[str, str]:
     """Dequantise a GGUF file; a 270 M model takes about a minute and 3.2 GB."""
-    folders.require("gguf", "a GGUF model")
-    folders.require("accelerate", "a GGUF model")
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-    folders.quiet()
     with tempfile.TemporaryDirectory(dir=part.parent, prefix=".gguf") as scratch:
         path, label = _gguf_file(source, Path(scratch))
         found = files.sha256(path)
@@ -199,20 +226,39 @@ def _from_gguf(source: Mapping[str, Any], dtype: str, part: Path) -> tuple[str, 
                 f"{label}: its sha256 is {found}, but the catalogue says "
                 f"{source['sha256']}. Is it another version of the file?"
             )
+        folders.require("gguf", "a GGUF model")
+        folders.require("accelerate", "a GGUF model")
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+
+        folders.quiet()
         place = {
             "pretrained_model_name_or_path": str(path.parent),
             "gguf_file": path.name,
         }
         try:
             # Without dequantize the weights stay packed and cannot be saved.
-            model = AutoModelForCausalLM.from_pretrained(
+            model, info = AutoModelForCausalLM.from_pretrained(
                 **place,
                 dtype=getattr(torch, dtype),
                 quantization_config=GgufConfig(dequantize=True),
+                output_loading_info=True,
             )
             tokenizer = AutoTokenizer.from_pretrained(**place)
-        except (OSError, ValueError, RuntimeError) as error:
-            raise DataError(f"{label}: cannot be converted ({error})") from error
+        # Readers of a damaged file fail in many ways (struct.error, KeyError, ...).
+        except Exception as error:
+            said = (str(error).strip().splitlines() or ["no reason given"])[0]
+            raise DataError(
+                f"{label}: cannot be converted ({type(error).__name__}: {said}). Is "
+                "the file whole, and its architecture one that transformers converts?"
+            ) from error
+        if info["missing_keys"]:
+            # They would be drawn at random and saved as if they were the model's.
+            some = ", ".join(sorted(info["missing_keys"])[:3])
+            raise DataError(
+                f"{label}: {len(info['missing_keys'])} weights are not in the file, "
+                f"for example {some}. Is it the whole model, not a part of it?"
+            )
         model.save_pretrained(part)
         tokenizer.save_pretrained(part)
     return label, f"sha256:{found}"
@@ -224,6 +270,19 @@ def _gguf_file(source: Mapping[str, Any], scratch: Path) -> tuple[Path, str]:
         path = Path(source["path"])
         if not path.is_file():
             raise DataError(f"GGUF file {path} does not exist")
+        if folders.is_lfs_pointer(path):
+            raise DataError(
+                f"GGUF file {path}: a Git LFS pointer of some lines, not the file "
+                "itself. In a clone of the repository run: git lfs install && git lfs "
+                "pull"
+            )
+        with path.open("rb") as handle:
+            start = handle.read(4)
+        if start != b"GGUF":
+            raise DataError(
+                f"GGUF file {path}: no GGUF file; it begins with {start!r}. Get it "
+                "anew from where the model comes from."
+            )
         return path, f"gguf:{path.name}"
     package = str(source["package"])
     module = package.replace("-", "_")

@@ -7,13 +7,16 @@ files) and a ``manifest.json`` with the revision and the hash of every file.
 from __future__ import annotations
 
 import importlib.util
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import files
 from ..errors import DataError, unknown_name
 
 MANIFEST = "manifest.json"
+
+LFS = b"version https://git-lfs.github.com/spec/"
 
 # family of the catalogue -> ``model_type`` in config.json
 MODEL_TYPES = {
@@ -32,7 +35,8 @@ def read_config(folder: Path | str, family: str | None = None) -> dict[str, Any]
     """Read ``config.json`` and check that it is of the family the catalogue says.
 
     Raises:
-        DataError: no ``config.json``, or the architecture is another one.
+        DataError: no ``config.json``, one that is no JSON object, or the architecture
+            is another one.
     """
     path = Path(folder) / "config.json"
     if not path.is_file():
@@ -40,7 +44,7 @@ def read_config(folder: Path | str, family: str | None = None) -> dict[str, Any]
             f"{folder}: no config.json; a model folder has the Hugging Face layout "
             "(config.json, *.safetensors, tokenizer files)"
         )
-    config: dict[str, Any] = files.read_json(path)
+    config = read_object(path)
     if family is None:
         return config
     if family not in MODEL_TYPES:
@@ -65,6 +69,29 @@ def _unsupported(model_type: str) -> str:
     )
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a model, which holds an object; else a DataError."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is one
+        raise DataError(
+            f"{path}: not valid JSON ({error}). Get this file anew from where the "
+            "model comes from."
+        ) from error
+    if not isinstance(found, dict):
+        raise DataError(
+            f"{path}: holds a {type(found).__name__}, but an object {{...}} is "
+            "expected. Get this file anew from where the model comes from."
+        )
+    return found
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Whether a file is what Git LFS leaves in place of content not downloaded."""
+    with path.open("rb") as handle:
+        return handle.read(len(LFS)) == LFS
+
+
 def is_nf4(config: dict[str, Any]) -> bool:
     """Whether a saved model holds 4-bit weights of bitsandbytes."""
     saved = config.get("quantization_config") or {}
@@ -76,19 +103,23 @@ def describe(folder: Path | str) -> dict[str, Any]:
 
     Returns:
         ``layers``, ``intermediate_size`` (MLP neurons per layer), ``hidden_size``,
-        ``activation`` (Hugging Face name), ``quantization`` (``none`` or ``nf4``).
+        ``activation`` (Hugging Face name), ``quantization`` (``none`` or ``nf4``),
+        ``vocab_size`` (tokens that have an embedding), ``positions`` (the longest
+        input, in tokens; None: there is no limit).
+
+    Raises:
+        DataError: one of the sizes is absent, or no number.
     """
+    path = Path(folder) / "config.json"
     config = read_config(folder)
 
-    def first(*keys: str) -> int | None:
-        return next((int(config[k]) for k in keys if config.get(k)), None)
+    def required(*keys: str) -> int:
+        found = _first(config, keys, path)
+        if found is None:
+            raise DataError(f"{path}: no {' or '.join(keys)}; a model cannot be made")
+        return found
 
-    hidden, layers = (
-        first("n_embed", "hidden_size", "n_embd"),
-        first("num_hidden_layers", "n_layer"),
-    )
-    if hidden is None or layers is None:
-        raise DataError(f"{folder}/config.json: no hidden_size or num_hidden_layers")
+    hidden = required("n_embed", "hidden_size", "n_embd")
     # BLOOM always computes the tanh form of GELU and has no key for it.
     bloom = config.get("model_type") == "bloom"
     activation = (
@@ -97,14 +128,81 @@ def describe(folder: Path | str) -> dict[str, Any]:
         or config.get("activation_function")
         or ("gelu_pytorch_tanh" if bloom else "silu")
     )
+    # GPT-2 and BLOOM have no gate and, by default, four neurons per hidden unit.
+    width = _first(config, ("intermediate_size", "n_inner"), path) or 4 * hidden
     return {
-        "layers": layers,
-        # GPT-2 and BLOOM have no gate and, by default, four neurons per hidden unit.
-        "intermediate_size": first("intermediate_size", "n_inner") or 4 * hidden,
+        "layers": required("num_hidden_layers", "n_layer"),
+        "intermediate_size": width,
         "hidden_size": hidden,
         "activation": activation,
         "quantization": "nf4" if is_nf4(config) else "none",
+        "vocab_size": required("vocab_size"),
+        "positions": _positions(config, path),
     }
+
+
+def _first(config: dict[str, Any], keys: tuple[str, ...], path: Path) -> int | None:
+    """Return the first of some sizes that is given; None: there is none."""
+    for key in keys:
+        value = config.get(key)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise DataError(
+                f"{path}: {key} is {value!r}; a whole number of at least 1 is expected"
+            )
+        return value
+    return None
+
+
+def _positions(config: dict[str, Any], path: Path) -> int | None:
+    """Find how many positions a model has, or was made for with rotary positions."""
+    keys = ("n_positions", "max_position_embeddings")
+    found = _first(config, keys, path)
+    if found is None:
+        return None
+    # Rotary positions that were stretched after training (YaRN and others).
+    stretch = config.get("rope_scaling") or config.get("rope_parameters")
+    factor = stretch.get("factor") if isinstance(stretch, dict) else None
+    if not isinstance(factor, (int, float)):
+        return found
+    before = stretch.get("original_max_position_embeddings")
+    return max(found, int(factor * (before if isinstance(before, int) else found)))
+
+
+def require_positions(
+    manifest: Mapping[str, Any], length: int, what: str, keys: str
+) -> None:
+    """Refuse inputs that are longer than the model allows, before it is loaded.
+
+    Args:
+        manifest: of the model.
+        length: tokens of the longest input.
+        what: is so long.
+        keys: of the configuration that make it shorter.
+    """
+    limit = manifest["positions"]
+    if limit is not None and length > limit:
+        raise DataError(
+            f"{what} is {length:,} tokens, but model {manifest['model']!r} has only "
+            f"{limit:,} positions (says its config.json); lower {keys}"
+        )
+
+
+def require_tokens(manifest: Mapping[str, Any], highest: int) -> None:
+    """Refuse tokens that the model has no embedding for, before it is loaded.
+
+    Args:
+        manifest: of the model.
+        highest: largest token id of all inputs.
+    """
+    rows = manifest["vocab_size"]
+    if highest >= rows:
+        raise DataError(
+            f"the inputs have token {highest:,}, but model {manifest['model']!r} "
+            f"embeds the tokens 0 to {rows - 1:,} only (vocab_size {rows:,}). Does a "
+            "template of the task name a control token that the model lacks?"
+        )
 
 
 def share(folder: Path) -> None:

@@ -5,7 +5,7 @@ Mondal et al. 2025, section 4 (methods.md 2.4).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .. import answers
 from ..batching import MicroBatch
-from . import models
+from . import folders, models
 from .backbones import Backbone
 from .decoding import generate
 from .gpus import put
@@ -25,7 +25,15 @@ from .prompts import Encoded, encode, positions
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["HEAD", "TASK_TYPE", "encode", "evaluate", "load", "summed_loss"]
+__all__ = [
+    "HEAD",
+    "TASK_TYPE",
+    "encode",
+    "evaluate",
+    "load",
+    "require_fit",
+    "summed_loss",
+]
 
 HEAD: str | None = None
 """The output layer of a language model is there already and stays as it is."""
@@ -38,6 +46,32 @@ def load(
 ) -> Any:
     """Load the stock language model of a pinned folder, in eval mode."""
     return models.load_causal(folder, device, attention=attention)
+
+
+def require_fit(encoded: Encoded, manifest: Mapping[str, Any], training: bool) -> None:
+    """Refuse items that the model has no positions or no embeddings for.
+
+    The longest that items may be counts, not the longest item: another language has
+    longer ones, and its job would fail after the training.
+
+    Args:
+        encoded: the items.
+        manifest: of the model.
+        training: answers are learnt, else generated.
+    """
+    given = encoded.parameters
+    length = given.max_length - 2  # items have less than max_length - 1 tokens
+    what, keys = "an item that max_length allows", "the task's max_length"
+    if not training:
+        # The last token generated is not read.
+        length += given.max_new_tokens - 1
+        length = min(length, given.window or length)
+        what += " with its answer"
+        keys = "the task's max_length, max_new_tokens or window"
+    folders.require_positions(manifest, length, what, keys)
+    texts = [*encoded.prompts, *encoded.golds]
+    highest = max(int(ids.max(initial=0)) for ids in texts)
+    folders.require_tokens(manifest, max(highest, encoded.filler))
 
 
 def summed_loss(model: Any, encoded: Encoded) -> Callable[[Sequence[int]], Tensor]:

@@ -8,86 +8,20 @@ corpus needs the tokenizer only.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .. import files
 from ..errors import DataError
 from .folders import MANIFEST, is_nf4, quiet, read_config, require
+from .tokenizing import encoder, load_tokenizer
 
-log = logging.getLogger(__name__)
-
-# Tokens that exist for padding, or are reserved, and so never occur in text; in order
-# of preference. Llama 3.1 has the first, Mistral Nemo <pad>, Qwen 2.5 <|fim_pad|>.
-PAD_TOKENS = (
-    "<|finetune_right_pad_id|>",
-    "<pad>",
-    "[PAD]",
-    "<|fim_pad|>",
-    "<|reserved_special_token_0|>",
-)
+__all__ = ["encoder", "load_base", "load_causal", "load_classifier", "load_tokenizer"]
 
 SPLIT_FROM = 0.4
 """Share of a GPU from which on the weights are split; the rest is work space."""
 
 HEADS = ("score.weight", "score.bias")
-
-
-def load_tokenizer(folder: Path | str) -> Any:
-    """Load a tokenizer that pads on the right with a token that never occurs in text.
-
-    A sequence classifier reads the rightmost token that is not the pad, so a pad that
-    occurs at the end of real text would move the read-out. EOS is taken only where the
-    vocabulary has nothing better, with a warning.
-    """
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
-    # tokenizer.json is read as it is. AutoTokenizer would put another class over it for
-    # some architectures (Qwen2), which changes tokens without a word where the file is
-    # not of the kind expected, and differs between releases of transformers.
-    whole = (Path(folder) / "tokenizer.json").is_file()
-    kind: Any = PreTrainedTokenizerFast if whole else AutoTokenizer
-    try:
-        tokenizer = kind.from_pretrained(
-            str(folder), local_files_only=True, trust_remote_code=False
-        )
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder}: no usable tokenizer ({error})") from error
-    tokenizer.padding_side = "right"
-    if tokenizer.pad_token is None or tokenizer.pad_token == tokenizer.eos_token:
-        known = tokenizer.get_vocab()
-        reserved = [token for token in PAD_TOKENS if token in known]
-        if reserved:
-            tokenizer.pad_token = reserved[0]
-        elif tokenizer.eos_token is not None:
-            tokenizer.pad_token = tokenizer.eos_token
-            log.warning(
-                "%s: no token is reserved for padding; %r is used, so it should not "
-                "end an input",
-                folder,
-                tokenizer.eos_token,
-            )
-        else:
-            raise DataError(
-                f"{folder}: the tokenizer has neither a padding nor an end-of-text "
-                "token; set pad_token in its tokenizer_config.json"
-            )
-    return tokenizer
-
-
-def encoder(tokenizer: Any) -> Callable[[list[str]], list[list[int]]]:
-    """Return a function that tokenises texts without special tokens or cutting."""
-
-    def encode(texts: list[str]) -> list[list[int]]:
-        if not texts:
-            return []
-        encoded = tokenizer(texts, add_special_tokens=False, verbose=False)
-        ids: list[list[int]] = encoded["input_ids"]
-        return ids
-
-    return encode
 
 
 def load_base(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
+from .tokenizing import PlainText
 
 
 @dataclass(frozen=True)
@@ -64,11 +65,15 @@ def encode(
 ) -> Encoded:
     """Tokenise premise and hypothesis as one text.
 
+    Control tokens that a premise or a hypothesis spells are characters of it; in a
+    template they are tokens.
+
     The released code joins them by the EOS token between blanks, drops what fills
     ``max_length`` and pads with EOS (methods.md 2.3).
 
     Args:
-        tokenizer: of the model; special tokens are its default ones.
+        tokenizer: of the model. What it puts in front of a text (BOS) is there, what
+            it puts behind (EOS) is not: the read-out is at the end of the text.
         items: with ``id``, ``premise``, ``hypothesis`` and ``label``.
         parameters: of the task: ``max_length``, ``pool``, ``drop_long``, ``separator``.
         training: test items are never dropped, only cut.
@@ -76,23 +81,24 @@ def encode(
     Raises:
         DataError: no item is left, or EOS is needed and the tokenizer has none.
     """
-    eos, eos_id = tokenizer.eos_token, tokenizer.eos_token_id
+    eos_id = tokenizer.eos_token_id
     padded = parameters.pool == "padded_last"
-    if eos is None and (padded or parameters.separator == "eos"):
+    if eos_id is None and (padded or parameters.separator == "eos"):
         raise DataError(
             "the tokenizer has no EOS token, which separator 'eos' and pool "
             "'padded_last' need; use separator: space and pool: last_real_token"
         )
+    plain = PlainText(tokenizer)
     template = parameters.template
     if template is None:
-        middle = f" {eos} " if parameters.separator == "eos" else " "
+        middle = f" {plain.eos} " if parameters.separator == "eos" else " "
         template = "{premise}" + middle + "{hypothesis}"
-    texts = [fill(template, item) for item in items]
-    tokens = tokenizer(texts)["input_ids"] if texts else []
+    template = plain.control(template)
+    tokens = plain([fill(template, item) for item in items], beginning=True)
     limit = parameters.max_length
     # What a template says at its end is read, so it must survive the cut.
     ending = template.rpartition("{hypothesis}")[2]
-    end = tokenizer(ending, add_special_tokens=False)["input_ids"] if ending else []
+    end = plain([ending])[0] if ending else []
     if len(end) >= limit:
         raise DataError(
             f"the template ends in {len(end)} tokens; max_length is {limit}"

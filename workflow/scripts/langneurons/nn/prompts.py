@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DataError
+from .tokenizing import PlainText
 
 Ids = np.ndarray[Any, Any]
 
@@ -63,11 +64,13 @@ def encode(
 ) -> Encoded:
     """Tokenise prompts and answers.
 
-    The released code leaves out whatever has ``max_length - 1`` tokens or more: in
+    Control tokens that an item's texts spell are characters of them. The released code
+    leaves out whatever has ``max_length - 1`` tokens or more: in
     training the prompt with its answer and EOS, in a test the prompt alone.
 
     Args:
-        tokenizer: of the model; a prompt gets its default special tokens.
+        tokenizer: of the model. What it puts in front of a text (BOS) is there, what
+            it puts behind (EOS) is not: the answer follows the prompt.
         items: with ``id``, ``context``, ``question`` and ``answers`` (texts).
         parameters: of the task: ``prompt``, ``max_length``, ``long_test``, and what
             ``generation`` reads.
@@ -85,17 +88,16 @@ def encode(
         )
     if not items:
         raise DataError("there are no items")
-    eos, limit = tokenizer.eos_token, parameters.max_length - 1
-    prompts = tokenizer([parameters.prompt(i, eos) for i in items])["input_ids"]
-    golds = tokenizer(
-        [f" {i['answers'][0].strip()}" for i in items], add_special_tokens=False
-    )["input_ids"]
+    limit, plain = parameters.max_length - 1, PlainText(tokenizer)
+    texts = [parameters.prompt(item, plain.eos) for item in items]
+    prompts = plain(texts, beginning=True)
+    golds = plain([f" {item['answers'][0].strip()}" for item in items])
     kept = []
     for row, item in enumerate(items):
         golds[row] = [*golds[row], tokenizer.eos_token_id]
         length = len(prompts[row]) + (len(golds[row]) if training else 0)
         if length >= limit and not training and parameters.long_test == "cut":
-            prompts[row] = _cut(tokenizer, item, parameters, limit)
+            prompts[row] = _cut(plain, item, parameters, limit)
         elif length >= limit:
             continue
         kept.append(row)
@@ -117,15 +119,14 @@ def encode(
 
 
 def _cut(
-    tokenizer: Any, item: Mapping[str, Any], parameters: Any, limit: int
+    plain: PlainText, item: Mapping[str, Any], parameters: Any, limit: int
 ) -> list[int]:
     """Keep as many characters of the context as give less than ``limit`` tokens."""
 
     def tokens(characters: int) -> list[int]:
         shorter = {**item, "context": item["context"].strip()[:characters]}
-        text = parameters.prompt(shorter, tokenizer.eos_token)
-        ids: list[int] = tokenizer(text)["input_ids"]
-        return ids
+        ids = plain([parameters.prompt(shorter, plain.eos)], beginning=True)
+        return ids[0]
 
     best, low, high = tokens(0), 0, len(item["context"])
     if len(best) >= limit:

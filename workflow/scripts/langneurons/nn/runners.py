@@ -6,6 +6,8 @@ Such a module has
 * ``load(folder, task, device, attention)``: the stock model,
 * ``encode(tokenizer, items, parameters, training, language)``: an ``Encoded`` with a
   length, ``ids`` and ``dropped``,
+* ``require_fit(encoded, manifest, training)``: refuses items that are too long for the
+  model or have tokens that it does not know,
 * ``summed_loss(model, encoded)``: a function of item numbers, to be minimised,
 * ``evaluate(model, encoded, micro_batch, intervention, family, label)``: the per-item
   table, with ``item`` and a column for each of the task's metrics.
