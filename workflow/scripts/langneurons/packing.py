@@ -191,10 +191,16 @@ def _too_few(
     fetched = documents.path.suffix == ".jsonl"
     more = f", or raise corpora.{corpus}.fetch_bytes_per_token" if fetched else ""
     lost = f" ({dropped:,} documents failed language_filter)" if dropped else ""
+    # Few documents that fill the identification text: there is text enough, unsplit.
+    whole = "" if pile.used < len(pile.flat) or len(documents) > 100 else (
+        " Each line of the file is one document, which is never split between the two; "
+        "put every article on a line of its own."
+    )
     return (
         f"corpus {corpus!r}, language {spec['language']!r}: {documents.path} gives "
-        f"{have:,} tokens from {len(documents):,} documents{lost}, but "
-        f"{spec['tokens']:,} + {spec['heldout_tokens']:,} held-out tokens are asked. "
+        f"{have:,} tokens from {len(documents):,} document{'s'[: len(documents) != 1]}"
+        f"{lost}, but {spec['tokens']:,} + {spec['heldout_tokens']:,} held-out tokens "
+        f"are asked.{whole} "
         f"Lower corpora.{corpus}.tokens or .heldout_tokens{more}."
     )
 
@@ -223,7 +229,7 @@ def tokenise(
     Returns:
         The manifest.
     """
-    documents = Documents(text)
+    documents = Documents(text, spec["language"])
     packed = pack(documents, encode, spec, bos_id)
     arrays = {"tokens": packed.tokens, "heldout": packed.heldout}
     tensors.write(tokens, arrays | {"document_starts": packed.document_starts})
