@@ -126,7 +126,7 @@ def nature(path: Path | str, text: bool = False) -> str:
         text: UTF-8 text was asked for, else some binary format.
 
     Returns:
-        A noun phrase with a remedy, or ``""`` where nothing is known against the file.
+        What follows "it is": a phrase with a remedy; or ``""`` where nothing is known against the file.
     """
     with reading(path), Path(path).open("rb") as handle:
         head = handle.read(4096)
@@ -158,7 +158,7 @@ def require(path: Path | str, text: bool = False) -> None:
             is asked for also an archive or UTF-16.
     """
     if found := nature(path, text):
-        raise DataError(f"{path}: {found}{redo(path)}")
+        raise DataError(f"{path} is {found}{redo(path)}")
 
 
 @contextmanager
