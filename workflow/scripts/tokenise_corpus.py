@@ -5,14 +5,14 @@ The text has one document a line (.txt, or .jsonl with key "text"). Writes the t
 safetensors and a manifest with counts and hashes.
 """
 
-from langneurons import cli, files, packing
+from langneurons import cli, manifests, packing
 from langneurons.nn import models
 
 
 def main(job: cli.Job) -> None:
     """Pack the text with the tokenizer of the model."""
     folder = job.inputs["model"].parent
-    manifest = files.read_json(job.inputs["model"])
+    manifest = manifests.read_model(job.inputs["model"])
     tokenizer = models.load_tokenizer(folder)
     packing.tokenise(
         job.inputs["text"],

@@ -101,7 +101,7 @@ class MicroBatch:
             from .nn.gpus import Gpus
 
             device = Gpus()
-        manifest = files.read_json(job.inputs["model"])
+        manifest = files.read_object(job.inputs["model"], "the manifest of a model")
         keys = ("model", "revision", "quantization")
         model = " ".join(str(manifest.get(key)) for key in keys)
         return cls(job.micro_batch, device, model, notes=job.notes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -126,7 +127,8 @@ def nature(path: Path | str, text: bool = False) -> str:
         text: UTF-8 text was asked for, else some binary format.
 
     Returns:
-        What follows "it is": a phrase with a remedy; or ``""`` where nothing is known against the file.
+        What follows "it is": a phrase with a remedy. ``""`` where nothing is known
+        against the file.
     """
     with reading(path), Path(path).open("rb") as handle:
         head = handle.read(4096)
@@ -225,7 +227,9 @@ def read_json(path: Path | str) -> Any:
 
 
 def read_object(
-    path: Path | str, what: str = "a JSON object", keys: Mapping[str, type] | None = None
+    path: Path | str,
+    what: str = "a JSON object",
+    keys: Mapping[str, type] | None = None,
 ) -> dict[str, Any]:
     """Read a JSON file that holds one object with certain keys.
 
@@ -239,19 +243,40 @@ def read_object(
     """
     found = read_json(path)
     if not isinstance(found, dict):
-        kind = type(found).__name__
-        raise DataError(f"{path}: not {what}, but of type {kind}{redo(path)}")
-    for key, kind in (keys or {}).items():
+        name = type(found).__name__
+        raise DataError(f"{path}: not {what}, but of type {name}{redo(path)}")
+    check_keys(path, found, what, keys or {})
+    return found
+
+
+def check_keys(
+    path: Path | str, found: Mapping[str, Any], what: str, keys: Mapping[str, type]
+) -> None:
+    """Check that an object has certain keys with values of their types.
+
+    Raises:
+        DataError: a key is missing, or its value is of another type or not finite.
+    """
+    for key, kind in keys.items():
         if key not in found:
             raise DataError(f"{path}: not {what}: it lacks {key!r}{redo(path)}")
+        value = found[key]
         # Of these very types: a bool would pass as an int. A float may lack its point.
-        given = type(found[key])
-        if given is not kind and (given, kind) != (int, float):
+        right = type(value) is kind or (kind is float and type(value) is int)
+        if not right or (kind is float and not math.isfinite(value)):
             raise DataError(
-                f"{path}: not {what}: {key} is {found[key]!r}, but should be of type "
-                f"{kind.__name__}{redo(path)}"
+                f"{path}: not {what}: {key} is {value!r}, but should be "
+                f"{TYPES[kind]}{redo(path)}"
             )
-    return found
+
+
+TYPES: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    list: "a list",
+    dict: "an object",
+}
 
 
 def sha256(path: Path | str) -> str:

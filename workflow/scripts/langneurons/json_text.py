@@ -1,8 +1,8 @@
 """JSON whose strings are all Unicode text.
 
-A JSON file may spell half of a surrogate pair (``\\ud83d``), such as programs leave that
-cut text between its UTF-16 units. No UTF-8 file can hold it, so that it would fail much
-later, where the text is hashed or written.
+A JSON file may spell half of a surrogate pair, such as programs leave that cut text
+between its UTF-16 units. No UTF-8 file can hold it, so that it would fail much later,
+where the text is hashed or written.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from typing import Any
 
 SPELLED = re.compile(r"\\u[dD][89a-fA-F]")
 HALF = re.compile("[\ud800-\udfff]")
+HALF_OF_A_PAIR = (
+    "half of a surrogate pair, such as a cut emoji, which is no character; take it "
+    "out, or write \\ufffd instead"
+)
 
 
 def loads(text: str) -> Any:
@@ -33,12 +37,6 @@ def loads(text: str) -> Any:
         spot = "".join(f"[{key!a}]" for key in reversed(place))
         raise ValueError(f"{spot + ': ' if spot else ''}{HALF_OF_A_PAIR}")
     return value
-
-
-HALF_OF_A_PAIR = (
-    "half of a surrogate pair, such as a cut emoji, which is no character; take it out, "
-    "or write \\ufffd instead"
-)
 
 
 def is_text(value: str) -> bool:

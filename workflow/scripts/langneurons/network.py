@@ -100,7 +100,7 @@ def _without_password(value: str) -> str:
 
 
 def _certificate_fault(variable: str) -> str:
-    """Say what is wrong with the certificates that a variable names; ``""``: nothing."""
+    """Say what is wrong with the certificates that a variable names, or ``""``."""
     value = os.environ.get(variable)
     if not value or (variable == READ[1] and os.environ.get(READ[0])):
         return ""  # the folder counts only where no file is named

@@ -191,16 +191,17 @@ def _too_few(
     fetched = documents.path.suffix == ".jsonl"
     more = f", or raise corpora.{corpus}.fetch_bytes_per_token" if fetched else ""
     lost = f" ({dropped:,} documents failed language_filter)" if dropped else ""
-    # Few documents that fill the identification text: there is text enough, unsplit.
-    whole = "" if pile.used < len(pile.flat) or len(documents) > 100 else (
-        " Each line of the file is one document, which is never split between the two; "
-        "put every article on a line of its own."
+    # Text enough, in so few documents that none is left: probably not split at all.
+    unsplit = pile.full and len(documents) <= 100
+    advice = (
+        " Each line of the file is one document, and a document is never split between "
+        "the two; put every article on a line of its own."
     )
     return (
         f"corpus {corpus!r}, language {spec['language']!r}: {documents.path} gives "
         f"{have:,} tokens from {len(documents):,} document{'s'[: len(documents) != 1]}"
         f"{lost}, but {spec['tokens']:,} + {spec['heldout_tokens']:,} held-out tokens "
-        f"are asked.{whole} "
+        f"are asked.{advice * unsplit} "
         f"Lower corpora.{corpus}.tokens or .heldout_tokens{more}."
     )
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,13 +32,6 @@ from .tables import NOTHING, POOLED
 
 # Table 6 fits activations before SiLU, with percentiles averaged over batches.
 PAPER_SITE, PAPER_QUANTILE = "gate_pre", "batch_mean"
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table of results; names such as ``none`` stay text."""
-    return pd.read_csv(
-        path, sep="\t", keep_default_na=False, na_values=[""], dtype={"seed": str}
-    )
 
 
 def our_numbers(

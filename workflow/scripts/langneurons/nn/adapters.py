@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .. import files
+from .. import files, tensors
+from ..errors import DataError
 from ..task_catalogue import Training
 from . import masking
 from .architectures import attention_modules
@@ -51,12 +52,25 @@ def open_tuned(model: Any, adapter: Path | str) -> Any:
         model: from ``models.load_classifier`` or ``models.load_causal``, as it was for
             training.
         adapter: folder with ``adapter_model.safetensors`` and ``adapter_config.json``.
+
+    Raises:
+        DataError: a file is absent, damaged, or of another model.
     """
     from peft import PeftModel
 
+    folder = Path(adapter)
+    settings = {"peft_type": str, "r": int}
+    files.read_object(folder / CONFIG, "the configuration of an adapter", settings)
+    tensors.open_file(folder / ADAPTER)
     prepare(model)
     device = str(next(model.parameters()).device)
-    tuned = PeftModel.from_pretrained(model, str(adapter), torch_device=device)
+    try:
+        tuned = PeftModel.from_pretrained(model, str(folder), torch_device=device)
+    except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
+        raise DataError(
+            f"{folder}: the adapter cannot be put on this model ({error})"
+            f"{files.redo(folder)}"
+        ) from error
     return tuned.eval()
 
 

@@ -40,7 +40,7 @@ def read_config(folder: Path | str, family: str | None = None) -> dict[str, Any]
             f"{folder}: no config.json; a model folder has the Hugging Face layout "
             "(config.json, *.safetensors, tokenizer files)"
         )
-    config: dict[str, Any] = files.read_json(path)
+    config = files.read_object(path, "the configuration of a model")
     if family is None:
         return config
     if family not in MODEL_TYPES:
@@ -67,7 +67,8 @@ def _unsupported(model_type: str) -> str:
 
 def is_nf4(config: dict[str, Any]) -> bool:
     """Whether a saved model holds 4-bit weights of bitsandbytes."""
-    saved = config.get("quantization_config") or {}
+    saved = config.get("quantization_config")
+    saved = saved if isinstance(saved, dict) else {}
     return bool(saved.get("load_in_4bit"))
 
 
