@@ -10,7 +10,6 @@ from . import files
 MODEL: dict[str, type] = {
     **dict.fromkeys(("model", "source", "revision", "quantization"), str),
     **dict.fromkeys(("layers", "intermediate_size"), int),
-    "files": dict,
 }
 """Keys of a model's manifest that jobs read, and the types of their values."""
 
@@ -23,7 +22,10 @@ def read_model(path: Path | str) -> dict[str, Any]:
     Raises:
         DataError: it is damaged, or something else.
     """
-    return files.read_object(path, "the manifest of a model", MODEL)
+    found = files.read_object(path, "the manifest of a model", MODEL)
+    if "files" in found:  # their hashes
+        files.check_keys(path, found, "the manifest of a model", {"files": dict})
+    return found
 
 
 def read_tokens(path: Path | str) -> dict[str, Any]:

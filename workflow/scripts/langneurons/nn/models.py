@@ -245,7 +245,7 @@ def _check_files(folder: Path) -> None:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return
-    for name, expected in manifests.read_model(manifest)["files"].items():
+    for name, expected in manifests.read_model(manifest).get("files", {}).items():
         path = folder / name
         if not path.is_file() or files.sha256(path) != expected:
             raise DataError(

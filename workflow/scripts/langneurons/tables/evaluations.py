@@ -90,8 +90,8 @@ def _predictions(path: Path, record: str, metrics: Mapping[str, str]) -> pd.Data
     # Damage may pass pyarrow's checks and fail anywhere behind them.
     except Exception as error:
         raise DataError(
-            f"{path}: cannot be read as Parquet with the columns item, "
-            f"{', '.join(metrics)} ({error}); {again}"
+            f"{path}: damaged, or lacks one of the columns {', '.join(metrics)} "
+            f"({error}); {again}"
         ) from error
     checks = {"item": pd.api.types.is_integer_dtype}
     for name, kind in metrics.items():
