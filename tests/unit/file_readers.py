@@ -21,7 +21,6 @@ from activation_files import build, heavy_tailed
 from langneurons import (
     batching,
     corpora,
-    files,
     manifests,
     neuron_sets,
     provenance,
@@ -57,7 +56,7 @@ class Kind:
         read: reads it as jobs do.
         text: whether it is UTF-8 text.
         users: whether it is a user's own file, not one that the workflow made.
-        slow: whether reading it takes more than a few milliseconds.
+        cost: of reading it, in some milliseconds; it is damaged less often.
     """
 
     name: str
@@ -65,7 +64,7 @@ class Kind:
     read: Callable[[Path], object]
     text: bool = True
     users: bool = False
-    slow: bool = False
+    cost: int = 1
 
 
 def _text(name: str, content: str) -> Callable[[Path], Path]:
@@ -155,7 +154,9 @@ def _read_activations(path: Path) -> object:
     one.probability(), one.counts(), one.chunk_means("gate_pre", 1), one.top_chunks()
     one.product_sums(), one.value("p90", "gate_pre", "batch_mean")
     one.fraction_above(0.5, "act_post")
-    return one.value("p90", "act_post", "pooled"), one.value("mean", "gate_pre", "pooled")
+    return one.value("p90", "act_post", "pooled"), one.value(
+        "mean", "gate_pre", "pooled"
+    )
 
 
 def _tokens(folder: Path) -> Path:
@@ -275,7 +276,9 @@ PERPLEXITY = {
 def _read_perplexity(path: Path) -> object:
     row = {"model": "m", "lang": "vi", "method": None, "langset": None, "draw": None}
     row |= {"matched": None, "neuron_language": None, "statistic": "none"}
-    return perplexity_table.perplexity_table([row], [perplexity_table.read(path)], [path])
+    return perplexity_table.perplexity_table(
+        [row], [perplexity_table.read(path)], [path]
+    )
 
 
 def _table(folder: Path) -> Path:
@@ -291,7 +294,6 @@ def _table(folder: Path) -> Path:
 
 def _read_table(path: Path) -> object:
     table_files.read(path)
-    effects.NEEDED  # noqa: B018 (the figure's own columns)
     return inputs.read_table(path), read_table(path, effects.NEEDED)
 
 
@@ -351,10 +353,12 @@ def _shard(folder: Path) -> Path:
 SPENT = "s\th:m:s\tmax_rss\tcpu_time\n12.5\t0:00:12\t100.0\t11.0\n"
 TOKENS = {"tokens_sha256": "0" * 64, "tokens": 48}
 KINDS = [
-    Kind("xnli.tsv", _text("a.tsv", NLI), lambda p: list(xnli.read_file(p)), users=True),
+    Kind("xnli.tsv", _text("a.tsv", NLI), lambda p: list(xnli.read_file(p)),
+         users=True),
     Kind("xquad.json", _json("a.json", SQUAD), lambda p: list(xquad.read_file(p)),
          users=True),
-    Kind("text.txt", _text("en.txt", "một hai\nba bốn\n\n" * 8), _documents, users=True),
+    Kind("text.txt", _text("en.txt", "một hai\nba bốn\n\n" * 8), _documents,
+         users=True),
     Kind("text.jsonl", _text("en.jsonl", '{"text": "một hai"}\n' * 9), _documents,
          users=True),
     Kind("xnli items", _text("i.jsonl", ITEMS), xnli.read_items),
@@ -369,21 +373,20 @@ KINDS = [
     Kind("token manifest", _json("t.json", TOKENS), manifests.read_tokens),
     Kind("model manifest", _json("manifest.json", MANIFEST), manifests.read_model),
     Kind("config.json", _model, lambda p: folders.describe(p.parent), users=True),
-    Kind("adapter config", _adapter(adapters.CONFIG), _read_adapter, slow=True),
-    Kind("adapter", _adapter(adapters.ADAPTER), _read_adapter, text=False, slow=True),
+    Kind("adapter config", _adapter(adapters.CONFIG), _read_adapter, cost=10),
+    Kind("adapter", _adapter(adapters.ADAPTER), _read_adapter, text=False, cost=10),
     Kind("checkpoint", _checkpoint, _read_checkpoint, text=False),
     Kind("micro-batch", _micro_batch, lambda p: _cache(p.parent)._recall()),
-    Kind("evaluation.json", _evaluation(".json"), _read_evaluation),
-    Kind("evaluation.parquet", _evaluation(".parquet"), _read_evaluation, text=False),
+    Kind("evaluation.json", _evaluation(".json"), _read_evaluation, cost=4),
+    Kind("evaluation.parquet", _evaluation(".parquet"), _read_evaluation, text=False,
+         cost=4),
     Kind("perplexity", _json("p.json", PERPLEXITY), _read_perplexity),
-    Kind("table", _table, _read_table),
+    Kind("table", _table, _read_table, cost=6),
     Kind("provenance", _provenance, _read_provenance),
-    Kind("published figures", _figures, _read_figures, users=True),
+    Kind("published figures", _figures, _read_figures, users=True, cost=3),
     Kind("benchmark", _text("b.tsv", SPENT), costs.read),
 ]  # fmt: skip
 """``training.json`` is not among them: nothing reads it."""
-
-_shared: dict[str, Path] = {}
 
 
 @cache
@@ -403,6 +406,3 @@ def quiet() -> Iterator[None]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         yield
-
-
-assert files.POINTER  # the tests write pointers with it

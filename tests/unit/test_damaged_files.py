@@ -17,12 +17,11 @@ from file_readers import KINDS, Kind, quiet
 from langneurons.errors import DataError, LangneuronsError
 from langneurons.files import POINTER
 
-CASES = 120
+CASES = 100
 INSERTED = (
     b"\xff", b"\x00", b"\t", b"\n", b"\r", b'"', b"{", b"[]", b"\xef\xbb\xbf", b"null",
     b"-1", b"NaN", b"1e999", b"9" * 30, b"\\ud83d", b"true",
 )  # fmt: skip
-CASES_AT = [(kind, seed) for kind in KINDS for seed in range(1 if kind.slow else 2)]
 
 
 def damage(raw: bytes, rng: random.Random) -> bytes:
@@ -49,26 +48,24 @@ def damage(raw: bytes, rng: random.Random) -> bytes:
     return bytes(found)
 
 
-@pytest.mark.parametrize(("kind", "seed"), CASES_AT, ids=lambda x: getattr(x, "name", x))
-def test_damage_ends_in_an_answer_or_a_clear_error(
-    kind: Kind, seed: int, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_damage_ends_in_an_answer_or_a_clear_error(kind: Kind, tmp_path: Path) -> None:
     path = kind.make(tmp_path)
     good = path.read_bytes()
     with quiet():
         kind.read(path)  # the file itself is fine
-    rng = random.Random(f"{kind.name} {seed}")
+    rng = random.Random(kind.name)
     refused = 0
-    for _ in range(CASES // 10 if kind.slow else CASES):
+    for _ in range(CASES // kind.cost):
         path.write_bytes(damage(good, rng))
         try:
             with quiet():
                 kind.read(path)
         except LangneuronsError as error:
             refused += 1
-            assert str(error).isprintable() or "\n" in str(error)
-    # Two readers that start over say so, instead of refusing.
-    assert refused or kind.name in ("checkpoint", "micro-batch", "config.json")
+            assert str(error)
+    # The others say that they start over, and do.
+    assert refused or kind.name in ("checkpoint", "micro-batch")
 
 
 def pointer() -> bytes:

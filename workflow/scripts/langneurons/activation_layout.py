@@ -57,7 +57,7 @@ def check(path: Path, handle: Any) -> Layout:
         raise DataError(
             f"{path}: not an activations file, it lacks {', '.join(missing)}"
         )
-    bins = Bins(*(_integer(path, metadata, k) for k in ("mantissa", "emin", "emax")))
+    bins = Bins(*(integer(path, metadata, k) for k in ("mantissa", "emin", "emax")))
     percentiles = _percentiles(path, metadata["percentiles"])
     layers, width = tensors.shape_of(path, handle, "count_pos", INTEGER, (None, None))
     if not (layers and width):
@@ -67,7 +67,7 @@ def check(path: Path, handle: Any) -> Layout:
         tensors.shape_of(path, handle, key, *known[key])
     if "chunk_numbers" in keys:
         chunks = handle.get_slice("chunk_numbers").get_shape()[0]
-        for key in sorted(keys & {f"{site}.chunk_means" for site in SITES}):
+        for key in (f"{site}.chunk_means" for site in SITES):
             shape = (layers, chunks, width)
             tensors.shape_of(path, handle, key, FLOAT, shape)
     if "prod.top_chunks" in keys:
@@ -96,12 +96,18 @@ def _arrays(
     return known
 
 
-def _integer(path: Path, metadata: Mapping[str, str], key: str) -> int:
+def integer(path: Path, metadata: Mapping[str, str], key: str) -> int:
+    """Read a whole number of the metadata.
+
+    Raises:
+        DataError: it is missing, or something else.
+    """
     try:
         return int(metadata[key])
-    except ValueError as error:
+    except (KeyError, ValueError) as error:
         raise DataError(
-            f"{path}: {key} is {metadata[key]!r}, not a whole number{files.redo(path)}"
+            f"{path}: {key} is {metadata.get(key)!r}, not a whole number"
+            f"{files.redo(path)}"
         ) from error
 
 

@@ -103,7 +103,7 @@ def read(output: Path) -> dict[str, Any]:
         DataError: the record is damaged.
     """
     path = path_of(output)
-    if not path.is_file():
+    if not path.exists():
         return {}
     try:
         found = read_object(path, "a provenance record")

@@ -19,6 +19,9 @@ from ..files import atomic, require, sha256
 from ..neuron_sets import Mask, NeuronSets
 from . import MethodInputs, Selected
 
+CODE = re.compile(r"unsupported global:? (?:GLOBAL )?(\S+)", re.IGNORECASE)
+"""How torch names what a file holds besides plain data."""
+
 
 class Parameters(Frozen):
     """Parameters of ``published``."""
@@ -92,7 +95,7 @@ def _load(path: Path | str) -> Any:
     # IndexError, UnicodeDecodeError, MemoryError ... all mean the same here.
     except Exception as error:
         # What torch says advises to load the file unsafely; it is not passed on.
-        if code := re.search(r"unsupported GLOBAL (\S+)", str(error)):
+        if code := CODE.search(str(error)):
             raise DataError(
                 f"{path}: holds {code[1]}, not lists of tensors alone, and is not "
                 "read, because loading it can run code. A neuron file has a list for "

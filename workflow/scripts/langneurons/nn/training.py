@@ -130,13 +130,13 @@ class Checkpoint:
             _say(f"{self.path}: of other settings, data or code; training starts over")
             return 0
         weights = trainable(model)
-        if not state or not _same_shapes(state, {**weights, "losses": losses}):
+        fits = state and _same_shapes(state, {**weights, "losses": losses})
+        if not fits or not _loaded(optimizer, state["optimizer"]):
             _say(f"{self.path}: damaged; training starts over")
             return 0
         with torch.no_grad():
             for name, value in state["weights"].items():
                 weights[name].copy_(value)
-        optimizer.load_state_dict(state["optimizer"])
         losses.copy_(state["losses"])
         _say(f"{self.path}: going on after step {state['step']:,}")
         return int(state["step"])
@@ -153,6 +153,21 @@ class Checkpoint:
             return {}
         right = all(isinstance(state.get(key), kind) for key, kind in kinds.items())
         return state if right else {}
+
+
+def _loaded(optimizer: Any, saved: dict[str, Any]) -> bool:
+    """Give an optimiser its saved state; False where that is not one of its own."""
+    try:
+        for group, given in zip(
+            optimizer.param_groups, saved["param_groups"], strict=True
+        ):
+            if group.keys() != given.keys():
+                return False
+        moments = {tuple(one) for one in saved["state"].values()}
+        optimizer.load_state_dict(saved)
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError):
+        return False
+    return len(moments) <= 1  # every weight has the same, in a state that is whole
 
 
 def _same_shapes(state: dict[str, Any], wanted: dict[str, Tensor]) -> bool:

@@ -85,6 +85,8 @@ def _predictions(path: Path, record: str, metrics: Mapping[str, str]) -> pd.Data
         DataError: the file is damaged, lacks a column, or has a gap or other values.
     """
     again = f"delete it and {record} to evaluate again"
+    if strange := files.nature(path):
+        raise DataError(f"{path} is {strange}; {again}")
     try:
         table = pd.read_parquet(path, columns=["item", *metrics])
     # Damage may pass pyarrow's checks and fail anywhere behind them.

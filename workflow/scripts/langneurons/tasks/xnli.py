@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from .. import hub, row_languages
+from .. import hub, json_text, row_languages
 from ..catalogue import Frozen
 from ..corpora import read_lines
 from ..errors import DataError, did_you_mean
@@ -137,6 +137,8 @@ def _item(row: int, cells: Mapping[str, Any], where: str) -> dict[str, Any]:
     for name, text in texts.items():
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{where}: {name} is {text!r}; a sentence is expected")
+        if not json_text.is_text(text):
+            raise DataError(f"{where}: {name} holds {json_text.HALF_OF_A_PAIR}")
     item = {"id": row, **texts, "label": parse_label(cells["label"], where)}
     said = row_languages.of(cells, where)
     return item if said is None else item | {"language": said}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from .. import files, hub, row_languages
+from .. import files, hub, json_text, row_languages
 from ..catalogue import Frozen
 from ..errors import DataError
 from . import means, read_jsonl
@@ -216,6 +216,8 @@ def _item(row: int, cells: Mapping[str, Any], where: str) -> dict[str, Any]:
         )
     if bad := [a for a in answers if not isinstance(a, str) or not a.strip()]:
         raise DataError(f"{where}: answer {bad[0]!r}; a text is expected")
+    if not all(map(json_text.is_text, (*(cells[k] for k in COLUMNS[:2]), *answers))):
+        raise DataError(f"{where}: its text holds {json_text.HALF_OF_A_PAIR}")
     item = {"id": row, **{name: cells[name] for name in COLUMNS}}
     said = row_languages.of(cells, where)
     return item if said is None else item | {"language": said}
