@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,22 @@ MODEL: dict[str, type] = {
 TOKENS: dict[str, type] = {"tokens_sha256": str}
 
 
-def read_model(path: Path | str) -> dict[str, Any]:
+def read_model(
+    path: Path | str, keys: Mapping[str, type] | None = None
+) -> dict[str, Any]:
     """Read the manifest of a pinned or quantised model; see ``nn.fetching.finish``.
+
+    Args:
+        path: the file.
+        keys: those that the reader needs, instead of :data:`MODEL`.
 
     Raises:
         DataError: it is damaged, or something else.
     """
-    found = files.read_object(path, "the manifest of a model", MODEL)
+    what = "the manifest of a model"
+    found = files.read_object(path, what, MODEL if keys is None else keys)
     if "files" in found:  # their hashes
-        files.check_keys(path, found, "the manifest of a model", {"files": dict})
+        files.check_keys(path, found, what, {"files": dict})
     return found
 
 

@@ -245,7 +245,7 @@ def _check_files(folder: Path) -> None:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return
-    for name, expected in manifests.read_model(manifest).get("files", {}).items():
+    for name, expected in manifests.read_model(manifest, {}).get("files", {}).items():
         path = folder / name
         if not path.is_file() or files.sha256(path) != expected:
             raise DataError(
@@ -259,6 +259,6 @@ def _dtype(folder: Path, config: dict[str, Any], dtype: Any) -> Any:
 
     manifest = folder / MANIFEST
     if dtype is None and manifest.is_file():
-        dtype = manifests.read_model(manifest).get("dtype")
+        dtype = manifests.read_model(manifest, {}).get("dtype")
     dtype = dtype or config.get("dtype") or config.get("torch_dtype") or "float32"
     return getattr(torch, dtype) if isinstance(dtype, str) else dtype
