@@ -9,7 +9,7 @@ from typing import Any
 from . import files
 
 MODEL: dict[str, type] = {
-    **dict.fromkeys(("model", "source", "revision", "quantization"), str),
+    **dict.fromkeys(("model", "source", "revision"), str),
     **dict.fromkeys(("layers", "intermediate_size"), int),
 }
 """Keys of a model's manifest that jobs read, and the types of their values."""
