@@ -23,9 +23,10 @@ from typing import Any
 import numpy as np
 
 from langneurons import methods, tensors
+from langneurons.activation_layout import SITES
 from langneurons.catalogue import PERCENTILES
 from langneurons.histogram import Bins
-from langneurons.statistics import SITES, Activations, pooled_quantiles
+from langneurons.statistics import Activations, pooled_quantiles
 
 from .measuring import (
     MB,

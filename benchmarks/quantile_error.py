@@ -29,10 +29,11 @@ import torch
 from torch import Tensor, nn
 
 from langneurons import tensors
+from langneurons.activation_layout import SITES
 from langneurons.catalogue import PERCENTILES
 from langneurons.nn import measuring as library
 from langneurons.nn.architectures import mlp_sites
-from langneurons.statistics import SITES, Activations
+from langneurons.statistics import Activations
 
 from . import shapes
 from .measuring import Row, Setting, row, silence

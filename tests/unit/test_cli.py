@@ -122,7 +122,9 @@ def test_a_damaged_input_is_refused_before_work(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    first, second = tmp_path / "first", tmp_path / "second"
+    monkeypatch.chdir(tmp_path)
+    first, second = Path("results/first"), tmp_path / "second"
+    first.parent.mkdir()
     (tmp_path / "in").write_text("x")
     given = ["--text", str(tmp_path / "in"), "--out", str(first)]
     run(monkeypatch, lambda job: job.outputs["out"].write_text("abc"), *given)
@@ -136,6 +138,12 @@ def test_a_damaged_input_is_refused_before_work(
     printed = capsys.readouterr().err
     assert printed.startswith(f"error: {first}: damaged, or changed by hand")
     assert "Delete it" in printed and not second.exists()
+    # A file of another place is the user's own, though a record lies beside it.
+    monkeypatch.chdir(tmp_path.parent)
+    with pytest.raises(SystemExit):
+        run(monkeypatch, never, "--text", str(tmp_path / first), "--out", str(second))
+    assert "Delete" not in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
     first.write_text("abc")
     with pytest.raises(AssertionError, match="the job began"):
         run(monkeypatch, never, "--text", str(first), "--out", str(second))

@@ -84,6 +84,27 @@ def test_json_lines(tmp_path: Path) -> None:
             corpora.Documents(path)
 
 
+def test_text_that_is_no_text(tmp_path: Path) -> None:
+    half = tmp_path / "half.jsonl"
+    half.write_text('{"text": "one \\ud83d\\ude00"}\n{"text": "cut \\uD83D 5"}\n')
+    with pytest.raises(DataError, match=r"half\.jsonl: line 2 .*surrogate.*ufffd"):
+        corpora.Documents(half)
+    deep = tmp_path / "deep.jsonl"
+    deep.write_text("[" * 100_000)
+    with pytest.raises(DataError, match="line 1 .*too deeply"):
+        corpora.Documents(deep)
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl"])
+def test_lines_of_old_macs_are_told(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"en{suffix}"
+    path.write_bytes(b'{"text": "a"}\r{"text": "b"}\r{"text": "c"}')
+    with pytest.raises(DataError, match=r"old Macs.*tr '\\r' '\\n'"):
+        corpora.Documents(path)
+    path.write_bytes(b'{"text": "a"}\r\n{"text": "b"}\r\n')  # Windows
+    assert len(corpora.Documents(path)) == 2
+
+
 def test_order_of_the_source_is_kept_without_a_seed(tmp_path: Path) -> None:
     documents = numbered(tmp_path / "en.txt")
     packed = packing.pack(documents, encode, spec(shuffle_seed=None), None)
@@ -258,6 +279,18 @@ def test_too_few_tokens_is_one_clear_error(tmp_path: Path) -> None:
         packing.pack(corpora.Documents(path), encode, spec(), None)
 
 
+def test_one_long_line_is_told_that_a_document_is_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "en.txt"
+    path.write_text("100 " * 500)
+    with pytest.raises(DataError, match=r"1 document, but.*line of the file is one"):
+        packing.pack(corpora.Documents(path), encode, spec(), None)
+    # Where tokens are too few altogether, splitting lines would not help.
+    path.write_text("100 " * 20)
+    with pytest.raises(DataError) as told:
+        packing.pack(corpora.Documents(path), encode, spec(), None)
+    assert "line of the file" not in str(told.value)
+
+
 def test_no_held_out_slice(tmp_path: Path) -> None:
     documents = numbered(tmp_path / "en.txt")
     packed = packing.pack(documents, encode, spec(hold_out=False), None)
@@ -293,6 +326,24 @@ def test_language_filter(tmp_path: Path) -> None:
     assert packed.filtered > 0
     with pytest.raises(DataError, match="6 documents failed language_filter"):
         packing.pack(corpora.Documents(path), initials, wanted | {"tokens": 400}, None)
+
+
+def test_the_language_filter_reads_all_of_the_text() -> None:
+    pytest.importorskip("pycld2", reason="optional: pip install pycld2")
+    vi = (
+        "Hà Nội là thủ đô của Việt Nam, nằm ở vùng đồng bằng sông Hồng. Thành phố có "
+        "lịch sử lâu đời và nhiều di tích văn hóa quan trọng. "
+    )
+    en = (
+        "The city is the capital of the country and has a long history with many "
+        "important monuments that people like to visit. "
+    )
+    keep = corpora.language_filter("vi", 80)
+    # CLD2 takes text for HTML, unless told, and skips what follows a "<".
+    assert keep("Nếu a < b thì " + vi * 2)
+    assert not keep(vi + "p <0.05 " + en * 6)
+    assert keep("\x01 Nếu a < b thì " + vi * 2)  # also where it refuses the text first
+    assert not keep(vi + "\x01 p <0.05 " + en * 6)
 
 
 def test_tokens_and_manifest_on_disk(tmp_path: Path) -> None:

@@ -82,10 +82,18 @@ def test_files_of_other_models(
 def test_damaged_files(tmp_path: Path) -> None:
     text = tmp_path / "text.pth"
     text.write_text("not a model")
+    page = tmp_path / "page.pth"
+    page.write_text("<!DOCTYPE html>\n<title>Sign in</title>")
     code = save(tmp_path / "code.pth", [[Path("x")]])  # needs more than weights
-    for path in (tmp_path / "absent.pth", text, code):
-        with pytest.raises(DataError, match=f"{path.name}: cannot be read"):
+    for path, message in (
+        (tmp_path / "absent.pth", "does not exist"),
+        (text, "cannot be read as a .pth file"),
+        (page, "a web page; download the file itself"),
+        (code, r"holds pathlib\S*, not lists of tensors.*loading it can run code"),
+    ):
+        with pytest.raises(DataError, match=f"{path.name}.*{message}") as told:
             read_published(path, ("en",), 1, 10)
+        assert "weights_only" not in str(told.value)  # torch advises to run the code
     for wrong in ({"en": []}, [torch.zeros(2)]):
         with pytest.raises(DataError, match="not a list of languages"):
             read_published(save(tmp_path / "x.pth", wrong), ("en",), 1, 10)

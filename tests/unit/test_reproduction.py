@@ -12,14 +12,14 @@ import pandas as pd
 import pytest
 
 import build_reproduction_table
-from langneurons import cli, reproduction, reproduction_text
+from langneurons import cli, reproduction, reproduction_text, table_files
 from langneurons.errors import DataError
 from langneurons.methods.published import read_published
 from langneurons.names import TuningName
 from langneurons.neuron_sets import NeuronSets, from_mask
 from langneurons.published import FIGURES
 from langneurons.reproduction import NAMES, Number
-from langneurons.reproduction_ours import our_numbers, read_table
+from langneurons.reproduction_ours import our_numbers
 from langneurons.tables import ACTIVATION_COLUMNS, TASK_COLUMNS
 
 HELD: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
@@ -480,7 +480,7 @@ def cells_of(text: str, *names: str) -> list[str]:
 
 def test_the_script_writes_both_files(tmp_path: Path) -> None:
     build_reproduction_table.main(job(tmp_path))
-    table = read_table(tmp_path / "reproduction.tsv")
+    table = table_files.read(tmp_path / "reproduction.tsv")
     assert tuple(table.columns) == reproduction.COLUMNS
     assert len(table) == leaves(HELD)
     raw = (tmp_path / "reproduction.tsv").read_text().splitlines()

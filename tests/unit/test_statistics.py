@@ -167,7 +167,7 @@ def test_batch_quantiles_must_have_been_recorded(tmp_path: Path) -> None:
 
 
 def test_damaged_and_foreign_files(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="does not exist"):
         Activations.open(tmp_path / "absent.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"\x08" + b"\x00" * 20)
     with pytest.raises(DataError, match=r"broken\.safetensors: cannot be read"):

@@ -64,7 +64,8 @@ def test_columns_may_be_in_any_order_and_quotes_are_text(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "must name the columns"),
+        (b"", r"a\.tsv is empty"),
+        (b"\n", "must name the columns"),
         (b"sentence1\tsentence2\tgold_label\n", "missing: premise, hypothesis, label"),
         (HEADER.encode() + b"a\tb\n", r"row 1 \(line 2\): 2 cells"),
         (HEADER.encode() + b"a\tb\tc\t1\n", "4 cells"),

@@ -3,13 +3,13 @@
 The spec is {"rows": see tables.perplexity.perplexity_table}.
 """
 
-from langneurons import cli, files, tables
+from langneurons import cli, tables
 from langneurons.tables import perplexity, perplexity_text
 
 
 def main(job: cli.Job) -> None:
     paths = job.inputs["perplexities"]
-    records = [files.read_json(path) for path in paths]
+    records = [perplexity.read(path) for path in paths]
     table = perplexity.perplexity_table(job.spec["rows"], records, paths)
     tables.write_markdown(job.outputs["markdown"], perplexity_text.perplexity(table))
     tables.write_tsv(job.outputs["tsv"], table)

@@ -5,23 +5,27 @@ published one, which ("evaluations", "activations", "neurons"; see ``our_numbers
 names the neuron files ("files", ``model method.language_set``, one a file).
 """
 
-from langneurons import cli, files, reproduction, reproduction_ours, reproduction_text
+from langneurons import (
+    cli,
+    published_file,
+    reproduction,
+    reproduction_ours,
+    reproduction_text,
+    table_files,
+)
 from langneurons.errors import DataError
 from langneurons.neuron_sets import NeuronSets
 from langneurons.tables import write_markdown
 
 
 def main(job: cli.Job) -> None:
-    figures, spec = files.read_json(job.inputs["published"]), job.spec
+    figures, spec = published_file.read(job.inputs["published"]), job.spec
     names, paths = spec["files"], job.inputs["neurons"]
     if len(names) != len(paths):
         raise DataError(f"{len(paths)} neuron files for {len(names)} selections")
     ours = reproduction_ours.our_numbers(
         figures,
-        {
-            path.stem: reproduction_ours.read_table(path)
-            for path in job.inputs["tables"]
-        },
+        {path.stem: table_files.read(path) for path in job.inputs["tables"]},
         {name: NeuronSets.read(path) for name, path in zip(names, paths, strict=True)},
         spec,
     )

@@ -3,7 +3,7 @@
 The spec is {"model", "method", "langset"} as in config/published_results.json.
 """
 
-from langneurons import cli, figures, files
+from langneurons import cli, figures, published_file
 from langneurons.figures import neurons, selections
 
 DRAWN = {
@@ -15,7 +15,7 @@ DRAWN = {
 
 def main(job: cli.Job) -> None:
     model, method, langset = (job.spec[k] for k in ("model", "method", "langset"))
-    published = files.read_json(job.inputs["published"])
+    published = published_file.read(job.inputs["published"])
     entry = selections.published_entry(published, model, method, langset)
     for stem in figures.stems(job.outputs["figures"]):
         kind = figures.kind_of(stem)

@@ -6,7 +6,7 @@ The spec is {"shared": {"task", "kind", "parameters", "model", "family",
 model as it is}}.
 """
 
-from langneurons import bundles, cli, files, tasks
+from langneurons import bundles, cli, manifests, tasks
 
 
 def main(job: cli.Job) -> None:
@@ -24,7 +24,7 @@ def main(job: cli.Job) -> None:
     left = bundles.pending(cells, table=True)
     if not left:
         return
-    manifest = files.read_json(job.inputs["model"])
+    manifest = manifests.read_model(job.inputs["model"])
     task = tasks.load(shared["kind"])
     items = task.read_items(job.inputs["items"])
     parameters = task.Parameters.model_validate(shared["parameters"])

@@ -4,13 +4,13 @@ It is taken from the other end of the order in which ``tokenise_corpus`` took do
 text that repeats what was taken there is left out (methods.md 3.1).
 """
 
-from langneurons import cli, files, token_files
+from langneurons import cli, manifests, token_files
 from langneurons.nn import models
 
 
 def main(job: cli.Job) -> None:
     """Pack what is left of the text with the tokenizer of the model."""
-    manifest = files.read_json(job.inputs["model"])
+    manifest = manifests.read_model(job.inputs["model"])
     tokenizer = models.load_tokenizer(job.inputs["model"].parent)
     token_files.set_aside(
         job.inputs["text"],

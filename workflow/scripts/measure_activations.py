@@ -6,7 +6,7 @@ The spec is the block ``activations`` of the configuration, and {"model", "famil
 
 from __future__ import annotations
 
-from langneurons import cli, files, tensors
+from langneurons import cli, manifests, tensors
 from langneurons.errors import DataError
 
 
@@ -16,8 +16,8 @@ def main(job: cli.Job) -> None:
     from langneurons.nn.models import load_base
 
     spec, manifest_path = job.spec, job.inputs["model"]
-    manifest = files.read_json(manifest_path)
-    corpus = files.read_json(job.inputs["tokens"].with_suffix(".json"))
+    manifest = manifests.read_model(manifest_path)
+    corpus = manifests.read_tokens(job.inputs["tokens"].with_suffix(".json"))
     part = [spec[key] for key in ("batch_chunks", "shard", "shards", "attention")]
     shard = read_shard(job.inputs["tokens"], *part)
     kernels = spec["attn_implementation"]

@@ -4,7 +4,7 @@ The spec is {"shared": {"model", "family", "attn_implementation", "corpus", "lan
 "chunks"}, "statistics" and "treatments": as for evaluate_task}.
 """
 
-from langneurons import bundles, cli, files
+from langneurons import bundles, cli, manifests
 
 
 def main(job: cli.Job) -> None:
@@ -22,7 +22,7 @@ def main(job: cli.Job) -> None:
     left = bundles.pending(cells, table=False)
     if not left:
         return
-    manifest = files.read_json(job.inputs["model"])
+    manifest = manifests.read_model(job.inputs["model"])
 
     from langneurons.nn import models, perplexity
 

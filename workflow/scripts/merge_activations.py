@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from langneurons import cli, tensors
+from langneurons import activation_layout, cli, tensors
 from langneurons.errors import DataError
 
 
@@ -22,8 +22,10 @@ def main(job: cli.Job) -> None:
 
     def states(paths: list[Path]) -> Iterator[dict[str, Any]]:
         for path in paths:
+            activation_layout.check(path, tensors.open_file(path))
             arrays, found = tensors.read(path)
-            seen.append(int(found.pop("shard")))
+            seen.append(activation_layout.integer(path, found, "shard"))
+            del found["shard"]
             if metadata and found != metadata:
                 differ = [k for k in found if found[k] != metadata.get(k)]
                 raise DataError(
@@ -34,7 +36,9 @@ def main(job: cli.Job) -> None:
             yield arrays
 
     total = merge(states(job.inputs["shards"]))
-    wanted = int(metadata.pop("shards"))
+    first = job.inputs["shards"][0]
+    wanted = activation_layout.integer(first, metadata, "shards")
+    del metadata["shards"]
     if sorted(seen) != list(range(wanted)):
         raise DataError(
             f"{job.outputs['out']}: needs the shards 0 to {wanted - 1} once each, "

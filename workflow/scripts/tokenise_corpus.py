@@ -1,20 +1,20 @@
 """Tokenise the text of one language and pack it into chunks, to identify neurons with.
 
 Mondal et al. 2025 use chunks of 512 tokens with BOS at every article (methods.md 1.2).
-The spec is that of ``packing.pack``. The text has one document per line (.txt, or .jsonl
-with key "text"); control tokens that it spells (``</s>``) are characters. Chunks longer
-than the model has positions are refused. Writes tokens as safetensors, and a manifest
-with counts and hashes.
+The spec is that of ``packing.pack``. The text has one document per line (.txt, or
+.jsonl with key "text"); control tokens that it spells (``</s>``) are characters. Chunks
+longer than the model has positions are refused. Writes tokens as safetensors, and a
+manifest with counts and hashes.
 """
 
-from langneurons import cli, files, token_files
+from langneurons import cli, manifests, token_files
 from langneurons.nn import folders, models
 
 
 def main(job: cli.Job) -> None:
     """Pack the text with the tokenizer of the model."""
     folder = job.inputs["model"].parent
-    manifest = files.read_json(job.inputs["model"])
+    manifest = manifests.read_model(job.inputs["model"])
     key = f"corpora.{job.spec['corpus']}.chunk_length"
     folders.require_positions(manifest, job.spec["chunk_length"], key, "it")
     tokenizer = models.load_tokenizer(folder)

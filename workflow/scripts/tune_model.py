@@ -8,13 +8,13 @@ adapter, with its head if it has one, and a record of the training.
 
 import shutil
 
-from langneurons import cli, files, tasks
+from langneurons import cli, files, manifests, tasks
 from langneurons.task_catalogue import Training
 
 
 def main(job: cli.Job) -> None:
     spec, model_path = job.spec, job.inputs["model"]
-    manifest = files.read_json(model_path)
+    manifest = manifests.read_model(model_path)
     task = tasks.load(spec["kind"])
     items = task.read_items(job.inputs["items"])
     parameters = task.Parameters.model_validate(spec["parameters"])

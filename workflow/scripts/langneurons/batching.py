@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from . import files
+from . import files, manifests
 from .errors import DataError, LangneuronsError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class MicroBatch:
             from .nn.gpus import Gpus
 
             device = Gpus()
-        manifest = files.read_json(job.inputs["model"])
+        manifest = manifests.read_model(job.inputs["model"], {})
         keys = ("model", "revision", "quantization")
         model = " ".join(str(manifest.get(key)) for key in keys)
         return cls(job.micro_batch, device, model, notes=job.notes)

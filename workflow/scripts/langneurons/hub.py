@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from . import network
 from .errors import DataError
 
 SHUFFLE_BUFFER = 10_000
@@ -26,7 +27,12 @@ def explained(kind: str, repo: str, revision: str) -> Iterator[None]:
         kind: ``model`` or ``dataset``.
         repo: owner/name.
         revision: commit hash.
+
+    Raises:
+        DataError: what the hub or the network says, or network settings that no request
+            can be made with (``network.check``), before one is made.
     """
+    network.check()
     from huggingface_hub import errors
 
     what = f"hub {kind} {repo!r} at revision {revision}"
@@ -61,16 +67,21 @@ def explained(kind: str, repo: str, revision: str) -> Iterator[None]:
         raise DataError(
             f"{what} cannot be fetched ({type(error).__name__}: {_first_line(error)}). "
             "Is there a network, is HF_HUB_OFFLINE unset, and is the name right? Fetch "
-            "on a machine with a network; later jobs work offline."
+            f"on a machine with a network; later jobs work offline.{network.hints()}"
         ) from error
     except Exception as error:
         # Errors of the HTTP client are of another library in each release of the hub's.
-        if type(error).__module__.split(".")[0] not in ("httpx", "httpx2", "httpcore"):
-            raise
-        raise DataError(
-            f"{what} cannot be reached ({type(error).__name__}: {_first_line(error)}). "
-            "Is there a network?"
-        ) from error
+        library = type(error).__module__.split(".")[0].rstrip("2")
+        said = f"{type(error).__name__}: {_first_line(error)}"
+        if library in ("httpx", "httpcore"):
+            raise DataError(
+                f"{what} cannot be reached ({said}). Is there a network?"
+                f"{network.hints()}"
+            ) from error
+        # Damaged files, and text that is not UTF-8.
+        if library in ("datasets", "pyarrow") or isinstance(error, UnicodeError):
+            raise DataError(f"{what} cannot be read ({said})") from error
+        raise
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,10 +13,17 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import DataError, unknown_name
-from .files import read_json, write_json
+from .files import check_keys, read_object, redo, write_json
 
 FORMAT = "langneurons/neurons/1"
 Mask = npt.NDArray[np.bool_]
+KEYS: dict[str, type] = {
+    **dict.fromkeys(("method", "language_set", "kind", "model", "site"), str),
+    "model_revision": str,
+    **dict.fromkeys(("layers", "intermediate_size"), int),
+    **dict.fromkeys(("corpora", "parameters", "thresholds", "counts", "neurons"), dict),
+}
+"""Keys of a neuron file, and the types of their values."""
 
 
 @dataclass(frozen=True)
@@ -136,21 +144,15 @@ class NeuronSets:
         Raises:
             DataError: another format, a missing key, or ids that its model has not.
         """
-        raw = read_json(path)
-        given = raw.get("format") if isinstance(raw, dict) else type(raw).__name__
-        if given != FORMAT:
+        raw = read_object(path, "a neuron file")
+        if raw.get("format") != FORMAT:
+            given = raw.get("format")
             raise DataError(
                 f"{path}: not a neuron file (format {given!r}, not {FORMAT})"
             )
-        try:
-            neurons = {
-                lang: {int(layer): [int(i) for i in ids] for layer, ids in rows.items()}
-                for lang, rows in raw["neurons"].items()
-            }
-            rest = {k: raw[k] for k in cls.__dataclass_fields__ if k != "neurons"}
-            counts = raw["counts"]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{path}: damaged neuron file ({error!r})") from error
+        check_keys(path, raw, "a whole neuron file", KEYS)
+        rest = {k: raw[k] for k in cls.__dataclass_fields__ if k != "neurons"}
+        neurons, counts = _neurons(path, raw["neurons"]), raw["counts"]
         sets = cls(neurons=neurons, **rest)
         for lang, by_layer in neurons.items():
             for layer, ids in by_layer.items():
@@ -159,6 +161,25 @@ class NeuronSets:
         if counts != sets.counts:
             raise DataError(f"{path}: counts {counts} are not those of the neurons")
         return sets
+
+
+def _neurons(path: Path | str, raw: Mapping[str, Any]) -> dict[str, dict[int, list]]:
+    """Read language -> layer -> ids, all of which must be whole numbers."""
+    found: dict[str, dict[int, list]] = {}
+    for lang, by_layer in raw.items():
+        spot = f"{path}: {lang}"
+        if not isinstance(by_layer, dict):
+            raise DataError(f"{spot}: not an object of layers{redo(path)}")
+        found[lang] = {}
+        for layer, ids in by_layer.items():
+            whole = isinstance(ids, list) and all(type(i) is int for i in ids)
+            if not whole or not re.fullmatch(r"-?(0|[1-9][0-9]{0,8})", layer):
+                raise DataError(
+                    f"{spot}, layer {layer!r}: not a list of neuron numbers of a layer"
+                    f"{redo(path)}"
+                )
+            found[lang][int(layer)] = ids
+    return found
 
 
 def check_ids(layer: int, ids: list[int], layers: int, width: int, where: str) -> None:

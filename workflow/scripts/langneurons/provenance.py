@@ -20,7 +20,7 @@ from typing import Any
 
 from . import __version__
 from .errors import DataError
-from .files import canonical, read_json, sha256, write_json
+from .files import canonical, check_keys, read_object, redo, sha256, write_json
 
 PACKAGES = (
     "torch", "transformers", "peft", "bitsandbytes", "tokenizers", "safetensors",
@@ -133,18 +133,49 @@ def hashes(inputs: Mapping[str, list[Path]]) -> dict[str, dict[str, str]]:
             record = path_of(path)
             if not record.is_file():
                 continue
-            if read_json(record).get("output_sha256") != found[role][str(path)]:
+            if read(path).get("output_sha256") != found[role][str(path)]:
                 raise DataError(
                     f"{path}: damaged, or changed by hand: its content is not what "
-                    f"{record.name} says its job wrote. Delete it to redo it."
+                    f"{record.name} says its job wrote{redo(path)}"
                 )
     return found
 
 
+def read(output: Path) -> dict[str, Any]:
+    """Return the provenance of an output; empty where there is none.
+
+    Raises:
+        DataError: the record is damaged.
+    """
+    path = path_of(output)
+    if not path.exists():
+        return {}
+    try:
+        found = read_object(path, "a provenance record")
+        nested = {"inputs": dict, "spec": dict, "packages": dict}
+        there = {key: kind for key, kind in nested.items() if key in found}
+        check_keys(path, found, "a provenance record", there)
+        check_keys(
+            path,
+            found.get("inputs", {}),
+            "a provenance record",
+            dict.fromkeys(found.get("inputs", {}), dict),
+        )
+        return found
+    except DataError as error:
+        # Without its record the output would count as unchanged.
+        advice = f"Delete it and {output.name}, which it describes, to redo both"
+        if not redo(output):
+            advice = f"Take it away: it only says how {output.name} was made"
+        raise DataError(f"{str(error).removesuffix(redo(path))}. {advice}") from error
+
+
 def describes(output: Path) -> bool:
     """Tell whether an output has provenance already, written for this very content."""
-    path = path_of(output)
-    return path.is_file() and read_json(path).get("output_sha256") == sha256(output)
+    try:
+        return read(output).get("output_sha256") == sha256(output)
+    except DataError:
+        return False  # it is written anew
 
 
 def _versions() -> dict[str, str]:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .files import read_json
+from . import published_file
 from .names import NO_TREATMENT
 
 FIGURES = Path(__file__).parents[3] / "config" / "published_results.json"
@@ -49,8 +49,7 @@ def records(table: dict[str, Any]) -> list[dict[str, Any]]:
 @cache
 def figures(path: Path = FIGURES) -> dict[str, Any]:
     """Return the file of published figures; it is read once."""
-    whole: dict[str, Any] = read_json(path)
-    return whole
+    return published_file.read(path)
 
 
 def means_over_neurons(model: str, lang: str) -> dict[str, float]:

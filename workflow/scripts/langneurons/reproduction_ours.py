@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,13 +37,6 @@ from .tables import NOTHING, POOLED
 PAPER_SITE, PAPER_QUANTILE = "gate_pre", "batch_mean"
 EVALUATION = ("task", "model", "tuning", "lang", "method", "langset", "statistic")
 """Columns that name an evaluation, but for its seed and the draw of random neurons."""
-
-
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a table of results; names such as ``none`` stay text."""
-    return pd.read_csv(
-        path, sep="\t", keep_default_na=False, na_values=[""], dtype={"seed": str}
-    )
 
 
 class Ours(NamedTuple):

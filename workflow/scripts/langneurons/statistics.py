@@ -6,7 +6,6 @@ tensor (bins x neurons), is read a layer at a time.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,14 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import activation_layout, tensors
+from .activation_layout import SITES
 from .chunk_statistics import ChunkStatistics
 from .errors import DataError, unknown_name
-from .histogram import Bins, Scale, read_quantiles, read_share_above, scale_of
+from .histogram import Scale, read_quantiles, read_share_above, scale_of
 
-SITES = ("gate_pre", "act_post")
 QUANTILES = ("pooled", "batch_mean")
 PLAIN = ("zero", "mean", "median", "min", "max")
-REQUIRED_METADATA = ("activation", "mantissa", "emin", "emax", "percentiles")
 Counts = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
@@ -40,6 +39,7 @@ class Activations(ChunkStatistics):
         width: number of neurons in a layer, F.
         activation: name of the activation function.
         bins: bins of the histogram.
+        percentiles: those whose per-batch means were recorded.
     """
 
     def __init__(self, path: Path, handle: Any) -> None:
@@ -47,23 +47,13 @@ class Activations(ChunkStatistics):
         self._handle = handle
         self._keys = frozenset(handle.keys())
         self.metadata: Mapping[str, str] = handle.metadata() or {}
-        needed = ["n", "count_pos", "histogram", "histogram_n"]
-        needed += [f"{s}.{k}" for s in SITES for k in ("sum", "min", "max")]
-        missing = sorted(set(needed) - self._keys)
-        missing += sorted(set(REQUIRED_METADATA) - set(self.metadata))
-        if missing:
-            lacks = ", ".join(missing)
-            raise DataError(f"{path}: not an activations file, it lacks {lacks}")
+        layout = activation_layout.check(path, handle)
+        self.layers, self.width, self.bins = layout.layers, layout.width, layout.bins
+        self.percentiles = layout.percentiles
         self.n = self._scalar("n")
         self.histogram_n = self._scalar("histogram_n")
         self.batches = self._scalar("batches") if "batches" in self._keys else 0
-        self.layers, self.width = handle.get_slice("count_pos").get_shape()
         self.activation = self.metadata["activation"]
-        self.bins = Bins(*(int(self.metadata[k]) for k in ("mantissa", "emin", "emax")))
-        expected = [self.layers, self.width, self.bins.count]
-        found = list(handle.get_slice("histogram").get_shape())
-        if found != expected:
-            raise DataError(f"{path}: histogram has shape {found}, expected {expected}")
         if self.n < 1:
             raise DataError(f"{path}: no tokens were measured")
 
@@ -74,16 +64,7 @@ class Activations(ChunkStatistics):
         Raises:
             DataError: the file is absent, damaged or not an activations file.
         """
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            handle = safe_open(str(path), framework="numpy")
-        except (SafetensorError, OSError) as error:
-            raise DataError(
-                f"{path}: cannot be read as safetensors ({error}). "
-                "Delete it to redo it."
-            ) from error
-        return cls(Path(path), handle)
+        return cls(Path(path), tensors.open_file(path))
 
     def _scalar(self, key: str) -> int:
         return int(np.ravel(self._handle.get_tensor(key))[0])
@@ -145,7 +126,7 @@ class Activations(ChunkStatistics):
 
     def _batch_mean(self, percent: int, site: str) -> npt.NDArray[np.float32]:
         key = f"{site}.batch_quantiles"
-        recorded = json.loads(self.metadata["percentiles"])
+        recorded = list(self.percentiles)
         if key not in self._keys or percent not in recorded:
             raise DataError(
                 f"{self.path}: the mean of per-batch quantiles p{percent} at {site} "

@@ -15,6 +15,11 @@ from .corpora import Documents
 from .errors import DataError
 from .packing import Encode, hold_out, pack
 
+USED: dict[str, type] = {
+    "text_sha256": str, "documents": int, "filtered_documents": int
+}  # fmt: skip
+"""What holding out reads of the manifest of the identification chunks."""
+
 
 def tokenise(
     text: Path,
@@ -39,7 +44,7 @@ def tokenise(
     Returns:
         The manifest.
     """
-    documents = Documents(text)
+    documents = Documents(text, spec["language"])
     packed = pack(documents, encode, spec, bos_id)
     tensors.write(
         tokens, {"tokens": packed.tokens, "document_starts": packed.document_starts}
@@ -85,8 +90,8 @@ def set_aside(
         DataError: the identification chunks are of another text, or there are fewer
             tokens than asked.
     """
-    documents = Documents(text)
-    first = files.read_json(identified)
+    documents = Documents(text, spec["language"])
+    first = files.read_object(identified, "the manifest of a token file", USED)
     if first["text_sha256"] != documents.sha256:
         raise DataError(
             f"{identified}: made from another text than {text}. Delete it to redo it."

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import pandas as pd
 
-from .. import files, tables
+from .. import files, table_files, tables
 from ..errors import DataError, unknown_name
 from ..neuron_sets import NeuronSets
 
@@ -233,13 +233,7 @@ def read_table(path: Path, needed: Iterable[str]) -> pd.DataFrame:
     Raises:
         DataError: the file is not a table, or lacks a column.
     """
-    kinds = dict.fromkeys(("lang", "neuron_lang", "seed", "draw"), str)
-    try:
-        table = pd.read_csv(
-            path, sep="\t", keep_default_na=False, na_values=[""], dtype=kinds
-        )
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a table ({error})") from error
+    table = table_files.read(path, text=(*table_files.NAMES, "draw"))
     if missing := [column for column in needed if column not in table]:
         raise DataError(f"{path}: the table has no column {', '.join(missing)}")
     return table

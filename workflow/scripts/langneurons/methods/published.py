@@ -6,17 +6,21 @@ The format does not name its languages, so the configuration does.
 from __future__ import annotations
 
 import io
-import pickle
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from ..catalogue import Frozen
 from ..errors import DataError, unknown_name
-from ..files import atomic, sha256
+from ..files import atomic, require, sha256
 from ..neuron_sets import Mask, NeuronSets
 from . import MethodInputs, Selected
+
+CODE = re.compile(r"unsupported global:? (?:GLOBAL )?(\S+)", re.IGNORECASE)
+"""How torch names what a file holds besides plain data."""
 
 
 class Parameters(Frozen):
@@ -62,12 +66,7 @@ def read_published(
     Raises:
         DataError: says what does not fit.
     """
-    import torch
-
-    try:
-        lists = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise DataError(f"{path}: cannot be read as a .pth file ({error})") from error
+    lists = _load(path)
     if not isinstance(lists, list) or not all(isinstance(x, list) for x in lists):
         raise DataError(f"{path}: not a list of languages, each a list of layers")
     if len(set(languages)) != len(languages) or len(lists) != len(languages):
@@ -81,6 +80,33 @@ def read_published(
     }
 
 
+def _load(path: Path | str) -> Any:
+    """Load a .pth file without running any code in it.
+
+    Raises:
+        DataError: it is no such file, is damaged, or wants to run code.
+    """
+    import torch
+
+    require(path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    # A damaged pickle fails in whatever way its bytes lead to: with KeyError,
+    # IndexError, UnicodeDecodeError, MemoryError ... all mean the same here.
+    except Exception as error:
+        # What torch says advises to load the file unsafely; it is not passed on.
+        if code := CODE.search(str(error)):
+            raise DataError(
+                f"{path}: holds {code[1]}, not lists of tensors alone, and is not "
+                "read, because loading it can run code. A neuron file has a list for "
+                "each language, with a tensor of neuron numbers for each layer"
+            ) from error
+        raise DataError(
+            f"{path}: cannot be read as a .pth file, as torch.save writes it: damaged, "
+            f"cut short, or something else ({type(error).__name__})"
+        ) from error
+
+
 def _mask(by_layer: list, layers: int, width: int, where: str) -> Mask:
     if len(by_layer) != layers:
         raise DataError(
@@ -89,7 +115,14 @@ def _mask(by_layer: list, layers: int, width: int, where: str) -> Mask:
         )
     out = np.zeros((layers, width), np.bool_)
     for layer, given in enumerate(by_layer):
-        ids = np.asarray(given)
+        try:
+            ids = np.asarray(given)
+        except (TypeError, ValueError, RuntimeError) as error:
+            # Lists of unequal lengths; tensors that are sparse, or of numbers numpy
+            # does not have.
+            raise DataError(
+                f"{where}, layer {layer}: not a list of neuron numbers ({error})"
+            ) from error
         if ids.size == 0:  # an empty tensor may have any type
             continue
         if ids.ndim != 1 or not np.issubdtype(ids.dtype, np.integer):

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from .. import files
+from .. import files, tensors
+from ..errors import DataError
 from ..task_catalogue import Training
 from . import masking
 from .architectures import attention_modules
@@ -51,12 +52,25 @@ def open_tuned(model: Any, adapter: Path | str) -> Any:
         model: from ``models.load_classifier`` or ``models.load_causal``, as it was for
             training.
         adapter: folder with ``adapter_model.safetensors`` and ``adapter_config.json``.
+
+    Raises:
+        DataError: a file is absent, damaged, or of another model.
     """
     from peft import PeftModel
 
+    folder = Path(adapter)
+    settings = {"peft_type": str, "r": int}
+    files.read_object(folder / CONFIG, "the configuration of an adapter", settings)
+    tensors.open_file(folder / ADAPTER)
     prepare(model)
     device = str(next(model.parameters()).device)
-    tuned = PeftModel.from_pretrained(model, str(adapter), torch_device=device)
+    try:
+        tuned = PeftModel.from_pretrained(model, str(folder), torch_device=device)
+    except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
+        raise DataError(
+            f"{folder}: the adapter cannot be put on this model ({error})"
+            f"{files.redo(folder)}"
+        ) from error
     return tuned.eval()
 
 
@@ -182,16 +196,16 @@ def save(
     entry = model.peft_config["default"]
     entry.base_model_name_or_path, entry.revision = base_name(manifest, folder)
     adapter.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=adapter.parent, prefix=".saving-") as folder:
+    with tempfile.TemporaryDirectory(dir=adapter.parent, prefix=".saving-") as saving:
         # The vocabulary never changes; asking the hub about it would need a network.
         model.save_pretrained(
-            folder,
+            saving,
             state_dict=masking.stock_state(model),
             save_embedding_layers=False,
         )
-        settings = files.read_json(Path(folder) / CONFIG)
+        settings = files.read_json(Path(saving) / CONFIG)
         with files.atomic(adapter) as part:
-            (Path(folder) / ADAPTER).replace(part)
+            (Path(saving) / ADAPTER).replace(part)
     # PEFT keeps module names in sets, whose order changes from run to run, and lists
     # the head of a classifier twice.
     for key in ("target_modules", "modules_to_save"):

@@ -7,16 +7,15 @@ files) and a ``manifest.json`` with the revision and the hash of every file.
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from ..errors import DataError, unknown_name
 
 MANIFEST = "manifest.json"
 
-LFS = b"version https://git-lfs.github.com/spec/"
 
 # family of the catalogue -> ``model_type`` in config.json
 MODEL_TYPES = {
@@ -72,29 +71,23 @@ def _unsupported(model_type: str) -> str:
 def read_object(path: Path) -> dict[str, Any]:
     """Read a JSON file of a model, which holds an object; else a DataError."""
     try:
-        found = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is one
+        return files.read_object(path, "a file of a model")
+    except DataError as error:
         raise DataError(
-            f"{path}: not valid JSON ({error}). Get this file anew from where the "
-            "model comes from."
+            f"{error}. Get this file anew from where the model comes from."
         ) from error
-    if not isinstance(found, dict):
-        raise DataError(
-            f"{path}: holds a {type(found).__name__}, but an object {{...}} is "
-            "expected. Get this file anew from where the model comes from."
-        )
-    return found
 
 
 def is_lfs_pointer(path: Path) -> bool:
     """Whether a file is what Git LFS leaves in place of content not downloaded."""
     with path.open("rb") as handle:
-        return handle.read(len(LFS)) == LFS
+        return bool(files.pointer(handle.read(200)))
 
 
 def is_nf4(config: dict[str, Any]) -> bool:
     """Whether a saved model holds 4-bit weights of bitsandbytes."""
-    saved = config.get("quantization_config") or {}
+    saved = config.get("quantization_config")
+    saved = saved if isinstance(saved, dict) else {}
     return bool(saved.get("load_in_4bit"))
 
 
@@ -163,7 +156,9 @@ def _positions(config: dict[str, Any], path: Path) -> int | None:
         return None
     # Rotary positions that were stretched after training (YaRN and others).
     stretch = config.get("rope_scaling") or config.get("rope_parameters")
-    factor = stretch.get("factor") if isinstance(stretch, dict) else None
+    if not isinstance(stretch, dict):
+        return found
+    factor = stretch.get("factor")
     if not isinstance(factor, (int, float)):
         return found
     before = stretch.get("original_max_position_embeddings")

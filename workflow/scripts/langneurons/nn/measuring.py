@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .. import batching
+from .. import batching, files, tensors
 from ..batching import MicroBatch, Timer
 from ..catalogue import PERCENTILES
 from ..chunk_statistics import evenly
@@ -71,20 +71,22 @@ def read_shard(
         DataError: there is no such shard, or the file does not say where documents
             begin.
     """
-    from safetensors import safe_open
-
     documents = None
-    with safe_open(str(path), framework="numpy") as handle:
+    with tensors.open_file(path) as handle:
+        whole, length = tensors.shape_of(
+            path, handle, "tokens", tensors.INTEGERS, (None, None)
+        )
         tokens = handle.get_slice("tokens")
-        whole, length = tokens.get_shape()
         first, end = shard_chunks(whole, batch_chunks, shard, shards)
         chunks = torch.from_numpy(tokens[first:end])
         if attention == "document":
             if "document_starts" not in handle.keys():  # noqa: SIM118
                 raise DataError(
                     f"{path}: does not say where documents begin, which "
-                    "activations.attention 'document' needs. Delete it to redo it."
+                    f"activations.attention 'document' needs{files.redo(path)}"
                 )
+            starts = "document_starts"
+            tensors.shape_of(path, handle, starts, tensors.INTEGERS, (None,))
             documents = Documents(handle.get_tensor("document_starts"), length)
     return Shard(chunks, first, whole, documents)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .. import files
+from .. import files, manifests
 from ..errors import DataError
 from .folders import MANIFEST, is_nf4, quiet, read_config, require
 from .tokenizing import encoder, load_tokenizer
@@ -179,7 +179,7 @@ def _check_files(folder: Path) -> None:
     manifest = folder / MANIFEST
     if not manifest.is_file():
         return
-    for name, expected in files.read_json(manifest).get("files", {}).items():
+    for name, expected in manifests.read_model(manifest, {}).get("files", {}).items():
         path = folder / name
         if not path.is_file() or files.sha256(path) != expected:
             raise DataError(
@@ -193,6 +193,6 @@ def _dtype(folder: Path, config: dict[str, Any], dtype: Any) -> Any:
 
     manifest = folder / MANIFEST
     if dtype is None and manifest.is_file():
-        dtype = files.read_json(manifest).get("dtype")
+        dtype = manifests.read_model(manifest, {}).get("dtype")
     dtype = dtype or config.get("dtype") or config.get("torch_dtype") or "float32"
     return getattr(torch, dtype) if isinstance(dtype, str) else dtype

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import batching
+from .. import batching, tensors
 from ..batching import MicroBatch, Timer
 from ..errors import DataError
 from ..progress import Progress
@@ -33,11 +33,11 @@ def read_heldout(path: Path | str, chunks: int, where: str) -> Tensor:
     Raises:
         DataError: there are fewer.
     """
-    from safetensors import safe_open
-
-    with safe_open(str(path), framework="numpy") as handle:
+    with tensors.open_file(path) as handle:
+        there, length = tensors.shape_of(
+            path, handle, "heldout", tensors.INTEGERS, (None, None)
+        )
         heldout = handle.get_slice("heldout")
-        there, length = heldout.get_shape()
         if there < chunks:
             raise DataError(
                 f"{path}: {there} held-out chunks, but perplexity.chunks is {chunks}. "

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from .. import files
+from .. import files, manifests
 from ..errors import DataError
 from . import folders
 
@@ -50,7 +50,8 @@ def quantise(source: Path, target: Path, device: str = "cpu") -> dict[str, Any]:
 
     folders.require("bitsandbytes", "quantization: nf4")
     folders.require("accelerate", "quantization: nf4")
-    manifest: dict[str, Any] = files.read_json(source / folders.MANIFEST)
+    needed = {"quantization": str, "files": dict}
+    manifest = manifests.read_model(source / folders.MANIFEST, needed)
     if manifest["quantization"] != "none":
         raise DataError(
             f"{source}: already quantised ({manifest['quantization']}); give the "

@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import is_zipfile
 
 import numpy as np
 import torch
@@ -126,21 +125,58 @@ class Checkpoint:
         """Restore the last state, if it is of this job; return the steps done."""
         if not self.path.exists():
             return 0
-        if not is_zipfile(self.path):  # what torch.save writes
-            _say(f"{self.path}: damaged; training starts over")
-            return 0
-        state = torch.load(self.path, map_location="cpu", weights_only=True)
-        if state["key"] != self.key:
+        state = self._read()
+        if state and state["key"] != self.key:
             _say(f"{self.path}: of other settings, data or code; training starts over")
             return 0
         weights = trainable(model)
+        fits = state and _same_shapes(state, {**weights, "losses": losses})
+        if not fits or not _loaded(optimizer, state["optimizer"]):
+            _say(f"{self.path}: damaged; training starts over")
+            return 0
         with torch.no_grad():
             for name, value in state["weights"].items():
                 weights[name].copy_(value)
-        optimizer.load_state_dict(state["optimizer"])
         losses.copy_(state["losses"])
         _say(f"{self.path}: going on after step {state['step']:,}")
         return int(state["step"])
+
+    def _read(self) -> dict[str, Any]:
+        """Return the saved state; empty where the file is damaged."""
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception:  # a damaged pickle fails in whatever way its bytes lead to
+            return {}
+        kinds = {"key": str, "step": int, "losses": Tensor, "weights": dict}
+        kinds["optimizer"] = dict
+        if not isinstance(state, dict):
+            return {}
+        right = all(isinstance(state.get(key), kind) for key, kind in kinds.items())
+        return state if right else {}
+
+
+def _loaded(optimizer: Any, saved: dict[str, Any]) -> bool:
+    """Give an optimiser its saved state; False where that is not one of its own."""
+    try:
+        for group, given in zip(
+            optimizer.param_groups, saved["param_groups"], strict=True
+        ):
+            if group.keys() != given.keys():
+                return False
+        moments = {tuple(one) for one in saved["state"].values()}
+        optimizer.load_state_dict(saved)
+    except (TypeError, ValueError, LookupError, AttributeError, RuntimeError):
+        return False
+    return len(moments) <= 1  # every weight has the same, in a state that is whole
+
+
+def _same_shapes(state: dict[str, Any], wanted: dict[str, Tensor]) -> bool:
+    """Whether a saved state has the tensors of a model, and the losses, as they are."""
+    there = {**state["weights"], "losses": state["losses"]}
+    return there.keys() == wanted.keys() and all(
+        isinstance(there[name], Tensor) and there[name].shape == value.shape
+        for name, value in wanted.items()
+    )
 
 
 def _say(text: str) -> None:

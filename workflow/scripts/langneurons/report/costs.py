@@ -8,12 +8,14 @@ the last run of each job is on record.
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import files
 from ..catalogue import Model
 from ..config import Config
 from ..errors import DataError
@@ -139,10 +141,10 @@ def read(path: Path) -> dict[str, float]:
     """
     # Not with pandas: a grid has ten thousand of them.
     try:
-        with path.open(encoding="utf-8", newline="") as handle:
-            rows = list(csv.DictReader(handle, delimiter="\t"))
+        text = io.StringIO(files.read_text(path), newline="")
+        rows = list(csv.DictReader(text, delimiter="\t"))
         seconds = sum(float(row["s"]) for row in rows)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise DataError(
             f"{path}: not a benchmark file of Snakemake ({error}); delete it"
         ) from error

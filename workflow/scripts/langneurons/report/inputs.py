@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from .. import files, provenance
+from .. import files, provenance, table_files
 from ..errors import DataError
 
 # Columns that a layout or a verdict reads; others are shown where they are present.
@@ -44,11 +44,6 @@ NEEDED = {
     "profiles": PROFILES,
     "reproduction": REPRODUCTION,
 }
-NAMES = (
-    "model", "method", "langset", "matched", "tuning", "seed", "lang", "statistic",
-    "metric", "against", "neuron_lang", "corpus", "site", "quantile", "task",
-    "value_name", "source", "item", "within", "not_compared",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,29 +94,23 @@ def read_table(path: Path) -> Table:
     Raises:
         DataError: it is no table, or a column that its kind needs is missing.
     """
-    try:
-        text = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' errors are ValueErrors
-        raise DataError(f"{path}: not a table of tab-separated values ({error})") from (
-            error
-        )
+    text = table_files.read_text(path)
     kind = kind_of(path.stem, text.columns)
     missing = [c for c in NEEDED.get(kind, ()) if c not in text.columns]
     if missing:
         raise DataError(
             f"{path}: columns missing for a table of kind {kind!r}: "
-            f"{', '.join(missing)}. Delete it to build it again."
+            f"{', '.join(missing)}{files.redo(path)}"
         )
     for column in text.columns:
-        if column not in NAMES and kind != "other":
-            text[column] = pd.to_numeric(text[column].replace("", None))
+        if column not in table_files.NAMES and kind != "other":
+            text[column] = table_files.numbers(path, text[column])
     return Table(path.stem, kind, path, text)
 
 
 def record(path: Path) -> dict[str, Any]:
     """Return the provenance beside a file; empty where there is none."""
-    beside = provenance.path_of(path)
-    return files.read_json(beside) if beside.is_file() else {}
+    return provenance.read(path)
 
 
 @dataclass(frozen=True)

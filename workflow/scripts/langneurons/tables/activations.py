@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ..activation_layout import SITES
 from ..catalogue import PERCENTILES
 from ..errors import DataError
-from ..statistics import QUANTILES, SITES, Activations
+from ..statistics import QUANTILES, Activations
 from . import ACTIVATION_COLUMNS, ACTIVATION_KEY, check_number, check_unique
 
 MEAN = "mean"

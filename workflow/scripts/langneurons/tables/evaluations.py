@@ -48,7 +48,8 @@ class Evaluation:
             DataError: the predictions are missing, damaged, lack a metric, or are not
                 those of the record.
         """
-        record = files.read_json(path)
+        keys = {"n": int, "n_neurons": int, "treatment": str}
+        record = files.read_object(path, "an evaluation", keys)
         beside = path.with_suffix(".parquet")
         if not beside.is_file():
             raise DataError(f"{beside}: missing; delete {path} to evaluate again")
@@ -58,13 +59,7 @@ class Evaluation:
                 f"{beside}: damaged, or changed by hand: its content is not what "
                 f"{path.name} was written with; delete both to evaluate again"
             )
-        try:
-            table = pd.read_parquet(beside, columns=["item", *metrics])
-        except (ValueError, KeyError) as error:
-            raise DataError(
-                f"{beside}: lacks one of the columns {', '.join(metrics)} ({error}); "
-                f"delete it and {path.name} to evaluate again"
-            ) from error
+        table = _predictions(beside, path.name, metrics)
         if len(table) != record["n"]:
             raise DataError(
                 f"{beside}: {len(table)} items, but {path.name} was made from "
@@ -87,6 +82,41 @@ class Evaluation:
                 f"{self.path}: other test items than {other.path}; "
                 "delete the older of the two to evaluate again"
             )
+
+
+def _predictions(path: Path, record: str, metrics: Mapping[str, str]) -> pd.DataFrame:
+    """Read the items and scores of a per-item table, and check their types.
+
+    Raises:
+        DataError: the file is damaged, lacks a column, or has a gap or other values.
+    """
+    again = f"delete it and {record} to evaluate again"
+    if strange := files.nature(path):
+        raise DataError(f"{path} is {strange}; {again}")
+    try:
+        table = pd.read_parquet(path, columns=["item", *metrics])
+    # Damage may pass pyarrow's checks and fail anywhere behind them.
+    except Exception as error:
+        raise DataError(
+            f"{path}: damaged, or lacks one of the columns {', '.join(metrics)} "
+            f"({error}); {again}"
+        ) from error
+    checks = {"item": pd.api.types.is_integer_dtype}
+    for name, kind in metrics.items():
+        checks[name] = (
+            pd.api.types.is_bool_dtype
+            if kind == BINARY
+            else pd.api.types.is_float_dtype
+        )
+    for name, right in checks.items():
+        column = table[name]
+        if not right(column.dtype) or column.isna().any():
+            raise DataError(
+                f"{path}: {name} has gaps or values of type {column.dtype}; {again}"
+            )
+        if name != "item" and not column.between(0, 1).all():
+            raise DataError(f"{path}: {name} is not from 0 to 1 everywhere; {again}")
+    return table
 
 
 def mean_interval(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .. import files
 from ..errors import DataError
 from ..names import NO_TREATMENT
 from . import (
@@ -22,6 +23,27 @@ from . import (
     is_empty,
     row_names,
 )
+
+KEYS: dict[str, type] = {
+    **dict.fromkeys(("treatment", "model", "lang"), str),
+    **dict.fromkeys(("n_chunks", "n_tokens", "n_neurons"), int),
+    "nll": float,
+    "chunk_nll": list,
+}
+"""Keys of a measured perplexity that the table reads, and the types of their values."""
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read what ``measure_perplexity`` wrote for one treatment.
+
+    Raises:
+        DataError: it is damaged, or something else.
+    """
+    record = files.read_object(path, "a measured perplexity", KEYS)
+    nll = record["chunk_nll"]
+    if not nll or not all(type(x) in (int, float) and math.isfinite(x) for x in nll):
+        raise DataError(f"{path}: chunk_nll is not a list of numbers{files.redo(path)}")
+    return record
 
 
 def perplexity_table(

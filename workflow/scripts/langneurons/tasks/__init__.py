@@ -9,19 +9,24 @@ A module has
 * ``TEST_ONLY``: names of parameters that training does not read,
 * ``read_file(path)``, ``read_hub(source, language, split)``, ``read_items(path)``,
 * ``metrics(predictions)``: metric -> mean over the items.
+
+Items have an ``id``, their number in the file. Where a file or data set names the
+language of each row (``row_languages``), its items have ``language`` as well, until
+:func:`prepare` has taken those of the language at hand.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import files
+from .. import files, json_text
+from ..corpora import read_lines
 from ..errors import ConfigError, DataError, unknown_name
+from ..row_languages import Own
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,17 +57,21 @@ def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, An
         of them or a sample that is the same in every language.
 
     Raises:
-        DataError: no source, no items, or fewer than ``test_items``.
+        DataError: no source, no items, fewer than ``test_items``, or rows that name
+            languages, but not this one.
     """
     task, split, language = load(spec["kind"]), spec["split"], spec["language"]
     source = spec["data"]["hub"]
+    where = f"tasks.{spec['task']}, {split} {language}"
     if paths:
-        items = [item for path in paths for item in task.read_file(path)]
+        place = f"{where}: {', '.join(map(str, paths))}"
+        found = (item for path in paths for item in task.read_file(path))
     elif source:
-        items = list(task.read_hub(source, language, split))
+        place = f"{where}: hub dataset {source['repo']}"
+        found = task.read_hub(source, language, split)
     else:
         raise DataError(f"tasks.{spec['task']}.data: no file for {split} {language}")
-    where = f"tasks.{spec['task']}, {split} {language}"
+    items = Own(language, place).of_items(found)
     if split == "train":
         items = items[: int(spec["train_fraction"] * len(items))]
     else:
@@ -107,19 +116,18 @@ def read_jsonl(path: Path | str, keys: Sequence[str] = ()) -> list[dict[str, Any
         DataError: a line is not such an object.
     """
     items = []
-    with Path(path).open(encoding="utf-8") as handle:
-        for number, line in enumerate(handle, start=1):
-            try:
-                item = json.loads(line)
-                absent = [key for key in keys if key not in item]
-            except (json.JSONDecodeError, TypeError):
-                item, absent = None, list(keys)
-            if not isinstance(item, dict) or absent:
-                raise DataError(
-                    f"{path}: line {number:,} is not a JSON object with the keys "
-                    f"{', '.join(keys)}. Delete the file to make it anew."
-                )
-            items.append(item)
+    for number, _, line in read_lines(path):
+        try:
+            item = json_text.loads(line)
+        except ValueError:
+            item = None
+        absent = [key for key in keys if not isinstance(item, dict) or key not in item]
+        if not isinstance(item, dict) or absent:
+            raise DataError(
+                f"{path}: line {number:,} is not a JSON object with the keys "
+                f"{', '.join(keys)}{files.redo(path)}"
+            )
+        items.append(item)
     return items
 
 

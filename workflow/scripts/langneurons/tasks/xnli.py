@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from .. import hub
+from .. import hub, json_text, row_languages
 from ..catalogue import Frozen
 from ..corpora import read_lines
 from ..errors import DataError, did_you_mean
@@ -90,10 +90,12 @@ def read_file(path: Path | str) -> Iterator[dict[str, Any]]:
     Columns may stand in any order, others are ignored; quotes have no meaning.
 
     Yields:
-        ``id`` (row number from 0), ``premise``, ``hypothesis``, ``label`` (0, 1, 2).
+        ``id`` (row number from 0), ``premise``, ``hypothesis``, ``label`` (0, 1, 2);
+        ``language`` if the file has such a column.
 
     Raises:
-        DataError: not UTF-8, a column missing, a row of another width, a bad label.
+        DataError: not UTF-8, a column missing or named twice, a row of another width, a
+            bad label.
     """
     lines = read_lines(path)
     header = next(lines, (0, 0, ""))[2].split("\t")
@@ -102,6 +104,8 @@ def read_file(path: Path | str) -> Iterator[dict[str, Any]]:
             f"{path}: the first line must name the columns {', '.join(COLUMNS)}, "
             f"separated by tabs; missing: {', '.join(absent)}; found: {header}"
         )
+    if twice := sorted({name for name in header if header.count(name) > 1}):
+        raise DataError(f"{path}: the first line names {', '.join(twice)} twice")
     row = -1
     for number, _, line in lines:
         if not line:
@@ -134,7 +138,11 @@ def _item(row: int, cells: Mapping[str, Any], where: str) -> dict[str, Any]:
     for name, text in texts.items():
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{where}: {name} is {text!r}; a sentence is expected")
-    return {"id": row, **texts, "label": parse_label(cells["label"], where)}
+        if not json_text.is_text(text):
+            raise DataError(f"{where}: {name} holds {json_text.HALF_OF_A_PAIR}")
+    item = {"id": row, **texts, "label": parse_label(cells["label"], where)}
+    said = row_languages.of(cells, where)
+    return item if said is None else item | {"language": said}
 
 
 def read_items(path: Path | str) -> list[dict[str, Any]]:

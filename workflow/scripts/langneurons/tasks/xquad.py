@@ -6,13 +6,13 @@ same in every language. Trained on English, tested zero-shot.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from .. import files, hub
+from .. import files, hub, json_text, row_languages
 from ..catalogue import Frozen
 from ..errors import DataError
 from . import means, read_jsonl
@@ -123,13 +123,15 @@ def read_file(path: Path | str) -> Iterator[dict[str, Any]]:
     """Read a JSON file in the layout of SQuAD 1.1.
 
     Yields:
-        ``id`` (row number from 0), ``context``, ``question``, ``answers`` (texts).
+        ``id`` (row number from 0), ``context``, ``question``, ``answers`` (texts);
+        ``language`` if the file names one: as a whole, or for an article, a passage or
+        a question.
 
     Raises:
         DataError: not such a file, or a question without an answer.
     """
-    row = 0
-    for a, article in enumerate(_list(files.read_json(path), "data", f"{path}: ")):
+    whole, row = files.read_json(path), 0
+    for a, article in enumerate(_list(whole, "data", f"{path}: ")):
         where = f"{path}: data[{a}]."
         for p, paragraph in enumerate(_list(article, "paragraphs", where)):
             spot = f"{where}paragraphs[{p}]."
@@ -142,8 +144,18 @@ def read_file(path: Path | str) -> Iterator[dict[str, Any]]:
                     "question": asked.get("question"),
                     "answers": texts,
                 }
-                yield _item(row, cells, at)
+                blocks = (whole, article, paragraph, asked)
+                yield _item(row, cells | _languages(blocks, at), at)
                 row += 1
+
+
+def _languages(blocks: Iterable[Mapping[str, Any]], where: str) -> dict[str, Any]:
+    """Return the language that a question is in, if the file says it; see ``_item``."""
+    said = [row_languages.of(block, where) for block in blocks]
+    given = [language for language in said if language is not None]
+    if not all(row_languages.same(given[0], other) for other in given):
+        raise DataError(f"{where}: the languages around it differ: {', '.join(given)}")
+    return {"language": given[-1]} if given else {}
 
 
 def _list(block: Any, key: str, where: str) -> list[Any]:
@@ -207,7 +219,11 @@ def _item(row: int, cells: Mapping[str, Any], where: str) -> dict[str, Any]:
         )
     if bad := [a for a in answers if not isinstance(a, str) or not a.strip()]:
         raise DataError(f"{where}: answer {bad[0]!r}; a text is expected")
-    return {"id": row, **{name: cells[name] for name in COLUMNS}}
+    if not all(map(json_text.is_text, (*(cells[k] for k in COLUMNS[:2]), *answers))):
+        raise DataError(f"{where}: its text holds {json_text.HALF_OF_A_PAIR}")
+    item = {"id": row, **{name: cells[name] for name in COLUMNS}}
+    said = row_languages.of(cells, where)
+    return item if said is None else item | {"language": said}
 
 
 def read_items(path: Path | str) -> list[dict[str, Any]]:
