@@ -163,7 +163,8 @@ def _positions(config: dict[str, Any], path: Path) -> int | None:
         return None
     # Rotary positions that were stretched after training (YaRN and others).
     stretch = config.get("rope_scaling") or config.get("rope_parameters")
-    factor = stretch.get("factor") if isinstance(stretch, dict) else None
+    stretch = stretch if isinstance(stretch, dict) else {}
+    factor = stretch.get("factor")
     if not isinstance(factor, (int, float)):
         return found
     before = stretch.get("original_max_position_embeddings")
