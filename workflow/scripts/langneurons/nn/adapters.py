@@ -196,16 +196,16 @@ def save(
     entry = model.peft_config["default"]
     entry.base_model_name_or_path, entry.revision = base_name(manifest, folder)
     adapter.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=adapter.parent, prefix=".saving-") as saving:
+    with tempfile.TemporaryDirectory(dir=adapter.parent, prefix=".saving-") as scratch:
         # The vocabulary never changes; asking the hub about it would need a network.
         model.save_pretrained(
-            saving,
+            scratch,
             state_dict=masking.stock_state(model),
             save_embedding_layers=False,
         )
-        settings = files.read_json(Path(saving) / CONFIG)
+        settings = files.read_json(Path(scratch) / CONFIG)
         with files.atomic(adapter) as part:
-            (Path(saving) / ADAPTER).replace(part)
+            (Path(scratch) / ADAPTER).replace(part)
     # PEFT keeps module names in sets, whose order changes from run to run, and lists
     # the head of a classifier twice.
     for key in ("target_modules", "modules_to_save"):

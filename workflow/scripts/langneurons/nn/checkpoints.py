@@ -26,12 +26,9 @@ FLOATS = ("F64", "F32", "F16", "BF16")
 # compressed-tensors; bitsandbytes.
 QUANTISED = re.compile(
     r"\.(qweight|qzeros|scales|g_idx|weight_(scale|scale_inv|packed|shape|zero_point)"
-    r"|input_scale|k_scale|v_scale|SCB|weight_format|absmax|quant_map)$"
-    r"|\.quant_state\.|\.(absmax|quant_map|nested_absmax|nested_quant_map)$"
+    r"|input_scale|k_scale|v_scale|SCB|weight_format|absmax|quant_map)$|\.quant_state\."
 )
-HEADS = re.compile(
-    r"^(score|classifier|qa_outputs|v_head|value_head|regression_head)\."
-)
+HEADS = re.compile(r"^(score|classifier|qa_outputs|v_head|value_head)\.")
 # Tables that are computed anew: masks and rotary frequencies of old checkpoints.
 COMPUTED = re.compile(
     r"rotary_emb\.inv_freq$|(^|\.)position_ids$|\.attn\.(masked_)?bias$"

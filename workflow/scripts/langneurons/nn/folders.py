@@ -156,8 +156,7 @@ def _positions(config: dict[str, Any], path: Path) -> int | None:
         return None
     # Rotary positions that were stretched after training (YaRN and others).
     stretch = config.get("rope_scaling") or config.get("rope_parameters")
-    if not isinstance(stretch, dict):
-        return found
+    stretch = stretch if isinstance(stretch, dict) else {}
     factor = stretch.get("factor")
     if not isinstance(factor, (int, float)):
         return found
