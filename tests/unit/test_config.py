@@ -146,7 +146,8 @@ def test_the_profile_fills_what_a_statistic_leaves_open(config: Config) -> None:
     assert config.statistic("p90").measure == "gate_pre"
     assert config.statistic("p90").write == "act_post"
     recorded = {"batch_quantiles": ["act_post"]}
-    other = load(paper(profile="consistent", activations=recorded))
+    grid = {"statistics": ["mean", "p90"]}  # what is paired would be the same twice
+    other = load(paper(profile="consistent", activations=recorded, grid=grid))
     assert other.statistic("p90").measure == "act_post"
     assert other.statistic("p90").quantile == "pooled"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from ..catalogue import Frozen
+from ..blocks import Frozen, LocalPath
 from ..errors import DataError, unknown_name
 from ..files import atomic, sha256
 from ..neuron_sets import Mask, NeuronSets
@@ -22,7 +22,7 @@ from . import MethodInputs, Selected
 class Parameters(Frozen):
     """Parameters of ``published``."""
 
-    path: str = Field(description="the .pth file")
+    path: LocalPath = Field(description="the .pth file")
     languages: tuple[str, ...] = Field(
         min_length=1, description="languages of the file, in its order"
     )
