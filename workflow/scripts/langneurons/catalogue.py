@@ -216,7 +216,7 @@ class Statistic(Frozen):
         if self.value not in allowed:
             hint = did_you_mean(self.value, allowed)
             raise ValueError(
-                f"value {self.value!r} is unknown{hint} "
+                f"value {self.value!r} is unknown{hint or '.'} "
                 f"Known: {', '.join(sorted(allowed))}"
             )
         if (self.value == "const") != (self.constant is not None):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import grid, methods, paths
-from .check_effects import known_languages
+from .check_effects import UNMEASURED, used_statistics
 from .demo_files import SOURCE
 from .demo_language import GRAMMARS
 from .errors import unknown_name
@@ -55,14 +55,11 @@ def texts_needed(config: Config) -> dict[str, set[str]]:
     if config.perplexity is not None:
         corpus = grid.perplexity_corpus(config)
         found.setdefault(corpus, set()).update(config.perplexity.languages)
-    known = set(known_languages(config))
-    codes = {
-        code
-        for name in grid.all_statistics(config)
-        if (code := config.statistics[name].value_language) in known
-    }
-    for corpus in {config.method_corpus(s.method) for s in all_selections(config)}:
-        found[corpus] |= codes
+    for selection, name in used_statistics(config):
+        statistic = config.statistics[name]
+        corpus, code = config.method_corpus(selection.method), statistic.value_language
+        if code not in ("target", "source") and statistic.value not in UNMEASURED:
+            found[corpus].add(code)
     return found
 
 
@@ -164,7 +161,7 @@ def _recorded(config: Config) -> Iterator[str]:
             site = config.method_reads(selection.method)["measure"]
             for text in parameters.unmet(recorded, languages, site):
                 yield f"methods.{selection.method}: {text}"
-    for name in grid.all_statistics(config):
+    for name in sorted({name for _, name in used_statistics(config)}):
         entry = config.statistic(name)
         percentile = entry.value.startswith("p") or entry.value == "median"
         if (

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import grid, names, tasks
+from . import grid, tasks
 from .catalogue import Statistic
 from .errors import unknown_name
 from .model_catalogue import DemoModel
 from .names import NO_TREATMENT, Selection, Treatment
-from .rows import covers, expand_draws, perplexity_treatments, tuned_languages
+from .rows import covers, perplexity_treatments, tuned_languages
 from .task_catalogue import NeuronTuning, Task
 
 if TYPE_CHECKING:
@@ -48,6 +48,17 @@ def known_languages(config: Config) -> list[str]:
         found.update((*task.languages, task.source_language))
     found.update(config.perplexity.languages if config.perplexity else ())
     return sorted(found)
+
+
+def used_statistics(config: Config) -> set[tuple[Selection, str]]:
+    """Return each selection with each statistic that is written into its neurons."""
+    bundles = (*grid.task_bundles(config), *grid.perplexity_bundles(config))
+    found = set()
+    for treatment in {name for b in bundles for name in b.treatments}:
+        if treatment != NO_TREATMENT:
+            parsed = Treatment.parse(treatment)
+            found.add((parsed.selection, parsed.statistic))
+    return found
 
 
 def _statistics(config: Config) -> Iterator[str]:
@@ -180,7 +191,8 @@ def _layers(config: Config) -> Iterator[str]:
         for name in config.grid.models
         if (entry := config.model(name)).builder
     }
-    for name in grid.all_statistics(config) if counts else ():
+    names = {name for _, name in used_statistics(config)} if counts else ()
+    for name in sorted(names):
         entry = config.statistics[name]
         for model, layers in counts.items():
             if entry.layers is not None and entry.layers[1] >= layers:

@@ -69,28 +69,36 @@ def explain(
         root: the block that was validated.
         above: the path of that block in the configuration.
     """
-    return [_line(error, root, above) for error in failed.errors()]
+    errors = failed.errors()
+    # A key that is no text gives its entry an error too, at a place of another name.
+    bad = {e["loc"][:-1] for e in errors if e["loc"] and e["loc"][-1] == "[key]"}
+    return [
+        _line(error, root, above)
+        for error in errors
+        if error["loc"][-1:] == ("[key]",)
+        or not any(error["loc"][: len(place)] == place for place in bad)
+    ]
 
 
 def _line(error: Any, root: type[BaseModel], above: tuple[str, ...]) -> str:
-    location = error["loc"]
-    by_key = location and location[-1] == "[key]"
-    parts = (*above, *(location[:-1] if by_key else location))
-    where = ".".join(yaml(part) for part in parts) or "(top level)"
-    if by_key or error["type"] == "invalid_key":
-        key = location[-2] if by_key else location[-1]
-        return f"{where}: a key is text; {_quote(key)}"
+    location, given = error["loc"], error.get("input")
+    if location and location[-1] == "[key]":
+        where = ".".join(map(str, (*above, *location[:-2]))) or "(top level)"
+        return f"{where}: the key {yaml(given)} is no text: {_quote(given)}"
+    where = ".".join(map(str, (*above, *location))) or "(top level)"
+    if error["type"] == "invalid_key":
+        return f"{where}: this key is no text: {_quote(location[-1])}"
     special = SPECIAL.get(error["type"])
     if special:
         return f"{where}: {special(error, root)}"
-    given = error.get("input")
     wanted = WANTED.get(error["type"])
     if wanted is None:
         message = error["msg"].removeprefix("Value error, ")
-        return f"{where}: {message}{_given(given)}"
-    context = {key: _number(value) for key, value in error.get("ctx", {}).items()}
-    if wanted in (TEXT,) and given is not None and not isinstance(given, (dict, list)):
+        said = _shown(given) in message or isinstance(given, bool)
+        return f"{where}: {message}{'' if said else _given(given)}"
+    if wanted == TEXT and given is not None and not isinstance(given, (dict, list)):
         return f"{where}: {wanted}: {_quote(given)}"
+    context = {key: _number(value) for key, value in error.get("ctx", {}).items()}
     return f"{where}: {wanted.format(**context)}{_given(given, wanted)}"
 
 
@@ -98,7 +106,7 @@ def _unknown_key(error: Problem, root: type[BaseModel]) -> str:
     block = _block_at(root, error["loc"][:-1])
     allowed = sorted(block.model_fields) if block else []
     hint = did_you_mean(str(error["loc"][-1]), allowed)
-    return f"unknown key{hint} Known: {', '.join(allowed) or '(none)'}"
+    return f"unknown key{hint or '.'} Known: {', '.join(allowed) or '(none)'}"
 
 
 def _missing(error: Problem, root: type[BaseModel]) -> str:

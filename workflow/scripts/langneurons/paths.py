@@ -33,7 +33,7 @@ def expand(text: str) -> str:
             hint = did_you_mean(name, os.environ)
             raise ConfigError(
                 f"path {text!r} cannot be expanded: the environment variable {name!r} "
-                f"is not set, or empty{hint} Set it, or write the path in full"
+                f"is not set, or empty{hint or '.'} Set it, or write the path in full"
             )
         return found
 

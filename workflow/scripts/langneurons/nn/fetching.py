@@ -16,7 +16,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from .. import files, hub
+from .. import files, hub, paths
 from ..errors import DataError
 from . import folders
 
@@ -50,6 +50,7 @@ def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     Raises:
         DataError: not there, gated, wrong revision or hash, another family, no space.
+        ConfigError: a path with an unknown variable or user.
     """
     if entry.get("hub"):
         source, revision, part = _from_hub(entry["hub"], entry["family"], folder)
@@ -63,9 +64,8 @@ def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return manifest
     with files.atomic_folder(folder) as part:
         if entry.get("folder"):
-            source, revision = _from_folder(
-                Path(entry["folder"]), entry["family"], part
-            )
+            place = Path(paths.expand(entry["folder"]))
+            source, revision = _from_folder(place, entry["family"], part)
         elif entry.get("gguf"):
             source, revision = _from_gguf(entry["gguf"], entry["dtype"], part)
         else:
@@ -210,7 +210,7 @@ def _from_gguf(source: Mapping[str, Any], dtype: str, part: Path) -> tuple[str, 
 def _gguf_file(source: Mapping[str, Any], scratch: Path) -> tuple[Path, str]:
     """Find the GGUF file, or have its package put it together in ``scratch``."""
     if source.get("path"):
-        path = Path(source["path"])
+        path = Path(paths.expand(source["path"]))
         if not path.is_file():
             raise DataError(f"GGUF file {path} does not exist")
         return path, f"gguf:{path.name}"
