@@ -122,8 +122,9 @@ def _explained(check: Callable[[str], str]) -> AfterValidator:
 def _path(text: str, allowed: tuple[str, ...]) -> str:
     if not text.strip() or not text.isprintable():
         raise ConfigError("a path is needed: one line of signs that can be seen")
-    paths.check_placeholders(text, allowed)
-    return paths.expand(text)
+    expanded = paths.expand(text)  # ${NAME} has braces too
+    paths.check_placeholders(expanded, allowed)
+    return expanded
 
 
 def _hub_config(text: str) -> str:

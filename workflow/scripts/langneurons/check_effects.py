@@ -187,9 +187,9 @@ def _same(config: Config) -> Iterator[str]:
 def _layers(config: Config) -> Iterator[str]:
     """Check layers where the configuration says how many a model has."""
     counts = {
-        name: (entry.demo or DemoModel()).layers
+        name: (config.model(name).demo or DemoModel()).layers
         for name in config.grid.models
-        if (entry := config.model(name)).builder
+        if config.model(name).builder
     }
     names = {name for _, name in used_statistics(config)} if counts else ()
     for name in sorted(names):

@@ -57,9 +57,7 @@ def _selection(config: Config, text: str, where: str) -> Iterator[str]:
             f"{where}: {text!r}: a number of a draw, but {base} (kind {method.kind}) "
             f"draws nothing; allowed: {base}.{langset}"
         )
-    elif not (
-        1 <= draw <= method.draws and names.draw(base, draw) == selection.method
-    ):
+    elif not (1 <= draw <= method.draws and names.draw(base, draw) == selection.method):
         yield (
             f"{where}: {text!r}: {base} has draws 1 to {method.draws}, as in "
             f"{names.draw(base, 1)}.{langset}"
@@ -128,7 +126,7 @@ def tuning_problems(config: Config) -> Iterator[str]:
             "tuning against the one of this name, which is of kind attention"
         )
     where = "neuron_tuning.entries"
-    used = {name: where for name in block.entries}
+    used = dict.fromkeys(block.entries, where)
     if block.controls:
         used.setdefault(MASKED, "neuron_tuning.controls (always tuned by 'masked')")
     for name, spot in used.items():

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from . import check_data, check_effects, methods, tasks
+from . import check_data, check_effects, methods, published, tasks
 from .catalogue import NAME
 from .check_selections import selection_problems, tuning_problems
 from .errors import unknown_name
@@ -110,6 +110,7 @@ def _entries(config: Config) -> Iterator[str]:
     for name, model in config.models.items():
         if model.builder and config.demo_world is None:
             yield f"models.{name}: builder demo_world needs a demo_world block"
+        yield from _published(model, "model", f"models.{name}")
     for name, method in config.methods.items():
         where = f"methods.{name}"
         yield from _plugin("methods", "method", method, where)
@@ -117,6 +118,7 @@ def _entries(config: Config) -> Iterator[str]:
             yield from _unknown(
                 "corpus", [method.corpus], config.corpora, f"{where}.corpus"
             )
+        yield from _published(method, "method", where)
         if method.match:
             others = [k for k, v in config.methods.items() if v.draws is None]
             yield from _unknown("method", [method.match], others, f"{where}.match")
@@ -125,12 +127,19 @@ def _entries(config: Config) -> Iterator[str]:
         yield from _plugin("tasks", "task", task, where)
         for key in ("statistics", "control_statistics"):
             given = getattr(task, key)
-            yield from _unknown(
-                "statistic", given, config.statistics, f"{where}.{key}"
-            )
+            yield from _unknown("statistic", given, config.statistics, f"{where}.{key}")
         yield from _unknown(
             "model", task.training_by_model, config.models, f"{where}.training_by_model"
         )
+
+
+def _published(entry: Any, what: str, where: str) -> list[str]:
+    """Check that ``published_as`` is a key under which something is published."""
+    figures = published.figures()
+    rows = [*figures["neuron_sets"], *published.records(figures["cells"])]
+    known = {row[what] for row in rows} - {None}
+    given = [entry.published_as] if entry.published_as is not None else []
+    return _unknown(f"published {what}", given, known, f"{where}.published_as")
 
 
 def _plugin(folder: str, what: str, entry: Any, where: str) -> list[str]:

@@ -102,7 +102,10 @@ class Config(Frozen):
         """Return the optimiser's settings: the tuning's own keys come last."""
         entry = self.task(task)
         settings = entry.training.model_dump()
-        for changed in (entry.training_by_model.get(model), self.tuning(tuning).training):
+        for changed in (
+            entry.training_by_model.get(model),
+            self.tuning(tuning).training,
+        ):
             settings |= changed.model_dump(exclude_unset=True) if changed else {}
         return Training.model_validate(settings)
 
