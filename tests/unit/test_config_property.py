@@ -28,6 +28,7 @@ ODD: list[Any] = [
     "2e400", "lape-3.world", "random_lape-1.set1",
 ]  # fmt: skip
 NAMES = ["x", "En", "a b", "lape-2", "..", "random", "none", "perplexity", 3, False]
+DAMAGE = [b"", b"\t", b"[", b"}", b"\xff", b"\x00", b"&a", b"*a", b"!x", b": "]
 CASES = 300
 
 

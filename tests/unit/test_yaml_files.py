@@ -19,7 +19,7 @@ from langneurons.errors import ConfigError
         ("grid: {seeds: [1], seeds: [2]}\n", ", line 1: the key 'seeds' stands twice"),
         ("a:\n  - {b: 1, c: {d: 1, d: 2}}\n", "the key 'd' stands twice"),
         ("grid: {}\ngrid: {}\n", ", line 2: the key 'grid' stands twice"),
-        ("grid:\n  seeds: [1, 2\nmodels: {}\n", ", line 3, column 7: is not valid YAML"),
+        ("grid:\n  seeds: [1, 2\nmodels: {}\n", ", line 3, column 7: is not valid"),
         ("grid:\n\tseeds: [1]\n", ", line 2, column 1: is not valid YAML"),
         ("grid:\n\tseeds: [1]\n", "Indent with blanks, not with tabs"),
         ("grid: {a: *unknown}\n", ", line 1, column 11: is not valid YAML"),

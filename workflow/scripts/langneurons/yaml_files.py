@@ -3,8 +3,7 @@
 Snakemake reads them too, but it keeps the last of two equal keys without a word, and
 does not say which file or line is broken.
 
-To check files without Snakemake, from the folder of the project:
-``PYTHONPATH=workflow/scripts python -m langneurons.yaml_files config/demo.yaml ...``
+``make check CONFIG=my.yaml`` checks files without Snakemake.
 """
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ def _yaml(path: Path, text: str) -> Any:
             _each_key_once(path, node)
         return yaml.load(text, LOADER)
     except yaml.MarkedYAMLError as error:
-        raise ConfigError(f"{path}{_explained(error)}") from None
+        raise ConfigError(f"{path}{_explained(error, text)}") from None
     except yaml.YAMLError as error:  # a sign that YAML does not allow at all
         shown = str(error).splitlines()[0]
         raise ConfigError(f"{path}: is not valid YAML: {shown}") from None
@@ -93,7 +92,7 @@ def _yaml(path: Path, text: str) -> Any:
         raise ConfigError(f"{path}: a value cannot be read: {error}") from None
 
 
-def _explained(error: yaml.MarkedYAMLError) -> str:
+def _explained(error: yaml.MarkedYAMLError, source: str) -> str:
     """Say where a file is broken, and what was being read."""
     mark = error.problem_mark or error.context_mark
     place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -102,7 +101,8 @@ def _explained(error: yaml.MarkedYAMLError) -> str:
         begun = error.context_mark
         text += f", {error.context}"
         text += f" that begins in line {begun.line + 1}" if begun else ""
-    if "\\t" in text or "tab" in text:
+    line = source.splitlines()[mark.line : mark.line + 1] if mark else []
+    if line and "\t" in line[0][: len(line[0]) - len(line[0].lstrip())]:
         text += ". Indent with blanks, not with tabs"
     return text
 
@@ -150,15 +150,16 @@ def main(arguments: Sequence[str]) -> int:
     """
     from .config import load
 
+    given = [BASE, *(path for path in map(Path, arguments) if path != BASE)]
     try:
         merged: dict[str, Any] = {}
-        for path in (BASE, *map(Path, arguments)):
+        for path in given:
             _merge(merged, read(path))
         load(merged)
     except LangneuronsError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"valid: {', '.join(map(str, (BASE, *arguments)))}")
+    print(f"valid: {', '.join(map(str, given))}")
     return 0
 
 
