@@ -77,11 +77,15 @@ def _json(path: Path, text: str) -> Any:
 
 
 def _yaml(path: Path, text: str) -> Any:
+    loader = None
     try:
-        node = yaml.compose(text, LOADER)
-        if node is not None and TEMPLATED not in _keys(node):
+        loader = LOADER(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        if TEMPLATED not in _keys(node):
             _each_key_once(path, node)
-        return yaml.load(text, LOADER)
+        return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         raise ConfigError(f"{path}{_explained(error, text)}") from None
     except yaml.YAMLError as error:  # a sign that YAML does not allow at all
@@ -90,6 +94,9 @@ def _yaml(path: Path, text: str) -> Any:
     except (ValueError, RecursionError) as error:
         # Such as 2024-13-01, which looks like a date and is none.
         raise ConfigError(f"{path}: a value cannot be read: {error}") from None
+    finally:
+        if loader is not None:
+            loader.dispose()
 
 
 def _explained(error: yaml.MarkedYAMLError, source: str) -> str:
