@@ -50,11 +50,17 @@ def known_languages(config: Config) -> list[str]:
     return sorted(found)
 
 
+def _bundles(config: Config) -> list[grid.Bundle]:
+    """List the bundles of one model, tuning and seed: others write the same."""
+    first = {k: getattr(config.grid, k)[:1] for k in ("models", "tunings", "seeds")}
+    one = config.model_copy(update={"grid": config.grid.model_copy(update=first)})
+    return [*grid.task_bundles(one), *grid.perplexity_bundles(one)]
+
+
 def used_statistics(config: Config) -> set[tuple[Selection, str]]:
     """Return each selection with each statistic that is written into its neurons."""
-    bundles = (*grid.task_bundles(config), *grid.perplexity_bundles(config))
     found = set()
-    for treatment in {name for b in bundles for name in b.treatments}:
+    for treatment in {name for b in _bundles(config) for name in b.treatments}:
         if treatment != NO_TREATMENT:
             parsed = Treatment.parse(treatment)
             found.add((parsed.selection, parsed.statistic))
@@ -107,9 +113,10 @@ def _idle(entry: Statistic, given: set[str]) -> Iterator[str]:
 def _used(config: Config) -> Iterator[str]:
     """Check each statistic where a task uses it."""
     seen = set()
-    for bundle in grid.task_bundles(config):
+    for bundle in _bundles(config):
         axes = dict(bundle.axes)
-        seen.add((str(axes["task"]), str(axes["lang"]), bundle.treatments))
+        if "task" in axes:
+            seen.add((str(axes["task"]), str(axes["lang"]), bundle.treatments))
     for name, lang, treatments in sorted(seen):
         task = config.task(name)
         for treatment in treatments:

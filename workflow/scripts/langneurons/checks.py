@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,12 +134,18 @@ def _entries(config: Config) -> Iterator[str]:
         )
 
 
-def _published(entry: Any, what: str, where: str) -> list[str]:
-    """Check that ``published_as`` is a key under which something is published."""
+@cache
+def _published_keys(what: str) -> frozenset[str]:
+    """Return the keys of models or methods under which something is published."""
     figures = published.figures()
     rows = [*figures["neuron_sets"], *published.records(figures["cells"])]
-    known = {row[what] for row in rows} - {None}
+    return frozenset({row[what] for row in rows} - {None})
+
+
+def _published(entry: Any, what: str, where: str) -> list[str]:
+    """Check that ``published_as`` is a key under which something is published."""
     given = [entry.published_as] if entry.published_as is not None else []
+    known = _published_keys(what)
     return _unknown(f"published {what}", given, known, f"{where}.published_as")
 
 
