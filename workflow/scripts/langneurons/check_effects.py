@@ -14,8 +14,8 @@ from .catalogue import Statistic
 from .errors import unknown_name
 from .model_catalogue import DemoModel
 from .names import NO_TREATMENT, Selection, Treatment
-from .rows import covers, perplexity_treatments, tuned_languages
-from .task_catalogue import NeuronTuning, Task
+from .rows import perplexity_treatments
+from .task_catalogue import Task
 
 if TYPE_CHECKING:
     from .config import Config
@@ -29,7 +29,7 @@ UNREAD_IN_TEXT = ("generated", "last")
 def problems(config: Config) -> list[str]:
     """List what would have no effect, or an effect that is there already."""
     found = [*_statistics(config), *_used(config), *_same(config), *_layers(config)]
-    found += [*_tunings(config), *_neuron_tuning(config), *_perplexity(config)]
+    found += _perplexity(config)
     for name, task in config.tasks.items():
         if "test_seed" in task.model_fields_set and task.test_items is None:
             found.append(
@@ -207,65 +207,6 @@ def _layers(config: Config) -> Iterator[str]:
                     f"statistics.{name}.layers: {list(entry.layers)}, but {model} has "
                     f"layers 0 to {layers - 1}"
                 )
-
-
-def _tunings(config: Config) -> Iterator[str]:
-    """Check for settings of LoRA where a tuning has no such matrices."""
-    for name, entry in config.tunings.items():
-        if entry.attention:
-            continue
-        unread = {"attention_modules"}
-        if entry.kind == "subnetwork_rows":
-            unread |= {"rank", "alpha"}
-        for key in sorted(unread & entry.training.model_fields_set):
-            yield (
-                f"tunings.{name}.training.{key}: kind {entry.kind} with attention: "
-                "false has no such LoRA matrices, so nothing reads it"
-            )
-
-
-def _neuron_tuning(config: Config) -> Iterator[str]:
-    """Check that each language and selection of neuron tuning tunes something."""
-    block = config.neuron_tuning
-    for name in block.tasks if block else ():
-        assert block is not None
-        task = config.task(name)
-        for lang in block.evaluate or ():
-            if lang not in task.languages:
-                where = f"neuron_tuning.evaluate ({name})"
-                yield unknown_name("language", lang, task.languages, where)
-        yield from _untuned(config, block, name, task)
-
-
-def _untuned(
-    config: Config, block: NeuronTuning, name: str, task: Task
-) -> Iterator[str]:
-    tested = block.evaluate or task.languages
-    chosen = [Selection.parse(text) for text in block.selections]
-    covered = [lang for lang in tested if any(covers(config, s, lang) for s in chosen)]
-    for lang in sorted(set(tested) - set(covered)):
-        if block.evaluate or not covered:
-            yield (
-                f"neuron_tuning.selections: none has neurons for {lang} (tasks.{name}):"
-                " the language would have baselines only"
-            )
-    for selection in chosen:
-        inside = set(config.language_set(selection.languages).languages)
-        for lang in covered:
-            if not covers(config, selection, lang):
-                continue
-            for which in block.languages:
-                wanted = tuned_languages(task.source_language, lang, which)
-                if lacking := sorted(set(wanted) - inside):
-                    yield (
-                        f"neuron_tuning.languages: {which!r} needs neurons of "
-                        f"{', '.join(lacking)} (tasks.{name}), which language set "
-                        f"{selection.languages} does not have"
-                    )
-    for text in block.controls:
-        control = Selection.parse(text)
-        if not any(covers(config, control, lang) for lang in tested):
-            yield f"neuron_tuning.controls: {text} is for no language of tasks.{name}"
 
 
 def _perplexity(config: Config) -> Iterator[str]:

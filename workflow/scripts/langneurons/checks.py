@@ -2,7 +2,8 @@
 
 They run before the first job, so that a mistyped name costs nothing. What a reference
 leads to is checked next, by ``check_selections`` (names of neurons and tunings),
-``check_effects`` (what would do nothing) and ``check_data`` (languages and text).
+``check_effects`` and ``check_tuning`` (what would do nothing) and ``check_data``
+(languages and text).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from . import check_data, check_effects, methods, published, tasks
+from . import check_data, check_effects, check_tuning, methods, published, tasks
 from .catalogue import NAME
 from .check_selections import selection_problems, tuning_problems
 from .errors import unknown_name
@@ -49,8 +50,9 @@ def cross_check(config: Config) -> list[str]:
         return problems
     known = table_names(config)
     problems += _unknown("table", config.grid.tables, known, "grid.tables")
-    problems += check_data.problems(config)
-    return problems + check_effects.problems(config)
+    for module in (check_data, check_effects, check_tuning):
+        problems += module.problems(config)
+    return problems
 
 
 def _unknown(
