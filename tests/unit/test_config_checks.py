@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,25 @@ NOT_READ = [
 @pytest.mark.parametrize(("text", "said"), NOT_READ)
 def test_a_key_that_nothing_reads_is_refused(text: str, said: str) -> None:
     assert said in problems(text)
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind", "given"),
+    [
+        ("methods", "actprob", {"percentile": 0}),
+        ("methods", "plnd", {"importance": "total"}),
+        ("methods", "entropy_lambda", {"fixed_lambda": 0.1}),
+        ("tasks", "xnli", {"template": "{premise} {hypothesis}"}),
+        ("tasks", "xquad", {"template": "plain"}),
+    ],
+)
+def test_defaults_that_do_not_apply_are_no_mistake(
+    folder: str, kind: str, given: dict
+) -> None:
+    """A job is told all parameters of a method or task, whatever was written."""
+    parameters = importlib.import_module(f"langneurons.{folder}.{kind}").Parameters
+    once = parameters.model_validate(given)
+    assert parameters.model_validate(once.model_dump()) == once
 
 
 WHOSE_ROWS = [
