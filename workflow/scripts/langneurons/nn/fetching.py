@@ -16,8 +16,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from .. import files, hub, paths
+from .. import files, hub
 from ..errors import DataError
+from ..paths import expand
 from . import folders
 
 # Weights as safetensors, and what a tokenizer needs; no pickles, no code. Only files
@@ -64,7 +65,7 @@ def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return manifest
     with files.atomic_folder(folder) as part:
         if entry.get("folder"):
-            place = Path(paths.expand(entry["folder"]))
+            place = Path(expand(entry["folder"]))
             source, revision = _from_folder(place, entry["family"], part)
         elif entry.get("gguf"):
             source, revision = _from_gguf(entry["gguf"], entry["dtype"], part)
@@ -210,7 +211,7 @@ def _from_gguf(source: Mapping[str, Any], dtype: str, part: Path) -> tuple[str, 
 def _gguf_file(source: Mapping[str, Any], scratch: Path) -> tuple[Path, str]:
     """Find the GGUF file, or have its package put it together in ``scratch``."""
     if source.get("path"):
-        path = Path(paths.expand(source["path"]))
+        path = Path(expand(source["path"]))
         if not path.is_file():
             raise DataError(f"GGUF file {path} does not exist")
         return path, f"gguf:{path.name}"
