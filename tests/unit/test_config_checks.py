@@ -267,6 +267,7 @@ DEMO = [
     ("tasks: {xnli: {source_language: vi}}", "tasks.xnli.data.train: unknown language"),
     ("corpora: {demo: {chunk_length: 2000}}", "is more than all of its 1024 tokens"),
     ("perplexity: {chunks: 17}", "keeps 512 tokens aside, which is 16 chunks of 32"),
+    ("corpora: {demo: {heldout_tokens: 0}}", "chunks of 32; raise heldout_tokens"),
     ("perplexity: {languages: [fr]}", "of which perplexity.languages names none"),
 ]
 

@@ -184,9 +184,10 @@ def _heldout(config: Config) -> Iterator[str]:
     corpus = config.corpus(name)
     there = corpus.heldout_tokens // corpus.chunk_length
     if there < block.chunks:
+        lower = f"lower it to {there}, or " if there else ""
         yield (
             f"perplexity.chunks: {block.chunks} chunks, but corpora.{name} keeps "
             f"{corpus.heldout_tokens} tokens aside, which is {there} chunks of "
-            f"{corpus.chunk_length}; lower it to {there}, or raise heldout_tokens to "
+            f"{corpus.chunk_length}; {lower}raise heldout_tokens to "
             f"{block.chunks * corpus.chunk_length}"
         )
