@@ -34,7 +34,7 @@ INSTALL = pip install --disable-pip-version-check --quiet
 # files that are no valid Python; they are never imported.
 COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
 
-.PHONY: help setup demo small plan report bench test test-processors test-slurm test-kernels lint format clean
+.PHONY: help setup demo small check plan report bench test test-processors test-slurm test-kernels lint format clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -64,6 +64,9 @@ small: $(SMALL) ## a real model (Gemma 3 270M) on real text; needs data/, see RE
 	  --configfile config/small.yaml
 	@cat results/tables/xnli.md
 	@echo 'results/report.html has the verdicts, all tables and figures'
+
+check: $(RUN) ## read a configuration and say what is wrong with it (CONFIG=...)
+	@PYTHONPATH=workflow/scripts python -m langneurons.yaml_files $(CONFIG)
 
 plan: $(RUN) ## what a grid will cost, before anything runs (CONFIG=...)
 	@snakemake plan_costs --quiet all --cores 1 --configfile $(CONFIG)

@@ -8,32 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
+from configurations import ROOT, merge, paper, read
 from langneurons import config as configuration
 from langneurons import grid, outputs, rows
 from langneurons.config import Config, load
 from langneurons.errors import ConfigError
 from langneurons.specs import Specs
 from langneurons.table_specs import TableSpecs, profile_pairs
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-def merge(below: Any, above: Any) -> Any:
-    """Merge as --configfile does: mappings are merged, all else is replaced."""
-    if isinstance(below, dict) and isinstance(above, dict):
-        both = {k: merge(below[k], v) if k in below else v for k, v in above.items()}
-        return below | both
-    return above
-
-
-def read(name: str) -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8"))
-
-
-def paper(**changes: Any) -> dict[str, Any]:
-    return merge(read("config.yaml"), changes)
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +128,8 @@ def test_the_profile_fills_what_a_statistic_leaves_open(config: Config) -> None:
     assert config.statistic("p90").measure == "gate_pre"
     assert config.statistic("p90").write == "act_post"
     recorded = {"batch_quantiles": ["act_post"]}
-    other = load(paper(profile="consistent", activations=recorded))
+    grid = {"statistics": ["mean", "p90"]}  # what is paired would be the same twice
+    other = load(paper(profile="consistent", activations=recorded, grid=grid))
     assert other.statistic("p90").measure == "act_post"
     assert other.statistic("p90").quantile == "pooled"
 

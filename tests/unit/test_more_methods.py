@@ -382,7 +382,7 @@ def test_the_largest_lambda_without_agnostic_neurons(seed: int) -> None:
     rate = {"top_rate": 0.3, "largest_lambda": 0.9}
 
     def agnostic(value: float) -> int:
-        given_ = entropy_lambda.Parameters(**rate, fixed_lambda=value)
+        given_ = entropy_lambda.Parameters(top_rate=0.3, fixed_lambda=value)
         return entropy_lambda.choose(probability, given_)[1]["classes"]["agnostic"]
 
     found = entropy_lambda.choose(probability, entropy_lambda.Parameters(**rate))[1]

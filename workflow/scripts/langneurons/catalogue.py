@@ -6,137 +6,41 @@ unknown keys. ``config`` puts them together and checks them against each other.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from .blocks import NAME, Frozen, HubSource, Language, LocalPath, Seed
 from .errors import did_you_mean
+from .model_catalogue import DemoModel, Family, GgufSource, Model
+
+__all__ = [
+    "NAME",
+    "PERCENTILES",
+    "PROFILES",
+    "Activations",
+    "Corpus",
+    "DemoModel",
+    "DemoWorld",
+    "Family",
+    "Frozen",
+    "GgufSource",
+    "Grid",
+    "HubSource",
+    "Language",
+    "LanguageFilter",
+    "LanguageSet",
+    "Method",
+    "Model",
+    "Perplexity",
+    "Statistic",
+]
 
 Site = Literal["gate_pre", "act_post"]
 WriteSite = Literal["gate_pre", "act_post", "prod"]
 Quantile = Literal["batch_mean", "pooled"]
 Profile = Literal["paper", "consistent"]
-NAME = r"^[a-z0-9][a-z0-9_-]*$"
-# Codes become file names; the wildcard {lang} has the same pattern.
-Language = Annotated[str, Field(pattern=r"^[a-z][a-zA-Z_]*$")]
 PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
-
-
-class Frozen(BaseModel):
-    """A configuration block: immutable, and strict about unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class HubSource(Frozen):
-    """A repository on the Hugging Face hub, pinned."""
-
-    repo: str = Field(description="owner/name on the hub")
-    revision: str = Field(
-        pattern=r"^[0-9a-f]{40}$",
-        description="full commit hash; a branch or tag would not be reproducible",
-    )
-    config: str | None = Field(
-        None, description="configuration of a data set; {lang} is replaced"
-    )
-
-
-class GgufSource(Frozen):
-    """A GGUF file, from a path or from an installed Python package."""
-
-    path: str | None = Field(None, description="path of the .gguf file")
-    package: str | None = Field(
-        None, description="installed package with an assemble(path) function"
-    )
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
-
-    @model_validator(mode="after")
-    def _one_source(self) -> GgufSource:
-        if (self.path is None) == (self.package is None):
-            raise ValueError("give exactly one of 'path' and 'package'")
-        return self
-
-
-class DemoModel(Frozen):
-    """A tiny decoder pretrained on the demo world (one rule of the workflow)."""
-
-    architecture: Literal["llama", "mistral"] = "llama"
-    hidden_size: int = Field(64, ge=8)
-    intermediate_size: int = Field(384, ge=8, description="MLP neurons per layer")
-    layers: int = Field(4, ge=1)
-    heads: int = Field(4, ge=1)
-    steps: int = Field(1000, ge=1, description="optimiser steps of pretraining")
-    tokens_per_step: int = Field(1536, ge=64)
-    sequence_length: int = Field(64, ge=8, description="tokens per row of training")
-    learning_rate: float = Field(6e-3, gt=0)
-    seed: int = 1
-
-
-Family = Literal[
-    "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "bloom"
-]
-Attention = Literal["sdpa", "eager", "flash_attention_2"]
-# Families without all of them, in transformers.
-ATTENTION = {"bloom": ("eager",), "gemma2": ("eager", "flash_attention_2")}
-
-
-class Model(Frozen):
-    """A catalogue entry of ``models:``; exactly one source is given."""
-
-    family: Family = Field(description="architecture; says where the MLP sites are")
-    hub: HubSource | None = None
-    folder: str | None = Field(None, description="local folder in Hugging Face layout")
-    gguf: GgufSource | None = None
-    builder: Literal["demo_world"] | None = None
-    demo: DemoModel | None = Field(None, description="only with builder: demo_world")
-    quantization: Literal["nf4", "none"] = Field(
-        "nf4", description="nf4: double quantisation, bf16 compute (paper, section 4)"
-    )
-    dtype: Literal["bfloat16", "float32"] = Field(
-        "bfloat16", description="dtype of the weights that are not quantised"
-    )
-    attn_implementation: Attention | None = Field(
-        None,
-        description="kernels of attention; null: what transformers takes, mostly sdpa",
-    )
-    parameters: float = Field(
-        8e9, gt=0, description="number of weights; sizes memory and GPU requests only"
-    )
-    published_as: str | None = Field(
-        None, description="key of this model in the published figures (llama31, nemo)"
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Model:
-        given = [
-            k
-            for k in ("hub", "folder", "gguf", "builder")
-            if getattr(self, k) is not None
-        ]
-        if len(given) != 1:
-            raise ValueError(
-                "give exactly one source among hub, folder, gguf and builder; "
-                f"given: {', '.join(given) or 'none'}"
-            )
-        if (self.demo is not None) and self.builder is None:
-            raise ValueError("'demo' needs builder: demo_world")
-        return self
-
-    @model_validator(mode="after")
-    def _kernels_fit(self) -> Model:
-        wanted, allowed = self.attn_implementation, ATTENTION.get(self.family)
-        if wanted and allowed and wanted not in allowed:
-            raise ValueError(
-                f"attn_implementation {wanted}: family {self.family} has only "
-                f"{', '.join(allowed)}"
-            )
-        single = self.quantization == "none" and self.dtype == "float32"
-        if wanted == "flash_attention_2" and single:
-            raise ValueError(
-                "attn_implementation flash_attention_2 has no float32; "
-                "use dtype: bfloat16, or sdpa"
-            )
-        return self
 
 
 class LanguageFilter(Frozen):
@@ -149,7 +53,7 @@ class Corpus(Frozen):
     """A catalogue entry of ``corpora:``: monolingual text, packed into chunks."""
 
     hub: HubSource | None = None
-    folder: str | None = Field(
+    folder: LocalPath | None = Field(
         None, description="folder with one {lang}.txt a language"
     )
     text_column: str = Field("text", description="column of a hub data set")
@@ -165,7 +69,7 @@ class Corpus(Frozen):
         "document",
         description="where the BOS token is put (paper: every article start)",
     )
-    shuffle_seed: int | None = Field(
+    shuffle_seed: Seed | None = Field(
         42, description="null keeps the order of the source"
     )
     language_filter: LanguageFilter | None = None
@@ -236,8 +140,6 @@ class LanguageSet(Frozen):
 
     @model_validator(mode="after")
     def _consistent(self) -> LanguageSet:
-        if len(set(self.languages)) != len(self.languages):
-            raise ValueError(f"a language is listed twice: {list(self.languages)}")
         extra = set(self.evaluate or ()) - set(self.languages)
         if extra:
             raise ValueError(
@@ -317,7 +219,7 @@ class Statistic(Frozen):
         if self.value not in allowed:
             hint = did_you_mean(self.value, allowed)
             raise ValueError(
-                f"value {self.value!r} is unknown{hint} "
+                f"value {self.value!r} is unknown{hint or '.'} "
                 f"Known: {', '.join(sorted(allowed))}"
             )
         if (self.value == "const") != (self.constant is not None):
@@ -357,7 +259,7 @@ class Grid(Frozen):
     tunings: tuple[str, ...] = Field(
         ("attention",), description="tunings whose models get every intervention"
     )
-    seeds: tuple[int, ...] = Field((42,), min_length=1)
+    seeds: tuple[Seed, ...] = Field((42,), min_length=1)
     tables: tuple[str, ...] | None = Field(
         None, description="tables that `snakemake all` makes; null: every one"
     )
@@ -377,7 +279,7 @@ class DemoWorld(Frozen):
     nli_test: int = Field(600, ge=3)
     qa_train: int = Field(2000, ge=1)
     qa_test: int = Field(300, ge=1)
-    seed: int = 7
+    seed: Seed = 7
 
 
 PROFILES: dict[str, dict[str, str]] = {

@@ -6,13 +6,12 @@ means), so that ``--configfile`` replaces the lists and merges the catalogues.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from . import names
+from . import methods, names, tasks
 from .catalogue import (
     PROFILES,
     Activations,
@@ -26,7 +25,8 @@ from .catalogue import (
     Perplexity,
     Statistic,
 )
-from .errors import ConfigError, did_you_mean, unknown_name
+from .errors import ConfigError, unknown_name
+from .explain import explain
 from .task_catalogue import NeuronTuning, Task, Training, Tuning
 
 Entry = TypeVar("Entry")
@@ -87,17 +87,27 @@ class Config(Frozen):
 
     def method_reads(self, name: str) -> dict[str, str]:
         """Return the site (``measure``) and quantile that a method reads."""
-        return PROFILES[self.method(name).profile or self.profile]
+        return PROFILES[str(self._of_method(name, "profile") or self.profile)]
 
     def method_corpus(self, name: str) -> str:
-        return self.method(name).corpus or self.grid.corpus
+        return str(self._of_method(name, "corpus") or self.grid.corpus)
+
+    def _of_method(self, name: str, key: str) -> str | None:
+        """Return what a method says, or a random one's matched method in its place."""
+        entry = self.method(name)
+        own: str | None = getattr(entry, key)
+        return own or (self._of_method(entry.match, key) if entry.match else None)
 
     def training(self, task: str, model: str, tuning: str) -> Training:
         """Return the optimiser's settings: the tuning's own keys come last."""
         entry = self.task(task)
-        changed = entry.training_by_model.get(model, {})
-        changed = changed | self.tuning(tuning).training
-        return Training.model_validate(entry.training.model_dump() | changed)
+        settings = entry.training.model_dump()
+        for changed in (
+            entry.training_by_model.get(model),
+            self.tuning(tuning).training,
+        ):
+            settings |= changed.model_dump(exclude_unset=True) if changed else {}
+        return Training.model_validate(settings)
 
 
 def _lookup(what: str, name: str, entries: Mapping[str, Entry], where: str) -> Entry:
@@ -119,14 +129,13 @@ def load(raw: Mapping[str, Any]) -> Config:
     try:
         config = Config.model_validate(dict(raw))
     except ValidationError as error:
-        problems = [_explain(e) for e in error.errors()]
-        raise ConfigError(_bullets(problems)) from None
+        raise ConfigError(_bullets(explain(error, Config))) from None
     # Checks need the finished class.
     from .checks import cross_check
 
     if problems := cross_check(config):
         raise ConfigError(_bullets(problems))
-    return config
+    return _as_read(config)
 
 
 def _bullets(problems: list[str]) -> str:
@@ -134,59 +143,47 @@ def _bullets(problems: list[str]) -> str:
     return "The configuration is not valid:\n" + "\n".join(f"  - {p}" for p in unique)
 
 
-def _explain(error: Any) -> str:
-    """Turn one pydantic error into a line with the path and a suggestion."""
-    where = ".".join(str(part) for part in error["loc"]) or "(top level)"
-    given = error.get("input")
-    if error["type"] == "extra_forbidden":
-        block = _block_at(error["loc"][:-1])
-        key = str(error["loc"][-1])
-        allowed = sorted(block.model_fields) if block else []
-        hint = did_you_mean(key, allowed)
-        return f"{where}: unknown key{hint} Known: {', '.join(allowed)}"
-    if error["type"] == "missing":
-        return f"{where}: this key is required"
-    if error["type"] == "literal_error":
-        expected = error["ctx"]["expected"]
-        hint = did_you_mean(str(given), re.findall(r"'([^']*)'", expected))
-        return f"{where}: {given!r} is not one of {expected}{hint}"
-    if error["type"] == "string_pattern_mismatch" and "[a-z][a-zA-Z_]*" in str(
-        error["ctx"]["pattern"]
-    ):
-        return (
-            f"{where}: {given!r} is not a language code: a lower case letter, then "
-            "letters or '_' (it becomes a file name)"
-        )
-    message = error["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(given, (dict, list)) else f" (given: {given!r})"
-    return f"{where}: {message}{shown}"
+def _as_read(config: Config) -> Config:
+    """Give names and parameters one form, whichever way they were written.
 
+    A number such as 1e-3 is text in YAML and paths may hold variables; what a job is
+    told must not depend on that, or it would run again.
+    """
 
-def _block_at(location: tuple[Any, ...]) -> type[BaseModel] | None:
-    """Find the model that describes the block at a path of a pydantic error."""
-    current: Any = Config
-    for part in location:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(str(part))
-            current = field.annotation if field else None
-        else:  # a key of a catalogue: its value type is the last argument
-            current = getattr(current, "__args__", (None,))[-1]
-        if (
-            hasattr(current, "__args__")
-            and getattr(current, "__origin__", None) is None
-        ):
-            blocks = [
-                a
-                for a in current.__args__
-                if isinstance(a, type) and issubclass(a, BaseModel)
-            ]
-            current = blocks[0] if blocks else None
-    is_block = isinstance(current, type) and issubclass(current, BaseModel)
-    return current if is_block else None
+    def read(entries: Mapping[str, Any], plugins: Any) -> dict[str, Any]:
+        found = {}
+        for name, entry in entries.items():
+            parameters = plugins.load(entry.kind).Parameters
+            checked = parameters.model_validate(entry.parameters)
+            given = checked.model_dump(mode="json", exclude_unset=True)
+            found[name] = entry.model_copy(update={"parameters": given})
+        return found
+
+    tunings = tuple(str(names.TuningName.parse(name)) for name in config.grid.tunings)
+    changed = {
+        "methods": read(config.methods, methods),
+        "tasks": read(config.tasks, tasks),
+        "grid": config.grid.model_copy(update={"tunings": tunings}),
+    }
+    return config.model_copy(update=changed)
 
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of the configuration, for editors."""
     schema = Config.model_json_schema()
     schema["title"] = "langneurons configuration"
+    _lists_are_sets(schema)
+    defined = schema["$defs"]
+    languages = defined["LanguageSet"]["properties"]["languages"]
+    short = {k: v for k, v in languages.items() if k != "title"}
+    defined["LanguageSet"] = {"anyOf": [defined["LanguageSet"], short]}
     return schema
+
+
+def _lists_are_sets(part: Any) -> None:
+    """Say of every list of any length that each entry stands once."""
+    if isinstance(part, dict) and part.get("type") == "array" and "items" in part:
+        part["uniqueItems"] = True
+    for inner in part.values() if isinstance(part, dict) else part:
+        if isinstance(inner, (dict, list)):
+            _lists_are_sets(inner)

@@ -32,4 +32,4 @@ def unknown_name(what: str, given: str, allowed: Iterable[str], where: str) -> s
     known = sorted(map(str, allowed))
     listed = ", ".join(known) if known else "(none defined)"
     hint = did_you_mean(given, known)
-    return f"{where}: unknown {what} {given!r}{hint} Known: {listed}"
+    return f"{where}: unknown {what} {given!r}{hint or '.'} Known: {listed}"

@@ -28,6 +28,9 @@ PERPLEXITY_KINDS = ("perplexity", "nll")
 EFFECT_KINDS = ("forest", "size")
 PUBLISHED_KINDS = ("counts", "overlap", "layers")
 FINETUNE, RANDOM = "finetune_", "random_"
+OTHER_TABLES = (
+    "perplexity", "activation_statistics", "profiles", "reproduction", "cost",
+)  # fmt: skip
 FIGURES = f"{RESULTS}/figures"
 REPORT = f"{RESULTS}/report.html"
 

@@ -209,8 +209,8 @@ def all_selections(config: Config) -> list[Selection]:
         given += [*config.neuron_tuning.selections, *config.neuron_tuning.controls]
     for text in given:
         found |= dict.fromkeys(expand_draws(config, text))
-    for row in (r for task in config.grid.tasks for r in task_rows(config, task)):
-        tuned = TuningName.parse(row.tuning).selection
+    for tuning in config.grid.tunings if config.grid.tasks else ():
+        tuned = TuningName.parse(tuning).selection
         if tuned is not None:
             found[tuned] = None
     return list(found)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from .catalogue import Frozen, HubSource, Language
+from .blocks import Frozen, HubSource, Language, LanguagePath, Seed
 
 
 class Training(Frozen):
@@ -14,7 +14,9 @@ class Training(Frozen):
 
     rank: int = Field(64, ge=1)
     alpha: float = Field(128, gt=0, description="LoRA scale is alpha / rank")
-    attention_modules: tuple[Literal["q", "k", "v", "o"], ...] = ("q", "k", "v", "o")
+    attention_modules: tuple[Literal["q", "k", "v", "o"], ...] = Field(
+        ("q", "k", "v", "o"), min_length=1
+    )
     learning_rate: float = Field(1e-5, gt=0)
     batch_size: int = Field(8, ge=1, description="examples per optimiser step")
     epochs: float = Field(2, gt=0)
@@ -39,10 +41,12 @@ class TaskData(Frozen):
     train_hub: HubSource | None = Field(
         None, description="training items from another data set; null: the same"
     )
-    train: str | None = Field(
+    train: LanguagePath | None = Field(
         None, description="path of the training file, with {lang}"
     )
-    test: str | None = Field(None, description="path of the test file, with {lang}")
+    test: LanguagePath | None = Field(
+        None, description="path of the test file, with {lang}"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> TaskData:
@@ -74,7 +78,7 @@ class Task(Frozen):
     test_items: int | None = Field(
         None, ge=1, description="a fixed random sample of so many items; null: all"
     )
-    test_seed: int = 0
+    test_seed: Seed = 0
     statistics: tuple[str, ...] | None = Field(
         None, description="null: grid.statistics"
     )
@@ -85,7 +89,7 @@ class Task(Frozen):
         default_factory=dict, description="checked by the task's own Parameters"
     )
     training: Training = Training()
-    training_by_model: dict[str, dict[str, Any]] = Field(
+    training_by_model: dict[str, Training] = Field(
         default_factory=dict, description="model -> keys of 'training' that differ"
     )
 
@@ -103,8 +107,8 @@ class Tuning(Frozen):
     mlp_targets: Literal["gate", "gate_up", "gate_up_down"] = Field(
         "gate", description="MLP projections that change (paper: the gate)"
     )
-    training: dict[str, Any] = Field(
-        default_factory=dict, description="keys of the task's 'training' that differ"
+    training: Training = Field(
+        Training(), description="keys of the task's 'training' that differ"
     )
 
     @property

@@ -52,7 +52,8 @@ class Parameters(Frozen):
 
     @model_validator(mode="after")
     def _population_needs_percentile(self) -> Parameters:
-        if self.percentile == 0 and "threshold_population" in self.model_fields_set:
+        # A job is told all parameters, defaults too: only another value says something.
+        if self.percentile == 0 and self.threshold_population != "same_lang_batchmean":
             raise ValueError(
                 "percentile 0 counts a > 0; 'threshold_population' would have no effect"
             )

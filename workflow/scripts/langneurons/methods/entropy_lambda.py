@@ -26,7 +26,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ..catalogue import Activations as Recorded
 from ..catalogue import Frozen
@@ -62,6 +62,17 @@ class Parameters(Frozen):
         min_length=1,
         description="which neurons are kept: of one language, of 2 to K - 1, of all K",
     )
+
+    @model_validator(mode="after")
+    def _searched_or_given(self) -> Parameters:
+        for key in ("largest_lambda", "tolerance"):
+            given = getattr(self, key) != type(self).model_fields[key].default
+            if self.fixed_lambda is not None and given:
+                raise ValueError(
+                    f"'fixed_lambda' is given, so nothing is searched; {key!r} would "
+                    "have no effect"
+                )
+        return self
 
     def unmet(
         self, recorded: Recorded, languages: Sequence[str], site: str

@@ -64,7 +64,8 @@ class Parameters(Frozen):
 
     @model_validator(mode="after")
     def _share_needs_chunks(self) -> Parameters:
-        if self.importance == "total" and "min_share" in self.model_fields_set:
+        # A job is told all parameters, defaults too: only another value says something.
+        if self.importance == "total" and self.min_share != 1:
             raise ValueError(
                 "importance total counts no chunks; 'min_share' would have no effect"
             )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from ..catalogue import Frozen
+from ..blocks import Frozen, LocalPath
 from ..errors import DataError, unknown_name
 from ..files import atomic, require, sha256
 from ..neuron_sets import Mask, NeuronSets
@@ -26,7 +26,7 @@ CODE = re.compile(r"unsupported global:? (?:GLOBAL )?(\S+)", re.IGNORECASE)
 class Parameters(Frozen):
     """Parameters of ``published``."""
 
-    path: str = Field(description="the .pth file")
+    path: LocalPath = Field(description="the .pth file")
     languages: tuple[str, ...] = Field(
         min_length=1, description="languages of the file, in its order"
     )

@@ -19,6 +19,7 @@ from typing import Any
 from .. import files, hub
 from ..catalogue import Model
 from ..errors import DataError
+from ..paths import expand
 from . import checkpoints, folders
 
 # Weights as safetensors, and what a tokenizer needs; no pickles, no code. Only files
@@ -51,6 +52,7 @@ def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     Raises:
         DataError: not there, gated, wrong revision or hash, another family, no space.
+        ConfigError: a path with an unknown variable or user.
     """
     if entry.get("hub"):
         source, revision, part = _from_hub(entry["hub"], entry["family"], folder)
@@ -65,9 +67,8 @@ def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return manifest
     with files.atomic_folder(folder) as part:
         if entry.get("folder"):
-            source, revision = _from_folder(
-                Path(entry["folder"]), entry["family"], part
-            )
+            place = Path(expand(entry["folder"]))
+            source, revision = _from_folder(place, entry["family"], part)
         elif entry.get("gguf"):
             source, revision = _from_gguf(entry["gguf"], entry["dtype"], part)
             checkpoints.check(part, _pinned(part), entry["family"], source)
@@ -267,7 +268,7 @@ def _from_gguf(source: Mapping[str, Any], dtype: str, part: Path) -> tuple[str, 
 def _gguf_file(source: Mapping[str, Any], scratch: Path) -> tuple[Path, str]:
     """Find the GGUF file, or have its package put it together in ``scratch``."""
     if source.get("path"):
-        path = Path(source["path"])
+        path = Path(expand(source["path"]))
         if not path.is_file():
             raise DataError(f"GGUF file {path} does not exist")
         if folders.is_lfs_pointer(path):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from .. import hub, json_text, row_languages
 from ..catalogue import Frozen
@@ -66,6 +66,15 @@ class Parameters(Frozen):
                     f"but is {template!r}"
                 )
         return template
+
+    @model_validator(mode="after")
+    def _template_or_separator(self) -> Parameters:
+        if self.template is not None and self.separator != "eos":
+            raise ValueError(
+                "'template' says what stands between the texts; 'separator' would have "
+                "no effect"
+            )
+        return self
 
 
 def parse_label(value: Any, where: str) -> int:

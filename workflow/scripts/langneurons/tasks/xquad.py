@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .. import files, hub, json_text, row_languages
 from ..catalogue import Frozen
@@ -100,6 +100,15 @@ class Parameters(Frozen):
         description="template alpaca: 12 blanks before every line but the first and a "
         "blank after the context (paper), or neither",
     )
+
+    @model_validator(mode="after")
+    def _indented_is_alpaca(self) -> Parameters:
+        if self.template != "alpaca" and self.prompt_indent != "paper":
+            raise ValueError(
+                f"template {self.template} has no indented lines; 'prompt_indent' "
+                "would have no effect"
+            )
+        return self
 
     def prompt(self, item: Mapping[str, Any], eos: str) -> str:
         """Write the text that the answer follows.

@@ -1,0 +1,40 @@
+"""The shipped configurations with changes on top, as ``--configfile`` merges them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def merge(below: Any, above: Any) -> Any:
+    """Merge as --configfile does: mappings are merged, all else is replaced."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        both = {k: merge(below[k], v) if k in below else v for k, v in above.items()}
+        return below | both
+    return above
+
+
+def read(name: str) -> dict[str, Any]:
+    """Read a file of config/."""
+    return yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8"))
+
+
+def paper(**changes: Any) -> dict[str, Any]:
+    """Return the paper's configuration with changes."""
+    return merge(read("config.yaml"), changes)
+
+
+def tiny(text: str = "") -> dict[str, Any]:
+    """Return the smallest configuration that goes through every rule.
+
+    Args:
+        text: changes, in YAML as a user writes it.
+    """
+    path = ROOT / "tests" / "workflow" / "tiny.yaml"
+    smallest = yaml.safe_load(path.read_text(encoding="utf-8"))
+    whole = merge(merge(paper(), read("demo.yaml")), smallest)
+    return merge(whole, yaml.safe_load(text) or {})
