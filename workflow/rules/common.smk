@@ -1,23 +1,10 @@
 # Needs: config/config.yaml (or --configfile). Makes: the names that every rule uses.
 # CONFIG is the checked configuration, SPECS and TABLES its slices, RESOURCES the requests,
-# RECORDS what is known of results that are there, CHECKOUT the folder of this workflow.
+# RECORDS what is known of results that are there.
 
 import os
 import re
 import shlex
-import sys
-
-# Of this file, not of the folder where Snakemake runs: another workflow may use this one
-# as a module. Relative where it can be, so that a moved folder reruns nothing.
-CHECKOUT = workflow.current_basedir.join("../..").get_path_or_uri(secret_free=True)
-if not os.path.isdir(CHECKOUT):
-    raise WorkflowError(
-        f"{CHECKOUT}: jobs run the scripts of this workflow from its folder. Clone the "
-        "repository, and give `module` the path of its Snakefile."
-    )
-CHECKOUT = os.path.relpath(CHECKOUT)
-SCRIPTS = os.path.normpath(f"{CHECKOUT}/workflow/scripts")
-sys.path.insert(0, os.path.abspath(SCRIPTS))
 
 from snakemake.logging import logger
 
