@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from langneurons import cli
+from langneurons import cli, provenance
 from langneurons.errors import DataError
 from langneurons.files import read_json, sha256
 from langneurons.progress import Progress
@@ -147,3 +148,16 @@ def test_a_damaged_input_is_refused_before_work(
     first.write_text("abc")
     with pytest.raises(AssertionError, match="the job began"):
         run(monkeypatch, never, "--text", str(first), "--out", str(second))
+
+
+def test_provenance_describes_one_content(tmp_path: Path) -> None:
+    made = tmp_path / "out"
+    made.write_text("abc")
+    assert not provenance.describes(made)
+    provenance.write([made], "rule", {}, "c0de", {}, 1.23456, {"micro_batch": 3})
+    assert provenance.describes(made)
+    record = read_json(provenance.path_of(made))
+    assert record["python"] == platform.python_version()
+    assert (record["seconds"], record["micro_batch"]) == (1.235, 3)
+    made.write_text("abd")
+    assert not provenance.describes(made)

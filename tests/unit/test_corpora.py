@@ -239,7 +239,14 @@ def test_batches_do_not_change_the_result(
     documents = numbered(tmp_path / "en.txt")
     whole = packing.pack(documents, encode, spec(), BOS)
     monkeypatch.setattr(packing, "BATCH_CHARACTERS", 1)
-    single = packing.pack(documents, encode, spec(), BOS)
+    sizes: list[int] = []
+
+    def watched(texts: list[str]) -> list[list[int]]:
+        sizes.append(len(texts))
+        return encode(texts)
+
+    single = packing.pack(documents, watched, spec(), BOS)
+    assert max(sizes) == 1 and len(sizes) > 10  # so it was in batches
     assert np.array_equal(whole.tokens, single.tokens)
     assert (whole.documents, whole.filtered) == (single.documents, single.filtered)
     second = aside(documents, single, spec(), BOS)
@@ -270,6 +277,10 @@ def test_too_few_tokens_is_one_clear_error(tmp_path: Path) -> None:
     assert "but 40 are asked" in message
     assert "Lower corpora.c.tokens" in message
     assert "fetch_bytes_per_token" not in message
+    # With BOS, more tokens come of as much text: one a document, or one a chunk.
+    for bos, have in (("document", 40), ("chunk", 32)):
+        with pytest.raises(DataError, match=f"gives {have} tokens from its 10 doc"):
+            packing.pack(documents, encode, spec(tokens=80, bos=bos), BOS)
     packed = packing.pack(documents, encode, spec(tokens=24), None)
     with pytest.raises(DataError, match=r"after those for identification, but 16 are"):
         aside(documents, packed, spec(), None)

@@ -106,6 +106,14 @@ FORMS = {
         {"c": "if A:\n    X = 1\nelse:\n    from .b import helper as X\n"},
         [("c", "X = 1", "X = 3", True), ("b", "return 1", "return 2", True)],
     ),
+    "an import and a function beside another name": (
+        "from langneurons.c import X, f\ndef main():\n    return X, f\n",
+        {
+            "c": "if A:\n    Y = 1\n    from .b import helper as X\n"
+            "if A:\n    Z = 1\n    def f():\n        return 2\n"
+        },
+        [("b", "return 1", "return 2", True), ("c", "return 2", "return 3", True)],
+    ),
     "a description of a key, and its default": (
         "from langneurons.c import X\ndef main():\n    return X\n",
         {"c": "X = Field(1, description='words')\n"},

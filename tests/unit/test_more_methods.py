@@ -287,6 +287,16 @@ def test_a_share_of_the_chunks_is_not_spoilt_by_rounding(
     assert places(selected)["en"] == {(0, 0), (0, 1)}
 
 
+def test_a_neuron_that_never_contributes_is_not_important(
+    contributing: Callable[..., dict[str, Activations]],
+) -> None:
+    """Two of four are wanted, but only one has any sum."""
+    files = contributing(en=[[0, 0, 5, 0]], hi=[[1, 1, 0, 0]])
+    by_sum = plnd.Parameters(importance="total", minus="none")
+    found = places(plnd.select(inputs_of(files), by_sum))
+    assert found == {"en": {(0, 2)}, "hi": {(0, 0), (0, 1)}}
+
+
 def test_plnd_errors(
     contributing: Callable[..., dict[str, Activations]], tmp_path: Path
 ) -> None:

@@ -104,6 +104,7 @@ def test_each_model_is_set_against_itself() -> None:
     assert own["delta_perplexity"].iloc[0] == pytest.approx(expected)
 
 
+@pytest.mark.filterwarnings("error")
 def test_one_chunk_has_no_standard_error_and_a_huge_loss_no_end() -> None:
     rows, records = study()
     for record in records:
