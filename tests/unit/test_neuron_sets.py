@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,8 +67,14 @@ def test_the_file_stays_small_enough_to_read(tmp_path: Path, sets: NeuronSets) -
         ({"neurons": {"zh": {"3": [1]}}}, "layers 0 to 2"),
         ({"neurons": {"zh": {"0": [2, 1]}}}, "not sorted and unique"),
         ({"neurons": {"zh": {"0": [1, 1]}}}, "not sorted and unique"),
-        ({"neurons": {"zh": {"0": ["x"]}}}, "damaged"),
-        ({"neurons": None}, "damaged"),
+        ({"neurons": {"zh": {"0": ["x"]}}}, "layer '0': not a list of neuron numbers"),
+        # Neither the neuron 1 nor the layer 0 may come of these.
+        ({"neurons": {"zh": {"0": [1.5]}}}, "not a list of neuron numbers"),
+        ({"neurons": {"zh": {"0": [True]}}}, "not a list of neuron numbers"),
+        ({"neurons": {"zh": {"00": [1]}}}, "layer '00': not a list"),
+        ({"neurons": {"zh": [1]}}, "zh: not an object of layers"),
+        ({"neurons": None}, "neurons is None, but should be an object"),
+        ({"layers": "3"}, "layers is '3', but should be a whole number"),
         ({"counts": {"zh": 1, "en": 0}}, "are not those of the neurons"),
     ],
 )
@@ -77,8 +84,10 @@ def test_bad_files(
     path = tmp_path / "a.json"
     sets.write(path)
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError) as told:
         NeuronSets.read(path)
+    # Without the path: pytest puts the name of the case into it.
+    assert re.search(message, str(told.value).replace(str(path), "a.json"))
 
 
 @pytest.mark.parametrize("key", ["counts", "layers", "thresholds"])
@@ -88,7 +97,7 @@ def test_missing_keys(sets: NeuronSets, tmp_path: Path, key: str) -> None:
     raw = json.loads(path.read_text())
     del raw[key]
     path.write_text(json.dumps(raw))
-    with pytest.raises(DataError, match=key):
+    with pytest.raises(DataError, match=f"it lacks '{key}'"):
         NeuronSets.read(path)
 
 

@@ -113,7 +113,8 @@ def read_file(path: Path | str) -> Iterator[dict[str, Any]]:
             f"{path}: the first line must name the columns {', '.join(COLUMNS)}, "
             f"separated by tabs; missing: {', '.join(absent)}; found: {header}"
         )
-    if twice := sorted({name for name in header if header.count(name) > 1}):
+    read = {*COLUMNS, *(n for n in header if n.lower() in row_languages.COLUMNS)}
+    if twice := sorted(name for name in read if header.count(name) > 1):
         raise DataError(f"{path}: the first line names {', '.join(twice)} twice")
     row = -1
     for number, _, line in lines:
