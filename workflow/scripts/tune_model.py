@@ -14,7 +14,7 @@ from langneurons.task_catalogue import Training
 
 def main(job: cli.Job) -> None:
     spec, model_path = job.spec, job.inputs["model"]
-    manifest = manifests.read_model(model_path)
+    manifest, folder = manifests.read_model(model_path), model_path.parent
     task = tasks.load(spec["kind"])
     items = task.read_items(job.inputs["items"])
     parameters = task.Parameters.model_validate(spec["parameters"])
@@ -24,12 +24,11 @@ def main(job: cli.Job) -> None:
 
     neurons = masking.read(job.inputs["neurons"], spec["neurons"], manifest)
     runner = runners.of(task)
-    tokenizer = models.load_tokenizer(model_path.parent)
+    tokenizer = models.load_tokenizer(folder)
     encoded = runner.encode(tokenizer, items, parameters, training=True)
     runner.require_fit(encoded, manifest, training=True)
     kernels = spec["attn_implementation"]
-    stock = runner.load(model_path.parent, task, job.device, kernels)
-    base = adapters.prepare(stock)
+    base = adapters.prepare(runner.load(folder, task, job.device, kernels))
     what = spec["family"], spec["tuning"]
     tuned = masking.plan(base, *what, neurons).count
     kind = runner.HEAD, runner.TASK_TYPE
@@ -45,7 +44,7 @@ def main(job: cli.Job) -> None:
         label=f"{spec['task']} {spec['model']} seed {spec['seed']}",
     )
     saved = job.outputs["adapter"], job.outputs["config"]
-    adapters.save(model, *saved, manifest, model_path.parent)
+    adapters.save(model, *saved, manifest, folder)
     summary = training.record(model, plan, losses, encoded.dropped, tuned)
     files.write_json(job.outputs["log"], summary)
     shutil.rmtree(job.checkpoints, ignore_errors=True)

@@ -256,11 +256,8 @@ def _too_few(
     place = f"corpora.{spec['corpus']}"
     after = " after those for identification" if key == "heldout_tokens" else ""
     lost = f" ({dropped:,} documents failed language_filter)" if dropped else ""
-    more = ""
-    if documents.path.suffix == ".jsonl":
-        more = f", or raise {place}.fetch_bytes_per_token (which fetches anew)"
-    elif len(documents) == 1:
-        more = ". It has one line, and a document is one line: give it a line each"
+    fetched = documents.path.suffix == ".jsonl"
+    more = f", or raise {place}.fetch_bytes_per_token (which fetches anew)" * fetched
     return (
         f"{_where(documents, spec)} gives {pile.tokens:,} tokens from its "
         f"{len(documents):,} documents{after}{lost}, but {spec[key]:,} are asked. "
