@@ -90,12 +90,14 @@ test-processors: $(DEV) ## the demo's truth as another processor computes it (CA
 
 test-slurm: $(DEV) ## on a real Slurm that the tests bring up; installs it (Debian, as root)
 	@tests/slurm/install.sh
-	@OMP_NUM_THREADS=1 pytest -n 3 --dist loadgroup -m slurm tests/slurm $(PYTEST_ARGS)
+	@LANGNEURONS_COMPLETE=1 OMP_NUM_THREADS=1 pytest -n 3 --dist loadgroup -m slurm \
+	  tests/slurm $(PYTEST_ARGS)
 
 test-kernels: $(DEV) ## the recorder's GPU kernels, interpreted and compiled, without a GPU
 	@test -d $(KERNELS) || $(INSTALL) --no-deps --target $(KERNELS) \
 	  -r envs/requirements-kernels.txt
-	@PYTHONPATH=$(abspath $(KERNELS)) pytest tests/unit/test_kernels.py $(PYTEST_ARGS)
+	@LANGNEURONS_COMPLETE=1 PYTHONPATH=$(abspath $(KERNELS)) \
+	  pytest tests/unit/test_kernels.py $(PYTEST_ARGS)
 
 lint: $(DEV) ## style, types and Snakemake's own checks
 	@ruff check .
