@@ -109,9 +109,15 @@ RERUNS = {
     "what activations record": ["which batches have their quantiles taken"],
     "a language set": ["a language set"],
     "training settings of a task": ["the learning rate"],
+    "how answers are generated": ["how answers are generated"],
+    "held-out tokens": ["more text is held out"],
+    "a file or folder of yours: its content": ["the training file"],
     "an evaluation language: add one": ["an evaluation language is added"],
     "a model, corpus or seed: add one": ["a seed is added"],
-    "memory, time, partitions, micro-batch": ["resources"],
+    "memory, time, partitions, micro-batch, length of a measuring job": [
+        "resources",
+        "the number of measuring jobs (speed only)",
+    ],
     "comments, key order, docstrings, file times, a fresh clone": [
         "a comment in the configuration",
         "a comment in a method",
