@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import grid, methods, paths
-from .check_effects import UNMEASURED, used_statistics
+from .check_effects import UNMEASURED, known_languages, used_statistics
 from .demo_files import SOURCE
 from .demo_language import GRAMMARS
 from .errors import unknown_name
@@ -55,10 +55,12 @@ def texts_needed(config: Config) -> dict[str, set[str]]:
     if config.perplexity is not None:
         corpus = grid.perplexity_corpus(config)
         found.setdefault(corpus, set()).update(config.perplexity.languages)
+    known = set(known_languages(config))
     for selection, name in used_statistics(config):
         statistic = config.statistics[name]
         corpus, code = config.method_corpus(selection.method), statistic.value_language
-        if code not in ("target", "source") and statistic.value not in UNMEASURED:
+        # "target" and "source" are none, and a mistyped code is told of elsewhere.
+        if code in known and statistic.value not in UNMEASURED:
             found[corpus].add(code)
     return found
 
