@@ -401,7 +401,7 @@ def run_script(tmp_path, name, kind, wanted, neurons=()):
     tiny("llama", "causal").save_pretrained(model)
     word_tokenizer().save_pretrained(model)
     sizes = {"layers": LAYERS, "intermediate_size": WIDTH, "dtype": "float32"}
-    files.write_json(model / "manifest.json", MANIFEST | sizes)
+    files.write_json(model / "manifest.json", {"model": "tiny"} | MANIFEST | sizes)
     tasks.write_jsonl(tmp_path / "items.jsonl", make_items(11))
     training = settings().model_dump(mode="json", exclude={"checkpoint_every"})
     spec = {"task": "xnli", "kind": "xnli", "parameters": {"max_length": 12}}
