@@ -195,7 +195,8 @@ def tiny_models_folder(folder: Path) -> None:
         adapters.prepare(model), "llama", {"kind": "attention"}, settings, 1
     )
     out = folder / "adapter"
-    adapters.save(wrapped, out / adapters.ADAPTER, out / adapters.CONFIG, MANIFEST)
+    made = out / adapters.ADAPTER, out / adapters.CONFIG
+    adapters.save(wrapped, *made, MANIFEST, folder)
 
 
 def _adapter(name: str) -> Callable[[Path], Path]:
@@ -315,13 +316,15 @@ def _read_provenance(path: Path) -> object:
 def _read_figures(path: Path) -> object:
     whole = published_file.read(path)
     published.figures.cache_clear()
-    published._index.cache_clear()
-    published.lookup("llama31", "lape", "xnli", "vi", "attention", "zero", path=path)
+    published._cells.cache_clear()
+    key = published.Key("llama31", "attention", "xnli", "vi", "lape", "zero")
+    published.values(key, path)
+    published.set_used("lape", "vi", path)
     for entry in whole["neuron_sets"]:
         selections.published_counts(entry)
         selections.published_overlap(entry)
         selections.published_layers(entry)
-    return reproduction.table(whole, {})
+    return reproduction.table(whole, {}, {})
 
 
 def _figures(folder: Path) -> Path:

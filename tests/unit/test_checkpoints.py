@@ -134,7 +134,7 @@ REFUSED: list[tuple[str, Callable[[Path], Any], str]] = [
         {"extra": i["weight_map"][GATE]})), "holds extra, but it does not"),
     ("several", index(lambda i: i.pop("weight_map")), "no weight_map"),
     ("several", index(lambda i: i.update(weight_map={"x": 1})), "no weight_map"),
-    ("several", text(INDEX, "[]"), "holds a list, but an object"),
+    ("several", text(INDEX, "[]"), "but of type list"),
     ("several", text(INDEX, '{"weight_map": {'), "not valid JSON"),
     ("several", lambda f: (f / INDEX).unlink(), "neither model.safetensors nor"),
     ("one", lambda f: (f / WEIGHTS).rename(f / "model.fp16.safetensors"),
@@ -163,7 +163,7 @@ REFUSED: list[tuple[str, Callable[[Path], Any], str]] = [
     ("one", add("qa_outputs.bias", 2), HEAD),
     ("one", weights(lambda w: w.pop("lm_head.weight")), "no output layer"),
     # The configuration.
-    ("one", text("config.json", "[]"), r"config\.json: holds a list, but an object"),
+    ("one", text("config.json", "[]"), "config.json: not a file.*, but of type list"),
     ("one", text("config.json", "{"), r"config\.json: not valid JSON.*anew"),
     ("one", config(hidden_size="16"), "config.json.*hidden_size"),
     ("one", config(hidden_act="sillu"), "config.json describes no model.*sillu"),

@@ -284,14 +284,6 @@ def test_neurons_of_another_set_are_the_papers_where_languages_do_not_matter() -
 TWICE: list[tuple[dict[str, Any], str, str]] = [
     (
         {
-            "statistics": {"high": {"value": "p90"}},
-            "grid": {"statistics": ["p90", "high"]},
-        },
-        "lape.set1.p90",
-        "lape.set1.high",
-    ),
-    (
-        {
             "models": {
                 "again": {
                     "family": "llama",

@@ -662,5 +662,5 @@ def test_tensor_files_are_deterministic_and_refused_when_damaged(tmp_path):
     for key, value in arrays.items():
         np.testing.assert_array_equal(found[key], value)
     path.write_bytes(path.read_bytes()[:-3])
-    with pytest.raises(DataError, match="not a valid safetensors file"):
+    with pytest.raises(DataError, match="cannot be read as safetensors"):
         tensors.read(path)

@@ -92,6 +92,9 @@ def written_out(name: str) -> dict[str, Any]:
             kind: Any = plugins.load(entry["kind"])
             filled = kind.Parameters.model_validate(entry.get("parameters", {}))
             entry["parameters"] = filled.model_dump(mode="json")
+    for entry in raw["tasks"].values():
+        if "test_items" not in entry:
+            del entry["test_seed"]  # of a sample that is not drawn
     return raw
 
 
@@ -106,7 +109,10 @@ def changed(name: str, changes: dict[str, Any]) -> set[str]:
     """Return the rules whose specs an edit changes."""
     before, after = (every_spec(load(read(name, c))) for c in ({}, changes))
     assert before.keys() == after.keys()
-    return {key.split()[0] for key in before if before[key] != after[key]}
+    # Tables also say whether a published number stands beside ours.
+    tables = {"task_table", "activation_table", "profiles"}
+    changed = {key.split()[0] for key in before if before[key] != after[key]}
+    return changed - tables
 
 
 EDITS: dict[str, tuple[dict[str, Any], set[str]]] = {
@@ -176,5 +182,5 @@ def test_text_is_fetched_for_more_than_is_held_out() -> None:
         specs = Specs(load(read("paper", edit)))
         return specs.fetch_text(Wildcards(corpus="wikipedia", lang="vi"))
 
-    assert size(0) == size(131_072) == size(HELD_OUT_RESERVE)
+    assert size(131_072) == size(HELD_OUT_RESERVE)
     assert size(HELD_OUT_RESERVE) != size(HELD_OUT_RESERVE + 1)

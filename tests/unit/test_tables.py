@@ -403,7 +403,7 @@ def test_a_damaged_table_of_items_is_no_result(tmp_path: Path, damage: str) -> N
     scores = pd.DataFrame({"item": [1, 2, 3], "accuracy": [True, False, True]})
     out = tmp_path / "lape.set1.mean.json"
     cell = bundles.Cell("lape.set1.mean", {}, out, None, None, "hash")
-    bundles.write(cell, {"n": 3}, scores)
+    bundles.write(cell, {"n": 3, "n_neurons": 2, "treatment": cell.name}, scores)
     read = evaluations.Evaluation.read(out, XNLI)
     assert read.scores["accuracy"].tolist() == [True, False, True]
     if damage == "flip":  # as many bytes, and still a table

@@ -1,6 +1,6 @@
 """Set every published number beside ours, where it was run by the same procedure.
 
-The spec says what stands for which published number and, where a field is not the
+The spec is what stands for which published number and, where a field is not the
 published one, which ("evaluations", "activations", "neurons"; see ``our_numbers``), and
 names the neuron files ("files", ``model method.language_set``, one a file).
 """

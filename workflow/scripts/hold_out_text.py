@@ -1,7 +1,8 @@
 """Tokenise and pack text that identification never sees, to measure perplexity on.
 
 It is taken from the other end of the order in which ``tokenise_corpus`` took documents;
-text that repeats what was taken there is left out (methods.md 3.1).
+text that repeats what was taken there is left out (methods.md 3.1). The spec is that of
+``packing.hold_out``.
 """
 
 from langneurons import cli, manifests, token_files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, model_validator
 
 from .blocks import Frozen, HubSource, Language, LanguagePath, Seed
 
@@ -93,6 +93,13 @@ class Task(Frozen):
         default_factory=dict, description="model -> keys of 'training' that differ"
     )
 
+    @field_serializer("training_by_model")
+    def _only_what_differs(self, given: dict[str, Training]) -> dict[str, Any]:
+        """Write the keys that are given; a default would count as a change."""
+        return {
+            name: entry.model_dump(exclude_unset=True) for name, entry in given.items()
+        }
+
 
 class Tuning(Frozen):
     """A catalogue entry of ``tunings:``: which weights fine-tuning may change."""
@@ -110,6 +117,11 @@ class Tuning(Frozen):
     training: Training = Field(
         Training(), description="keys of the task's 'training' that differ"
     )
+
+    @field_serializer("training")
+    def _only_what_differs(self, given: Training) -> dict[str, Any]:
+        """Write the keys that are given; a default would count as a change."""
+        return given.model_dump(exclude_unset=True)
 
     @property
     def needs_neurons(self) -> bool:

@@ -61,7 +61,7 @@ def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, An
             languages, but not this one.
     """
     task, split, language = load(spec["kind"]), spec["split"], spec["language"]
-    source = spec["data"]["hub"]
+    source = spec["data"].get("hub")
     where = f"tasks.{spec['task']}, {split} {language}"
     if paths:
         place = f"{where}: {', '.join(map(str, paths))}"
