@@ -229,6 +229,11 @@ def test_pieces_that_are_measured_stay_when_only_their_number_changes() -> None:
     read = {"shards": {piece: files.sha256(piece) for piece in usual}}
     provenance.write([merged], "merge_activations", {}, "", read, 1.0)
     assert demo(corpora=smaller).shards(*corpus) == usual
+    tokens = grid.tokens(*corpus)
+    make(tokens, found.wanted(tokens))
+    assert demo(corpora=smaller).shards(*corpus) == usual
+    more = demo(corpora={"demo": smaller["demo"] | {"tokens": 25_000}})
+    assert more.shards(*corpus) == grid.shards(more.config, *corpus)
     # Measured anew anyway, so in the pieces that are asked for.
     changed = demo(corpora=smaller, activations={"histogram_every": 2})
     assert changed.shards(*corpus) == grid.shards(changed.config, *corpus)

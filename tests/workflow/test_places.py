@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 import tiny_models
 from snakemake_runs import copy_project, planned, snakemake
 
@@ -59,8 +61,9 @@ def test_other_weights_in_a_local_folder_are_pinned_anew(tmp_path: Path) -> None
     folder = project / "mine"
     tiny_models.build("llama", seed=1, vocab_size=2000).save_pretrained(folder)
     shutil.copy(project / world, folder)
-    with (project / "tiny.yaml").open("a", encoding="utf-8") as handle:
-        handle.write("models: {demo: {builder: null, demo: null, folder: mine}}\n")
+    tiny = yaml.safe_load((project / "tiny.yaml").read_text(encoding="utf-8"))
+    tiny["models"]["demo"] = {"builder": None, "demo": None, "folder": "mine"}
+    (project / "tiny.yaml").write_text(yaml.safe_dump(tiny), encoding="utf-8")
     target = "results/models/demo/pinned/manifest.json"
     snakemake(project, "--cores", "1", target)
     first = (project / target).read_bytes()

@@ -225,6 +225,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         replace("tiny.yaml", "tokens: 1024", "tokens: 1152"),
         {
             "tokenise_corpus": 3,
+            "hold_out_text": 2,
             "measure_activations": 9,
             "merge_activations": 3,
             "identify_neurons": 4,

@@ -205,7 +205,11 @@ class Records:
         usual = grid.shards(self.config, corpus, model, lang)
         record = _record(Path(grid.activations(corpus, model, lang)))
         pieces = list(record["inputs"].get("shards", {})) if record else []
-        if not pieces or pieces == usual:
+        if (
+            not pieces
+            or pieces == usual
+            or self.reason(grid.tokens(corpus, model, lang))
+        ):
             return usual
         code = code_hash("measure_activations")
         for piece in pieces:
