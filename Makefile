@@ -69,7 +69,7 @@ check: $(RUN) ## read a configuration and say what is wrong with it (CONFIG=...)
 	@PYTHONPATH=workflow/scripts python -m langneurons.yaml_files $(CONFIG)
 
 plan: $(RUN) ## what a grid will cost, before anything runs (CONFIG=...)
-	@snakemake plan_costs --quiet all --cores 1 --configfile $(CONFIG)
+	@snakemake plan_costs --quiet rules progress --cores 1 --configfile $(CONFIG)
 
 report: $(RUN) ## results/report.html from what is there; nothing else is computed
 	@snakemake results/report.html --allowed-rules build_report --forcerun build_report \

@@ -169,7 +169,7 @@ def test_each_rule_has_a_docstring() -> None:
 
 def test_each_rule_runs_the_script_of_its_name_and_each_script_has_a_rule() -> None:
     ran = {
-        rule.name: re.findall(r"\brun\(\"(\w+)\"\)", rule.text)
+        rule.name: re.findall(r"\brun\(\s*\"(\w+)\"", rule.text)
         for rule in all_rules()
         if rule.name != "all"
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from langneurons import local_files
-from langneurons.catalogue import Model
+from langneurons import grid, local_files
 from langneurons.config import Config, load
 from langneurons.errors import ConfigError
 from langneurons.nn import fetching
@@ -90,16 +91,38 @@ def test_a_catalogue_entry_that_nothing_names_costs_nothing(here: Path) -> None:
     local_files.require(demo(models={"other": FOLDER | {"family": "llama"}}))
 
 
-def test_what_a_model_is_copied_from_is_input_of_its_rule(here: Path) -> None:
+def test_what_is_copied_of_a_folder(here: Path) -> None:
     folder = here / "mine"
     folder.mkdir()
     for name in ("model.safetensors", "config.json", "tokenizer.json", "README.md"):
         (folder / name).write_text("")
-    entry = Model(family="llama", folder="mine")
     read = ["mine/config.json", "mine/model.safetensors", "mine/tokenizer.json"]
-    assert fetching.local_files(entry) == read
-    assert fetching.local_files(Model(family="llama", folder="absent")) == []
-    file = Model.model_validate({"family": "gemma3", "gguf": {"path": "m.gguf"}})
-    assert fetching.local_files(file) == ["m.gguf"]
-    packed = Model.model_validate({"family": "gemma3", "gguf": {"package": "gemma"}})
-    assert fetching.local_files(packed) == []
+    assert fetching.local_files("mine") == read
+    assert fetching.local_files("absent") == []
+
+
+def test_an_older_file_that_takes_anothers_place_is_seen(here: Path) -> None:
+    """Its time says nothing; when it came, the system knows."""
+    for lang in ("en", "vi", "hi", "ur", "zh", "el"):
+        (here / "text").mkdir(exist_ok=True)
+        (here / f"text/{lang}.txt").write_text("one\n")
+        os.utime(here / f"text/{lang}.txt", (1000, 1000))
+    config = demo(corpora={"demo": {"folder": "text"}})
+    made = {}
+    for lang in ("en", "vi"):
+        path = here / grid.tokens("demo", "demo", lang)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        time.sleep(0.02)
+        path.write_text("tokens")
+        made[lang] = path
+    before = made["en"].stat().st_mtime_ns
+    local_files.let_replaced_files_be_seen(config)
+    assert made["en"].stat().st_mtime_ns == before  # nothing came since
+    time.sleep(0.02)
+    other = here / "old.txt"
+    other.write_text("another\n")
+    os.utime(other, (1000, 1000))
+    other.replace(here / "text/vi.txt")
+    local_files.let_replaced_files_be_seen(config)
+    assert made["vi"].stat().st_mtime < 1000
+    assert made["en"].stat().st_mtime_ns == before

@@ -17,7 +17,7 @@ ALWAYS = {
     "rerun_triggers": {"mtime", "params", "input"},
     "rerun_incomplete": True,
     "keep_going": True,
-    "max_checksum_file_size": 4_000_000_000,
+    "max_checksum_file_size": 200_000_000_000,
 }
 HERE = {"executor": None, "jobs": None, "local_cores": None, "latency_wait": 5}
 CLUSTER = {

@@ -70,7 +70,10 @@ def test_other_weights_in_a_local_folder_are_pinned_anew(tmp_path: Path) -> None
     for path in folder.iterdir():
         os.utime(path)
     assert planned(project, target) == {}  # other times, the same content
+    # Of an older time, as what was downloaded before and is moved here.
     tiny_models.build("llama", seed=2, vocab_size=2000).save_pretrained(folder)
+    for path in folder.iterdir():
+        os.utime(path, (1_000_000_000, 1_000_000_000))
     assert planned(project, target) == {"fetch_model": 1}
     snakemake(project, "--cores", "1", target)
     assert (project / target).read_bytes() != first

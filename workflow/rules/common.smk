@@ -22,6 +22,7 @@ try:
     CONFIG = load(config)
     if workflow.is_main_process:  # not again by each cluster job
         local_files.require(CONFIG)
+        local_files.let_replaced_files_be_seen(CONFIG)
 except LangneuronsError as error:
     raise WorkflowError(str(error)) from None
 SPECS = Specs(CONFIG)
@@ -36,10 +37,16 @@ ALL_FIGURES = outputs.figures(CONFIG)
 PUBLISHED = os.path.normpath(f"{CHECKOUT}/config/published_results.json")
 
 
-def run(script):
-    """Begin the shell command of a rule: Python and the script, its path quoted."""
-    path = shlex.quote(f"{SCRIPTS}/{script}.py")
-    return "python " + path.replace("{", "{{").replace("}", "}}")
+def run(script, piped=""):
+    """Begin the shell command of a rule: Python and the script, its path quoted.
+
+    What grows with the grid is piped, the spec with it: Linux takes no argument over
+    128 KiB.
+    """
+    path = shlex.quote(f"{SCRIPTS}/{script}.py").replace("{", "{{").replace("}", "}}")
+    if not piped:
+        return f"python {path}"
+    return f"printf '%s\\n' --spec {{params.spec:q}} {piped} | python {path} @-"
 
 
 def either(names):

@@ -41,9 +41,12 @@ for family in grid.families(grid.task_bundles(CONFIG)):
             spec=SPECS.of_family("evaluate_task", family),
             code=SPECS.bundle_code("evaluate_task", axes["task"]),
         shell:
-            "printf '%s\\n' --spec {params.spec:q} --neurons {input.neurons:q}"
-            " --activations {input.activations:q} --out {output.out:q}"
-            " | " + run("evaluate_task") + " @- --code {params.code}"
+            run(
+                "evaluate_task",
+                "--neurons {input.neurons:q}"
+                " --activations {input.activations:q} --out {output.out:q}",
+            )
+            + " --code {params.code}"
             " --threads {threads} --gpus {resources.gpu} --micro-batch {resources.micro_batch}"
             " --model {input.model:q} --adapter {input.adapter:q}"
             " --items {input.item_file:q} > {log:q} 2>&1"
@@ -80,8 +83,11 @@ for family in grid.families(grid.perplexity_bundles(CONFIG)):
             spec=SPECS.of_family("measure_perplexity", family),
             code=code_hash("measure_perplexity"),
         shell:
-            "printf '%s\\n' --spec {params.spec:q} --neurons {input.neurons:q}"
-            " --activations {input.activations:q} --out {output.out:q}"
-            " | " + run("measure_perplexity") + " @- --code {params.code}"
+            run(
+                "measure_perplexity",
+                "--neurons {input.neurons:q}"
+                " --activations {input.activations:q} --out {output.out:q}",
+            )
+            + " --code {params.code}"
             " --threads {threads} --gpus {resources.gpu} --micro-batch {resources.micro_batch}"
             " --model {input.model:q} --tokens {input.tokens:q} > {log:q} 2>&1"

@@ -18,7 +18,10 @@ def task_files(wildcards):
 
 def model_source(wildcards):
     """The local files that a model is copied or converted from; none from elsewhere."""
-    return fetching.local_files(CONFIG.model(wildcards.model))
+    entry = CONFIG.model(wildcards.model)
+    if entry.gguf and entry.gguf.path:
+        return [entry.gguf.path]
+    return fetching.local_files(entry.folder) if entry.folder else []
 
 
 def model_to_load(wildcards):

@@ -78,9 +78,8 @@ rule build_report:
         spec=report_spec,
         code=code_hash("build_report"),
     shell:
-        "printf '%s\\n' --spec {params.spec:q} --tables {input.tables:q}"
-        " --figures {input.figures:q}"
-        " | " + run("build_report") + " @- --code {params.code}"
+        run("build_report", "--tables {input.tables:q} --figures {input.figures:q}")
+        + " --code {params.code}"
         " --out {output.out:q} > {log:q} 2>&1"
 
 

@@ -25,8 +25,8 @@ rule build_task_table:
         spec=TABLES.task_table,
         code=TABLES.task_table_code,
     shell:
-        "printf '%s\\n' --spec {params.spec:q} --evaluations {input.evaluations:q}"
-        " | " + run("build_task_table") + " @- --code {params.code}"
+        run("build_task_table", "--evaluations {input.evaluations:q}")
+        + " --code {params.code}"
         " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -52,8 +52,8 @@ rule build_perplexity_table:
         spec=TABLES.perplexity_table,
         code=code_hash("build_perplexity_table"),
     shell:
-        "printf '%s\\n' --spec {params.spec:q} --perplexities {input.perplexities:q}"
-        " | " + run("build_perplexity_table") + " @- --code {params.code}"
+        run("build_perplexity_table", "--perplexities {input.perplexities:q}")
+        + " --code {params.code}"
         " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -81,8 +81,8 @@ rule build_activation_table:
         spec=TABLES.activation_table,
         code=code_hash("build_activation_table"),
     shell:
-        "printf '%s\\n' --spec {params.spec:q} --activations {input.activations:q}"
-        " | " + run("build_activation_table") + " @- --code {params.code}"
+        run("build_activation_table", "--activations {input.activations:q}")
+        + " --code {params.code}"
         " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -108,8 +108,8 @@ rule compare_profiles:
         spec=TABLES.profiles,
         code=TABLES.profiles_code,
     shell:
-        "printf '%s\\n' --spec {params.spec:q} --evaluations {input.evaluations:q}"
-        " | " + run("compare_profiles") + " @- --code {params.code}"
+        run("compare_profiles", "--evaluations {input.evaluations:q}")
+        + " --code {params.code}"
         " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
 
 
@@ -137,8 +137,10 @@ rule build_reproduction_table:
         spec=TABLES.reproduction,
         code=code_hash("build_reproduction_table"),
     shell:
-        "printf '%s\\n' --spec {params.spec:q} --tables {input.tables:q}"
-        " --neurons {input.neurons:q}"
-        " | " + run("build_reproduction_table") + " @- --code {params.code}"
+        run(
+            "build_reproduction_table",
+            "--tables {input.tables:q}" " --neurons {input.neurons:q}",
+        )
+        + " --code {params.code}"
         " --published {input.published:q} --tsv {output.tsv:q}"
         " --markdown {output.markdown:q} > {log:q} 2>&1"

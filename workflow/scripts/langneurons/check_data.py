@@ -98,7 +98,8 @@ def _shared(where: str, given: str | None, languages: set[str]) -> str:
     shown = "null" if given is None else repr(given)
     return (
         f"{where}: {shown} is the same for {', '.join(sorted(languages))}; each "
-        "language needs its own: write {lang} where its code belongs"
+        "language needs its own: write {lang} where its code belongs (for one file of "
+        "all languages, with a column 'language', make a link for each)"
     )
 
 

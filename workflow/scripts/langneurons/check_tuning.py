@@ -45,6 +45,16 @@ def _neuron_tuning(config: Config) -> Iterator[str]:
                 where = f"neuron_tuning.evaluate ({name})"
                 yield unknown_name("language", lang, task.languages, where)
         yield from _untuned(config, block, name, task)
+    for text in block.controls if block else ():
+        assert block is not None
+        tested = {
+            lang
+            for name in block.tasks
+            for lang in block.evaluate or config.task(name).languages
+        }
+        if not any(covers(config, Selection.parse(text), lang) for lang in tested):
+            named = ", ".join(f"tasks.{name}" for name in block.tasks)
+            yield f"neuron_tuning.controls: {text} is for no language of {named}"
 
 
 def _untuned(
@@ -72,7 +82,3 @@ def _untuned(
                         f"{', '.join(lacking)} (tasks.{name}), which language set "
                         f"{selection.languages} does not have"
                     )
-    for text in block.controls:
-        control = Selection.parse(text)
-        if not any(covers(config, control, lang) for lang in tested):
-            yield f"neuron_tuning.controls: {text} is for no language of tasks.{name}"

@@ -272,16 +272,6 @@ def bundle_inputs(config: Config, bundle: Bundle) -> dict[str, list[str]]:
     return {role: list(paths) for role, paths in files.items()}
 
 
-def all_statistics(config: Config) -> list[str]:
-    """List every statistic that something of the grid writes into neurons."""
-    found: dict[str, None] = {}
-    for bundle in (*task_bundles(config), *perplexity_bundles(config)):
-        for name in bundle.treatments:
-            if name != NO_TREATMENT:
-                found[Treatment.parse(name).statistic] = None
-    return list(found)
-
-
 def selection_languages(config: Config, selection: str) -> list[str]:
     return list(config.language_set(Selection.parse(selection).languages).languages)
 

@@ -285,8 +285,11 @@ def _record(path: Path) -> dict[str, Any] | None:
     beside = provenance.path_of(path)
     try:
         found = json.loads(beside.read_text(encoding="utf-8"))
-        whole = {"spec", "inputs", "output_sha256"} <= set(found)
-    except (OSError, ValueError, TypeError):
+        whole = isinstance(found["spec"], dict) and isinstance(
+            found["output_sha256"], str
+        )
+        whole &= all(isinstance(role, dict) for role in found["inputs"].values())
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return found if whole else None
 

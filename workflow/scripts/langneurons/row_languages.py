@@ -23,22 +23,23 @@ PATIENCE = 100_000
 def of(cells: Mapping[str, Any], where: str) -> str | None:
     """Return the language that a row says it is in; None where it has no such column.
 
-    A cell that is null says nothing: data sets of the hub have columns without content.
+    A cell that is no text says nothing: data sets of the hub have columns without
+    content, of lists and of numbers.
 
     Args:
         cells: the row's cells by the names of their columns.
         where: names the file and row in messages.
 
     Raises:
-        DataError: it is blank, no text, or two columns say different things.
+        DataError: it is blank, or two columns say different things.
     """
     said = {
         column: value
         for column, value in cells.items()
-        if str(column).strip().lower() in COLUMNS and value is not None
+        if str(column).strip().lower() in COLUMNS and isinstance(value, str)
     }
     for column, value in said.items():
-        if not isinstance(value, str) or not value.strip():
+        if not value.strip():
             raise DataError(
                 f"{where}: {column} is {value!r}; where rows name their language, each "
                 "must; fill it in, or take the column out"

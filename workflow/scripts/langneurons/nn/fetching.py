@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import files, hub
-from ..catalogue import Model
 from ..errors import DataError
 from ..paths import expand
 from . import checkpoints, folders
@@ -106,14 +105,10 @@ def _digest(hashes: Mapping[str, str]) -> str:
     )
 
 
-def local_files(entry: Model) -> list[str]:
-    """List the files that a model is copied or converted from; none from the hub."""
-    if entry.gguf and entry.gguf.path:
-        return [entry.gguf.path]
-    source = Path(entry.folder) if entry.folder else None
-    if source is None or not source.is_dir():
-        return []
-    return sorted(str(p) for p in source.iterdir() if p.is_file() and _wanted(p.name))
+def local_files(folder: Path | str) -> list[str]:
+    """List the files of a model's folder that are copied."""
+    inside = Path(folder).iterdir() if Path(folder).is_dir() else ()
+    return sorted(str(p) for p in inside if p.is_file() and _wanted(p.name))
 
 
 def _wanted(name: str) -> bool:
