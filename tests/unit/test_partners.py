@@ -14,6 +14,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from configurations import merge
 from langneurons import methods, outputs, procedure, tasks
 from langneurons.catalogue import Activations, Corpus, Method, Model, Statistic
 from langneurons.config import Config, load
@@ -24,14 +25,6 @@ from langneurons.table_specs import TableSpecs
 from langneurons.task_catalogue import Task, Training, Tuning
 
 ROOT = Path(__file__).parents[2]
-
-
-def merge(below: Any, above: Any) -> Any:
-    """Merge as --configfile does: mappings are merged, all else is replaced."""
-    if isinstance(below, dict) and isinstance(above, dict):
-        both = {k: merge(below[k], v) if k in below else v for k, v in above.items()}
-        return below | both
-    return above
 
 
 def paper(changes: Any = None) -> Config:
