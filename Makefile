@@ -66,7 +66,7 @@ small: $(SMALL) ## a real model (Gemma 3 270M) on real text; needs data/, see RE
 	@echo 'results/report.html has the verdicts, all tables and figures'
 
 check: $(RUN) ## read a configuration and say what is wrong with it (CONFIG=...)
-	@PYTHONPATH=workflow/scripts python -m langneurons.yaml_files $(CONFIG)
+	@PYTHONPATH=workflow/scripts python -m langneurons.study.configuration $(CONFIG)
 
 plan: $(RUN) ## what a grid will cost, before anything runs (CONFIG=...)
 	@snakemake plan_costs --quiet rules progress --cores 1 --configfile $(CONFIG)
@@ -104,6 +104,7 @@ lint: $(DEV) ## style, types and Snakemake's own checks
 	@ruff format --check .
 	@snakefmt --check Snakefile workflow/rules
 	@mypy
+	@PYTHONPATH=workflow/scripts lint-imports --no-cache
 	@snakemake --lint
 	@snakemake --lint --configfile config/demo.yaml
 

@@ -37,5 +37,5 @@ rule all:
     input:
         tables=ALL_TABLES,
         figures=ALL_FIGURES,
-        page=outputs.REPORT,
-        cost=outputs.table("cost"),
+        page=targets.REPORT,
+        cost=targets.table("cost"),

@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from langneurons.errors import LangneuronsError
+from langneurons.config.errors import LangneuronsError
 
 from . import picture, shapes, suite
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from langneurons.nn.classification import Scorer, predict
+from langneurons.nn.evaluation.classification import Scorer, predict
 
 from . import shapes
 from .interventions import pairs

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from langneurons.bootstrap import bootstrap_mean
+from langneurons.stats.bootstrap import bootstrap_mean
 
 from .measuring import Row, Run, Setting, Variant, compare
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from langneurons.nn.backbones import Backbone
-from langneurons.nn.decoding import generate
-from langneurons.nn.prompts import Encoded
+from langneurons.nn.evaluation.decoding import generate
+from langneurons.nn.evaluation.prompts import Encoded
+from langneurons.nn.models.backbone import Backbone
 
 from . import shapes
 from .measuring import Row, Run, Setting, Variant, compare

@@ -22,11 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from langneurons import methods, tensors
-from langneurons.activation_layout import SITES
-from langneurons.catalogue import PERCENTILES
-from langneurons.histogram import Bins
-from langneurons.statistics import Activations, pooled_quantiles
+from langneurons import methods
+from langneurons.config.catalogue import PERCENTILES
+from langneurons.jobs import tensors
+from langneurons.neurons.activation_layout import SITES
+from langneurons.neurons.histogram import Bins
+from langneurons.neurons.recorded_activations import Activations, pooled_quantiles
 
 from .measuring import (
     MB,

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from langneurons.catalogue import Statistic
-from langneurons.nn import classification
-from langneurons.nn.architectures import mlp_sites
-from langneurons.nn.interventions import Intervention, build
-from langneurons.nn.pairs import Encoded
+from langneurons.config.catalogue import Statistic
+from langneurons.nn.evaluation import classification
+from langneurons.nn.evaluation.interventions import Intervention, build
+from langneurons.nn.evaluation.pairs import Encoded
+from langneurons.nn.models.architectures import mlp_sites
 
 from . import shapes
 from .measuring import Row, Run, Setting, Variant, compare

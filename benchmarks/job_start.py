@@ -93,8 +93,8 @@ def _loads(repeats: int = 5) -> dict[str, float]:
     """Time, with warm files, what a job waits for its model: medians."""
     from transformers import AutoModelForCausalLM
 
-    from langneurons import files
-    from langneurons.nn import folders, models, quantising
+    from langneurons.jobs import files
+    from langneurons.nn.models import folders, loading, quantising
 
     with tempfile.TemporaryDirectory() as scratch:
         whole, small = Path(scratch) / "whole", Path(scratch) / "nf4"
@@ -108,7 +108,7 @@ def _loads(repeats: int = 5) -> dict[str, float]:
                     device_map={"": "cpu"},
                 )
             ),
-            "4-bit weights, saved once": lambda: models.load_causal(small),
+            "4-bit weights, saved once": lambda: loading.load_causal(small),
             "of it: comparing the files with their hashes": lambda: [
                 files.sha256(small / name)
                 for name in files.read_json(small / folders.MANIFEST)["files"]
@@ -130,8 +130,8 @@ def _save_model(folder: Path) -> None:
     """
     from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 
-    from langneurons import files
-    from langneurons.nn import folders
+    from langneurons.jobs import files
+    from langneurons.nn.models import folders
 
     config = Gemma3TextConfig(
         vocab_size=8192,

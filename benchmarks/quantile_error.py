@@ -28,12 +28,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from langneurons import tensors
-from langneurons.activation_layout import SITES
-from langneurons.catalogue import PERCENTILES
-from langneurons.nn import measuring as library
-from langneurons.nn.architectures import mlp_sites
-from langneurons.statistics import Activations
+from langneurons.config.catalogue import PERCENTILES
+from langneurons.jobs import tensors
+from langneurons.neurons.activation_layout import SITES
+from langneurons.neurons.recorded_activations import Activations
+from langneurons.nn.models.architectures import mlp_sites
+from langneurons.nn.recording import measuring as library
 
 from . import shapes
 from .measuring import Row, Setting, row, silence

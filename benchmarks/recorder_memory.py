@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from langneurons.nn.architectures import Sites
-from langneurons.nn.moments import SITES
-from langneurons.nn.recorder import Recorder
+from langneurons.nn.models.architectures import Sites
+from langneurons.nn.recording.moments import SITES
+from langneurons.nn.recording.recorder import Recorder
 
 from . import shapes
 from .measuring import GB, Row, Setting, row

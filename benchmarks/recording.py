@@ -26,10 +26,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from langneurons.catalogue import PERCENTILES, Activations
-from langneurons.nn.architectures import mlp_sites
-from langneurons.nn.distributions import percentiles
-from langneurons.nn.recorder import Recorder
+from langneurons.config.catalogue import PERCENTILES, Activations
+from langneurons.nn.models.architectures import mlp_sites
+from langneurons.nn.recording.distributions import percentiles
+from langneurons.nn.recording.recorder import Recorder
 
 from . import shapes
 from .measuring import Row, Run, Setting, Variant, compare

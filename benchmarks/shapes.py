@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from langneurons.errors import ConfigError, unknown_name
-from langneurons.nn import adapters
-from langneurons.nn.quantising import SKIPPED, nf4_config
+from langneurons.config.errors import ConfigError, unknown_name
+from langneurons.nn.models.quantising import SKIPPED, nf4_config
+from langneurons.nn.tuning import adapters
 
 from .measuring import Setting
 

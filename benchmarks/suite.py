@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from langneurons import tables
-from langneurons.errors import ConfigError, unknown_name
+from langneurons.config.errors import ConfigError, unknown_name
 
 from . import (
     batching,

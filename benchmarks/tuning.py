@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from langneurons.nn import adapters
-from langneurons.nn.architectures import mlp_sites
-from langneurons.nn.classification import Scorer
-from langneurons.nn.training import Plan, fit
-from langneurons.task_catalogue import Training, Tuning
+from langneurons.config.task_entries import Training, Tuning
+from langneurons.nn.evaluation.classification import Scorer
+from langneurons.nn.models.architectures import mlp_sites
+from langneurons.nn.tuning import adapters
+from langneurons.nn.tuning.training import Plan, fit
 
 from . import shapes
 from .interventions import SHARE, pairs

@@ -21,7 +21,8 @@ ROOT = Path(__file__).parent.parent.parent
 for folder in ("workflow/scripts", "tests/workflow"):
     sys.path.insert(0, str(ROOT / folder))
 
-from langneurons import grid, outputs  # noqa: E402
+from langneurons.grid import result_paths  # noqa: E402
+from langneurons.study import targets  # noqa: E402
 from snakemake_runs import copy_project  # noqa: E402
 
 CAPABILITIES = ("default", "avx2", "avx512")  # of x86, each with the one before
@@ -98,8 +99,10 @@ def make(run: Run, folder: Path, tunings: tuple[str, ...] = ()) -> None:
         copy_project(folder)
         text = yaml.safe_dump(run.overlay())
         (folder / OVERLAY).write_text(text, encoding="utf-8")
-    wanted = [outputs.table(name) for name in TABLES]
-    wanted += [grid.adapter("xnli", "demo", t, run.tuning_seed) for t in tunings]
+    wanted = [targets.table(name) for name in TABLES]
+    wanted += [
+        result_paths.adapter("xnli", "demo", t, run.tuning_seed) for t in tunings
+    ]
     threads = [f"{r}={run.threads}" for r in ("pretrain_demo_model", "tune_model")]
     command = [
         *(sys.executable, "-m", "snakemake", *wanted, "--quiet", "rules"),

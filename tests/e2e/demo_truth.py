@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from langneurons import outputs
+from langneurons.study import targets
 from truths import Truth
 
 
@@ -22,7 +22,7 @@ def read(folder: Path, name: str) -> pd.DataFrame:
     Raises:
         FileNotFoundError: it was not made.
     """
-    path = folder / outputs.table(name)
+    path = folder / targets.table(name)
     return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
 
 

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from langneurons import outputs
-from langneurons.config import Config, load
+from langneurons.config.schema import Config
+from langneurons.study import targets
+from langneurons.study.configuration import load
 from test_config import merge, paper
 from test_config import read as read_config
 
@@ -26,7 +27,7 @@ def config() -> Config:
 
 
 def read(name: str) -> pd.DataFrame:
-    path = ROOT / outputs.table(name)
+    path = ROOT / targets.table(name)
     if not path.is_file():
         pytest.skip(f"{path} is absent: run `make demo` first")
     table = pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
@@ -37,16 +38,16 @@ def read(name: str) -> pd.DataFrame:
 
 def test_every_table_figure_and_the_report_are_there(config: Config) -> None:
     read("xnli")
-    for name in outputs.wanted_tables(config):
-        path = ROOT / outputs.table(name)
+    for name in targets.wanted_tables(config):
+        path = ROOT / targets.table(name)
         assert path.is_file() and path.with_suffix(".md").is_file(), name
-    figures = outputs.figures(config)
+    figures = targets.figures(config)
     assert len(figures) > 40
     for figure in figures:
-        for extension in outputs.EXTENSIONS:
+        for extension in targets.EXTENSIONS:
             path = (ROOT / figure).with_suffix(f".{extension}")
             assert path.stat().st_size > 0, path
-    page = (ROOT / outputs.REPORT).read_text(encoding="utf-8")
+    page = (ROOT / targets.REPORT).read_text(encoding="utf-8")
     assert page.count("data:image/svg+xml") >= len(figures)
     assert "http://" not in page.split("</style>")[0]
 

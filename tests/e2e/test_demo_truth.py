@@ -16,9 +16,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from demo_truth import TRUTHS, read
-from langneurons import grid
-from langneurons.neuron_sets import NeuronSets
-from langneurons.significance import wilson
+from langneurons.grid import result_paths
+from langneurons.neurons.neuron_sets import NeuronSets
+from langneurons.stats.significance import wilson
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -68,9 +68,9 @@ def test_intervals_are_those_of_wilson(demo: Path) -> None:
 
 
 def test_masked_tuning_moves_the_neurons_and_no_other(demo: Path) -> None:
-    sets = NeuronSets.read(demo / grid.neurons("demo", "lape.world"))
+    sets = NeuronSets.read(demo / result_paths.neurons("demo", "lape.world"))
     for tuning, languages in (("lape.world.ur", ["ur"]), ("lape.world.en+ur", None)):
-        path = demo / grid.adapter("xnli", "demo", tuning, 42)
+        path = demo / result_paths.adapter("xnli", "demo", tuning, 42)
         weights = load_file(path)
         scale = json.loads(path.with_name("adapter_config.json").read_text())
         assert scale["r"] > 0

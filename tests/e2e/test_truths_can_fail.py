@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from demo_truth import TRUTHS
-from langneurons import outputs
+from langneurons.study import targets
 from truths import Truth
 
 LANGUAGES = ["el", "en", "hi", "ur", "vi", "zh"]
@@ -42,7 +42,7 @@ def write(folder: Path, right: float, em: float, own: float, other: float) -> No
     ]
     named = {"xnli": inference, "xquad": questions, "perplexity": harm}
     for name, rows in named.items():
-        path = folder / outputs.table(name)
+        path = folder / targets.table(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(path, sep="\t", index=False)
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import kernel_runs
-from langneurons.nn import recorder
-from langneurons.nn.accelerated import kernels_for
-from langneurons.nn.recorder import SITES, Recorder
+from langneurons.nn.recording import recorder
+from langneurons.nn.recording.accelerated import kernels_for
+from langneurons.nn.recording.recorder import SITES, Recorder
 from tiny_models import HIDDEN, build
 
 pytestmark = [

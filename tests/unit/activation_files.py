@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from langneurons import tensors
-from langneurons.catalogue import PERCENTILES
-from langneurons.chunk_statistics import evenly
-from langneurons.histogram import Bins, activation_function
-from langneurons.statistics import Activations
+from langneurons.config.catalogue import PERCENTILES
+from langneurons.jobs import tensors
+from langneurons.neurons.histogram import Bins, activation_function
+from langneurons.neurons.recorded_activations import Activations
+from langneurons.text.token_files import evenly
 
 
 def heavy_tailed(seed: int, tokens: int, layers: int, width: int) -> np.ndarray:

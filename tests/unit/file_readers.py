@@ -18,29 +18,25 @@ import torch
 import evaluation_files
 import tiny_models
 from activation_files import build, heavy_tailed
-from langneurons import (
-    batching,
-    corpora,
-    manifests,
-    neuron_sets,
-    provenance,
-    published,
-    published_file,
-    reproduction,
-    table_files,
-    tables,
-    tensors,
-)
-from langneurons.chunk_statistics import ChunkStatistics
+from langneurons import tables
+from langneurons.config.task_entries import Training
+from langneurons.costs import spending
 from langneurons.figures import effects, read_table, selections
+from langneurons.jobs import batching, manifests, provenance, tensors
 from langneurons.methods import published as published_neurons
-from langneurons.nn import adapters, folders, measuring, perplexity, training
-from langneurons.report import costs, inputs, origin
-from langneurons.statistics import Activations
-from langneurons.tables import evaluations, task
+from langneurons.neurons import neuron_sets
+from langneurons.neurons.chunk_statistics import ChunkStatistics
+from langneurons.neurons.recorded_activations import Activations
+from langneurons.nn.evaluation import perplexity
+from langneurons.nn.models import folders
+from langneurons.nn.recording import measuring
+from langneurons.nn.tuning import adapters, training
+from langneurons.published import numbers, numbers_file
+from langneurons.report import inputs, origin
+from langneurons.tables import evaluations, reproduction, table_files, task
 from langneurons.tables import perplexity as perplexity_table
-from langneurons.task_catalogue import Training
 from langneurons.tasks import xnli, xquad
+from langneurons.text import corpora
 
 LANGUAGES = ("en", "vi")
 
@@ -314,12 +310,12 @@ def _read_provenance(path: Path) -> object:
 
 
 def _read_figures(path: Path) -> object:
-    whole = published_file.read(path)
-    published.figures.cache_clear()
-    published._cells.cache_clear()
-    key = published.Key("llama31", "attention", "xnli", "vi", "lape", "zero")
-    published.values(key, path)
-    published.set_used("lape", "vi", path)
+    whole = numbers_file.read(path)
+    numbers.figures.cache_clear()
+    numbers._cells.cache_clear()
+    key = numbers.Key("llama31", "attention", "xnli", "vi", "lape", "zero")
+    numbers.values(key, path)
+    numbers.set_used("lape", "vi", path)
     for entry in whole["neuron_sets"]:
         selections.published_counts(entry)
         selections.published_overlap(entry)
@@ -329,8 +325,8 @@ def _read_figures(path: Path) -> object:
 
 def _figures(folder: Path) -> Path:
     """A shortened file: the whole one takes long to read a thousand times."""
-    whole = json.loads(published.FIGURES.read_text(encoding="utf-8"))
-    for part in published_file.TABLES:
+    whole = json.loads(numbers.FIGURES.read_text(encoding="utf-8"))
+    for part in numbers_file.TABLES:
         whole[part]["rows"] = whole[part]["rows"][:6]
     whole["neuron_sets"] = whole["neuron_sets"][:2]
     return _json("published.json", whole)(folder)
@@ -387,7 +383,7 @@ KINDS = [
     Kind("table", _table, _read_table, cost=6),
     Kind("provenance", _provenance, _read_provenance),
     Kind("published figures", _figures, _read_figures, users=True, cost=3),
-    Kind("benchmark", _text("b.tsv", SPENT), costs.read),
+    Kind("benchmark", _text("b.tsv", SPENT), spending.read),
 ]  # fmt: skip
 """``training.json`` is not among them: nothing reads it."""
 

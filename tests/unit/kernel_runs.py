@@ -11,8 +11,8 @@ import sys
 import numpy as np
 import torch
 
-from langneurons.nn import recorder
-from langneurons.nn.distributions import (
+from langneurons.nn.recording import recorder
+from langneurons.nn.recording.distributions import (
     BINS,
     HALF,
     HIGHEST,
@@ -21,8 +21,8 @@ from langneurons.nn.distributions import (
     add_histogram,
     percentiles,
 )
-from langneurons.nn.moments import Moments
-from langneurons.nn.recorder import SITES, Recorder
+from langneurons.nn.recording.moments import Moments
+from langneurons.nn.recording.recorder import SITES, Recorder
 from tiny_models import build, tokens
 
 # One row; rows and neurons that fill no tile; whole tiles.
@@ -153,7 +153,7 @@ def compile_all(kernels, architecture):
 
 
 def main() -> None:
-    from langneurons.nn import kernels
+    from langneurons.nn.recording import kernels
 
     if sys.argv[1] == "compile":
         compile_all(kernels, int(sys.argv[2]))

@@ -12,10 +12,10 @@ import pytest
 from activation_files import build, heavy_tailed
 from evaluation_files import cells_of, run
 from langneurons import tables
-from langneurons.catalogue import PERCENTILES
-from langneurons.errors import DataError
-from langneurons.histogram import activation_function
-from langneurons.statistics import Activations
+from langneurons.config.catalogue import PERCENTILES
+from langneurons.config.errors import DataError
+from langneurons.neurons.histogram import activation_function
+from langneurons.neurons.recorded_activations import Activations
 from langneurons.tables import activations, activations_text
 
 GOLDEN = Path(__file__).parent / "golden" / "activations.md"

@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from activation_files import build, family, heavy_tailed
-from langneurons.errors import DataError
+from langneurons.config.errors import DataError
 from langneurons.methods import MethodInputs, actprob, share_of
 from langneurons.methods.actprob import Parameters
-from langneurons.statistics import Activations
+from langneurons.neurons.recorded_activations import Activations
 
 LANGUAGES = ("en", "fr", "hi")
 

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langneurons.answers import mlqa_scores, mlqa_words, squad_scores, token_id_scores
+from langneurons.tasks.common.answers import (
+    mlqa_scores,
+    mlqa_words,
+    squad_scores,
+    token_id_scores,
+)
 
 EOS = 2
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from transformers.activations import ACT2FN
 
-from langneurons.catalogue import Family
-from langneurons.errors import ConfigError, DataError
-from langneurons.nn import architectures
+from langneurons.config.catalogue import Family
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.nn.models import architectures
 from tiny_models import FAMILIES, HIDDEN, LAYERS, WIDTH, build, tokens
 
 

@@ -13,15 +13,15 @@ import torch
 
 import test_classification as pair_tests
 import test_generation as generation_tests
-from langneurons import batching, cli, files
-from langneurons.batching import MicroBatch
-from langneurons.errors import LangneuronsError
-from langneurons.nn import decoding
-from langneurons.nn.classification import predict
-from langneurons.nn.gpus import out_of_memory
-from langneurons.nn.measuring import record
-from langneurons.nn.perplexity import chunk_nll
-from langneurons.nn.recorder import Recorder
+from langneurons.config.errors import LangneuronsError
+from langneurons.jobs import batching, cli, files
+from langneurons.jobs.batching import MicroBatch
+from langneurons.jobs.gpus import out_of_memory
+from langneurons.nn.evaluation import decoding
+from langneurons.nn.evaluation.classification import predict
+from langneurons.nn.evaluation.perplexity import chunk_nll
+from langneurons.nn.recording.measuring import record
+from langneurons.nn.recording.recorder import Recorder
 from tiny_models import build, tokens
 
 

@@ -26,12 +26,13 @@ from benchmarks import (
     tuning,
 )
 from benchmarks.measuring import COLUMNS, Setting, Variant
-from langneurons.bootstrap import bootstrap_mean
-from langneurons.catalogue import PERCENTILES
-from langneurons.errors import ConfigError
-from langneurons.nn import adapters, recorder
-from langneurons.nn.classification import predict
-from langneurons.nn.decoding import generate
+from langneurons.config.catalogue import PERCENTILES
+from langneurons.config.errors import ConfigError
+from langneurons.nn.evaluation.classification import predict
+from langneurons.nn.evaluation.decoding import generate
+from langneurons.nn.recording import recorder
+from langneurons.nn.tuning import adapters
+from langneurons.stats.bootstrap import bootstrap_mean
 
 ROOT = Path(__file__).parents[2]
 TINY = Setting("tiny", repeats=1)

@@ -20,12 +20,16 @@ import activation_files
 import evaluate_task
 import measure_perplexity
 import tune_model
-from langneurons import bundles, cli, files, tasks
-from langneurons.errors import ConfigError, DataError
-from langneurons.names import Treatment
-from langneurons.neuron_sets import NeuronSets
-from langneurons.nn import adapters, folders, interventions
-from langneurons.task_catalogue import Training, Tuning
+from langneurons import tasks
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.config.names import Treatment
+from langneurons.config.task_entries import Training, Tuning
+from langneurons.jobs import cli, files
+from langneurons.neurons.neuron_sets import NeuronSets
+from langneurons.nn.evaluation import bundles, interventions
+from langneurons.nn.models import folders
+from langneurons.nn.tuning import adapters
+from langneurons.tasks.common import items as task_items
 from test_classification import make_items, word_tokenizer
 from tiny_models import build as tiny
 
@@ -265,7 +269,7 @@ def study(tmp_path, neurons):
     files.write_json(folder / "manifest.json", manifest)
     for split, count in (("train", 11), ("test", 7)):
         items = make_items(count)
-        tasks.write_jsonl(tmp_path / f"xnli.{split}.jsonl", items)
+        task_items.write_jsonl(tmp_path / f"xnli.{split}.jsonl", items)
         asked = [
             {
                 "id": item["id"],
@@ -275,7 +279,7 @@ def study(tmp_path, neurons):
             }
             for item in items
         ]
-        tasks.write_jsonl(tmp_path / f"xquad.{split}.jsonl", asked)
+        task_items.write_jsonl(tmp_path / f"xquad.{split}.jsonl", asked)
     measured = tmp_path / "wiki" / "tiny" / "hi.safetensors"
     measured.parent.mkdir(parents=True)
     activation_files.build(measured, activation_files.heavy_tailed(0, 200, 2, 24))

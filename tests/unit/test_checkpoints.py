@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import tiny_models
-from langneurons import files
-from langneurons.errors import DataError
-from langneurons.nn import fetching, folders, models
+from langneurons.config.errors import DataError
+from langneurons.jobs import files
+from langneurons.nn.models import fetching, folders, loading
 from test_fetching import HUB, repository  # noqa: F401 - a fixture
 from test_models import WORDS, save_model, save_tokenizer
 
@@ -221,7 +221,7 @@ def test_other_heads(tmp_path: Path, family: str, head: str) -> None:
     tiny_models.build(family, head).save_pretrained(tmp_path / "source")
     if head == "base" and family == "gpt2":
         pin(tmp_path / "source", family)
-        models.load_causal(tmp_path / "pinned")
+        loading.load_causal(tmp_path / "pinned")
         return
     expected = HEAD if head == "classifier" else "no output layer"
     with pytest.raises(DataError, match=expected):
@@ -255,7 +255,7 @@ def test_usable_forms_of_every_family(tmp_path: Path, family: str, form: str) ->
     manifest = pin(source, family)
     assert (manifest["vocab_size"], manifest["quantization"]) == (40, "none")
     assert manifest["positions"] == (None if family == "bloom" else 64)
-    models.load_causal(tmp_path / "pinned")
+    loading.load_causal(tmp_path / "pinned")
 
 
 def test_positions_of_stretched_models(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_a_padding_token_beyond_the_embeddings(
 ) -> None:
     """As of the many tokenizers that got [PAD] when they were fine-tuned."""
     folder = shutil.copytree(whole["one"], tmp_path / "source")
-    tokenizer = models.load_tokenizer(folder)
+    tokenizer = loading.load_tokenizer(folder)
     tokenizer.add_special_tokens({"pad_token": "[PAD]"})
     tokenizer.add_tokens([f"new{i}" for i in range(4)])
     tokenizer.save_pretrained(folder)
@@ -288,7 +288,7 @@ def test_a_padding_token_beyond_the_embeddings(
     with pytest.raises(DataError, match="4 tokens without an embedding: 'new3'"):
         pin(folder)
     save_tokenizer(folder, ["<pad>", "<s>", "</s>"], bos_token="<s>", eos_token="</s>")
-    tokenizer = models.load_tokenizer(folder)
+    tokenizer = loading.load_tokenizer(folder)
     tokenizer.add_special_tokens({"pad_token": "[PAD]"})
     tokenizer.save_pretrained(folder)
     with pytest.raises(
@@ -304,13 +304,13 @@ def test_control_tokens_that_no_text_gives_may_have_no_embedding(
     from tokenizers import AddedToken
 
     folder = shutil.copytree(whole["one"], tmp_path / "source")
-    tokenizer = models.load_tokenizer(folder)
+    tokenizer = loading.load_tokenizer(folder)
     added = [AddedToken(f"<image_{i}>", special=True) for i in range(9)]
     tokenizer.add_tokens(added, special_tokens=True)
     tokenizer.save_pretrained(folder)
-    assert len(models.load_tokenizer(folder)) == 43
+    assert len(loading.load_tokenizer(folder)) == 43
     pin(folder)
-    encode = models.encoder(models.load_tokenizer(tmp_path / "pinned"))
+    encode = loading.encoder(loading.load_tokenizer(tmp_path / "pinned"))
     assert max(encode(["w1 <image_8> w2"])[0]) < 40
 
 
@@ -379,7 +379,7 @@ def test_gguf_files_that_are_none(tmp_path: Path, content: bytes, message: str) 
 
 def test_no_weight_is_read(tmp_path: Path, whole: dict[str, Path]) -> None:
     """A file of 40 GB, of which only the header is there, is checked at once."""
-    from langneurons.nn import checkpoints
+    from langneurons.nn.models import checkpoints
 
     folder = shutil.copytree(whole["one"], tmp_path / "source")
     header: dict[str, Any] = {}

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from langneurons.catalogue import Statistic
-from langneurons.errors import ConfigError, DataError
-from langneurons.nn import classification
-from langneurons.nn.classification import predict, table
-from langneurons.nn.interventions import build
-from langneurons.nn.pairs import collate, encode
+from langneurons.config.catalogue import Statistic
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.nn.evaluation import classification
+from langneurons.nn.evaluation.classification import predict, table
+from langneurons.nn.evaluation.interventions import build
+from langneurons.nn.evaluation.pairs import collate, encode
 from langneurons.tasks.xnli import Parameters
 from tiny_models import FAMILIES, LAYERS, PAD, VOCAB, WIDTH
 from tiny_models import build as tiny

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from langneurons import cli, provenance
-from langneurons.errors import DataError
-from langneurons.files import read_json, sha256
-from langneurons.progress import Progress
+from langneurons.config.errors import DataError
+from langneurons.jobs import cli, provenance
+from langneurons.jobs.files import read_json, sha256
+from langneurons.jobs.progress import Progress
 
 
 def run(monkeypatch: pytest.MonkeyPatch, main: object, *arguments: str) -> None:

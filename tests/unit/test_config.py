@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 
 from configurations import ROOT, merge, paper, read
-from langneurons import config as configuration
-from langneurons import grid, outputs, rows
-from langneurons.config import Config, load
-from langneurons.errors import ConfigError
-from langneurons.specs import Specs
-from langneurons.table_specs import TableSpecs, profile_pairs
+from langneurons.config import schema as configuration
+from langneurons.config.errors import ConfigError
+from langneurons.config.schema import Config
+from langneurons.grid import result_paths, rows
+from langneurons.study import targets
+from langneurons.study.configuration import load
+from langneurons.study.specs import Specs
+from langneurons.study.table_specs import TableSpecs, profile_pairs
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +130,8 @@ def test_the_profile_fills_what_a_statistic_leaves_open(config: Config) -> None:
     assert config.statistic("p90").measure == "gate_pre"
     assert config.statistic("p90").write == "act_post"
     recorded = {"batch_quantiles": ["act_post"]}
-    grid = {"statistics": ["mean", "p90"]}  # what is paired would be the same twice
-    other = load(paper(profile="consistent", activations=recorded, grid=grid))
+    pruned = {"statistics": ["mean", "p90"]}  # what is paired would be the same twice
+    other = load(paper(profile="consistent", activations=recorded, grid=pruned))
     assert other.statistic("p90").measure == "act_post"
     assert other.statistic("p90").quantile == "pooled"
 
@@ -194,18 +196,20 @@ def test_random_neurons_are_tuned_for_the_evaluation_language(config: Config) ->
 
 
 def test_each_evaluation_is_made_once(config: Config) -> None:
-    outputs_ = [o for b in grid.task_bundles(config) for o in b.outputs]
+    outputs_ = [o for b in result_paths.task_bundles(config) for o in b.outputs]
     assert len(outputs_) == len(set(outputs_))
-    for name in outputs.task_tables(config):
-        task = outputs.split_table(name)[1]
-        wanted = {row.path(task) for row in outputs.table_rows(config, name)}
+    for name in targets.task_tables(config):
+        task = targets.split_table(name)[1]
+        wanted = {row.path(task) for row in targets.table_rows(config, name)}
         assert wanted <= set(outputs_)
 
 
-@pytest.mark.parametrize("listing", [grid.task_bundles, grid.perplexity_bundles])
+@pytest.mark.parametrize(
+    "listing", [result_paths.task_bundles, result_paths.perplexity_bundles]
+)
 def test_rules_describe_each_bundle_once(config: Config, listing: Any) -> None:
     bundles = listing(config)
-    families = grid.families(bundles)
+    families = result_paths.families(bundles)
     assert len(families) < len(bundles)
     assert len({family.name for family in families}) == len(families)
     made = []
@@ -216,7 +220,7 @@ def test_rules_describe_each_bundle_once(config: Config, listing: Any) -> None:
                     chosen = SimpleNamespace(model=model, tuning=tuning, seed=seed)
                     made.append(family.bundle(chosen))
 
-    def facts(found: list[grid.Bundle]) -> list[Any]:
+    def facts(found: list[result_paths.Bundle]) -> list[Any]:
         return sorted((b.outputs, b.number, sorted(b.axes)) for b in found)
 
     assert facts(made) == facts(bundles)
@@ -295,7 +299,7 @@ def test_published_cells_stand_beside_the_rows_they_belong_to(config: Config) ->
 
 
 def test_all_figures_have_paths_of_their_own(config: Config) -> None:
-    found = outputs.figures(config)
+    found = targets.figures(config)
     assert len(found) == len(set(found))
     # Figures 2 to 19: three selections of two models, three figures each.
     paper_kinds = ("counts", "overlap", "layers")
@@ -304,7 +308,7 @@ def test_all_figures_have_paths_of_their_own(config: Config) -> None:
 
 
 def test_no_path_of_the_grid_is_long(config: Config) -> None:
-    assert len(grid.longest_path(config)) < 200
+    assert len(result_paths.longest_path(config)) < 200
 
 
 def test_bundles_partition_the_treatments(config: Config) -> None:
@@ -312,7 +316,7 @@ def test_bundles_partition_the_treatments(config: Config) -> None:
     for lang in ("vi", "hi", "ur"):
         parts = [
             b
-            for b in grid.task_bundles(small)
+            for b in result_paths.task_bundles(small)
             if b.folder.endswith(f"xnli/nemo/attention/seed42/{lang}")
         ]
         names = [t for b in parts for t in b.treatments]

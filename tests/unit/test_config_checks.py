@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from configurations import paper, tiny
-from langneurons.config import load
-from langneurons.errors import ConfigError
+from langneurons.config.errors import ConfigError
+from langneurons.study.configuration import load
 
 
 def problems(text: str) -> str:

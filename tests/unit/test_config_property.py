@@ -12,13 +12,15 @@ from typing import Any
 import pytest
 
 from configurations import paper, read, tiny
-from langneurons import grid, outputs, rows
-from langneurons.config import Config, load
-from langneurons.errors import ConfigError
-from langneurons.resources import Requests
-from langneurons.specs import Specs
-from langneurons.table_specs import TableSpecs
-from langneurons.yaml_files import check
+from langneurons.config.errors import ConfigError
+from langneurons.config.schema import Config
+from langneurons.config.yaml_files import check
+from langneurons.costs.requests import Requests
+from langneurons.grid import result_paths, rows
+from langneurons.study import targets
+from langneurons.study.configuration import load
+from langneurons.study.specs import Specs
+from langneurons.study.table_specs import TableSpecs
 
 ODD: list[Any] = [
     None, True, False, 0, -1, 1, 3.5, 1e30, float("nan"), float("inf"), "", " ", "x",
@@ -70,12 +72,12 @@ def change(raw: Any, rng: random.Random) -> str:
 def everything(config: Config) -> None:
     """Ask for what Snakemake asks for when it starts."""
     specs, tables, requests = Specs(config), TableSpecs(config), Requests(config)
-    for bundle in grid.task_bundles(config)[:4]:
+    for bundle in result_paths.task_bundles(config)[:4]:
         specs.evaluate_task(bundle)
-        grid.bundle_inputs(config, bundle)
-    for bundle in grid.perplexity_bundles(config)[:2]:
+        result_paths.bundle_inputs(config, bundle)
+    for bundle in result_paths.perplexity_bundles(config)[:2]:
         specs.measure_perplexity(bundle)
-        grid.bundle_inputs(config, bundle)
+        result_paths.bundle_inputs(config, bundle)
     for model in config.grid.models:
         for selection in rows.all_selections(config)[:10]:
             chosen = SimpleNamespace(
@@ -91,9 +93,9 @@ def everything(config: Config) -> None:
         listed = [*rows.task_rows(config, task)[:2], *rows.tuning_rows(config, task)]
         for row in [*listed[:8], *rows.random_rows(config, task)[:4]]:
             specs.tune_model(SimpleNamespace(task=task, **vars(row)))
-    for name in outputs.task_tables(config):
+    for name in targets.task_tables(config):
         tables.task_table(SimpleNamespace(table=name))
-    outputs.figures(config)
+    targets.figures(config)
 
 
 @pytest.mark.parametrize("base", ["paper", "demo", "tiny"])

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from configurations import tiny
-from langneurons import config as configuration
-from langneurons.blocks import Frozen
-from langneurons.config import Config, load
-from langneurons.errors import ConfigError
-from langneurons.specs import Specs
+from langneurons.config import schema as configuration
+from langneurons.config.errors import ConfigError
+from langneurons.config.fields import Frozen
+from langneurons.config.schema import Config
+from langneurons.study.configuration import load
+from langneurons.study.specs import Specs
 
 
 def problems(text: str) -> str:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from langneurons import corpora, files, packing, tensors, token_files
-from langneurons.errors import DataError
+from langneurons.config.errors import DataError
+from langneurons.jobs import files, tensors
+from langneurons.text import corpora, packing, token_files
 
 BOS = 7
 

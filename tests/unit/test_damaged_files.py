@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from file_readers import KINDS, Kind, quiet
-from langneurons.errors import DataError, LangneuronsError
-from langneurons.files import POINTER
+from langneurons.config.errors import DataError, LangneuronsError
+from langneurons.jobs.files import POINTER
 
 CASES = 100
 INSERTED = (

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from langneurons import demo_files, files
-from langneurons.catalogue import DemoModel, DemoWorld
-from langneurons.demo_facts import (
+from langneurons.config.catalogue import DemoModel, DemoWorld
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.demo import world_files
+from langneurons.demo.facts import (
     HYPERNYMS,
     LABELS,
     NAMES,
@@ -25,9 +26,9 @@ from langneurons.demo_facts import (
     draw_story,
     judge,
 )
-from langneurons.demo_language import GRAMMARS, Language
-from langneurons.demo_world import EOS, World, count_tokens
-from langneurons.errors import ConfigError, DataError
+from langneurons.demo.languages import GRAMMARS, Language
+from langneurons.demo.world import EOS, World, count_tokens
+from langneurons.jobs import files
 from truths import Truth
 
 SMALL = DemoWorld(
@@ -278,7 +279,7 @@ def test_files(tmp_path: Path) -> None:
     pytest.importorskip("tokenizers")
     hashes = []
     for folder in (tmp_path / "a", tmp_path / "b"):
-        demo_files.write(SMALL, folder / "world.json")
+        world_files.write(SMALL, folder / "world.json")
         paths = [p for p in sorted(folder.rglob("*")) if p.is_file()]
         hashes.append({str(p.relative_to(folder)): files.sha256(p) for p in paths})
     assert hashes[0] == hashes[1]
@@ -308,11 +309,11 @@ def tokenizer(world: World) -> Any:
 
 def words_of(world: World) -> Any:
     """Make the tokenizer of a world."""
-    from langneurons.nn import pretraining
+    from langneurons.demo import pretraining
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tokenizer.json"
-        demo_files.word_tokenizer(world.vocabulary()).save(str(path))
+        world_files.word_tokenizer(world.vocabulary()).save(str(path))
         return pretraining.fast_tokenizer(path)
 
 
@@ -320,7 +321,7 @@ def pretrained(
     world: World, tokenizer: Any, architecture: str, seed: int
 ) -> tuple[list[float], Any]:
     """Take 60 steps; return their losses, and the weights."""
-    from langneurons.nn import pretraining
+    from langneurons.demo import pretraining
 
     spec = DemoModel(
         architecture=architecture,
@@ -400,9 +401,10 @@ class TestPretraining:
             assert torch.equal(weight, runs[1][1][name]), name
 
     def test_build_writes_a_pinned_folder(self, tmp_path: Path) -> None:
-        from langneurons.nn import models, pretraining
+        from langneurons.demo import pretraining
+        from langneurons.nn.models import loading
 
-        demo_files.write(SMALL, tmp_path / "world/world.json")
+        world_files.write(SMALL, tmp_path / "world/world.json")
         spec = DemoModel(
             hidden_size=16, intermediate_size=32, layers=2, heads=2, steps=2
         )
@@ -419,8 +421,8 @@ class TestPretraining:
         assert manifest["revision"].startswith("sha256:")
         for name, digest in manifest["files"].items():
             assert files.sha256(tmp_path / "one" / name) == digest
-        tokenizer = models.load_tokenizer(tmp_path / "one")
+        tokenizer = loading.load_tokenizer(tmp_path / "one")
         assert tokenizer.pad_token == "<pad>" and tokenizer.bos_token_id is not None
-        model = models.load_classifier(tmp_path / "one", num_labels=3)
+        model = loading.load_classifier(tmp_path / "one", num_labels=3)
         assert model.config.pad_token_id == tokenizer.pad_token_id
-        assert models.load_causal(tmp_path / "one").lm_head.weight.shape[1] == 16
+        assert loading.load_causal(tmp_path / "one").lm_head.weight.shape[1] == 16

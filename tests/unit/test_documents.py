@@ -10,13 +10,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langneurons import tensors
-from langneurons.errors import DataError
-from langneurons.nn import documents
-from langneurons.nn.architectures import mlp_sites
-from langneurons.nn.documents import Documents
-from langneurons.nn.measuring import read_shard, record, shard_chunks
-from langneurons.nn.recorder import merge
+from langneurons.config.errors import DataError
+from langneurons.jobs import tensors
+from langneurons.nn.models.architectures import mlp_sites
+from langneurons.nn.recording import documents
+from langneurons.nn.recording.documents import Documents
+from langneurons.nn.recording.measuring import read_shard, record, shard_chunks
+from langneurons.nn.recording.recorder import merge
 from test_recorder import run, same
 from tiny_models import FAMILIES, LAYERS, WIDTH, build, tokens
 

@@ -12,7 +12,7 @@ from snakemake.logging import ColorizingTextHandler, DefaultFilter, DefaultForma
 from snakemake.settings.enums import Quietness
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from langneurons.failures import LINES, Reporter
+from langneurons.jobs.failures import LINES, Reporter
 
 SPEC = "{" + ",".join(f'"key{i}":"it\'s"' for i in range(1000)) + "}"
 COMMAND = f"set -euo pipefail;  printf '%s\\n' --spec '{SPEC}' | python x.py > a.log"

@@ -14,9 +14,10 @@ import pytest
 from huggingface_hub import errors as hub_errors
 
 import tiny_models
-from langneurons import corpora, files, hub
-from langneurons.errors import DataError
-from langneurons.nn import fetching, models
+from langneurons.config.errors import DataError
+from langneurons.jobs import files
+from langneurons.nn.models import fetching, loading
+from langneurons.text import corpora, hub
 from test_models import save_model
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -152,7 +153,7 @@ def test_download_takes_weights_and_tokenizer_only(
     assert (manifest["revision"], manifest["source"]) == (REVISION, "hub:owner/name")
     assert manifest["layers"] == tiny_models.LAYERS
     assert sorted(p.name for p in tmp_path.iterdir()) == ["hub", "pinned"]
-    models.load_base(out)
+    loading.load_base(out)
 
 
 def test_another_family_costs_no_download(
@@ -281,8 +282,8 @@ def test_gguf_from_a_path_and_from_a_package(
     )
     assert manifest["revision"] == f"sha256:{digest}"
     assert (manifest["layers"], manifest["intermediate_size"]) == (2, 64)
-    assert models.load_causal(tmp_path / "from_path").dtype.is_floating_point
-    assert models.load_tokenizer(tmp_path / "from_path").bos_token == "<s>"
+    assert loading.load_causal(tmp_path / "from_path").dtype.is_floating_point
+    assert loading.load_tokenizer(tmp_path / "from_path").bos_token == "<s>"
 
     package = tmp_path / "some_gguf_package"
     package.mkdir()

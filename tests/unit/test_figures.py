@@ -28,8 +28,7 @@ import draw_profiles
 import draw_published
 import draw_shared
 from langneurons import figures, tables
-from langneurons.cli import Job
-from langneurons.errors import DataError
+from langneurons.config.errors import DataError
 from langneurons.figures import (
     effects,
     neurons,
@@ -39,7 +38,8 @@ from langneurons.figures import (
     sizes,
 )
 from langneurons.figures.matrix import signed
-from langneurons.neuron_sets import NeuronSets, from_mask
+from langneurons.jobs.cli import Job
+from langneurons.neurons.neuron_sets import NeuronSets, from_mask
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "published_results.json"
 LANGS = ["en", "fr", "es", "vi", "id", "ja", "zh", "bn", "hi", "ta", "te", "mr"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from langneurons.errors import DataError
-from langneurons.files import (
+from langneurons.config.errors import DataError
+from langneurons.jobs.files import (
     atomic,
     atomic_folder,
     canonical,

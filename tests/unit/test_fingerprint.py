@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from langneurons import fingerprint
-from langneurons.fingerprint import PLUMBING, SCRIPTS, code_hash
+from langneurons.jobs import fingerprint
+from langneurons.jobs.fingerprint import PLUMBING, SCRIPTS, code_hash
 
 SCRIPT = """
-from langneurons import cli
+from langneurons.jobs import cli
 from langneurons.a import used
 from langneurons.whole import *
 def main():
@@ -19,7 +19,8 @@ def main():
 """
 MODULES = {
     "__init__": "",
-    "cli": "X = 1\n",
+    "jobs/__init__": "",
+    "jobs/cli": "X = 1\n",
     "a": (
         '"""Module."""\nfrom .b import helper\nFACTOR = 2\nOTHER = 3\n'
         'def used():\n    """Doc."""\n    return helper() * FACTOR\n'
@@ -36,9 +37,15 @@ MODULES = {
 def tree(tmp_path: Path) -> Path:
     (tmp_path / "langneurons").mkdir()
     (tmp_path / "job.py").write_text(SCRIPT)
-    for name, text in MODULES.items():
-        (tmp_path / "langneurons" / f"{name}.py").write_text(text)
+    write(tmp_path, MODULES)
     return tmp_path
+
+
+def write(tree: Path, modules: dict[str, str]) -> None:
+    for name, text in modules.items():
+        path = tree / "langneurons" / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
 
 
 def fresh(tree: Path, modules: tuple[str, ...] = ()) -> str:
@@ -58,7 +65,7 @@ def fresh(tree: Path, modules: tuple[str, ...] = ()) -> str:
         ("b", "return 1", "return 2", True),  # reached through another module
         ("b", "return 5", "return 6", False),
         ("lazy", "return 7", "return 8", True),  # imported inside a function
-        ("cli", "X = 1", "X = 2", False),  # plumbing
+        ("jobs/cli", "X = 1", "X = 2", False),  # plumbing
         ("plugin", "B = 1", "B = 2", False),
     ],
 )
@@ -138,10 +145,7 @@ FORMS = {
 def test_every_form_of_import_and_definition_is_followed(tree: Path, form: str) -> None:
     script, files, edits = FORMS[form]
     (tree / "job.py").write_text(script)
-    for name, text in files.items():
-        path = tree / "langneurons" / f"{name}.py"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
+    write(tree, files)
     for module, old, new, changes in edits:
         before = fresh(tree)
         path = tree / "langneurons" / f"{module}.py"
@@ -165,4 +169,78 @@ def test_every_script_of_the_workflow_has_a_hash() -> None:
 
 def test_plumbing_modules_exist() -> None:
     for name in PLUMBING:
-        assert (SCRIPTS / "langneurons" / f"{name}.py").is_file()
+        assert (SCRIPTS / "langneurons" / f"{name.replace('.', '/')}.py").is_file()
+
+
+# The script and the modules, before and after a function moves.
+MOVES = {
+    "imported by its name": (
+        "from langneurons.c import f\ndef main():\n    return f()\n",
+        {"c": "def f():\n    return g()\ndef g():\n    return 1\n"},
+        "from langneurons.room.d import f\ndef main():\n    return f()\n",
+        {
+            "room/__init__": "",
+            "room/d": "from ..e import g\ndef f():\n    return g()\n",
+            "e": "def g():\n    return 1\n",
+        },
+    ),
+    "read from its module": (
+        "from langneurons import c\ndef main():\n    return c.f()\n",
+        {"c": "def f():\n    return 1\n"},
+        "from langneurons.room import d\ndef main():\n    return d.f()\n",
+        {"room/__init__": "", "room/d": "def f():\n    return 1\n"},
+    ),
+    "imported inside a function": (
+        "def main():\n    from langneurons.c import f\n    return f()\n",
+        {"c": "def f():\n    return 1\n"},
+        "def main():\n    from langneurons.d import f\n    return f()\n",
+        {"d": "def f():\n    return 1\n"},
+    ),
+    "its module is renamed, and read inside a function": (
+        "def main():\n    from langneurons import c\n    return c.f()\n",
+        {"c": "def f():\n    return 1\n"},
+        "def main():\n    from langneurons import d\n    return d.f()\n",
+        {"d": "def f():\n    return 1\n"},
+    ),
+}
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_moving_a_function_changes_nothing(tree: Path, move: str) -> None:
+    hashes = []
+    for script, modules in (MOVES[move][:2], MOVES[move][2:]):
+        (tree / "job.py").write_text(script)
+        write(tree, modules)
+        hashes.append(fresh(tree))
+    assert hashes[0] == hashes[1]
+
+
+def test_of_a_module_only_what_is_read_counts(tree: Path) -> None:
+    text = "def f():\n    return 1\ndef g():\n    return {}\n"
+    for script, counts in (
+        ("from langneurons import c\ndef main():\n    return c.f()\n", False),
+        ("from langneurons import c\ndef main():\n    return h(c)\n", True),
+    ):
+        (tree / "job.py").write_text(script)
+        hashes = set()
+        for value in (1, 2):
+            write(tree, {"c": text.format(value)})
+            hashes.add(fresh(tree))
+        assert (len(hashes) == 2) is counts, script
+
+
+def test_a_name_that_begins_to_mean_something_else_counts(tree: Path) -> None:
+    """Both functions are reached before and after; which is called where changes."""
+    write(
+        tree,
+        {"c": "def f():\n    return 1\n", "d": "def f():\n    return 2\n"},
+    )
+    hashes = set()
+    for first, second in ("cd", "dc"):
+        (tree / "job.py").write_text(
+            f"from langneurons import {first} as x\n"
+            f"from langneurons import {second} as y\n"
+            "def main():\n    return x.f() - y.f()\n"
+        )
+        hashes.add(fresh(tree))
+    assert len(hashes) == 2

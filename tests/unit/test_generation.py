@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from langneurons.catalogue import Statistic
-from langneurons.errors import ConfigError, DataError
-from langneurons.nn import classification, decoding, generation, runners
-from langneurons.nn.architectures import mlp_sites
-from langneurons.nn.interventions import build
-from langneurons.nn.prompts import Encoded, encode, pad_left, positions
+from langneurons.config.catalogue import Statistic
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.nn.evaluation import classification, decoding, generation, runners
+from langneurons.nn.evaluation.interventions import build
+from langneurons.nn.evaluation.prompts import Encoded, encode, pad_left, positions
+from langneurons.nn.models.architectures import mlp_sites
 from langneurons.tasks import xnli, xquad
 from langneurons.tasks.xquad import Parameters
 from test_classification import word_tokenizer

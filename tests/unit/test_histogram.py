@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langneurons.errors import DataError
-from langneurons.histogram import (
+from langneurons.config.errors import DataError
+from langneurons.neurons.histogram import (
     FUNCTIONS,
     Bins,
     activation_function,
@@ -34,7 +34,7 @@ def test_number_of_bins() -> None:
 
 def test_bins_are_those_of_the_recorder() -> None:
     torch = pytest.importorskip("torch")
-    from langneurons.nn import distributions
+    from langneurons.nn.recording import distributions
 
     bins = Bins(distributions.MANTISSA, distributions.EMIN, distributions.EMAX)
     rng = np.random.default_rng(0)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from langneurons.catalogue import Statistic
-from langneurons.errors import ConfigError, DataError
-from langneurons.nn.architectures import mlp_sites
-from langneurons.nn.interventions import Intervention, applied, build
+from langneurons.config.catalogue import Statistic
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.nn.evaluation.interventions import Intervention, applied, build
+from langneurons.nn.models.architectures import mlp_sites
 from tiny_models import FAMILIES, LAYERS, PAD, WIDTH, tokens
 from tiny_models import build as tiny
 

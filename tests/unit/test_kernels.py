@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from langneurons.nn import accelerated
-from langneurons.nn.accelerated import kernels_for
+from langneurons.nn.recording import accelerated
+from langneurons.nn.recording.accelerated import kernels_for
 
 UNIT = Path(__file__).parent
 SCRIPTS = UNIT.parents[1] / "workflow" / "scripts"

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from activation_files import build
-from langneurons.errors import DataError
+from langneurons.config.errors import DataError
 from langneurons.methods import MethodInputs, lape
 from langneurons.methods.lape import Parameters, choose
 

@@ -11,10 +11,12 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from langneurons import grid, local_files
-from langneurons.config import Config, load
-from langneurons.errors import ConfigError
-from langneurons.nn import fetching
+from langneurons.config.errors import ConfigError
+from langneurons.config.schema import Config
+from langneurons.grid import result_paths
+from langneurons.nn.models import fetching
+from langneurons.study import local_files
+from langneurons.study.configuration import load
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -110,7 +112,7 @@ def test_an_older_file_that_takes_anothers_place_is_seen(here: Path) -> None:
     config = demo(corpora={"demo": {"folder": "text"}})
     made = {}
     for lang in ("en", "vi"):
-        path = here / grid.tokens("demo", "demo", lang)
+        path = here / result_paths.tokens("demo", "demo", lang)
         path.parent.mkdir(parents=True, exist_ok=True)
         time.sleep(0.02)
         path.write_text("tokens")

@@ -8,12 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langneurons import cli, files
-from langneurons.errors import ConfigError, DataError
-from langneurons.neuron_sets import NeuronSets
-from langneurons.nn import adapters, architectures, folders, masking, models
-from langneurons.nn.classification import Scorer, predict
-from langneurons.nn.training import Checkpoint, Plan, fit, record
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.jobs import cli, files
+from langneurons.neurons.neuron_sets import NeuronSets
+from langneurons.nn.evaluation.classification import Scorer, predict
+from langneurons.nn.models import architectures, folders, loading
+from langneurons.nn.tuning import adapters, masking
+from langneurons.nn.tuning.training import Checkpoint, Plan, fit, record
+from langneurons.tasks.common import items
 from test_training import ITEMS, MANIFEST, SEED, data, saved, settings, small_nf4
 from tiny_models import HIDDEN, LAYERS, WIDTH, tokens
 from tiny_models import build as tiny
@@ -332,7 +334,7 @@ def test_causal_models_have_no_head_to_train(tmp_path, kind):
 def test_four_bit_weights(tmp_path, kind):
     folder = small_nf4(tmp_path)
     chosen = {0: [5, 100], 1: [127]}
-    model = wrapped("llama", kind, chosen, models.load_classifier(folder, 3))
+    model = wrapped("llama", kind, chosen, loading.load_classifier(folder, 3))
     assert model.get_base_model().is_loaded_in_4bit
     train(model)
     after = masking.stock_state(model)
@@ -345,7 +347,7 @@ def test_four_bit_weights(tmp_path, kind):
             assert lines.any(1).nonzero().flatten().tolist() == ids
     scores = predict(model, data(), 4)
     again = adapters.open_tuned(
-        models.load_classifier(folder, 3), saved(tmp_path, model)
+        loading.load_classifier(folder, 3), saved(tmp_path, model)
     )
     assert np.array_equal(scores, predict(again, data(), 4))
 
@@ -416,7 +418,6 @@ def test_checkpoints_are_of_one_spec_code_and_input(tmp_path):
 def run_script(tmp_path, name, kind, wanted, neurons=()):
     """Call tune_model on a tiny pinned model and items of test_classification."""
     import tune_model
-    from langneurons import tasks
     from test_classification import make_items, word_tokenizer
 
     model = tmp_path / "model"
@@ -424,7 +425,7 @@ def run_script(tmp_path, name, kind, wanted, neurons=()):
     word_tokenizer().save_pretrained(model)
     about = MANIFEST | {"model": "tiny", "dtype": "float32"} | folders.describe(model)
     files.write_json(model / "manifest.json", about)
-    tasks.write_jsonl(tmp_path / "items.jsonl", make_items(11))
+    items.write_jsonl(tmp_path / "items.jsonl", make_items(11))
     training = settings().model_dump(mode="json", exclude={"checkpoint_every"})
     spec = {"task": "xnli", "kind": "xnli", "parameters": {"max_length": 12}}
     spec |= {"model": "tiny", "family": "llama", "tuning": tuning(kind, "gate", True)}

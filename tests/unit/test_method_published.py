@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from langneurons.errors import DataError
+from langneurons.config.errors import DataError
 from langneurons.methods import MethodInputs, published
 from langneurons.methods.published import Parameters, read_published, write_published
-from langneurons.neuron_sets import NeuronSets, from_mask
+from langneurons.neurons.neuron_sets import NeuronSets, from_mask
 
 torch = pytest.importorskip("torch")
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from activation_files import build, family, heavy_tailed
 from langneurons import methods
-from langneurons.errors import ConfigError, DataError
-from langneurons.neuron_sets import NeuronSets
-from langneurons.statistics import Activations
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.neurons.neuron_sets import NeuronSets
+from langneurons.neurons.recorded_activations import Activations
 
 SCRIPTS = Path(methods.__file__).parents[2]
 

@@ -17,9 +17,9 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast
 
 import tiny_models
-from langneurons.errors import DataError
-from langneurons.files import sha256, write_json
-from langneurons.nn import folders, models
+from langneurons.config.errors import DataError
+from langneurons.jobs.files import sha256, write_json
+from langneurons.nn.models import folders, loading
 
 WORDS = [f"w{i}" for i in range(30)]
 
@@ -50,10 +50,10 @@ def save_model(folder: Path, family: str, **changes: Any) -> Any:
 def test_all_heads_share_the_saved_backbone(tmp_path: Path, family: str) -> None:
     saved = save_model(tmp_path, family)
     ids = tiny_models.tokens()
-    base = models.load_base(tmp_path)
-    causal = models.load_causal(tmp_path)
+    base = loading.load_base(tmp_path)
+    causal = loading.load_causal(tmp_path)
     torch.manual_seed(3)
-    classifier = models.load_classifier(tmp_path, 3)
+    classifier = loading.load_classifier(tmp_path, 3)
     assert not any(m.training for m in (base, causal, classifier))
     assert causal.dtype == torch.float32
     with torch.inference_mode():
@@ -71,7 +71,7 @@ def test_the_head_depends_on_the_seed_only(tmp_path: Path) -> None:
     heads = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        heads.append(models.load_classifier(tmp_path, 3).score.weight)
+        heads.append(loading.load_classifier(tmp_path, 3).score.weight)
     assert torch.equal(heads[0], heads[1])
     assert not torch.equal(heads[0], heads[2])
 
@@ -84,7 +84,7 @@ def test_a_missing_backbone_weight_is_refused(tmp_path: Path) -> None:
     weights = load_file(path)
     del weights["model.layers.1.mlp.gate_proj.weight"]
     save_file(weights, path, metadata={"format": "pt"})
-    for load in (models.load_base, models.load_causal, models.load_classifier):
+    for load in (loading.load_base, loading.load_causal, loading.load_classifier):
         with pytest.raises(DataError, match=r"1 weights.*gate_proj"):
             load(tmp_path)
 
@@ -94,15 +94,15 @@ def test_pickled_weights_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").unlink()
     torch.save(model.state_dict(), tmp_path / "pytorch_model.bin")
     with pytest.raises(DataError, match="cannot be loaded"):
-        models.load_base(tmp_path)
+        loading.load_base(tmp_path)
 
 
 def test_dtype_is_the_manifests_unless_given(tmp_path: Path) -> None:
     save_model(tmp_path, "llama")
     (tmp_path / "manifest.json").write_text(json.dumps({"dtype": "bfloat16"}))
-    assert models.load_base(tmp_path).dtype == torch.bfloat16
-    assert models.load_base(tmp_path, dtype=torch.float32).dtype == torch.float32
-    assert models.load_base(tmp_path, dtype="float32").dtype == torch.float32
+    assert loading.load_base(tmp_path).dtype == torch.bfloat16
+    assert loading.load_base(tmp_path, dtype=torch.float32).dtype == torch.float32
+    assert loading.load_base(tmp_path, dtype="float32").dtype == torch.float32
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
@@ -110,7 +110,7 @@ def test_kernels_of_attention_are_those_asked_for(
     tmp_path: Path, attention: str
 ) -> None:
     save_model(tmp_path, "llama")
-    for load in (models.load_base, models.load_causal, models.load_classifier):
+    for load in (loading.load_base, loading.load_causal, loading.load_classifier):
         model = load(tmp_path, attention=attention)
         assert model.config._attn_implementation == attention
 
@@ -121,16 +121,16 @@ def test_flash_attention_is_refused_before_weights_are_read(
     save_model(tmp_path, "llama")
     (tmp_path / "model.safetensors").unlink()
     with pytest.raises(DataError, match="flash_attention_2 needs a GPU.*use sdpa"):
-        models.load_base(tmp_path, "cpu", attention="flash_attention_2")
+        loading.load_base(tmp_path, "cpu", attention="flash_attention_2")
     monkeypatch.setattr(folders.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError, match="pip install flash_attn"):
-        models.load_base(tmp_path, "cuda", attention="flash_attention_2")
+        loading.load_base(tmp_path, "cuda", attention="flash_attention_2")
 
 
 def test_kernels_that_an_architecture_has_not_are_an_error(tmp_path: Path) -> None:
     save_model(tmp_path, "bloom")
     with pytest.raises(DataError, match="cannot be loaded"):
-        models.load_base(tmp_path, attention="sdpa")
+        loading.load_base(tmp_path, attention="sdpa")
 
 
 def test_family_must_match_the_config(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_family_must_match_the_config(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
 def test_description_agrees_with_the_modules(tmp_path: Path, family: str) -> None:
-    from langneurons.nn import architectures
+    from langneurons.nn.models import architectures
 
     model = save_model(tmp_path, family)
     sites = architectures.mlp_sites(model, family)
@@ -182,7 +182,7 @@ def test_padding_token(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     save_tokenizer(tmp_path, [*extra, "</s>"], eos_token="</s>", **special)
-    tokenizer = models.load_tokenizer(tmp_path)
+    tokenizer = loading.load_tokenizer(tmp_path)
     assert tokenizer.pad_token == expected
     assert tokenizer.padding_side == "right"
     assert ("no token is reserved" in caplog.text) == (expected == "</s>")
@@ -192,16 +192,16 @@ def test_padding_token(
 def test_a_tokenizer_without_any_padding_is_refused(tmp_path: Path) -> None:
     save_tokenizer(tmp_path, [])
     with pytest.raises(DataError, match="neither a padding nor an end-of-text"):
-        models.load_tokenizer(tmp_path)
+        loading.load_tokenizer(tmp_path)
     with pytest.raises(DataError, match="no usable tokenizer"):
-        models.load_tokenizer(tmp_path / "absent")
+        loading.load_tokenizer(tmp_path / "absent")
 
 
 @pytest.mark.parametrize("family", tiny_models.FAMILIES)
 def test_the_saved_tokenizer_is_not_replaced(tmp_path: Path, family: str) -> None:
     """AutoTokenizer gives no tokens at all for this one in a Qwen2 folder."""
     save_model(tmp_path, family)
-    tokenizer = models.load_tokenizer(tmp_path)
+    tokenizer = loading.load_tokenizer(tmp_path)
     assert tokenizer("w0 w2")["input_ids"] == [4, 6]
     assert (tokenizer.bos_token_id, tokenizer.eos_token_id) == (1, 2)
 
@@ -210,12 +210,12 @@ def test_a_tokenizer_of_another_model_is_refused(tmp_path: Path) -> None:
     save_model(tmp_path, "llama", vocab_size=33)
     save_tokenizer(tmp_path, ["<s>", "</s>"], pad_token="padding")
     with pytest.raises(DataError, match="padding token has id 33"):
-        models.load_classifier(tmp_path, 3)
+        loading.load_classifier(tmp_path, 3)
 
 
 def test_encoder_adds_nothing(tmp_path: Path) -> None:
     save_tokenizer(tmp_path, ["<s>", "</s>"], bos_token="<s>", eos_token="</s>")
-    encode = models.encoder(models.load_tokenizer(tmp_path))
+    encode = loading.encoder(loading.load_tokenizer(tmp_path))
     assert encode(["w0 w2", "w1"]) == [[3, 5], [4]]
     assert encode([]) == []
 
@@ -227,7 +227,7 @@ def test_manifest_functions_do_without_torch() -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(Path(models.__file__).parents[2])},
+        env={"PYTHONPATH": str(Path(loading.__file__).parents[2])},
         capture_output=True,
         text=True,
         check=True,
@@ -256,8 +256,8 @@ def test_large_weights_are_split_over_the_gpus_of_the_job(
     facts = SimpleNamespace(total_memory=10 * 10**9)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: facts)
-    assert models.placement(tmp_path, "cuda") == expected
-    assert models.placement(tmp_path, "cpu") == {"": "cpu"}
+    assert loading.placement(tmp_path, "cuda") == expected
+    assert loading.placement(tmp_path, "cpu") == {"": "cpu"}
 
 
 def test_a_70b_model_is_cut_between_layers() -> None:
@@ -285,7 +285,7 @@ def test_a_damaged_file_of_a_model_is_named(tmp_path: Path, damage: str) -> None
     save_model(tmp_path, "llama")
     written = {path.name: sha256(path) for path in sorted(tmp_path.iterdir())}
     write_json(tmp_path / "manifest.json", {"files": written, "dtype": "float32"})
-    models.load_base(tmp_path)
+    loading.load_base(tmp_path)
     path = tmp_path / "model.safetensors"
     content = path.read_bytes()
     path.unlink()
@@ -294,5 +294,5 @@ def test_a_damaged_file_of_a_model_is_named(tmp_path: Path, damage: str) -> None
     elif damage == "one byte":
         path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(DataError, match="model.safetensors: absent or damaged") as told:
-        models.load_base(tmp_path)
+        loading.load_base(tmp_path)
     assert "Delete" in str(told.value)

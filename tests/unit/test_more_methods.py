@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from activation_files import build
-from langneurons import methods, tensors
-from langneurons.catalogue import Activations as Recorded
-from langneurons.errors import DataError
+from langneurons import methods
+from langneurons.config.catalogue import Activations as Recorded
+from langneurons.config.errors import DataError
+from langneurons.jobs import tensors
 from langneurons.methods import (
     MethodInputs,
     act_prob_zero,
@@ -26,7 +27,7 @@ from langneurons.methods import (
     kojima_ap,
     plnd,
 )
-from langneurons.statistics import Activations
+from langneurons.neurons.recorded_activations import Activations
 from test_planted_neurons import (
     ALWAYS,
     LANGUAGES,
@@ -469,7 +470,7 @@ def planted(
     planted_model: Any,  # noqa: F811
     tmp_path_factory: pytest.TempPathFactory,
 ) -> MethodInputs:
-    from langneurons.nn.measuring import record
+    from langneurons.nn.recording.measuring import record
 
     folder = tmp_path_factory.mktemp("more")
     # The first layer writes so little that the second one's norm does not see it.

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langneurons.errors import ConfigError
-from langneurons.names import Selection, Treatment, TuningName, draw, split_draw
+from langneurons.config.errors import ConfigError
+from langneurons.config.names import Selection, Treatment, TuningName, draw, split_draw
 
 part = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True)
 language = st.from_regex(r"[a-z]{2}(_[A-Z][a-z]{3})?", fullmatch=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from langneurons import hub, network
-from langneurons.errors import DataError
+from langneurons.config.errors import DataError
+from langneurons.text import hub, network
 
 VARIABLES = (*network.READ, *network.UNREAD)
 

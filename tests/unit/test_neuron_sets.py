@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from langneurons.errors import DataError
-from langneurons.neuron_sets import NeuronSets, from_mask
+from langneurons.config.errors import DataError
+from langneurons.neurons.neuron_sets import NeuronSets, from_mask
 
 
 @pytest.fixture

@@ -15,14 +15,17 @@ import yaml
 from pydantic import BaseModel
 
 from configurations import merge
-from langneurons import methods, outputs, procedure, tasks
-from langneurons.catalogue import Activations, Corpus, Method, Model, Statistic
-from langneurons.config import Config, load
-from langneurons.errors import ConfigError
-from langneurons.partners import Partners
-from langneurons.published import Key
-from langneurons.table_specs import TableSpecs
-from langneurons.task_catalogue import Task, Training, Tuning
+from langneurons import methods, tasks
+from langneurons.config.catalogue import Activations, Corpus, Method, Model, Statistic
+from langneurons.config.errors import ConfigError
+from langneurons.config.schema import Config
+from langneurons.config.task_entries import Task, Training, Tuning
+from langneurons.published import procedure
+from langneurons.published.numbers import Key
+from langneurons.published.partners import Partners
+from langneurons.study import targets
+from langneurons.study.configuration import load
+from langneurons.study.table_specs import TableSpecs
 
 ROOT = Path(__file__).parents[2]
 
@@ -472,5 +475,5 @@ def test_deviations_are_documented_by_key() -> None:
 
 def test_tables_that_are_not_made_are_not_looked_for(usual: dict) -> None:
     config = paper({"grid": {"tables": ["xnli", "reproduction"]}})
-    assert TableSpecs(config).reproduced_tables(None) == [outputs.table("xnli")]
+    assert TableSpecs(config).reproduced_tables(None) == [targets.table("xnli")]
     assert beside(config) == usual

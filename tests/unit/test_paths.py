@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from langneurons import paths
-from langneurons.errors import ConfigError, DataError
-from langneurons.nn import fetching
+from langneurons.config import user_paths
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.nn.models import fetching
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +33,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_path_is_read_as_a_shell_does(written: str, read: str) -> None:
-    assert paths.expand(written) == read
+    assert user_paths.expand(written) == read
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_path_is_read_as_a_shell_does(written: str, read: str) -> None:
 )
 def test_what_cannot_be_expanded_is_named(written: str, said: str) -> None:
     with pytest.raises(ConfigError, match="cannot be expanded") as caught:
-        paths.expand(written)
+        user_paths.expand(written)
     assert said in str(caught.value)
 
 
@@ -65,12 +65,14 @@ def test_scripts_expand_the_paths_that_they_are_called_with(tmp_path: Path) -> N
 )
 def test_nothing_but_the_language_is_filled_in(text: str) -> None:
     with pytest.raises(ConfigError, match="allowed: {lang}"):
-        paths.check_placeholders(f"a/{text}.tsv")
+        user_paths.check_placeholders(f"a/{text}.tsv")
 
 
 def test_a_path_without_languages_has_no_placeholder() -> None:
-    paths.check_placeholders("a/{lang}/b-{lang}.tsv")
-    assert paths.has_placeholder("a/{lang}") and not paths.has_placeholder("a/lang")
-    assert not paths.has_placeholder(None)
+    user_paths.check_placeholders("a/{lang}/b-{lang}.tsv")
+    assert user_paths.has_placeholder("a/{lang}") and not user_paths.has_placeholder(
+        "a/lang"
+    )
+    assert not user_paths.has_placeholder(None)
     with pytest.raises(ConfigError, match="none is filled here"):
-        paths.check_placeholders("a/{lang}.tsv", ())
+        user_paths.check_placeholders("a/{lang}.tsv", ())

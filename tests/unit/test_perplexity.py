@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from langneurons.catalogue import Statistic
-from langneurons.errors import DataError
-from langneurons.nn.interventions import build
-from langneurons.nn.perplexity import chunk_nll, read_heldout, summary
+from langneurons.config.catalogue import Statistic
+from langneurons.config.errors import DataError
+from langneurons.nn.evaluation.interventions import build
+from langneurons.nn.evaluation.perplexity import chunk_nll, read_heldout, summary
 from tiny_models import LAYERS, WIDTH, tokens
 from tiny_models import build as tiny
 

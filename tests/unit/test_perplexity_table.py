@@ -12,7 +12,7 @@ import pytest
 
 from evaluation_files import cells_of, row, run
 from langneurons import tables
-from langneurons.errors import DataError
+from langneurons.config.errors import DataError
 from langneurons.figures import perplexity as figure
 from langneurons.report import neuron_verdicts
 from langneurons.tables import perplexity, perplexity_text

@@ -12,13 +12,14 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from langneurons import planning, rates
-from langneurons.catalogue import Activations, Model
-from langneurons.config import Config, load
-from langneurons.planned_jobs import Job, plan
-from langneurons.report import costs
-from langneurons.resources import Requests, statistics_bytes
-from langneurons.task_catalogue import Training, Tuning
+from langneurons.config.catalogue import Activations, Model
+from langneurons.config.schema import Config
+from langneurons.config.task_entries import Training, Tuning
+from langneurons.costs import rates, spending
+from langneurons.costs.requests import Requests, statistics_bytes
+from langneurons.study import cost_plan
+from langneurons.study.configuration import load
+from langneurons.study.planned_jobs import Job, plan
 
 ROOT = Path(__file__).parents[2]
 RAW = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
@@ -181,10 +182,10 @@ def test_measured_times_replace_estimates_of_their_rule_and_model(
     jobs: list[Job], tmp_path: Path
 ) -> None:
     folder = tmp_path / "benchmarks"
-    before = {line.rule: line for line in planning.summary(jobs, folder)}
+    before = {line.rule: line for line in cost_plan.summary(jobs, folder)}
     done = first(jobs, "measure_activations", "llama31")
     benchmark(folder / done.benchmark, done.seconds / 2)
-    after = {line.rule: line for line in planning.summary(jobs, folder)}
+    after = {line.rule: line for line in cost_plan.summary(jobs, folder)}
     shards = before["measure_activations"], after["measure_activations"]
     llama = sum(
         j.seconds
@@ -203,7 +204,7 @@ def test_finished_jobs_cost_nothing_more(jobs: list[Job], tmp_path: Path) -> Non
                 Path(output).parent.mkdir(parents=True, exist_ok=True)
                 Path(output).touch()
     line = next(
-        line for line in planning.summary(jobs, tmp_path) if line.rule == "fetch_text"
+        line for line in cost_plan.summary(jobs, tmp_path) if line.rule == "fetch_text"
     )
     assert (line.jobs, line.to_do, line.disk, line.hours) == (16, 0, 0, 0)
 
@@ -214,7 +215,7 @@ def test_the_demo_needs_no_gpu_and_minutes() -> None:
     raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     demo = (ROOT / "config/demo.yaml").read_text(encoding="utf-8")
     update_config(raw, yaml.safe_load(demo))
-    total = planning.summary(plan(load(raw)), Path("none"))[-1]
+    total = cost_plan.summary(plan(load(raw)), Path("none"))[-1]
     assert total.gpu_hours == 0 and total.gpus == 0
     assert 0.02 < total.hours < 2
 
@@ -250,7 +251,7 @@ def test_the_table_of_costs(paper: Config, tmp_path: Path) -> None:
     made = ["--report", "page.html", "--tsv", "cost.tsv"]
     script("build_cost_table", "--spec", spec, *made)
     assert Path("cost.tsv").read_text() == (
-        "\t".join(costs.COLUMNS) + "\n"
+        "\t".join(spending.COLUMNS) + "\n"
         "text\t1\t0.1000\t0.0000\t0.0000\t\n"
         "evaluations\t1\t2.0000\t0.0000\t2.0000\t\n"
         "total\t2\t2.1000\t0.0000\t2.0000\t\n"

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 import torch
 
-from langneurons import tensors
-from langneurons.catalogue import Statistic
+from langneurons.config.catalogue import Statistic
+from langneurons.jobs import tensors
 from langneurons.methods import MethodInputs, lape
-from langneurons.nn.interventions import applied, build
-from langneurons.nn.measuring import record
-from langneurons.statistics import Activations
+from langneurons.neurons.recorded_activations import Activations
+from langneurons.nn.evaluation.interventions import applied, build
+from langneurons.nn.recording.measuring import record
 from tiny_models import build as tiny
 
 LANGUAGES, WORDS, WIDTH, LAYERS = ("en", "vi", "hi"), 5, 40, 2

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from evaluation_files import XNLI, XQUAD, cells_of, right, row, run, write
-from langneurons import significance, tables
-from langneurons.errors import DataError
+from langneurons import tables
+from langneurons.config.errors import DataError
 from langneurons.figures import profiles as figure
+from langneurons.stats import significance
 from langneurons.tables import profiles, profiles_text
 from langneurons.tables.evaluations import Evaluation
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from langneurons.published import FIGURES, Key, records, set_languages, set_used
-from langneurons.published import values as values_of
+from langneurons.published.numbers import FIGURES, Key, records, set_languages, set_used
+from langneurons.published.numbers import values as values_of
 
 FIGURES_HELD: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
 

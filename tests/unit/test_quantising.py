@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import tiny_models
-from langneurons import files
-from langneurons.errors import DataError
-from langneurons.nn import fetching, models, quantising
+from langneurons.config.errors import DataError
+from langneurons.jobs import files
+from langneurons.nn.models import fetching, loading, quantising
 from test_models import save_tokenizer
 
 pytest.importorskip("bitsandbytes", reason="nf4 needs bitsandbytes")
@@ -37,7 +37,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_weights_are_nf4_with_double_quantisation(folders: tuple[Path, Path]) -> None:
-    model = models.load_base(folders[1])
+    model = loading.load_base(folders[1])
     linear = model.layers[0].mlp.gate_proj
     assert type(linear).__name__ == "Linear4bit"
     assert linear.weight.quant_state.quant_type == "nf4"
@@ -61,8 +61,8 @@ def test_saved_weights_give_the_same_logits_to_the_bit(
     ids = tiny_models.tokens()
     with torch.inference_mode():
         first = fresh(ids).logits
-        again = models.load_causal(nf4)(ids).logits
-        full = models.load_causal(pinned)(ids).logits
+        again = loading.load_causal(nf4)(ids).logits
+        full = loading.load_causal(pinned)(ids).logits
     assert torch.isfinite(first).all()
     assert torch.equal(first, again)
     assert not torch.equal(first, full), "4 bits lose something"
@@ -70,7 +70,7 @@ def test_saved_weights_give_the_same_logits_to_the_bit(
 
 def test_the_classifier_head_is_not_quantised(folders: tuple[Path, Path]) -> None:
     torch.manual_seed(0)
-    model = models.load_classifier(folders[1], 3)
+    model = loading.load_classifier(folders[1], 3)
     assert type(model.score) is torch.nn.Linear
     with torch.inference_mode():
         assert torch.isfinite(model(tiny_models.tokens()).logits).all()
@@ -85,7 +85,7 @@ def test_manifest_and_tokenizer_go_along(folders: tuple[Path, Path]) -> None:
     for name, digest in nf4["files"].items():
         assert files.sha256(folders[1] / name) == digest
     assert nf4["files"]["tokenizer.json"] == pinned["files"]["tokenizer.json"]
-    assert models.load_tokenizer(folders[1]).pad_token == "<pad>"
+    assert loading.load_tokenizer(folders[1]).pad_token == "<pad>"
 
 
 def test_quantising_twice_is_refused(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from langneurons.errors import ConfigError, DataError
+from langneurons.config.errors import ConfigError, DataError
 from langneurons.methods import MethodInputs, matched_random
 from langneurons.methods.matched_random import Parameters
-from langneurons.neuron_sets import NeuronSets, from_mask
+from langneurons.neurons.neuron_sets import NeuronSets, from_mask
 
 LAYERS, WIDTH = 4, 50
 

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from langneurons import config, outputs, planned_jobs, tables
+from langneurons import tables
+from langneurons.config import schema
+from langneurons.study import planned_jobs, targets
+from langneurons.study.configuration import load
 from test_layout import all_rules
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +68,7 @@ def test_links_lead_to_files_and_headings(path: Path) -> None:
             assert anchor in anchors(read(there)), link
 
 
-def targets() -> set[str]:
+def make_targets() -> set[str]:
     """Return the targets that `make` shows."""
     found = set(re.findall(r"^([a-z-]+):.*## ", read(ROOT / "Makefile"), re.MULTILINE))
     assert {"demo", "test"} < found
@@ -81,11 +84,11 @@ def made(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_targets_of_make_exist(path: Path) -> None:
-    assert made(path) <= targets()
+    assert made(path) <= make_targets()
 
 
 def test_every_target_of_make_is_in_a_document() -> None:
-    assert targets() - set().union(*map(made, DOCUMENTS)) == {"help", "clean"}
+    assert make_targets() - set().union(*map(made, DOCUMENTS)) == {"help", "clean"}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
@@ -143,15 +146,15 @@ def test_what_the_readme_says_of_reruns_is_tested() -> None:
 
 
 @pytest.fixture(scope="module")
-def paper() -> config.Config:
-    return config.load(yaml.safe_load(read(ROOT / "config/config.yaml")))
+def paper() -> schema.Config:
+    return load(yaml.safe_load(read(ROOT / "config/config.yaml")))
 
 
-def test_the_table_of_tables_names_each_table_once(paper: config.Config) -> None:
+def test_the_table_of_tables_names_each_table_once(paper: schema.Config) -> None:
     text = section("Tables and figures").partition("\n\nEach is")[0]
     first = re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
     named = [name for cell in first for name in re.findall(r"`(\w+)`", cell)]
-    assert sorted(named) == sorted(outputs.table_names(paper))
+    assert sorted(named) == sorted(targets.table_names(paper))
 
 
 def test_each_column_of_a_task_table_is_told_once() -> None:
@@ -180,7 +183,7 @@ def file_names() -> dict[str, re.Pattern[str]]:
     return found
 
 
-def test_the_names_of_files_are_those_that_jobs_write(paper: config.Config) -> None:
+def test_the_names_of_files_are_those_that_jobs_write(paper: schema.Config) -> None:
     written = {path for job in planned_jobs.plan(paper) for path in job.outputs}
     assert len(written) > 1000
     said = file_names()

@@ -13,15 +13,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langneurons import tensors
-from langneurons.catalogue import PERCENTILES
-from langneurons.chunk_statistics import evenly
-from langneurons.errors import DataError
-from langneurons.nn.architectures import mlp_sites
-from langneurons.nn.chunks import ChunkRecorder, down_norms
-from langneurons.nn.distributions import BINS, HALF, histogram_bins, percentiles
-from langneurons.nn.measuring import passes, record, shard_chunks
-from langneurons.nn.recorder import SITES, Recorder, merge
+from langneurons.config.catalogue import PERCENTILES
+from langneurons.config.errors import DataError
+from langneurons.jobs import tensors
+from langneurons.nn.models.architectures import mlp_sites
+from langneurons.nn.recording.chunks import ChunkRecorder, down_norms
+from langneurons.nn.recording.distributions import (
+    BINS,
+    HALF,
+    histogram_bins,
+    percentiles,
+)
+from langneurons.nn.recording.measuring import passes, record, shard_chunks
+from langneurons.nn.recording.recorder import SITES, Recorder, merge
+from langneurons.text.token_files import evenly
 from tiny_models import FAMILIES, LAYERS, WIDTH, build, tokens
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"

@@ -14,10 +14,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from langneurons.nn import distributions, measuring, moments
-from langneurons.nn.measuring import record
-from langneurons.nn.moments import Moments
-from langneurons.nn.recorder import SITES, Recorder
+from langneurons.nn.recording import distributions, measuring, moments
+from langneurons.nn.recording.measuring import record
+from langneurons.nn.recording.moments import Moments
+from langneurons.nn.recording.recorder import SITES, Recorder
 from tiny_models import LAYERS, build, config, tokens
 
 LENGTH, BATCH, EVERY = 512, 4, 3

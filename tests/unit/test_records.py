@@ -13,13 +13,15 @@ import yaml
 from snakemake.persistence.file import FilePersistence
 from snakemake.utils import update_config
 
-from langneurons import files, grid, outputs, provenance, records
-from langneurons.config import load
-from langneurons.fingerprint import code_hash
-from langneurons.needs import Needs
-from langneurons.records import Records, difference
-from langneurons.specs import Specs
-from langneurons.table_specs import TableSpecs
+from langneurons.grid import result_paths
+from langneurons.jobs import files, provenance
+from langneurons.jobs.fingerprint import code_hash
+from langneurons.study import records, targets
+from langneurons.study.configuration import load
+from langneurons.study.prerequisites import Needs
+from langneurons.study.records import Records, difference
+from langneurons.study.specs import Specs
+from langneurons.study.table_specs import TableSpecs
 
 ROOT = Path(__file__).parent.parent.parent
 XNLI = {"training": {"learning_rate": 0.1}}
@@ -59,7 +61,7 @@ def make_study(found: Records) -> None:
     make(ADAPTER, found.wanted(ADAPTER))
     for path in (TREATED, PLAIN):
         make(path, found.wanted(path), ADAPTER)
-    table = outputs.table("xnli")
+    table = targets.table("xnli")
     make(table, found.wanted(table), TREATED, PLAIN)
     make("results/figures/xnli/forest.accuracy.svg", '{"table":"xnli"}', table)
 
@@ -70,15 +72,19 @@ def test_each_result_of_a_grid_has_a_spec_of_its_own() -> None:
     bundles = (*needs.evaluations, *needs.perplexities)
     paths = [
         *(path for bundle in bundles for path in bundle.outputs),
-        *(grid.adapter(*key) for key in needs.tunings),
-        *(grid.neurons(*key) for key in needs.neurons),
-        *(grid.tokens(*key) for key in needs.tokens),
-        *(grid.held_out(*key) for key in needs.held_out),
-        *(p for key in needs.activations for p in grid.shards(found.config, *key)),
-        *(outputs.table(name) for name in needs.tables),
+        *(result_paths.adapter(*key) for key in needs.tunings),
+        *(result_paths.neurons(*key) for key in needs.neurons),
+        *(result_paths.tokens(*key) for key in needs.tokens),
+        *(result_paths.held_out(*key) for key in needs.held_out),
+        *(
+            p
+            for key in needs.activations
+            for p in result_paths.shards(found.config, *key)
+        ),
+        *(targets.table(name) for name in needs.tables),
         "results/models/demo/pinned/manifest.json",
         "results/demo_world/world.json",
-        grid.items("xnli", "test", "ur"),
+        result_paths.items("xnli", "test", "ur"),
     ]
     wanted = {path: found.wanted(path) for path in paths}
     assert [path for path, spec in wanted.items() if spec is None] == []
@@ -125,10 +131,10 @@ def test_names_of_another_configuration_are_not_judged() -> None:
 def test_what_was_made_for_this_configuration_fits() -> None:
     found = demo()
     make_study(found)
-    paths = [outputs.table("xnli"), *outputs.figures(found.config)]
+    paths = [targets.table("xnli"), *targets.figures(found.config)]
     fitting, left_out = demo().shown(paths)
     assert fitting == [
-        outputs.table("xnli"),
+        targets.table("xnli"),
         "results/figures/xnli/forest.accuracy.svg",
     ]
     assert left_out == {}
@@ -139,7 +145,7 @@ def test_what_was_made_for_this_configuration_fits() -> None:
 def test_a_setting_of_something_behind_a_table_leaves_it_out() -> None:
     make_study(demo())
     other = demo(tasks={"xnli": XNLI})
-    paths = [outputs.table("xnli"), *outputs.figures(other.config)]
+    paths = [targets.table("xnli"), *targets.figures(other.config)]
     fitting, left_out = other.shown(paths)
     assert fitting == []
     reason = f"{ADAPTER}: training.learning_rate: 0.005 then, 0.1 now"
@@ -153,14 +159,14 @@ def test_a_statistic_of_another_meaning_is_stale_and_only_it() -> None:
     assert other.stale() == ([TREATED], True)
     assert "statistics.zero.constant: null then, 1.0 now" in other.reason(TREATED)
     more = demo(grid={"statistics": ["mean", "zero"]})
-    assert more.stale() == ([outputs.table("xnli")], True)
+    assert more.stale() == ([targets.table("xnli")], True)
 
 
 def test_what_a_table_was_made_from_must_still_be_there() -> None:
     found = demo()
     make_study(found)
     make(PLAIN, found.wanted(PLAIN), ADAPTER, content="of another run, same settings")
-    _, left_out = demo().shown([outputs.table("xnli")])
+    _, left_out = demo().shown([targets.table("xnli")])
     assert list(left_out.values()) == [f"made from another {PLAIN} than is there now"]
 
 
@@ -212,31 +218,31 @@ def test_results_without_a_record_are_taken_as_they_are() -> None:
         path.write_text("{")
     other = demo(tasks={"xnli": XNLI})
     assert other.stale() == ([], True)
-    assert other.shown([outputs.table("xnli")])[1] == {}
+    assert other.shown([targets.table("xnli")])[1] == {}
 
 
 def test_pieces_that_are_measured_stay_when_only_their_number_changes() -> None:
     corpus = ("demo", "demo", "vi")
     found = demo()
-    usual = grid.shards(found.config, *corpus)
+    usual = result_paths.shards(found.config, *corpus)
     smaller = {"demo": {"tokens_per_shard": 5_000}}
     assert found.shards(*corpus) == usual
     assert len(demo(corpora=smaller).shards(*corpus)) > len(usual)  # nothing is there
     for piece in usual:
         make(piece, found.wanted(piece))
-    merged = Path(grid.activations(*corpus))
+    merged = Path(result_paths.activations(*corpus))
     merged.write_text("sum")
     read = {"shards": {piece: files.sha256(piece) for piece in usual}}
     provenance.write([merged], "merge_activations", {}, "", read, 1.0)
     assert demo(corpora=smaller).shards(*corpus) == usual
-    tokens = grid.tokens(*corpus)
+    tokens = result_paths.tokens(*corpus)
     make(tokens, found.wanted(tokens))
     assert demo(corpora=smaller).shards(*corpus) == usual
     more = demo(corpora={"demo": smaller["demo"] | {"tokens": 25_000}})
-    assert more.shards(*corpus) == grid.shards(more.config, *corpus)
+    assert more.shards(*corpus) == result_paths.shards(more.config, *corpus)
     # Measured anew anyway, so in the pieces that are asked for.
     changed = demo(corpora=smaller, activations={"histogram_every": 2})
-    assert changed.shards(*corpus) == grid.shards(changed.config, *corpus)
+    assert changed.shards(*corpus) == result_paths.shards(changed.config, *corpus)
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from snakemake.utils import update_config
 
-from langneurons import catalogue, checks, config, methods, outputs, task_catalogue
-from langneurons.checks import plugins
-from langneurons.config import Config
+from langneurons import methods
+from langneurons.config import catalogue, task_entries
+from langneurons.config.schema import Config
+from langneurons.study import checks, targets
+from langneurons.study.checks import plugins
+from langneurons.study.configuration import load
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "config" / "README.md"
@@ -46,11 +49,11 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "language_sets": catalogue.LanguageSet,
     "methods": catalogue.Method,
     "statistics": catalogue.Statistic,
-    "tasks": task_catalogue.Task,
-    "tasks/data": task_catalogue.TaskData,
-    "tasks/training": task_catalogue.Training,
-    "tunings": task_catalogue.Tuning,
-    "neuron_tuning": task_catalogue.NeuronTuning,
+    "tasks": task_entries.Task,
+    "tasks/data": task_entries.TaskData,
+    "tasks/training": task_entries.Training,
+    "tunings": task_entries.Tuning,
+    "neuron_tuning": task_entries.NeuronTuning,
     "perplexity": catalogue.Perplexity,
     "demo_world": catalogue.DemoWorld,
 }
@@ -259,9 +262,9 @@ def test_the_words_of_free_text_are_those_of_the_code() -> None:
 
 def test_the_tables_that_the_reference_names_are_those_that_can_be_made() -> None:
     raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
-    paper = config.load(raw)
+    paper = load(raw)
     task = re.compile(rf"({'|'.join(paper.grid.tasks)})$")
-    tables = {task.sub("{task}", name) for name in outputs.table_names(paper)}
+    tables = {task.sub("{task}", name) for name in targets.table_names(paper)}
     assert WORDS["grid", "tables"] == tables - {"{task}"}
 
 
@@ -331,7 +334,7 @@ def test_a_recipe_is_valid_on_top_of_the_paper(
     text = recipes("yaml")[number].replace("<40 hexadecimal digits>", f"'{'0' * 40}'")
     update_config(raw, yaml.safe_load(text))
     assert yaml.safe_dump(raw) != before
-    config.load(raw)
+    load(raw)
 
 
 def test_there_is_a_recipe_for_each_catalogue_that_is_promised() -> None:

@@ -15,15 +15,15 @@ import pandas as pd
 import pytest
 
 import build_report
-from langneurons import cli, report, reproduction, tables
-from langneurons.config import load
-from langneurons.errors import DataError
-from langneurons.files import read_json
+from langneurons import report, tables
+from langneurons.config.errors import DataError
+from langneurons.costs import spending
+from langneurons.jobs import cli
+from langneurons.jobs.files import read_json
 from langneurons.report import (
-    cells,
-    costs,
     effects,
     gallery,
+    html_cells,
     inputs,
     layouts,
     origin,
@@ -31,6 +31,8 @@ from langneurons.report import (
 )
 from langneurons.report import neuron_verdicts as neurons
 from langneurons.report.inputs import TASK, Table
+from langneurons.study.configuration import load
+from langneurons.tables import reproduction
 
 ROOT = Path(__file__).parents[2]
 CONFIG: dict[str, Any] = {
@@ -308,7 +310,7 @@ def test_costs_by_stage(tmp_path: Path) -> None:
     benchmark(base / "models/big/pinned.tsv", "1800", "0", "1")
     benchmark(base / "perplexity/wiki/gone/vi/bundle-1.tsv", "3600", "0", "1")
     benchmark(base / "report.tsv", "360", "0", "1")
-    found = {c.stage: c for c in costs.sum_up(folder, costs.gpus_of(CONFIG))}
+    found = {c.stage: c for c in spending.sum_up(folder, spending.gpus_of(CONFIG))}
     order = ["models", "activations", "evaluations", "perplexity", "other", "total"]
     assert list(found) == order
     evaluations = found["evaluations"]
@@ -319,10 +321,10 @@ def test_costs_by_stage(tmp_path: Path) -> None:
     assert found["models"].gpu == 0
     assert math.isnan(found["perplexity"].gpu)  # a model of another configuration
     assert found["total"].jobs == 7 and found["total"].wall == pytest.approx(6.1)
-    assert costs.sum_up(tmp_path / "nothing", costs.gpus_of({})) == []
+    assert spending.sum_up(tmp_path / "nothing", spending.gpus_of({})) == []
     (base / "tables.tsv").write_text("no benchmark\n")
     with pytest.raises(DataError, match="not a benchmark file"):
-        costs.sum_up(folder, costs.gpus_of(CONFIG))
+        spending.sum_up(folder, spending.gpus_of(CONFIG))
 
 
 def test_gpus_are_those_of_the_rules_also_from_a_full_configuration() -> None:
@@ -330,9 +332,9 @@ def test_gpus_are_those_of_the_rules_also_from_a_full_configuration() -> None:
 
     raw = yaml.safe_load((ROOT / "config" / "config.yaml").read_text("utf-8"))
     dumped = load(raw).model_dump(mode="json")
-    gpus = costs.gpus_of(dumped)
+    gpus = spending.gpus_of(dumped)
     assert gpus("llama31") == 1 and math.isnan(gpus("unknown"))
-    assert costs.gpus_of({"models": {"m": CONFIG["models"]["tiny"]}})("m") == 0
+    assert spending.gpus_of({"models": {"m": CONFIG["models"]["tiny"]}})("m") == 0
 
 
 def write(path: Path, frame: pd.DataFrame) -> Path:
@@ -427,7 +429,7 @@ def test_profiles_of_random_neurons_are_told_apart(tmp_path: Path) -> None:
     named = ["lape.set1"]
     named += [f"random for {m}.set1 #{i}" for m in ("lape", "actprob") for i in (1, 2)]
     assert [line[0] for line in texts(compact)] == named
-    whole = cells.every_row(found.kind, found.frame)
+    whole = html_cells.every_row(found.kind, found.frame)
     assert len(whole.rows) == 5
     without = write(tmp_path / "old/profiles.tsv", own.drop(columns="matched"))
     with pytest.raises(
@@ -460,7 +462,7 @@ def test_a_page_of_any_one_table_is_made(tmp_path: Path) -> None:
         assert "<html" in page.read_text(encoding="utf-8")
 
 
-def texts(grid: cells.Grid) -> list[list[str]]:
+def texts(grid: html_cells.Grid) -> list[list[str]]:
     return [[cell.text for cell in line] for line in grid.rows]
 
 
@@ -552,18 +554,24 @@ def test_activation_statistics_and_reproduction_are_summed_up() -> None:
 
 def test_blocks_are_set_apart_where_the_first_column_seldom_changes() -> None:
     rows = [[name, "1"] for name in "aaaabbbb"]
-    assert cells.grid(["x", "y"], rows, 1).starts == {4}
-    assert cells.grid(["x", "y"], [[n, "1"] for n in "abab"], 1).starts == set()
+    assert html_cells.grid(["x", "y"], rows, 1).starts == {4}
+    assert html_cells.grid(["x", "y"], [[n, "1"] for n in "abab"], 1).starts == set()
 
 
 def test_numbers_are_worded() -> None:
-    assert cells.percent(0.12345) == "12.3" and cells.change(-0.001) == "-0.1"
-    assert cells.percent(math.nan) == cells.count(None) == "–"
-    assert cells.limits(0.1, 0.2) == " [10.0, 20.0]" and cells.limits(math.nan, 1) == ""
-    assert cells.quantity(1217.0, "neurons") == "1,217"
-    assert cells.quantity(0.805, "accuracy") == "80.5"
-    assert cells.quantity(-0.26213, "mean_over_neurons") == "-0.2621"
-    assert cells.mark(0.1, 0.049).style == "up" and cells.mark(0.1, 0.05).text == ""
+    assert html_cells.percent(0.12345) == "12.3" and html_cells.change(-0.001) == "-0.1"
+    assert html_cells.percent(math.nan) == html_cells.count(None) == "–"
+    assert (
+        html_cells.limits(0.1, 0.2) == " [10.0, 20.0]"
+        and html_cells.limits(math.nan, 1) == ""
+    )
+    assert html_cells.quantity(1217.0, "neurons") == "1,217"
+    assert html_cells.quantity(0.805, "accuracy") == "80.5"
+    assert html_cells.quantity(-0.26213, "mean_over_neurons") == "-0.2621"
+    assert (
+        html_cells.mark(0.1, 0.049).style == "up"
+        and html_cells.mark(0.1, 0.05).text == ""
+    )
 
 
 class Loaded(HTMLParser):

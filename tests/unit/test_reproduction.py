@@ -12,15 +12,21 @@ import pandas as pd
 import pytest
 
 import build_reproduction_table
-from langneurons import cli, reproduction, reproduction_text, table_files
-from langneurons.errors import DataError
+from langneurons.config.errors import DataError
+from langneurons.config.names import TuningName
+from langneurons.jobs import cli
 from langneurons.methods.published import read_published
-from langneurons.names import TuningName
-from langneurons.neuron_sets import NeuronSets, from_mask
-from langneurons.published import FIGURES
-from langneurons.reproduction import NAMES, Number
-from langneurons.reproduction_ours import our_numbers
-from langneurons.tables import ACTIVATION_COLUMNS, TASK_COLUMNS
+from langneurons.neurons.neuron_sets import NeuronSets, from_mask
+from langneurons.published.numbers import FIGURES
+from langneurons.tables import (
+    ACTIVATION_COLUMNS,
+    TASK_COLUMNS,
+    reproduction,
+    reproduction_text,
+    table_files,
+)
+from langneurons.tables.reproduction import NAMES, Number
+from langneurons.tables.reproduction_ours import our_numbers
 
 HELD: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
 # Numbers that say what was measured on.

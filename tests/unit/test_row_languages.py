@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from langneurons import corpora, hub, row_languages, tasks
-from langneurons.errors import DataError
+from langneurons import tasks
+from langneurons.config.errors import DataError
 from langneurons.tasks import xnli, xquad
+from langneurons.text import corpora, hub, row_languages
 
 LANGUAGES = ("ar", "vi", "hi")
 

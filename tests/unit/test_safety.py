@@ -14,8 +14,8 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from langneurons.config import load
-from langneurons.errors import ConfigError
+from langneurons.config.errors import ConfigError
+from langneurons.study.configuration import load
 from snakemake_runs import copy_project
 
 ROOT = Path(__file__).parents[2]

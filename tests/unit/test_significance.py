@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from langneurons.errors import DataError
-from langneurons.significance import (
+from langneurons.config.errors import DataError
+from langneurons.stats.significance import (
     bootstrap_mean,
     detectable,
     holm,
@@ -69,8 +69,8 @@ def test_bootstrap_of_many_values_agrees_with_scipy() -> None:
 def test_both_ways_of_resampling_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).integers(-1, 2, 400)
     few = bootstrap_mean(values, seed=0)
-    monkeypatch.setattr("langneurons.bootstrap.FEW_VALUES", 0)
-    monkeypatch.setattr("langneurons.bootstrap.DRAWS_AT_ONCE", 100_000)
+    monkeypatch.setattr("langneurons.stats.bootstrap.FEW_VALUES", 0)
+    monkeypatch.setattr("langneurons.stats.bootstrap.DRAWS_AT_ONCE", 100_000)
     many = bootstrap_mean(values, seed=0)
     assert few[0] == many[0]
     assert np.allclose(few, many, atol=0.006)
@@ -158,7 +158,7 @@ def test_seeds_and_items_are_crossed(few: bool) -> None:
 def test_pooling_in_steps_is_pooling_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).normal(size=(3, 120))
     whole = pooled(values, resamples=500)
-    monkeypatch.setattr("langneurons.bootstrap.DRAWS_AT_ONCE", 1000)
+    monkeypatch.setattr("langneurons.stats.bootstrap.DRAWS_AT_ONCE", 1000)
     assert pooled(values, resamples=500) == whole
 
 
@@ -177,7 +177,7 @@ def test_only_so_many_draws_are_held_at_once(
             return held[-1]
 
     values = make(0).normal(size=(3, 120))  # all are distinct
-    monkeypatch.setattr("langneurons.bootstrap.DRAWS_AT_ONCE", 1000)
+    monkeypatch.setattr("langneurons.stats.bootstrap.DRAWS_AT_ONCE", 1000)
     monkeypatch.setattr(np.random, "default_rng", Watched)
     call(values)
     assert sum(drawn.size for drawn in held) == 10_000 * 120
@@ -277,10 +277,10 @@ def test_random_signs_agree_with_all_signs(
     a, b = (rng.integers(0, 4, 16) / 3, np.zeros(16)) if few else rng.random((2, 16))
     a = a - 0.25 * few
     exact = paired_permutation(a, b)
-    monkeypatch.setattr("langneurons.significance.ENUMERATED", 0)
-    monkeypatch.setattr("langneurons.significance.DRAWS_AT_ONCE", 10_000)
+    monkeypatch.setattr("langneurons.stats.significance.ENUMERATED", 0)
+    monkeypatch.setattr("langneurons.stats.significance.DRAWS_AT_ONCE", 10_000)
     if not few:
-        monkeypatch.setattr("langneurons.significance.FEW_VALUES", 0)
+        monkeypatch.setattr("langneurons.stats.significance.FEW_VALUES", 0)
     found = paired_permutation(a, b, resamples=20_000)
     assert 0.001 < exact < 0.9, "the case tells nothing"
     assert found == pytest.approx(exact, abs=4 * math.sqrt(exact / 20_000))

@@ -11,10 +11,13 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from langneurons import grid, methods, outputs, rows, tasks
-from langneurons.config import Config, load
-from langneurons.specs import HELD_OUT_RESERVE, Specs
-from langneurons.table_specs import TableSpecs
+from langneurons import methods, tasks
+from langneurons.config.schema import Config
+from langneurons.grid import result_paths, rows
+from langneurons.study import targets
+from langneurons.study.configuration import load
+from langneurons.study.specs import HELD_OUT_RESERVE, Specs
+from langneurons.study.table_specs import TableSpecs
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = {"paper": ("config.yaml",), "demo": ("config.yaml", "demo.yaml")}
@@ -66,11 +69,11 @@ def every_spec(config: Config) -> dict[str, str]:
         for row in (*rows.task_rows(config, task)[:1], *rows.tuning_rows(config, task)):
             axes = {"model": row.model, "tuning": row.tuning, "seed": row.seed}
             add(specs.tune_model, task=task, **axes)
-    for bundle in grid.task_bundles(config):
+    for bundle in result_paths.task_bundles(config):
         found[f"evaluate {bundle.folder}"] = specs.evaluate_task(bundle)
-    for bundle in grid.perplexity_bundles(config):
+    for bundle in result_paths.perplexity_bundles(config):
         found[f"perplexity {bundle.folder}"] = specs.measure_perplexity(bundle)
-    for name in outputs.task_tables(config):
+    for name in targets.task_tables(config):
         add(tables.task_table, table=name)
     for table in (tables.perplexity_table, tables.activation_table, tables.profiles):
         add(table, table="")

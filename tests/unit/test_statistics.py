@@ -10,11 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activation_files import build, family, heavy_tailed
-from langneurons import tensors
-from langneurons.chunk_statistics import evenly
-from langneurons.errors import DataError
-from langneurons.histogram import activation_function
-from langneurons.statistics import Activations, check_same_model, pooled_quantiles
+from langneurons.config.errors import DataError
+from langneurons.jobs import tensors
+from langneurons.neurons.histogram import activation_function
+from langneurons.neurons.recorded_activations import (
+    Activations,
+    check_same_model,
+    pooled_quantiles,
+)
+from langneurons.text.token_files import evenly
 
 FRACTIONS = [0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95]
 
@@ -220,7 +224,8 @@ def test_reads_what_the_recorder_writes(family_name: str, tmp_path: Path) -> Non
     """Values at both sites are those of the activations that a model computes."""
     torch = pytest.importorskip("torch")
     import tiny_models
-    from langneurons.nn import architectures, measuring
+    from langneurons.nn.models import architectures
+    from langneurons.nn.recording import measuring
 
     model = tiny_models.build(family_name, head="base")
     chunks = torch.randint(3, tiny_models.VOCAB, (60, 20))

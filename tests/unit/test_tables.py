@@ -13,9 +13,11 @@ import pytest
 from scipy.stats import binomtest
 
 from evaluation_files import XNLI, XQUAD, Study, cells_of, right, row, run, write
-from langneurons import bundles, significance, tables
-from langneurons.errors import DataError
+from langneurons import tables
+from langneurons.config.errors import DataError
 from langneurons.figures import effects, sizes
+from langneurons.nn.evaluation import bundles
+from langneurons.stats import significance
 from langneurons.tables import evaluations, task, task_text
 
 N = 400

@@ -21,8 +21,9 @@ from tokenizers import (
 from tokenizers import models as kinds
 from transformers import PreTrainedTokenizerFast
 
-from langneurons.errors import DataError
-from langneurons.nn import models, pairs, prompts
+from langneurons.config.errors import DataError
+from langneurons.nn.evaluation import pairs, prompts
+from langneurons.nn.models import loading
 from langneurons.tasks import xnli, xquad
 
 CONTROL = ["<unk>", "<s>", "</s>", "<|eot_id|>"]
@@ -101,7 +102,7 @@ def save(folder: Path, kind: str, post: str = "<s> $A", **changes: Any) -> Any:
     PreTrainedTokenizerFast(tokenizer_object=inner, **named).save_pretrained(folder)
     path = folder / "tokenizer.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-    return models.load_tokenizer(folder)
+    return loading.load_tokenizer(folder)
 
 
 def control_ids(tokenizer: Any) -> set[int]:
@@ -132,7 +133,7 @@ def plain_texts() -> list[str]:
 @pytest.mark.parametrize("kind", MAKERS)
 def test_control_tokens_in_a_text_are_characters(tmp_path: Path, kind: str) -> None:
     tokenizer = save(tmp_path, kind)
-    found = models.encoder(tokenizer)(SPELLED)
+    found = loading.encoder(tokenizer)(SPELLED)
     for text, ids in zip(SPELLED, found, strict=True):
         assert not control_ids(tokenizer) & set(ids), text
         if kind != "word_level":  # a word that is not known is <unk>
@@ -145,11 +146,11 @@ def test_other_texts_have_the_tokens_that_they_had(tmp_path: Path, kind: str) ->
     tokenizer = save(tmp_path, kind)
     texts = plain_texts()
     assert len(texts) > 380
-    assert models.encoder(tokenizer)(texts) == [
+    assert loading.encoder(tokenizer)(texts) == [
         tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts
     ]
     tag = tokenizer.convert_tokens_to_ids(TAG)
-    assert tag in models.encoder(tokenizer)([f"a {TAG} b"])[0], "an ordinary token"
+    assert tag in loading.encoder(tokenizer)([f"a {TAG} b"])[0], "an ordinary token"
 
 
 def pair(premise: str, hypothesis: str) -> dict[str, Any]:
@@ -247,7 +248,7 @@ def test_what_a_tokenizer_appends_does_not_end_a_prompt_or_a_pair(
         assert eos not in prompt
         assert prompt.tolist()[: len(begin)] == begin
     # A text that is nothing but appended tokens has none.
-    assert models.encoder(tokenizer)([""]) == [[]]
+    assert loading.encoder(tokenizer)([""]) == [[]]
 
 
 def test_saved_truncation_and_padding_are_switched_off(tmp_path: Path) -> None:
@@ -258,7 +259,7 @@ def test_saved_truncation_and_padding_are_switched_off(tmp_path: Path) -> None:
     changed = {"truncation": cut | {"stride": 0}, "padding": fill}
     damaged = save(tmp_path / "damaged", "unigram", **changed)
     texts = ["a", "ab c a b c a b c", ""]
-    assert models.encoder(damaged)(texts) == models.encoder(plain)(texts)
+    assert loading.encoder(damaged)(texts) == loading.encoder(plain)(texts)
     given = xnli.Parameters(pool="last_real_token", separator="eos", max_length=99)
     long = pair(" ".join("abcdefg"), "c a")
     one, two = (pairs.encode(t, [long], given, False) for t in (plain, damaged))
@@ -268,7 +269,7 @@ def test_saved_truncation_and_padding_are_switched_off(tmp_path: Path) -> None:
 def test_a_tokenizer_without_end_of_text(tmp_path: Path) -> None:
     inner = word_level()
     bare = PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="<unk>")
-    assert models.encoder(bare)(["a </s> b"])[0] == [4, 2, 5], "a word of this one"
+    assert loading.encoder(bare)(["a </s> b"])[0] == [4, 2, 5], "a word of this one"
     given = xnli.Parameters(pool="last_real_token", separator="eos")
     with pytest.raises(DataError, match="no EOS token"):
         pairs.encode(bare, [pair("a", "b")], given, training=False)
@@ -287,4 +288,4 @@ def test_a_tokenizer_in_another_form_is_refused(
         transformers.AutoTokenizer, "from_pretrained", lambda *a, **k: slow
     )
     with pytest.raises(DataError, match="CTRLTokenizer has no form of tokenizer.json"):
-        models.load_tokenizer(tmp_path)
+        loading.load_tokenizer(tmp_path)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from langneurons import files
-from langneurons.errors import ConfigError, DataError
-from langneurons.nn import adapters, folders, models, quantising
-from langneurons.nn.classification import Scorer, predict
-from langneurons.nn.pairs import Encoded
-from langneurons.nn.training import Checkpoint, Plan, curve, fit, record
-from langneurons.task_catalogue import Training
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.config.task_entries import Training
+from langneurons.jobs import files
+from langneurons.nn.evaluation.classification import Scorer, predict
+from langneurons.nn.evaluation.pairs import Encoded
+from langneurons.nn.models import folders, loading, quantising
+from langneurons.nn.tuning import adapters
+from langneurons.nn.tuning.training import Checkpoint, Plan, curve, fit, record
 from test_classification import word_tokenizer
 from tiny_models import build as tiny
 from truths import Truth
@@ -342,7 +343,7 @@ def test_nf4_step_save_and_reload_give_the_same_scores(tmp_path):
     folder = small_nf4(tmp_path)
 
     def base():
-        return models.load_classifier(folder, 3)
+        return loading.load_classifier(folder, 3)
 
     training = settings(epochs=1, batch_size=ITEMS, warmup_ratio=0)
     model = adapters.wrap(adapters.prepare(base()), "llama", ATTENTION, training, SEED)

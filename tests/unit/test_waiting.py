@@ -17,12 +17,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import test_classification as pair_tests
 import test_generation as generation_tests
-from langneurons.catalogue import Statistic
-from langneurons.nn import decoding, interventions
-from langneurons.nn.classification import predict
-from langneurons.nn.gpus import put
-from langneurons.nn.measuring import record
-from langneurons.nn.perplexity import chunk_nll
+from langneurons.config.catalogue import Statistic
+from langneurons.jobs.gpus import put
+from langneurons.nn.evaluation import decoding, interventions
+from langneurons.nn.evaluation.classification import predict
+from langneurons.nn.evaluation.perplexity import chunk_nll
+from langneurons.nn.recording.measuring import record
 from tiny_models import LAYERS, WIDTH, build, tokens
 
 

@@ -9,9 +9,11 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from langneurons import hub, tasks
-from langneurons.errors import ConfigError, DataError
+from langneurons import tasks
+from langneurons.config.errors import ConfigError, DataError
 from langneurons.tasks import xnli
+from langneurons.tasks.common import items as task_items
+from langneurons.text import hub
 
 HEADER = "premise\thypothesis\tlabel\n"
 LABELS = ("entailment", "neutral", "contradiction")
@@ -116,7 +118,7 @@ def test_samples_are_parallel(tmp_path: Path) -> None:
 def test_samples_do_not_favour_rows() -> None:
     counts = pd.Series(0, index=range(30))
     for seed in range(300):
-        counts[tasks.sample(30, 10, seed)] += 1
+        counts[task_items.sample(30, 10, seed)] += 1
     assert counts.between(70, 130).all()  # binomial(300, 1/3): 100 +- 8
 
 
@@ -147,10 +149,10 @@ def test_items_from_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_prepared_items_are_read_back(tmp_path: Path) -> None:
     items = tasks.prepare(spec(), [write(tmp_path / "a.tsv", 4, "नमस्ते ")])
     path = tmp_path / "test.hi.jsonl"
-    tasks.write_jsonl(path, items)
+    task_items.write_jsonl(path, items)
     assert xnli.read_items(path) == items
     first = path.read_bytes()
-    tasks.write_jsonl(path, items)
+    task_items.write_jsonl(path, items)
     assert path.read_bytes() == first
     for bad in ('{"id": 1}', "{", "[]", "null"):
         path.write_bytes(first + bad.encode() + b"\n")

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from langneurons import hub, tasks
-from langneurons.errors import DataError
+from langneurons import tasks
+from langneurons.config.errors import DataError
 from langneurons.tasks import xnli, xquad
+from langneurons.tasks.common import items as task_items
+from langneurons.text import hub
 
 SOURCE = {"repo": "google/xquad", "revision": "0" * 40, "config": "xquad.{lang}"}
 ITEM = {"id": 0, "context": " c d\ne ", "question": "q? ", "answers": ["c"]}
@@ -89,7 +91,7 @@ def test_first_part_trains_and_last_part_tests(tmp_path: Path) -> None:
     test = [i["id"] for i in tasks.prepare(spec(), [path])]
     assert test == [10, 11, 12]  # round(2.6)
     chosen = tasks.prepare(spec(test_items=2), [path])
-    assert [i["id"] for i in chosen] == [10 + i for i in tasks.sample(3, 2, 0)]
+    assert [i["id"] for i in chosen] == [10 + i for i in task_items.sample(3, 2, 0)]
     assert len(tasks.prepare(spec(test_fraction=1.0), [path])) == 13
     without = spec()
     del without["test_fraction"]
@@ -161,7 +163,7 @@ def test_other_hub_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_prepared_items_are_read_back(tmp_path: Path) -> None:
     items = tasks.prepare(spec(), [squad(tmp_path / "a.json", 12, "नमस्ते ")])
     path = tmp_path / "test.hi.jsonl"
-    tasks.write_jsonl(path, items)
+    task_items.write_jsonl(path, items)
     assert xquad.read_items(path) == items
     path.write_text('{"id": 1, "context": "c", "question": "q", "answers": []}\n')
     with pytest.raises(DataError, match="line 1: no answer"):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from configurations import ROOT
-from langneurons import yaml_files
-from langneurons.errors import ConfigError
+from langneurons.config import yaml_files
+from langneurons.config.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
-from langneurons.config import load
-from langneurons.planned_jobs import Job, plan
+from langneurons.study.configuration import load
+from langneurons.study.planned_jobs import Job, plan
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = Path(__file__).parent / "tiny.yaml"

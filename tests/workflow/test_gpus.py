@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from langneurons import devices
+from langneurons.jobs import devices
 from snakemake_runs import ROOT, copy_project
 
 UUIDS = ["GPU-aa", "GPU-bb", "GPU-cc", "GPU-dd"]

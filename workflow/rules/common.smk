@@ -8,15 +8,17 @@ import shlex
 
 from snakemake.logging import logger
 
-from langneurons import devices, failures, grid, local_files, outputs
-from langneurons.config import load
-from langneurons.errors import LangneuronsError
-from langneurons.fingerprint import code_hash
-from langneurons.nn import fetching
-from langneurons.records import Records
-from langneurons.resources import Requests
-from langneurons.specs import Specs
-from langneurons.table_specs import TableSpecs
+from langneurons.config.errors import LangneuronsError
+from langneurons.costs.requests import Requests
+from langneurons.grid import result_paths
+from langneurons.jobs import devices, failures
+from langneurons.jobs.fingerprint import code_hash
+from langneurons.nn.models import fetching
+from langneurons.study import local_files, targets
+from langneurons.study.configuration import load
+from langneurons.study.records import Records
+from langneurons.study.specs import Specs
+from langneurons.study.table_specs import TableSpecs
 
 try:
     CONFIG = load(config)
@@ -31,9 +33,9 @@ RESOURCES = Requests(CONFIG)
 RECORDS = Records(CONFIG, SPECS, TABLES)
 if workflow.is_main_process and (remarks := RECORDS.remarks()):
     logger.warning("\n".join(remarks))
-DEMO = grid.DEMO
-ALL_TABLES = [outputs.table(name) for name in outputs.wanted_tables(CONFIG)]
-ALL_FIGURES = outputs.figures(CONFIG)
+DEMO = result_paths.DEMO
+ALL_TABLES = [targets.table(name) for name in targets.wanted_tables(CONFIG)]
+ALL_FIGURES = targets.figures(CONFIG)
 PUBLISHED = os.path.normpath(f"{CHECKOUT}/config/published_results.json")
 
 
@@ -61,7 +63,7 @@ def built_models():
 
 def drawn(stem, kinds, extensions):
     """The files of some figures; each figure has an SVG, a PNG and its data."""
-    return outputs.figure_files(stem, kinds, extensions.split())
+    return targets.figure_files(stem, kinds, extensions.split())
 
 
 TUNING = (
@@ -74,11 +76,11 @@ wildcard_constraints:
     corpus=either(CONFIG.corpora),
     task=either(CONFIG.tasks),
     tuning=TUNING,
-    table="|".join(outputs.task_tables(CONFIG)) or "(?!)",
+    table="|".join(targets.task_tables(CONFIG)) or "(?!)",
     statistic=either(CONFIG.statistics),
     metric="[a-z0-9_]+",
     other=r"[a-z0-9_-]+\.[a-z0-9_-]+",
-    published="|".join(outputs.published_sets(CONFIG)).replace(".", r"\.") or "(?!)",
+    published="|".join(targets.published_sets(CONFIG)).replace(".", r"\.") or "(?!)",
     langset=either(CONFIG.language_sets),
     method=f"({either(CONFIG.methods)})(-[0-9]+)?",
     lang="[a-z][a-zA-Z_]*",

@@ -18,8 +18,8 @@ CHECKOUT = os.path.relpath(CHECKOUT)
 SCRIPTS = os.path.normpath(f"{CHECKOUT}/workflow/scripts")
 sys.path.insert(0, os.path.abspath(SCRIPTS))
 
-from langneurons.errors import LangneuronsError
-from langneurons.yaml_files import BASE, check
+from langneurons.config.errors import LangneuronsError
+from langneurons.config.yaml_files import BASE, check
 
 if workflow.is_main_process:  # jobs are started with what it has read
     try:

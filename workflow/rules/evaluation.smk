@@ -7,7 +7,7 @@
 #
 # What grows with the grid goes through a pipe: Linux takes no argument over 128 KiB.
 
-for family in grid.families(grid.task_bundles(CONFIG)):
+for family in result_paths.families(result_paths.task_bundles(CONFIG)):
     axes = dict(family.fixed)
 
     rule:
@@ -16,8 +16,8 @@ for family in grid.families(grid.task_bundles(CONFIG)):
             f"evaluate_task_{family.name}"
         input:
             model=model_to_load,
-            adapter=grid.adapter(axes["task"], "{model}", "{tuning}", "{seed}"),
-            item_file=grid.items(axes["task"], "test", axes["lang"]),
+            adapter=result_paths.adapter(axes["task"], "{model}", "{tuning}", "{seed}"),
+            item_file=result_paths.items(axes["task"], "test", axes["lang"]),
             neurons=SPECS.inputs(family, "neurons"),
             activations=SPECS.inputs(family, "activations"),
         output:
@@ -52,7 +52,7 @@ for family in grid.families(grid.task_bundles(CONFIG)):
             " --items {input.item_file:q} > {log:q} 2>&1"
 
 
-for family in grid.families(grid.perplexity_bundles(CONFIG)):
+for family in result_paths.families(result_paths.perplexity_bundles(CONFIG)):
     axes = dict(family.fixed)
 
     rule:
@@ -61,7 +61,7 @@ for family in grid.families(grid.perplexity_bundles(CONFIG)):
             f"measure_perplexity_{family.name}"
         input:
             model=model_to_load,
-            tokens=grid.held_out(axes["corpus"], "{model}", axes["lang"]),
+            tokens=result_paths.held_out(axes["corpus"], "{model}", axes["lang"]),
             neurons=SPECS.inputs(family, "neurons"),
             activations=SPECS.inputs(family, "activations"),
         output:

@@ -8,13 +8,13 @@ rule draw_neurons:
     output:
         svg=report(
             drawn(
-                "{{model}}/{{method}}.{{langset}}/{kind}", outputs.NEURON_KINDS, "svg"
+                "{{model}}/{{method}}.{{langset}}/{kind}", targets.NEURON_KINDS, "svg"
             ),
             caption="../report/neurons_figure.rst",
             category="Figures",
         ),
         others=drawn(
-            "{{model}}/{{method}}.{{langset}}/{kind}", outputs.NEURON_KINDS, "png tsv"
+            "{{model}}/{{method}}.{{langset}}/{kind}", targets.NEURON_KINDS, "png tsv"
         ),
     log:
         "logs/results/figures/{model}/{method}.{langset}.log",
@@ -76,7 +76,7 @@ rule draw_perplexity:
         svg=report(
             drawn(
                 "{{model}}/{kind}.{{method}}.{{langset}}.{{statistic}}",
-                outputs.PERPLEXITY_KINDS,
+                targets.PERPLEXITY_KINDS,
                 "svg",
             ),
             caption="../report/perplexity_figure.rst",
@@ -84,7 +84,7 @@ rule draw_perplexity:
         ),
         others=drawn(
             "{{model}}/{kind}.{{method}}.{{langset}}.{{statistic}}",
-            outputs.PERPLEXITY_KINDS,
+            targets.PERPLEXITY_KINDS,
             "png tsv",
         ),
     log:
@@ -108,11 +108,11 @@ rule draw_effects:
         table="results/tables/{table}.tsv",
     output:
         svg=report(
-            drawn("{{table}}/{kind}.{{metric}}", outputs.EFFECT_KINDS, "svg"),
+            drawn("{{table}}/{kind}.{{metric}}", targets.EFFECT_KINDS, "svg"),
             caption="../report/effects_figure.rst",
             category="Figures",
         ),
-        others=drawn("{{table}}/{kind}.{{metric}}", outputs.EFFECT_KINDS, "png tsv"),
+        others=drawn("{{table}}/{kind}.{{metric}}", targets.EFFECT_KINDS, "png tsv"),
     log:
         "logs/results/figures/{table}.{metric}.log",
     benchmark:

@@ -26,7 +26,7 @@ def model_source(wildcards):
 
 def model_to_load(wildcards):
     """The weights that jobs load: 4-bit where the catalogue says so."""
-    return grid.model_manifest(CONFIG, wildcards.model)
+    return result_paths.model_manifest(CONFIG, wildcards.model)
 
 
 def measured_shards(wildcards):
@@ -38,14 +38,14 @@ def activations_of_set(wildcards):
     """The statistics of all languages that a method contrasts."""
     corpus = CONFIG.method_corpus(wildcards.method)
     languages = CONFIG.language_set(wildcards.langset).languages
-    return [grid.activations(corpus, wildcards.model, lang) for lang in languages]
+    return [result_paths.activations(corpus, wildcards.model, lang) for lang in languages]
 
 
 def matched_neurons(wildcards):
     """The selection whose counts random neurons match; none for other methods."""
     match = CONFIG.method(wildcards.method).match
     return (
-        [grid.neurons(wildcards.model, f"{match}.{wildcards.langset}")] if match else []
+        [result_paths.neurons(wildcards.model, f"{match}.{wildcards.langset}")] if match else []
     )
 
 
@@ -58,12 +58,12 @@ def published_neurons(wildcards):
 def training_items(wildcards):
     """The training items of a task, in its source language."""
     source = CONFIG.task(wildcards.task).source_language
-    return grid.items(wildcards.task, "train", source)
+    return result_paths.items(wildcards.task, "train", source)
 
 
 def tuned_neurons(wildcards):
     """The neurons that a tuning changes; none for tunings without neurons."""
-    return grid.tuned_neurons(wildcards.model, wildcards.tuning)
+    return result_paths.tuned_neurons(wildcards.model, wildcards.tuning)
 
 
 def reported(paths):

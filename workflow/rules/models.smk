@@ -8,7 +8,7 @@ if CONFIG.demo_world is not None:
         """Write text, inference and question data of artificial languages."""
         output:
             world=f"{DEMO}/world.json",
-            files=grid.demo_files(CONFIG),
+            files=result_paths.demo_files(CONFIG),
         log:
             f"logs/{DEMO}/world.log",
         benchmark:

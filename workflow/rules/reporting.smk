@@ -33,12 +33,12 @@ rule draw_published:
         published=PUBLISHED,
     output:
         svg=report(
-            drawn("published/{{published}}/{kind}", outputs.PUBLISHED_KINDS, "svg"),
+            drawn("published/{{published}}/{kind}", targets.PUBLISHED_KINDS, "svg"),
             caption="../report/published_figure.rst",
             category="Figures",
         ),
         others=drawn(
-            "published/{{published}}/{kind}", outputs.PUBLISHED_KINDS, "png tsv"
+            "published/{{published}}/{kind}", targets.PUBLISHED_KINDS, "png tsv"
         ),
     log:
         "logs/results/figures/published.{published}.log",
@@ -66,7 +66,7 @@ rule build_report:
             file=["page.html", "style.css"],
         ),
     output:
-        out=report(outputs.REPORT, caption="../report/report.rst", category="Report"),
+        out=report(targets.REPORT, caption="../report/report.rst", category="Report"),
     log:
         "logs/results/report.log",
     benchmark:
@@ -86,7 +86,7 @@ rule build_report:
 rule build_cost_table:
     """What the jobs cost, stage by stage, from their benchmark files."""
     input:
-        report=outputs.REPORT,
+        report=targets.REPORT,
     output:
         tsv=report(
             "results/tables/cost.tsv",

@@ -4,8 +4,9 @@ The spec is {"rows", "published_site", "published_quantile"}: see
 tables.activations.activation_table.
 """
 
-from langneurons import cli, tables
-from langneurons.statistics import Activations
+from langneurons import tables
+from langneurons.jobs import cli
+from langneurons.neurons.recorded_activations import Activations
 from langneurons.tables import activations, activations_text
 
 

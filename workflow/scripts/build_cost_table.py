@@ -6,14 +6,14 @@ The spec is {"models": catalogue entries, "benchmarks": folder of the benchmark 
 
 from pathlib import Path
 
-from langneurons import cli, files
-from langneurons.report import costs
+from langneurons.costs import spending
+from langneurons.jobs import cli, files
 
 
 def main(job: cli.Job) -> None:
-    spent = costs.sum_up(Path(job.spec["benchmarks"]), costs.gpus_of(job.spec))
+    spent = spending.sum_up(Path(job.spec["benchmarks"]), spending.gpus_of(job.spec))
     with files.atomic(job.outputs["tsv"]) as part:
-        part.write_text(costs.table(spent), encoding="utf-8")
+        part.write_text(spending.table(spent), encoding="utf-8")
 
 
 if __name__ == "__main__":

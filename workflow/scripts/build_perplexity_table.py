@@ -3,7 +3,8 @@
 The spec is {"rows": see tables.perplexity.perplexity_table}.
 """
 
-from langneurons import cli, tables
+from langneurons import tables
+from langneurons.jobs import cli
 from langneurons.tables import perplexity, perplexity_text
 
 

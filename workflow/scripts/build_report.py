@@ -7,7 +7,8 @@ and the provenance beside the inputs are read where they exist.
 
 from pathlib import Path
 
-from langneurons import cli, files, report
+from langneurons import report
+from langneurons.jobs import cli, files
 
 
 def main(job: cli.Job) -> None:

@@ -5,21 +5,21 @@ published one, which ("evaluations", "activations", "neurons"; see ``our_numbers
 names the neuron files ("files", ``model method.language_set``, one a file).
 """
 
-from langneurons import (
-    cli,
-    published_file,
+from langneurons.config.errors import DataError
+from langneurons.jobs import cli
+from langneurons.neurons.neuron_sets import NeuronSets
+from langneurons.published import numbers_file
+from langneurons.tables import (
     reproduction,
     reproduction_ours,
     reproduction_text,
     table_files,
+    write_markdown,
 )
-from langneurons.errors import DataError
-from langneurons.neuron_sets import NeuronSets
-from langneurons.tables import write_markdown
 
 
 def main(job: cli.Job) -> None:
-    figures, spec = published_file.read(job.inputs["published"]), job.spec
+    figures, spec = numbers_file.read(job.inputs["published"]), job.spec
     names, paths = spec["files"], job.inputs["neurons"]
     if len(names) != len(paths):
         raise DataError(f"{len(paths)} neuron files for {len(names)} selections")

@@ -4,7 +4,8 @@ The spec is {"task", "kind", "source_language", "layout", "rows": see
 tables.task.task_table}.
 """
 
-from langneurons import cli, tables, tasks
+from langneurons import tables, tasks
+from langneurons.jobs import cli
 from langneurons.tables import evaluations, task, task_text
 
 

@@ -4,8 +4,9 @@ The spec is {"pairs": see tables.profiles.profile_table}. The evaluations are th
 pair: without intervention, of the paper's profile, of the consistent one.
 """
 
-from langneurons import cli, tables, tasks
-from langneurons.errors import DataError
+from langneurons import tables, tasks
+from langneurons.config.errors import DataError
+from langneurons.jobs import cli
 from langneurons.tables import evaluations, profiles, profiles_text
 
 

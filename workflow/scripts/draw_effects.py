@@ -3,9 +3,10 @@
 The spec is {"table", "metric"}: the table's name and one of its metrics.
 """
 
-from langneurons import cli, figures
+from langneurons import figures
+from langneurons.config.names import NO_TREATMENT
 from langneurons.figures import effects, sizes
-from langneurons.names import NO_TREATMENT
+from langneurons.jobs import cli
 
 DRAWN = {
     "forest": (effects.effects, effects.draw_forest, "every change of"),

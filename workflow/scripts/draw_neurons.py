@@ -3,8 +3,9 @@
 The spec is {"model", "selections": [its name]}.
 """
 
-from langneurons import cli, figures
+from langneurons import figures
 from langneurons.figures import neurons, selections
+from langneurons.jobs import cli
 
 KINDS = {
     "counts": (selections.counts, neurons.draw_counts),

@@ -3,8 +3,9 @@
 The spec is {"model", "selection", "statistic"} (methods.md 3.1).
 """
 
-from langneurons import cli, figures
+from langneurons import figures
 from langneurons.figures import perplexity
+from langneurons.jobs import cli
 
 
 def main(job: cli.Job) -> None:

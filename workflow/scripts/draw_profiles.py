@@ -3,8 +3,9 @@
 The spec is {"task", "metric"} (methods.md, finding 1).
 """
 
-from langneurons import cli, figures
+from langneurons import figures
 from langneurons.figures import profiles
+from langneurons.jobs import cli
 
 
 def main(job: cli.Job) -> None:

@@ -3,8 +3,10 @@
 The spec is {"model", "method", "langset"} as in config/published_results.json.
 """
 
-from langneurons import cli, figures, published_file
+from langneurons import figures
 from langneurons.figures import neurons, selections
+from langneurons.jobs import cli
+from langneurons.published import numbers_file
 
 DRAWN = {
     "counts": (selections.published_counts, neurons.draw_counts),
@@ -15,7 +17,7 @@ DRAWN = {
 
 def main(job: cli.Job) -> None:
     model, method, langset = (job.spec[k] for k in ("model", "method", "langset"))
-    published = published_file.read(job.inputs["published"])
+    published = numbers_file.read(job.inputs["published"])
     entry = selections.published_entry(published, model, method, langset)
     for stem in figures.stems(job.outputs["figures"]):
         kind = figures.kind_of(stem)

@@ -3,8 +3,9 @@
 The spec is {"model", "selections": [two names, in the order of the files]}.
 """
 
-from langneurons import cli, figures
+from langneurons import figures
 from langneurons.figures import neurons, selections
+from langneurons.jobs import cli
 
 
 def main(job: cli.Job) -> None:

@@ -6,7 +6,9 @@ The spec is {"shared": {"task", "kind", "parameters", "model", "family",
 model as it is}}.
 """
 
-from langneurons import bundles, cli, manifests, tasks
+from langneurons import tasks
+from langneurons.jobs import cli, manifests
+from langneurons.nn.evaluation import bundles
 
 
 def main(job: cli.Job) -> None:
@@ -29,13 +31,15 @@ def main(job: cli.Job) -> None:
     items = task.read_items(job.inputs["items"])
     parameters = task.Parameters.model_validate(shared["parameters"])
 
-    from langneurons.nn import adapters, interventions, models, runners
+    from langneurons.nn.evaluation import interventions, runners
+    from langneurons.nn.models import loading
+    from langneurons.nn.tuning import adapters
 
     generates = interventions.reads_generated(task.OUTPUT, parameters)
     treatments = bundles.treatments(left, manifest, generates)
     folder, runner = job.inputs["model"].parent, runners.of(task)
     encoded = runner.encode(
-        models.load_tokenizer(folder), items, parameters, False, shared["language"]
+        loading.load_tokenizer(folder), items, parameters, False, shared["language"]
     )
     runner.require_fit(encoded, manifest, training=False)
     kernels = shared["attn_implementation"]

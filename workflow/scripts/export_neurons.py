@@ -3,9 +3,9 @@
 The languages are in the order of the language set (Tang et al. 2024; methods.md 1.4).
 """
 
-from langneurons import cli
+from langneurons.jobs import cli
 from langneurons.methods.published import write_published
-from langneurons.neuron_sets import NeuronSets
+from langneurons.neurons.neuron_sets import NeuronSets
 
 
 def main(job: cli.Job) -> None:

@@ -4,8 +4,8 @@ The spec is {"name", "model": {"hub" | "folder" | "gguf", "family", "dtype"}}. T
 output is the manifest; weights and tokenizer lie beside it.
 """
 
-from langneurons import cli
-from langneurons.nn import fetching
+from langneurons.jobs import cli
+from langneurons.nn.models import fetching
 
 
 def main(job: cli.Job) -> None:

@@ -5,7 +5,8 @@ The corpus of Mondal et al. 2025 (Wikipedia, seed 42; methods.md 1.2). The spec 
 a line, {"text": ...}.
 """
 
-from langneurons import cli, corpora
+from langneurons.jobs import cli
+from langneurons.text import corpora
 
 
 def main(job: cli.Job) -> None:

@@ -5,12 +5,13 @@ of --world: tokenizer.json, corpus/, pretraining.txt, nli/ and qa/; world.json s
 which words mean what, and is written last.
 """
 
-from langneurons import cli, demo_files
-from langneurons.catalogue import DemoWorld
+from langneurons.config.catalogue import DemoWorld
+from langneurons.demo import world_files
+from langneurons.jobs import cli
 
 
 def main(job: cli.Job) -> None:
-    demo_files.write(DemoWorld(**job.spec), job.outputs["world"])
+    world_files.write(DemoWorld(**job.spec), job.outputs["world"])
 
 
 if __name__ == "__main__":

@@ -5,17 +5,18 @@ text that repeats what was taken there is left out (methods.md 3.1). The spec is
 ``packing.hold_out``.
 """
 
-from langneurons import cli, manifests, token_files
-from langneurons.nn import models
+from langneurons.jobs import cli, manifests
+from langneurons.nn.models import loading
+from langneurons.text import token_files
 
 
 def main(job: cli.Job) -> None:
     """Pack what is left of the text with the tokenizer of the model."""
     manifest = manifests.read_model(job.inputs["model"])
-    tokenizer = models.load_tokenizer(job.inputs["model"].parent)
+    tokenizer = loading.load_tokenizer(job.inputs["model"].parent)
     token_files.set_aside(
         job.inputs["text"],
-        encode=models.encoder(tokenizer),
+        encode=loading.encoder(tokenizer),
         bos_id=tokenizer.bos_token_id,
         model={"model": manifest["model"], "model_revision": manifest["revision"]},
         spec=job.spec,

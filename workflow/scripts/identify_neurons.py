@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 
-from langneurons import cli, methods
-from langneurons.errors import DataError
-from langneurons.neuron_sets import NeuronSets
-from langneurons.statistics import Activations
+from langneurons import methods
+from langneurons.config.errors import DataError
+from langneurons.jobs import cli
+from langneurons.neurons.neuron_sets import NeuronSets
+from langneurons.neurons.recorded_activations import Activations
 
 
 def main(job: cli.Job) -> None:

@@ -6,14 +6,14 @@ The spec is the block ``activations`` of the configuration, and {"model", "famil
 
 from __future__ import annotations
 
-from langneurons import cli, manifests, tensors
-from langneurons.errors import DataError
+from langneurons.config.errors import DataError
+from langneurons.jobs import cli, manifests, tensors
 
 
 def main(job: cli.Job) -> None:
     """Run the model over the shard's chunks and save what the recorder collected."""
-    from langneurons.nn.measuring import read_shard, record
-    from langneurons.nn.models import load_base
+    from langneurons.nn.models.loading import load_base
+    from langneurons.nn.recording.measuring import read_shard, record
 
     spec, manifest_path = job.spec, job.inputs["model"]
     manifest = manifests.read_model(manifest_path)

@@ -4,7 +4,8 @@ The spec is {"shared": {"model", "family", "attn_implementation", "corpus", "lan
 "chunks"}, "statistics" and "treatments": as for evaluate_task}.
 """
 
-from langneurons import bundles, cli, manifests
+from langneurons.jobs import cli, manifests
+from langneurons.nn.evaluation import bundles
 
 
 def main(job: cli.Job) -> None:
@@ -24,14 +25,15 @@ def main(job: cli.Job) -> None:
         return
     manifest = manifests.read_model(job.inputs["model"])
 
-    from langneurons.nn import models, perplexity
+    from langneurons.nn.evaluation import perplexity
+    from langneurons.nn.models import loading
 
     treatments = bundles.treatments(left, manifest, generates=False)
     where = f"corpora.{shared['corpus']}.heldout_tokens"
     chunks = perplexity.read_heldout(job.inputs["tokens"], shared["chunks"], where)
     kernels = shared["attn_implementation"]
     folder = job.inputs["model"].parent
-    model = models.load_causal(folder, job.device, attention=kernels)
+    model = loading.load_causal(folder, job.device, attention=kernels)
     for cell in left:
         treatment = treatments[cell.name]
         label = f"perplexity {shared['language']} {cell.name}"

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from langneurons import activation_layout, cli, tensors
-from langneurons.errors import DataError
+from langneurons.config.errors import DataError
+from langneurons.jobs import cli, tensors
+from langneurons.neurons import activation_layout
 
 
 def main(job: cli.Job) -> None:
     """Check that the shards are all there and belong together, and add them up."""
-    from langneurons.nn.recorder import merge
+    from langneurons.nn.recording.recorder import merge
 
     metadata: dict[str, str] = {}
     seen: list[int] = []

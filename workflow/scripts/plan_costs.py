@@ -6,13 +6,14 @@ benchmark files, "gpu": kind of GPU}. Nothing is written.
 
 from pathlib import Path
 
-from langneurons import cli, planning
-from langneurons.config import load
+from langneurons.jobs import cli
+from langneurons.study import cost_plan
+from langneurons.study.configuration import load
 
 
 def main(job: cli.Job) -> None:
     benchmarks = Path(job.spec["benchmarks"])
-    print(planning.text(load(job.spec["config"]), benchmarks, job.spec["gpu"]))
+    print(cost_plan.text(load(job.spec["config"]), benchmarks, job.spec["gpu"]))
 
 
 if __name__ == "__main__":

@@ -5,12 +5,14 @@ in every language (Mondal et al. 2025, section 4; methods.md 2.3). The spec is t
 ``tasks.prepare``.
 """
 
-from langneurons import cli, tasks
+from langneurons import tasks
+from langneurons.jobs import cli
+from langneurons.tasks.common import items
 
 
 def main(job: cli.Job) -> None:
     """Read, take the part that is used, write."""
-    tasks.write_jsonl(job.outputs["out"], tasks.prepare(job.spec, job.inputs["file"]))
+    items.write_jsonl(job.outputs["out"], tasks.prepare(job.spec, job.inputs["file"]))
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ pretraining.txt and tokenizer.json beside --world. The output is the manifest; w
 and tokenizer lie beside it, as for any pinned model.
 """
 
-from langneurons import cli
-from langneurons.catalogue import DemoModel
-from langneurons.nn import pretraining
+from langneurons.config.catalogue import DemoModel
+from langneurons.demo import pretraining
+from langneurons.jobs import cli
 
 
 def main(job: cli.Job) -> None:

@@ -4,8 +4,8 @@ Mondal et al. 2025, section 4. The spec is {"quantization", "family"}. Input and
 are manifests; weights and tokenizer lie beside them.
 """
 
-from langneurons import cli
-from langneurons.nn import quantising
+from langneurons.jobs import cli
+from langneurons.nn.models import quantising
 
 
 def main(job: cli.Job) -> None:

@@ -7,8 +7,9 @@ longer than the model has positions are refused. Writes tokens as safetensors, a
 manifest with counts and hashes.
 """
 
-from langneurons import cli, manifests, token_files
-from langneurons.nn import folders, models
+from langneurons.jobs import cli, manifests
+from langneurons.nn.models import folders, loading
+from langneurons.text import token_files
 
 
 def main(job: cli.Job) -> None:
@@ -17,10 +18,10 @@ def main(job: cli.Job) -> None:
     manifest = manifests.read_model(job.inputs["model"])
     key = f"corpora.{job.spec['corpus']}.chunk_length"
     folders.require_positions(manifest, job.spec["chunk_length"], key, "it")
-    tokenizer = models.load_tokenizer(folder)
+    tokenizer = loading.load_tokenizer(folder)
     token_files.tokenise(
         job.inputs["text"],
-        encode=models.encoder(tokenizer),
+        encode=loading.encoder(tokenizer),
         bos_id=tokenizer.bos_token_id,
         model={"model": manifest["model"], "model_revision": manifest["revision"]},
         spec=job.spec,

@@ -8,8 +8,9 @@ adapter, with its head if it has one, and a record of the training.
 
 import shutil
 
-from langneurons import cli, files, manifests, tasks
-from langneurons.task_catalogue import Training
+from langneurons import tasks
+from langneurons.config.task_entries import Training
+from langneurons.jobs import cli, files, manifests
 
 
 def main(job: cli.Job) -> None:
@@ -20,11 +21,13 @@ def main(job: cli.Job) -> None:
     parameters = task.Parameters.model_validate(spec["parameters"])
     settings = Training.model_validate(spec["training"])
 
-    from langneurons.nn import adapters, masking, models, runners, training
+    from langneurons.nn.evaluation import runners
+    from langneurons.nn.models import loading
+    from langneurons.nn.tuning import adapters, masking, training
 
     neurons = masking.read(job.inputs["neurons"], spec["neurons"], manifest)
     runner = runners.of(task)
-    tokenizer = models.load_tokenizer(folder)
+    tokenizer = loading.load_tokenizer(folder)
     encoded = runner.encode(tokenizer, items, parameters, training=True)
     runner.require_fit(encoded, manifest, training=True)
     kernels = spec["attn_implementation"]

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import pandas as pd
 
-from .. import files, table_files, tables
-from ..errors import DataError, unknown_name
-from ..neuron_sets import NeuronSets
+from langneurons import tables
+from langneurons.config.errors import DataError, unknown_name
+from langneurons.jobs import files
+from langneurons.neurons.neuron_sets import NeuronSets
+from langneurons.tables import table_files
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

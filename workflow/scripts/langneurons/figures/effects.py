@@ -14,10 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from .. import names, tables
-from ..tables.spots import without_draw
-from ..tables.task import is_random_tuning
-from ..tables.task_layouts import matched
+from langneurons import tables
+from langneurons.config import names
+from langneurons.tables.task import is_random_tuning
+from langneurons.tables.task_layouts import matched
+from langneurons.tables.task_lines import without_draw
+
 from . import BLUE, GREY, LEVEL, robust_limit, styled
 from .panels import (
     Panels,

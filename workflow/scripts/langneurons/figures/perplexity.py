@@ -14,8 +14,10 @@ import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from .. import names, tables
-from ..errors import DataError
+from langneurons import tables
+from langneurons.config import names
+from langneurons.config.errors import DataError
+
 from . import letters_in, robust_limit, styled
 from .matrix import CHANGES, add_bar, fits_beside, heat_map, label, pivot, sheet, signed
 

@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .. import tables
+from langneurons import tables
+
 from . import BLUE, GREY, LEVEL, VERMILLION, robust_limit, styled
 from .panels import add_legend, by_row, dodge, joined, lay_out, pooled_if_there
 

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..errors import DataError
-from ..neuron_sets import NeuronSets
+from langneurons.config.errors import DataError
+from langneurons.neurons.neuron_sets import NeuronSets
 
 Ids = dict[str, npt.NDArray[np.int64]]
 

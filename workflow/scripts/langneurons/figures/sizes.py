@@ -13,7 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
-from .. import names, tables
+from langneurons import tables
+from langneurons.config import names
+
 from . import (
     BLUE,
     COLUMN,

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, DataError, unknown_name
-from ..neuron_sets import Mask, NeuronSets, from_mask
+from langneurons.config.errors import ConfigError, DataError, unknown_name
+from langneurons.neurons.neuron_sets import Mask, NeuronSets, from_mask
 
 if TYPE_CHECKING:
-    from ..statistics import Activations
+    from langneurons.neurons.recorded_activations import Activations
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def identify(
     Raises:
         DataError: files of other languages or models, or no neuron at all.
     """
-    from ..statistics import check_same_model
+    from langneurons.neurons.recorded_activations import check_same_model
 
     languages = list(spec["languages"])
     recorded = [one.metadata.get("language", "?") for one in activations]

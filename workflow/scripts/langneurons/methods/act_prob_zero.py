@@ -15,7 +15,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from ..catalogue import Frozen
+from langneurons.config.catalogue import Frozen
+
 from . import MethodInputs, Selected, lowest, share_of
 
 

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from ..catalogue import Activations as Recorded
-from ..catalogue import Frozen
-from ..errors import DataError
+from langneurons.config.catalogue import Activations as Recorded
+from langneurons.config.catalogue import Frozen
+from langneurons.config.errors import DataError
+
 from . import MethodInputs, Selected, lowest, share_of
 
 Floats = npt.NDArray[np.float64]
@@ -115,7 +116,7 @@ def _shared_threshold(
     inputs: MethodInputs, parameters: Parameters
 ) -> npt.NDArray[np.float32] | None:
     """Return the threshold [L, F] that all languages share, if they share one."""
-    from ..statistics import pooled_quantiles
+    from langneurons.neurons.recorded_activations import pooled_quantiles
 
     if parameters.threshold_population == "all_langs_pooled":
         files = list(inputs.activations.values())
@@ -135,7 +136,7 @@ def _own_threshold(
     lang: str, inputs: MethodInputs, parameters: Parameters
 ) -> npt.NDArray[np.float32]:
     """Return the threshold of one language: [L, F], or [L, 1] for a whole layer."""
-    from ..statistics import pooled_quantiles
+    from langneurons.neurons.recorded_activations import pooled_quantiles
 
     one = inputs.activations[lang]
     if parameters.threshold_population == "all_neurons_in_layer":

@@ -28,9 +28,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from ..catalogue import Activations as Recorded
-from ..catalogue import Frozen
-from ..errors import DataError
+from langneurons.config.catalogue import Activations as Recorded
+from langneurons.config.catalogue import Frozen
+from langneurons.config.errors import DataError
+
 from . import MethodInputs, Selected, kth_smallest, lowest, share_of
 
 Floats = npt.NDArray[np.float64]

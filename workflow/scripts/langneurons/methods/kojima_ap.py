@@ -29,10 +29,11 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from ..catalogue import Activations as Recorded
-from ..catalogue import Frozen
-from ..chunk_statistics import evenly
-from ..errors import DataError
+from langneurons.config.catalogue import Activations as Recorded
+from langneurons.config.catalogue import Frozen
+from langneurons.config.errors import DataError
+from langneurons.text.token_files import evenly
+
 from . import MethodInputs, Selected, lowest
 
 Floats = npt.NDArray[np.float64]

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from ..catalogue import Frozen
+from langneurons.config.catalogue import Frozen
+
 from . import MethodInputs, Selected, kth_smallest, lowest, share_of
 
 # Added inside the logarithm and to the denominator by the released code of the paper.

@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from ..catalogue import Frozen
-from ..errors import ConfigError, DataError
-from ..neuron_sets import Mask
+from langneurons.config.catalogue import Frozen
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.neurons.neuron_sets import Mask
+
 from . import MethodInputs, Selected
 
 

@@ -32,14 +32,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from ..catalogue import Activations as Recorded
-from ..catalogue import Frozen
-from ..errors import DataError, unknown_name
-from ..neuron_sets import Mask
+from langneurons.config.catalogue import Activations as Recorded
+from langneurons.config.catalogue import Frozen
+from langneurons.config.errors import DataError, unknown_name
+from langneurons.neurons.neuron_sets import Mask
+
 from . import MethodInputs, Selected, lowest
 
 if TYPE_CHECKING:
-    from ..statistics import Activations
+    from langneurons.neurons.recorded_activations import Activations
 
 
 class Parameters(Frozen):

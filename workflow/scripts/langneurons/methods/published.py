@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from ..blocks import Frozen, LocalPath
-from ..errors import DataError, unknown_name
-from ..files import atomic, require, sha256
-from ..neuron_sets import Mask, NeuronSets
+from langneurons.config.errors import DataError, unknown_name
+from langneurons.config.fields import Frozen, LocalPath
+from langneurons.jobs.files import atomic, require, sha256
+from langneurons.neurons.neuron_sets import Mask, NeuronSets
+
 from . import MethodInputs, Selected
 
 CODE = re.compile(r"unsupported global:? (?:GLOBAL )?(\S+)", re.IGNORECASE)

@@ -33,12 +33,14 @@ def build(
     Raises:
         DataError: a file that exists does not hold what it should.
     """
-    from . import costs, gallery, inputs, page
+    from langneurons.costs import spending
+
+    from . import gallery, inputs, page
 
     return page.render(
         [inputs.read_table(path) for path in tables],
         [gallery.read(path) for path in figures],
         config,
-        costs.sum_up(benchmarks, costs.gpus_of(config)),
+        spending.sum_up(benchmarks, spending.gpus_of(config)),
         left_out or {},
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from .. import tables
+from langneurons import tables
 
 LEVEL = 0.05
 """Of significance, after Holm's correction; intervals are 95 %."""

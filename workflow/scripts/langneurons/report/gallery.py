@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import figures
+from langneurons import figures
+
 from .inputs import Absent
 
 LARGEST = 2_000_000

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from .. import files, provenance, table_files
-from ..errors import DataError
+from langneurons.config.errors import DataError
+from langneurons.jobs import files, provenance
+from langneurons.tables import table_files
 
 # Columns that a layout or a verdict reads; others are shown where they are present.
 TASK = (

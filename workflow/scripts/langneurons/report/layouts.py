@@ -7,9 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from .. import names, tables
-from . import cells
-from .cells import ABSENT, Cell, Grid, grid
+from langneurons import tables
+from langneurons.config import names
+
+from . import html_cells
+from .html_cells import ABSENT, Cell, Grid, grid
 from .inputs import Table
 from .verdicts import tuning_role
 
@@ -55,12 +57,12 @@ def _value(row: Any, *, reference: bool = False) -> Cell:
     """Word a cell as the paper does: value, mark, published value in parentheses."""
     if tables.is_empty(row):
         return Cell(tables.NO_NEURONS)
-    sign = cells.mark(row["delta"], row["p_holm"])
-    text = cells.percent(row["value"]) + sign.text
+    sign = html_cells.mark(row["delta"], row["p_holm"])
+    text = html_cells.percent(row["value"]) + sign.text
     if reference:
-        text += cells.limits(row["ci_low"], row["ci_high"])
+        text += html_cells.limits(row["ci_low"], row["ci_high"])
     if not pd.isna(row["published"]):
-        text += f" ({cells.percent(row['published'])})"
+        text += f" ({html_cells.percent(row['published'])})"
     return Cell(text, sign.style)
 
 
@@ -71,9 +73,9 @@ def _spread(rows: pd.DataFrame) -> Cell:
     if all(map(tables.is_empty, rows.to_dict("records"))):
         return Cell(tables.NO_NEURONS, "random")
     value = rows["value"]
-    text = cells.percent(value.mean())
+    text = html_cells.percent(value.mean())
     if len(rows) > 1:
-        text += cells.limits(value.min(), value.max())
+        text += html_cells.limits(value.min(), value.max())
     return Cell(text, "random")
 
 
@@ -104,7 +106,7 @@ def _by_statistic(frame: pd.DataFrame, metric: str, tuned: bool, source: str) ->
             blocks.append((*block, ""))
         for whose, part in _groups(treated, ["method", "matched", "langset"]):
             is_random = whose[0] == tables.RANDOM
-            label = cells.neurons(part.iloc[0].drop("draw"))
+            label = html_cells.neurons(part.iloc[0].drop("draw"))
             shown: list[Cell] = []
             for statistic in statistics:
                 found = part[part["statistic"] == statistic]
@@ -185,12 +187,12 @@ def _perplexity(frame: pd.DataFrame) -> list[Grid]:
                 lines.append([str(whose), *nothing])
                 continue
             shown = [
-                Cell(cells.nats(change.loc[whose, x]), "own" if whose == x else "")
+                Cell(html_cells.nats(change.loc[whose, x]), "own" if whose == x else "")
                 for x in texts
             ]
             own_text = change.loc[whose].get(whose)
-            first = Cell(cells.nats(own_text), "own")
-            beside = Cell(cells.nats(random.get(whose)), "random")
+            first = Cell(html_cells.nats(own_text), "own")
+            beside = Cell(html_cells.nats(random.get(whose)), "random")
             lines.append([str(whose), first, beside, *shown])
         header = ["neurons of", "own text", "random, own text", *map(str, texts)]
         title = f"{values[0]}, {values[1]}.{values[2]}, {values[3]}: "
@@ -214,9 +216,9 @@ def _activation(frame: pd.DataFrame) -> list[Grid]:
             shown: list[Cell] = []
             for name in statistics:
                 row = by_name.get(name)
-                text = ABSENT if row is None else cells.value4(row["value"])
+                text = ABSENT if row is None else html_cells.value4(row["value"])
                 if row is not None and not pd.isna(row["published"]):
-                    text += f" ({cells.value4(row['published'])})"
+                    text += f" ({html_cells.value4(row['published'])})"
                 shown.append(Cell(text))
             lines.append([*map(str, axes), *shown])
         title = ", ".join(x for x in map(str, values) if x not in ("", tables.NOTHING))
@@ -241,13 +243,13 @@ def _profiles(frame: pd.DataFrame, metric: str) -> Grid:
             if row["n_neurons"] == 0:
                 shown.append(Cell(tables.NO_NEURONS))
                 continue
-            sign = cells.mark(row["difference"], row["p_holm"])
-            pair = f"{cells.change(row['paper_delta'])} / "
-            pair += cells.change(row["consistent_delta"])
+            sign = html_cells.mark(row["difference"], row["p_holm"])
+            pair = f"{html_cells.change(row['paper_delta'])} / "
+            pair += html_cells.change(row["consistent_delta"])
             shown.append(Cell(pair + sign.text, sign.style))
         first = rows.iloc[0]
-        head = [str(x) for x in axes[:4]] + [cells.neurons(first), str(axes[8])]
-        lines.append([*head, cells.percent(first["none"]), *shown])
+        head = [str(x) for x in axes[:4]] + [html_cells.neurons(first), str(axes[8])]
+        lines.append([*head, html_cells.percent(first["none"]), *shown])
     header = ["task", "model", "tuning", "seed", "neurons", "lang", "No Int"]
     return grid([*header, *map(str, values)], lines, 6, title=metric)
 
@@ -262,11 +264,11 @@ def _reproduction(frame: pd.DataFrame) -> Grid:
         lines.append(
             [
                 *map(str, axes),
-                *(cells.count(len(rows)), cells.count(len(run))),
+                *(html_cells.count(len(rows)), html_cells.count(len(run))),
                 f"{int((judged['within'] == 'yes').sum())} of {len(judged)}"
                 if len(judged)
                 else ABSENT,
-                cells.quantity(float(largest), str(axes[2])),
+                html_cells.quantity(float(largest), str(axes[2])),
             ]
         )
     header = ["source", "model", "metric", "published", "run here", "within tolerance"]
@@ -279,7 +281,7 @@ def _not_compared(frame: pd.DataFrame) -> list[Grid]:
     if rows.empty:
         return []
     lines: list[Row] = [
-        [*map(str, axes), cells.count(len(part))]
+        [*map(str, axes), html_cells.count(len(part))]
         for axes, part in _groups(rows, ["source", "not_compared"])
     ]
     header = ["source", "not the published procedure", "published numbers"]

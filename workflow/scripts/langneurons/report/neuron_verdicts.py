@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from .. import tables
+from langneurons import tables
+
 from . import effects
 from .effects import LEVEL, Interval
 from .verdicts import (

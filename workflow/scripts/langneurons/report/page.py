@@ -12,8 +12,10 @@ import jinja2
 import pandas as pd
 import yaml
 
-from . import cells, costs, gallery, inputs, layouts, neuron_verdicts, origin, verdicts
-from .cells import Cell, Grid
+from langneurons.costs import spending
+
+from . import gallery, html_cells, inputs, layouts, neuron_verdicts, origin, verdicts
+from .html_cells import Cell, Grid
 from .inputs import Table
 from .texts import GLOSSARY, HYPOTHESES, RULES, TITLES
 from .verdicts import Verdict
@@ -45,7 +47,7 @@ def render(
     tables: Sequence[Table],
     pictures: Sequence[gallery.Picture],
     config: Mapping[str, Any],
-    spent: Sequence[costs.Cost],
+    spent: Sequence[spending.Cost],
     left_out: Mapping[str, str],
 ) -> str:
     """Lay out the page.
@@ -116,7 +118,7 @@ def section(table: Table, source: str) -> Section:
     """Lay out one table, in short and in full."""
     title = TITLES.get(table.kind, "{task}").format(task=table.task)
     compact = layouts.compact(table, source)
-    rows = cells.every_row(table.kind, table.frame)
+    rows = html_cells.every_row(table.kind, table.frame)
     unfolded = not compact and len(rows.rows) <= LONG
     return Section(table, title, compact, rows, unfolded)
 
@@ -147,15 +149,15 @@ def _scope(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 # Columns of the verdicts' numbers, and how they are worded.
 FORMS = {
-    "detectable": cells.percent,
-    "change": cells.change,
-    "gain over random": cells.change,
-    "random": cells.change,
-    "own text": cells.nats,
-    "other texts": cells.nats,
-    "random neurons": cells.nats,
-    "p (own > others)": cells.probability,
-    "p (own > random)": cells.probability,
+    "detectable": html_cells.percent,
+    "change": html_cells.change,
+    "gain over random": html_cells.change,
+    "random": html_cells.change,
+    "own text": html_cells.nats,
+    "other texts": html_cells.nats,
+    "random neurons": html_cells.nats,
+    "p (own > others)": html_cells.probability,
+    "p (own > random)": html_cells.probability,
 }
 UNITS = {
     "change": "points",
@@ -185,28 +187,30 @@ def _numbers(verdict: Verdict) -> Grid | None:
             if column in texts:
                 line.append(str(row[column]))
                 continue
-            text = FORMS.get(column, cells.count)(row[column])
+            text = FORMS.get(column, html_cells.count)(row[column])
             if f"{column} low" in names:
                 low, high = row[f"{column} low"], row[f"{column} high"]
-                text += cells.limits(low, high, cells.change)
+                text += html_cells.limits(low, high, html_cells.change)
             line.append(text)
         lines.append(line)
     titles = [f"{c}, {UNITS[c]}" if c in UNITS else c for c in shown]
-    return cells.grid(titles, lines, len(texts), fold=False)
+    return html_cells.grid(titles, lines, len(texts), fold=False)
 
 
-def _cost_grid(spent: Sequence[costs.Cost]) -> Grid | None:
+def _cost_grid(spent: Sequence[spending.Cost]) -> Grid | None:
     """Lay out the costs; a stage without GPUs says so."""
     if not spent:
         return None
     lines = [
         [
-            *(c.stage, c.what, cells.count(c.jobs), cells.hours(c.wall)),
-            cells.hours(c.cpu),
-            "CPU only" if c.gpu == 0 else cells.hours(c.gpu),
-            cells.count(c.memory),
+            *(c.stage, c.what, html_cells.count(c.jobs), html_cells.hours(c.wall)),
+            html_cells.hours(c.cpu),
+            "CPU only" if c.gpu == 0 else html_cells.hours(c.gpu),
+            html_cells.count(c.memory),
         ]
         for c in spent
     ]
     header = ["stage", "what its jobs do", "jobs", "wall hours", "CPU hours"]
-    return cells.grid([*header, "GPU hours", "peak memory, MB"], lines, 2, fold=False)
+    return html_cells.grid(
+        [*header, "GPU hours", "peak memory, MB"], lines, 2, fold=False
+    )

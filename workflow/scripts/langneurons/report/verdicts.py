@@ -16,7 +16,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .. import names, tables
+from langneurons import tables
+from langneurons.config import names
+
 from . import effects
 from .effects import LARGE, Effect, Interval
 

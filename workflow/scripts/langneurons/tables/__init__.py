@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from .. import files
-from ..errors import DataError
-from ..names import NO_TREATMENT, Treatment, split_draw
+from langneurons.config.errors import DataError
+from langneurons.config.names import NO_TREATMENT, Treatment, split_draw
+from langneurons.jobs import files
 
 RANDOM = "random"
 """Name of every count-matched random method in the tables."""

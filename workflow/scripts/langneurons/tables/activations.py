@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ..activation_layout import SITES
-from ..catalogue import PERCENTILES
-from ..errors import DataError
-from ..statistics import QUANTILES, Activations
+from langneurons.config.catalogue import PERCENTILES
+from langneurons.config.errors import DataError
+from langneurons.neurons.activation_layout import SITES
+from langneurons.neurons.recorded_activations import QUANTILES, Activations
+
 from . import ACTIVATION_COLUMNS, ACTIVATION_KEY, check_number, check_unique
 
 MEAN = "mean"

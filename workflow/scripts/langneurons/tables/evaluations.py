@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .. import files, significance
-from ..errors import DataError
+from langneurons.config.errors import DataError
+from langneurons.jobs import files
+from langneurons.stats import significance
+
 from . import POOLED
 
 RESAMPLES = 10_000  # of each bootstrap

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import files
-from ..errors import DataError
-from ..names import NO_TREATMENT
+from langneurons.config.errors import DataError
+from langneurons.config.names import NO_TREATMENT
+from langneurons.jobs import files
+
 from . import (
     NOTHING,
     PERPLEXITY_COLUMNS,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..names import NO_TREATMENT
+from langneurons.config.names import NO_TREATMENT
+
 from . import EMPTY_LEGEND, NO_NEURONS, RANDOM, perplexity_summary
 from .markdown import ABSENT, grid, number
 

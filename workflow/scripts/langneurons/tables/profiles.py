@@ -11,8 +11,9 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import DataError
-from ..names import NO_TREATMENT
+from langneurons.config.errors import DataError
+from langneurons.config.names import NO_TREATMENT
+
 from . import NOTHING, PROFILE_COLUMNS, PROFILE_KEY, RANDOM, check_unique
 from .evaluations import RESAMPLES, Evaluation, compare, holm_by_metric
 

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .. import significance
-from ..errors import DataError, unknown_name
-from ..names import NO_TREATMENT, TuningName, split_draw
+from langneurons.config.errors import DataError, unknown_name
+from langneurons.config.names import NO_TREATMENT, TuningName, split_draw
+from langneurons.stats import significance
+
 from . import (
     ATTENTION,
     NOTHING,
@@ -29,13 +30,7 @@ from . import (
     is_empty,
     row_names,
 )
-from .evaluations import (
-    RESAMPLES,
-    Evaluation,
-    compare,
-    holm_by_metric,
-    mean_interval,
-)
+from .evaluations import RESAMPLES, Evaluation, compare, holm_by_metric, mean_interval
 
 LAYOUTS = ("interventions", "tunings", "random")
 NUMBERS = (

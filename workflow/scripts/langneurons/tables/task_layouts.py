@@ -6,10 +6,11 @@ from itertools import product
 
 import pandas as pd
 
-from ..names import MASKED, Selection, TuningName, split_draw
+from langneurons.config.names import MASKED, Selection, TuningName, split_draw
+
 from . import ATTENTION, NOTHING
-from .spots import Line, Section, without_draw
 from .task import is_random_tuning
+from .task_lines import Line, Section, without_draw
 
 Layout = tuple[list[str], list[Line]]
 """Titles of the columns, and the lines."""

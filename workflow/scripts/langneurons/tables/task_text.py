@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from ..names import NO_TREATMENT
+from langneurons.config.names import NO_TREATMENT
+
 from . import ATTENTION, EMPTY_LEGEND, NOTHING, POOLED, is_empty
 from .markdown import LEVEL, count, metric_groups, metric_title, percent, points
-from .spots import Section, blocks
 from .task import is_control
 from .task_layouts import entries, interventions, random, tunings
+from .task_lines import Section, blocks
 
 TITLES = {
     "interventions": "under interventions",

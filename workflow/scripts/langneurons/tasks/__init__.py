@@ -17,19 +17,15 @@ language of each row (``row_languages``), its items have ``language`` as well, u
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .. import files, json_text
-from ..corpora import read_lines
-from ..errors import ConfigError, DataError, unknown_name
-from ..row_languages import Own
+from langneurons.config.errors import ConfigError, DataError, unknown_name
+from langneurons.text.row_languages import Own
 
-if TYPE_CHECKING:
-    import pandas as pd
+from .common.items import sample
 
 
 def load(kind: str) -> Any:
@@ -88,52 +84,3 @@ def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, An
     if not items:
         raise DataError(f"{where}: no items are left to use")
     return items
-
-
-def sample(rows: int, size: int, seed: int) -> list[int]:
-    """Pick ``size`` of ``rows`` row numbers, in ascending order.
-
-    Rows are ranked by a hash of the seed and the row number, so that parallel test sets
-    give parallel samples, and a larger sample contains the smaller one.
-    """
-    ranked = sorted(
-        range(rows), key=lambda row: hashlib.sha256(f"{seed}:{row}".encode()).digest()
-    )
-    return sorted(ranked[:size])
-
-
-def write_jsonl(path: Path | str, items: Iterable[Mapping[str, Any]]) -> None:
-    """Write items atomically, one JSON object a line."""
-    with files.atomic(path) as part, part.open("w", encoding="utf-8") as handle:
-        for item in items:
-            handle.write(files.canonical(dict(item)) + "\n")
-
-
-def read_jsonl(path: Path | str, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Read items, one JSON object a line; each must have the keys.
-
-    Raises:
-        DataError: a line is not such an object.
-    """
-    items = []
-    for number, _, line in read_lines(path):
-        try:
-            item = json_text.loads(line)
-        except ValueError:
-            item = None
-        absent = [key for key in keys if not isinstance(item, dict) or key not in item]
-        if not isinstance(item, dict) or absent:
-            raise DataError(
-                f"{path}: line {number:,} is not a JSON object with the keys "
-                f"{', '.join(keys)}{files.redo(path)}"
-            )
-        items.append(item)
-    return items
-
-
-def means(predictions: pd.DataFrame, metrics: Iterable[str]) -> dict[str, float]:
-    """Average columns of a per-item table; every item counts once.
-
-    Unlike in the released code of the paper, no last batch is dropped.
-    """
-    return {name: float(predictions[name].astype(float).mean()) for name in metrics}

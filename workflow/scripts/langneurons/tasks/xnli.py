@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from .. import hub, json_text, row_languages
-from ..catalogue import Frozen
-from ..corpora import read_lines
-from ..errors import DataError, did_you_mean
-from . import means, read_jsonl
+from langneurons.config.catalogue import Frozen
+from langneurons.config.errors import DataError, did_you_mean
+from langneurons.jobs import json_text
+from langneurons.text import hub, row_languages
+from langneurons.text.corpora import read_lines
+
+from .common.items import means, read_jsonl
 
 if TYPE_CHECKING:
     import pandas as pd

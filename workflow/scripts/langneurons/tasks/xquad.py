@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
-from .. import files, hub, json_text, row_languages
-from ..catalogue import Frozen
-from ..errors import DataError
-from . import means, read_jsonl
+from langneurons.config.catalogue import Frozen
+from langneurons.config.errors import DataError
+from langneurons.jobs import files, json_text
+from langneurons.text import hub, row_languages
+
+from .common.items import means, read_jsonl
 
 if TYPE_CHECKING:
     import pandas as pd

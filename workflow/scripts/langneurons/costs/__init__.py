@@ -1,0 +1,1 @@
+"""What jobs ask for, what they will cost, and what they have cost."""

@@ -1,0 +1,185 @@
+"""What a job costs before any was run: speeds and sizes, each with its source.
+
+They are right within a factor of two, which is enough to choose a grid, a partition and
+a disk. ``planning`` puts measured times of earlier jobs in their place.
+
+Arithmetic (FLOP): 2 x parameters for each token of a forward pass; training is three
+forward passes (Kaplan et al. 2020, section 2.1). For LoRA that is an upper bound: the
+frozen weights need no gradient, which about pays for unpacking 4-bit weights.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from langneurons import tasks
+from langneurons.config.catalogue import Activations, Model
+from langneurons.config.schema import Config
+from langneurons.config.task_entries import Task, Training, Tuning
+
+from .requests import GPU_FROM, NEURON_BYTES, statistics_bytes, weight_bytes
+
+FORWARD = 2
+"""FLOP a parameter and token."""
+
+TRAINING = 3 * FORWARD
+
+FLOPS = {"a100": 1.2e14, "h100": 4.0e14, "h200": 4.2e14, "cpu": 5e10}
+"""Sustained FLOP/s: 0.4 of the dense bf16 peak (312, 989 and 989 T), assumed; two CPU
+cores: measured on models of 0.3 M parameters."""
+
+START = 20.0
+"""Seconds of a job before its model is loaded: two starts of Snakemake on the node,
+imports of torch and transformers: 10 s here, twice that on a shared file system."""
+
+READ = 5e8
+"""Bytes/s from a shared file system to a GPU, of weights and of results."""
+
+DOWNLOAD = 3e7
+"""Bytes/s from the hub."""
+
+DECODING = 4e11
+"""Bytes/s of 16-bit weights passed through for one more token of a batch. Kernel starts
+and unpacking bound it, not memory: 40 ms a token with 8 B parameters."""
+
+RECORDING = 0.05
+"""Share of a forward pass that all sums, counts and histograms take besides it."""
+
+BATCH_QUANTILES = 0.25
+"""The same for the percentiles of one batch and site: estimated for a GPU (see
+``nn.kernels``), 0.13 measured on two CPU cores with 0.27 B parameters."""
+
+TOKENISING = 5e5
+"""Tokens/s of a fast tokenizer on one core, with reading and packing."""
+
+SMALL_JOB = 10.0
+"""Seconds of a job without a model: tables, figures, items."""
+
+BATCH = 16
+"""Sequences decoded side by side."""
+
+HIDDEN_UNITS = 0.036
+"""layers x hidden size over parameters^(2/3): Llama 3.1 8B .033, Nemo .039, 70B .038"""
+
+
+@dataclass(frozen=True)
+class Items:
+    """Size of a task's data set.
+
+    Attributes:
+        train: rows of its training split; for XQuAD its one split.
+        test: rows of its test split.
+        train_tokens: tokens of an English training item, words of the prompt included.
+        test_tokens: tokens of a test item, over languages.
+    """
+
+    train: int
+    test: int
+    train_tokens: int
+    test_tokens: int
+
+
+ITEMS = {
+    # Conneau et al. 2018 (MultiNLI's training set); 30 and 20 English words a pair
+    "xnli": Items(392_702, 5_010, 40, 65),
+    # Artetxe et al. 2020; 142 words a passage in 865 letters, Alpaca's instruction
+    "xquad": Items(1_190, 1_190, 280, 400),
+}
+UNKNOWN = Items(10_000, 5_000, 128, 128)
+"""Of other tasks: assumed."""
+
+
+def flops(model: Model, gpu: str) -> float:
+    """Return FLOP/s of a job; GPUs that share a model take turns, so one counts."""
+    return FLOPS[gpu if model.parameters >= GPU_FROM else "cpu"]
+
+
+def loading(model: Model) -> float:
+    """Return seconds from the start of a job until its model is loaded."""
+    return START + weight_bytes(model) / READ
+
+
+def decoding(model: Model, items: int, new_tokens: int, gpu: str) -> float:
+    """Return seconds of generating; every batch makes all its tokens (upper bound)."""
+    steps = math.ceil(items / BATCH) * new_tokens
+    arithmetic = FORWARD * model.parameters * BATCH / flops(model, gpu)
+    if model.parameters < GPU_FROM:
+        return steps * (arithmetic + 0.005)  # 5 ms of Python a step
+    return steps * max(2 * model.parameters / DECODING, arithmetic)
+
+
+def recording(recorded: Activations) -> float:
+    """Return the cost of a forward pass that is recorded, in bare forward passes."""
+    sites = len(recorded.batch_quantiles)
+    return 1 + RECORDING + BATCH_QUANTILES * sites / recorded.batch_quantiles_every
+
+
+def activation_bytes(
+    model: Model, recorded: Activations, neurons: int | None = None
+) -> float:
+    """Return the size of an activations file, or of one shard: 2,052 bytes a neuron.
+
+    A histogram of 481 bins (int32), the count of positive values, three sums, minimum
+    and maximum at two sites, seven sums of batch percentiles at each site asked for.
+
+    Args:
+        model: its parameters are used where ``neurons`` is None.
+        recorded: what the pass records.
+        neurons: layers x MLP width, where it is known.
+    """
+    if neurons is None:
+        neurons = round(statistics_bytes(model.parameters) / NEURON_BYTES)
+    each = NEURON_BYTES + 56 * (len(recorded.batch_quantiles) - 1)
+    chunks = 2 * 4 * recorded.chunk_means  # one float32 a site and chunk
+    return float(neurons * (each + chunks))
+
+
+def adapter_bytes(
+    model: Model, training: Training, tuning: Tuning, checkpoint: bool = False
+) -> float:
+    """Return about the size of a saved adapter: float32 matrices of rank r.
+
+    Query and output projections are r x 2 hidden, key and value r x 1.25 hidden (a
+    quarter of the heads is kept); an MLP projection is r x (hidden + 3 hidden). A
+    checkpoint holds Adam's two moments as well, and is removed at the end.
+    """
+    widths = {"q": 2.0, "k": 1.25, "v": 1.25, "o": 2.0}
+    width = 0.0
+    if tuning.kind == "attention" or tuning.attention:
+        width += sum(widths[name] for name in training.attention_modules)
+    if tuning.kind != "attention":
+        width += 4 * (1 + tuning.mlp_targets.count("_"))
+    hidden = HIDDEN_UNITS * model.parameters ** (2 / 3)
+    return 4 * training.rank * width * hidden * (3 if checkpoint else 1)
+
+
+def items_of(config: Config, task: str, split: str) -> int:
+    """Return the items of a split and language: the paper's data, or the demo's."""
+    entry = config.task(task)
+    size = ITEMS.get(entry.kind, UNKNOWN)
+    whole = size.train if split == "train" else size.test
+    if config.demo_world and entry.data.hub is None:
+        short = "qa" if entry.kind == "xquad" else "nli"
+        whole = getattr(config.demo_world, f"{short}_{split}")
+    if split == "train":
+        return math.ceil(whole * entry.train_fraction)
+    found = math.ceil(whole * entry.test_fraction)
+    return min(found, entry.test_items or found)
+
+
+def tokens_of(entry: Task, split: str) -> int:
+    """Return tokens of an item; no more than the task keeps."""
+    size = ITEMS.get(entry.kind, UNKNOWN)
+    each = size.train_tokens if split == "train" else size.test_tokens
+    return min(each, getattr(_parameters(entry), "max_length", each))
+
+
+def new_tokens(entry: Task) -> int:
+    """Return the tokens that are generated at most for an item; 0 for classifiers."""
+    return int(getattr(_parameters(entry), "max_new_tokens", 0))
+
+
+def _parameters(entry: Task) -> Any:
+    return tasks.load(entry.kind).Parameters.model_validate(entry.parameters)

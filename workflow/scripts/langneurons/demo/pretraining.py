@@ -1,0 +1,194 @@
+"""Pretraining of the demo model: a tiny decoder on the text of the demo world.
+
+The tokenizer is word-level, so that one word is one token and character offsets of
+answers survive. Training is one pass over text packed without padding, with AdamW and
+a cosine schedule.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langneurons.config.catalogue import DemoModel
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.jobs import files
+from langneurons.jobs.progress import Progress
+from langneurons.nn.models import fetching
+
+from .world import BOS, EOS, PAD, UNKNOWN
+
+if TYPE_CHECKING:
+    import torch
+
+log = logging.getLogger(__name__)
+
+MAX_LENGTH = 512  # positions that inputs may have; text is packed shorter
+WARMUP = 0.05  # share of the steps
+WEIGHT_DECAY = 0.1
+GRADIENT_NORM = 1.0
+
+
+def build(
+    name: str, family: str, spec: DemoModel, world: Path, folder: Path, device: str
+) -> None:
+    """Pretrain a model and write it as a pinned model folder.
+
+    Args:
+        name: the model's name in the catalogue.
+        family: the catalogue's family; must be the demo model's architecture.
+        spec: sizes and training.
+        world: folder of the demo world, with pretraining.txt and tokenizer.json.
+        folder: model folder to write; it appears only when complete.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: family and architecture differ.
+        DataError: not enough text for one row.
+    """
+    if family != spec.architecture:
+        raise ConfigError(
+            f"models.{name}: family is {family!r}, but demo.architecture is "
+            f"{spec.architecture!r}; give both the same value (llama or mistral)"
+        )
+    tokenizer = fast_tokenizer(world / "tokenizer.json")
+    text = (world / "pretraining.txt").read_text(encoding="utf-8").splitlines()
+    rows = pack(tokenizer, text, spec.sequence_length)
+    model = new_model(tokenizer, spec).to(device)
+    losses = train(model, rows, spec)
+    last = losses[-20:]
+    log.info("%s: loss %.3f -> %.3f", name, losses[0], sum(last) / len(last))
+    with files.atomic_folder(folder) as part:
+        model.to("cpu").save_pretrained(part)
+        tokenizer.save_pretrained(part)
+        entry = {"family": family, "dtype": "float32"}
+        fetching.finish(name, entry, "demo_world", "", part)
+
+
+def fast_tokenizer(path: Path) -> Any:
+    """Wrap ``tokenizer.json`` as a Hugging Face tokenizer with its special tokens."""
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(
+        tokenizer_file=str(path),
+        pad_token=PAD,
+        unk_token=UNKNOWN,
+        bos_token=BOS,
+        eos_token=EOS,
+        padding_side="right",
+        model_max_length=MAX_LENGTH,
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def pack(tokenizer: Any, documents: Iterable[str], length: int) -> torch.Tensor:
+    """Join documents, each between BOS and EOS, and cut rows of equal length.
+
+    Returns:
+        Token ids, int64 [rows, length]; what does not fill the last row is dropped.
+
+    Raises:
+        DataError: not enough text for one row.
+    """
+    import torch
+
+    eos = tokenizer.eos_token_id
+    encoded = tokenizer(list(documents), return_attention_mask=False)["input_ids"]
+    ids = [token for document in encoded for token in (*document, eos)]
+    rows = len(ids) // length
+    if not rows:
+        raise DataError(
+            f"pretraining text: {len(ids)} tokens do not fill one row of {length}"
+        )
+    return torch.tensor(ids[: rows * length]).view(rows, length)
+
+
+def new_model(tokenizer: Any, spec: DemoModel) -> Any:
+    """Make the untrained decoder; its weights depend on ``spec.seed`` only."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = AutoConfig.for_model(
+        spec.architecture,
+        vocab_size=len(tokenizer),
+        hidden_size=spec.hidden_size,
+        intermediate_size=spec.intermediate_size,
+        num_hidden_layers=spec.layers,
+        num_attention_heads=spec.heads,
+        num_key_value_heads=spec.heads,
+        max_position_embeddings=MAX_LENGTH,
+        tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        sliding_window=None,
+    )
+    torch.manual_seed(spec.seed)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+
+
+def train(model: Any, rows: torch.Tensor, spec: DemoModel) -> list[float]:
+    """Train a decoder to predict the next token.
+
+    Args:
+        model: language model, trained in place and left in eval mode.
+        rows: token ids, int64 [rows, length]; started again when they run out.
+        spec: steps, tokens per step, learning rate and seed.
+
+    Returns:
+        Loss of each step, nats per token.
+    """
+    import torch
+
+    batch = max(1, spec.tokens_per_step // rows.shape[1])
+    order = torch.Generator().manual_seed(spec.seed)
+    optimiser = torch.optim.AdamW(
+        _groups(model), lr=spec.learning_rate, betas=(0.9, 0.98)
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: _rate(step, spec.steps)
+    )
+    progress = Progress(spec.steps * batch * rows.shape[1], "tokens", "pretraining")
+    losses: list[float] = []
+    queue = torch.empty(0, dtype=torch.int64)
+    model.train()
+    for _ in range(spec.steps):
+        while len(queue) < batch:
+            queue = torch.cat([queue, torch.randperm(len(rows), generator=order)])
+        ids, queue = rows[queue[:batch]].to(model.device), queue[batch:]
+        loss = model(input_ids=ids, labels=ids, use_cache=False).loss
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
+        optimiser.step()
+        schedule.step()
+        losses.append(float(loss.detach()))
+        progress.update(batch * rows.shape[1])
+    progress.close()
+    model.eval()
+    return losses
+
+
+def _rate(step: int, steps: int) -> float:
+    """Linear warm-up, then a cosine down to a twentieth of the learning rate."""
+    warmup = max(1, round(WARMUP * steps))
+    if step < warmup:
+        return (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _groups(model: Any) -> list[dict[str, Any]]:
+    """Decay the matrices only: neither norms nor embeddings."""
+    decayed: list[torch.Tensor] = []
+    others: list[torch.Tensor] = []
+    for name, weight in model.named_parameters():
+        matrix = weight.ndim == 2 and "embed" not in name
+        (decayed if matrix else others).append(weight)
+    return [
+        {"params": decayed, "weight_decay": WEIGHT_DECAY},
+        {"params": others, "weight_decay": 0.0},
+    ]

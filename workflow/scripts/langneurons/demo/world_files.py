@@ -1,0 +1,91 @@
+"""Writing the demo world to files, in the layouts that real data have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from langneurons.config.catalogue import DemoWorld
+from langneurons.jobs import files
+
+from .facts import NAMES, NUMBERS
+from .world import BOS, EOS, PAD, UNKNOWN, World
+
+SOURCE = "en"  # language of the training data
+
+
+def write(spec: DemoWorld, description: Path) -> None:
+    """Write everything beside ``description``, which comes last.
+
+    Args:
+        spec: sizes, languages and seed; the files depend on nothing else.
+        description: ``world.json``: lexicons and grammars, the ground truth.
+    """
+    world, folder = World(spec), Path(description).parent
+    with files.atomic(folder / "tokenizer.json") as part:
+        word_tokenizer(world.vocabulary()).save(str(part))
+    _write_lines(folder / "pretraining.txt", world.pretraining())
+    for code in spec.languages:
+        _write_lines(folder / "corpus" / f"{code}.txt", world.corpus(code))
+        _write_split(world, folder, "test", code)
+    _write_split(world, folder, "train", SOURCE)
+    files.write_json(description, describe(world))
+
+
+def _write_split(world: World, folder: Path, split: str, code: str) -> None:
+    rows = [("premise", "hypothesis", "label"), *world.nli(split, code)]
+    _write_lines(folder / "nli" / f"{split}-{code}.tsv", map("\t".join, rows))
+    files.write_json(folder / "qa" / f"{split}-{code}.json", world.qa(split, code))
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    with (
+        files.atomic(path) as part,
+        part.open("w", encoding="utf-8", newline="\n") as handle,
+    ):
+        handle.writelines(line + "\n" for line in lines)
+
+
+def describe(world: World) -> dict[str, Any]:
+    """Say what is true in the world: the meaning of each word and each grammar."""
+    return {
+        "format": "langneurons/demo_world/1",
+        "spec": world.spec.model_dump(mode="json"),
+        "shared": {"names": list(NAMES), "numerals": list(NUMBERS)},
+        "languages": {
+            code: {
+                "grammar": asdict(language.grammar),
+                "words": language.words,
+                "classifiers": language.classifier,
+                "particles": language.particle,
+            }
+            for code, language in world.languages.items()
+        },
+    }
+
+
+def word_tokenizer(vocabulary: Sequence[str]) -> Any:
+    """Make a word-level ``tokenizers.Tokenizer`` that puts BOS before a text.
+
+    One word is one token, so no language pays for its script, and the offsets of an
+    answer in characters are the bounds of a token.
+
+    Args:
+        vocabulary: all words, each once; special tokens and punctuation included.
+    """
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+
+    ids = {word: i for i, word in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()]
+    )
+    tokenizer.add_special_tokens([PAD, UNKNOWN, BOS, EOS])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{BOS} $A",
+        pair=f"{BOS} $A {EOS} $B",
+        special_tokens=[(token, ids[token]) for token in (BOS, EOS)],
+    )
+    return tokenizer

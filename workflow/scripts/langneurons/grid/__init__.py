@@ -1,0 +1,4 @@
+"""From a checked configuration to rows and paths: plain data, no files are opened.
+
+Rows make jobs and tables; only ``config`` is read.
+"""

@@ -1,0 +1,1 @@
+"""Recorded activations, histograms and neuron files, read without torch."""

@@ -1,0 +1,107 @@
+"""What the streaming pass keeps of single chunks, read from an activations file.
+
+Two optional blocks (methods.md 6): the mean of every neuron over the tokens of some
+chunks, and in how many chunks a neuron is among those of its layer that contribute
+most to the MLP's output. Nothing here needs torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from langneurons.config.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class TopChunks:
+    """How often each neuron was among the most contributing ones of its layer.
+
+    Attributes:
+        counts: chunks in which it was, [L, F].
+        chunks: number of chunks.
+        share: the share of a layer's neurons that counted as most contributing.
+    """
+
+    counts: npt.NDArray[np.int64]
+    chunks: int
+    share: float
+
+
+class ChunkStatistics:
+    """The part of ``statistics.Activations`` about single chunks."""
+
+    path: Path
+    metadata: Mapping[str, str]
+    layers: int
+    width: int
+    _handle: Any
+    _keys: frozenset[str]
+
+    @property
+    def chunk_means_recorded(self) -> int:
+        """Number of chunks whose means are in the file; 0 if none were recorded."""
+        if "chunk_numbers" not in self._keys:
+            return 0
+        return int(self._handle.get_slice("chunk_numbers").get_shape()[0])
+
+    def chunk_means(self, site: str, layer: int) -> npt.NDArray[np.float16]:
+        """Read the means of one layer's neurons over the tokens of single chunks.
+
+        Args:
+            site: gate_pre or act_post.
+            layer: from 0.
+
+        Returns:
+            [chunks, F], in the order of the corpus.
+
+        Raises:
+            DataError: they were not recorded.
+        """
+        key = f"{site}.chunk_means"
+        if key not in self._keys or not self.chunk_means_recorded:
+            raise DataError(
+                f"{self.path}: means of single chunks at {site} were not recorded; set "
+                "activations.chunk_means to the number of chunks of a language whose "
+                "means are to be kept"
+            )
+        means: npt.NDArray[np.float16] = self._handle.get_slice(key)[layer]
+        return means
+
+    def top_chunks(self) -> TopChunks:
+        """Return in how many chunks a neuron contributed most to the MLP's output.
+
+        Raises:
+            DataError: it was not recorded.
+        """
+        self._need_contributions()
+        return TopChunks(
+            counts=self._handle.get_tensor("prod.top_chunks"),
+            chunks=int(self._handle.get_tensor("chunks")[0]),
+            share=float(self.metadata["contribution_top"]),
+        )
+
+    def product_sums(self) -> npt.NDArray[np.float64]:
+        """Return the sum over all tokens of the absolute down projection input: [L, F].
+
+        Raises:
+            DataError: it was not recorded.
+        """
+        self._need_contributions()
+        sums: npt.NDArray[np.float64] = self._handle.get_tensor("prod.sumabs")
+        return sums
+
+    def _need_contributions(self) -> None:
+        if "prod.top_chunks" not in self._keys:
+            raise DataError(
+                f"{self.path}: contributions to the MLP's output were not recorded; "
+                "set activations.contribution_top to the share of a layer's neurons "
+                "that counts as important for a chunk"
+            )

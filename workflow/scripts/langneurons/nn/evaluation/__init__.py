@@ -1,0 +1,1 @@
+"""A model under interventions: predictions, answers, perplexity, what is finished."""

@@ -1,0 +1,322 @@
+"""Jobs that work through many treatments with one loaded model.
+
+Each treatment keeps its own files. A finished one is kept by a rerun of its job only if
+it carries the hash of its own settings, of the code, and of the files that it reads
+itself; so adding a statistic computes that statistic. No torch is needed to tell.
+
+Snakemake deletes the declared outputs of a job before it reruns and after it fails. So
+each record has a second name (a hard link) in the folder ``.finished`` beside it, from
+where a rerun, or a job that was killed half-way, takes it back.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langneurons.config.catalogue import Statistic
+from langneurons.config.errors import DataError
+from langneurons.config.names import Treatment
+from langneurons.jobs import files, provenance
+from langneurons.neurons.neuron_sets import NeuronSets
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from .interventions import Intervention
+
+UNMEASURED = ("zero", "const")
+"""Values that no activation file is read for."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One treatment and its output.
+
+    Attributes:
+        name: of the treatment.
+        spec: ``statistic``, ``selection``, ``neuron_language``, ``value_language`` and
+            ``corpus``; empty for the untreated model.
+        out: JSON file; a table of the same name may lie beside it.
+        neurons: neuron file it reads, or None.
+        activations: activation file it reads, or None.
+        fingerprint: hash of all that determines its result.
+    """
+
+    name: str
+    spec: Mapping[str, Any]
+    out: Path
+    neurons: Path | None
+    activations: Path | None
+    fingerprint: str
+
+    @property
+    def kept(self) -> Path:
+        """Second name of the JSON file, which Snakemake does not know."""
+        return self.out.parent / ".finished" / self.out.name
+
+    @property
+    def table(self) -> Path:
+        """Path of the per-item table."""
+        return self.out.with_suffix(".parquet")
+
+
+def cells(
+    spec: Mapping[str, Any],
+    code: str,
+    outs: Sequence[Path],
+    common: Mapping[str, Path],
+    neurons: Sequence[Path],
+    activations: Sequence[Path],
+) -> list[Cell]:
+    """Match each treatment with its output and the files that it reads.
+
+    Args:
+        spec: ``shared`` settings; ``statistics`` by name; and ``treatments``: name ->
+            ``neuron_language``, ``value_language``, ``corpus``, or nothing for the
+            untreated model.
+        code: hash of the code.
+        outs: one ``{treatment}.json`` a treatment.
+        common: files that every treatment reads, by their role.
+        neurons: neuron files, ``{selection}.json``.
+        activations: files ``{corpus}/{model}/{language}.safetensors``.
+
+    Raises:
+        DataError: outputs and treatments differ, or a file is not among those given.
+    """
+    by_name = {out.stem: out for out in outs}
+    if set(by_name) != set(spec["treatments"]) or len(by_name) != len(outs):
+        raise DataError(
+            f"outputs are for {sorted(by_name)}, but the treatments are "
+            f"{sorted(spec['treatments'])}; each treatment has one output {{name}}.json"
+        )
+    sha256_of = cache(files.sha256)  # files are shared by many treatments
+    found = []
+    for name in spec["treatments"]:
+        own = _settings(spec, name)
+        read: dict[str, Path | None] = {"neurons": None, "activations": None}
+        if own:
+            read["neurons"] = _one(
+                [p for p in neurons if p.stem == own["selection"]],
+                f"{name}: neuron file of {own['selection']}",
+            )
+        if own and own["statistic"]["value"] not in UNMEASURED:
+            language, corpus = own["value_language"], own["corpus"]
+            read["activations"] = _one(
+                [
+                    p
+                    for p in activations
+                    if p.stem == language and p.parent.parent.name == corpus
+                ],
+                f"{name}: activations of {language} in corpus {corpus}",
+            )
+        roles = {**common, **read}
+        hashes = {role: sha256_of(path) for role, path in roles.items() if path}
+        parts = {"shared": spec["shared"], "name": name, "own": own, "code": code}
+        text = files.canonical(parts | {"inputs": hashes})
+        fingerprint = sha256(text.encode()).hexdigest()
+        found.append(Cell(name, own, by_name[name], **read, fingerprint=fingerprint))
+    return found
+
+
+def own(
+    spec: Mapping[str, Any], found: Sequence[Cell], common: Mapping[str, Path]
+) -> dict[Path, provenance.Own]:
+    """Say what each treatment depends on: no other treatment of its job.
+
+    Args:
+        spec: of the job.
+        found: its treatments.
+        common: files that every treatment reads, by their role.
+    """
+    parts = {}
+    for cell in found:
+        settings = spec["treatments"][cell.name]
+        named = [Treatment.parse(cell.name).statistic] if settings else []
+        part = {
+            "shared": spec["shared"],
+            "statistics": {name: spec["statistics"][name] for name in named},
+            "treatments": {cell.name: settings},
+        }
+        read = {*common.values(), cell.neurons, cell.activations} - {None}
+        parts[cell.out] = provenance.Own(part, frozenset(filter(None, read)))
+    return parts
+
+
+def _settings(spec: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return what one treatment does, with the selection and statistic it names."""
+    own = spec["treatments"][name]
+    if not own:
+        return {}
+    parsed = Treatment.parse(name)
+    statistic = spec["statistics"][parsed.statistic]
+    return {"selection": str(parsed.selection), "statistic": statistic, **own}
+
+
+def _one(matching: Sequence[Path], what: str) -> Path:
+    if len(matching) != 1:
+        given = ", ".join(map(str, matching)) or "none"
+        raise DataError(f"{what}: expected one file among the inputs, found {given}")
+    return matching[0]
+
+
+def pending(found: Sequence[Cell], table: bool) -> list[Cell]:
+    """Return the treatments that must be computed; say how many are kept.
+
+    Kept files get a new time stamp, so that they are not older than what they were made
+    from.
+
+    Args:
+        found: all treatments of the job.
+        table: whether each has a table beside its JSON file.
+    """
+    left = []
+    for cell in found:
+        if not _is_finished(cell, table):
+            left.append(cell)
+            continue
+        for path in (cell.out, cell.table) if table else (cell.out,):
+            os.utime(path)
+    kept = len(found) - len(left)
+    print(
+        f"kept {kept} of {len(found)} treatments, computing {len(left)}",
+        file=sys.stderr,
+        flush=True,
+    )
+    return left
+
+
+def _is_finished(cell: Cell, table: bool) -> bool:
+    path = cell.out if cell.out.is_file() else cell.kept
+    if not path.is_file():
+        return False
+    try:
+        record = files.read_json(path)
+    except DataError:
+        return False  # damaged: made anew
+    if not isinstance(record, dict) or record.get("fingerprint") != cell.fingerprint:
+        return False
+    if table and not cell.table.is_file():
+        return False
+    if table and files.sha256(cell.table) != record.get("table_sha256"):
+        return False
+    if path is not cell.out:
+        _link(path, cell.out)
+    return True
+
+
+def write(
+    cell: Cell, record: Mapping[str, Any], table: pd.DataFrame | None = None
+) -> None:
+    """Write a treatment's table, then its record: so a record means both are whole."""
+    extra = {"fingerprint": cell.fingerprint}
+    if table is not None:
+        with files.atomic(cell.table) as part:
+            table.to_parquet(part, index=False)
+        extra["table_sha256"] = files.sha256(cell.table)
+    files.write_json(cell.out, {**record, **extra})
+    cell.kept.parent.mkdir(exist_ok=True)
+    cell.kept.unlink(missing_ok=True)
+    _link(cell.out, cell.kept)
+
+
+def _link(existing: Path, new: Path) -> None:
+    try:
+        os.link(existing, new)
+    except OSError:  # a file system without hard links
+        shutil.copy2(existing, new)
+
+
+def treatments(
+    found: Sequence[Cell], manifest: Mapping[str, Any], generates: bool
+) -> dict[str, Intervention | None]:
+    """Read what every treatment of a job does, before its model is loaded.
+
+    A treatment that overwrites no neuron is said to do so; it is evaluated, and its
+    record has ``n_neurons`` 0.
+
+    Args:
+        found: treatments.
+        manifest: of the model that will be treated.
+        generates: whether the model reads tokens that it generated.
+
+    Returns:
+        What is overwritten, by the treatment's name; None: nothing is meant to be.
+
+    Raises:
+        ConfigError: layers or positions that there are not.
+        DataError: neurons or activations are of another model, or damaged.
+    """
+    from . import interventions
+
+    built: dict[str, Intervention | None] = {}
+    for cell in found:
+        if not cell.spec:
+            built[cell.name] = None
+            continue
+        chosen, values, statistic = overwritten(cell, manifest)
+        where = f"statistics.{Treatment.parse(cell.name).statistic}"
+        interventions.require_positions(statistic.positions, generates, where)
+        treatment = interventions.build(chosen, values, statistic, where)
+        built[cell.name] = treatment
+        if treatment.n_neurons == 0:
+            whose = f"neurons of {cell.spec['neuron_language']}"
+            why = f"{cell.spec['selection']} has no {whose}"
+            if statistic.layers and (there := sum(map(len, chosen.values()))):
+                first, last = statistic.layers
+                why = f"none of the {there} {whose} is in layers {first} to {last}"
+            print(
+                f"{cell.name}: overwrites nothing: {why}", file=sys.stderr, flush=True
+            )
+    return built
+
+
+def overwritten(
+    cell: Cell, manifest: Mapping[str, Any]
+) -> tuple[dict[int, list[int]], np.ndarray[Any, Any], Statistic]:
+    """Read the neurons that a treatment overwrites, and what it writes.
+
+    Args:
+        cell: not the untreated model.
+        manifest: of the model that will be treated.
+
+    Returns:
+        Neuron ids by layer; values float32 [layers, width]; the statistic.
+
+    Raises:
+        DataError: neurons or activations are of another model or lack the language.
+    """
+    import numpy as np
+
+    from langneurons.neurons.recorded_activations import Activations
+
+    if cell.neurons is None:
+        raise DataError(f"{cell.name}: this treatment overwrites nothing")
+    statistic = Statistic.model_validate(cell.spec["statistic"])
+    shape = (manifest["layers"], manifest["intermediate_size"])
+    sets = NeuronSets.read(cell.neurons)
+    # Published sets carry no revision of ours; their sizes must still agree.
+    sets.require_model(*shape, None, cell.neurons)
+    chosen = sets.of(cell.spec["neuron_language"])
+    if cell.activations is None:
+        fill = statistic.constant if statistic.value == "const" else 0.0
+        return chosen, np.full(shape, fill, dtype=np.float32), statistic
+    measured = Activations.open(cell.activations)
+    if (measured.layers, measured.width) != shape:
+        raise DataError(
+            f"{cell.activations}: of a model with {measured.layers} layers of "
+            f"{measured.width} neurons, but {manifest['model']} has {shape[0]} of "
+            f"{shape[1]}"
+        )
+    if statistic.measure is None or statistic.quantile is None:
+        raise DataError(f"{cell.name}: statistic has no 'measure' or 'quantile'")
+    values = measured.value(statistic.value, statistic.measure, statistic.quantile)
+    return chosen, values, statistic

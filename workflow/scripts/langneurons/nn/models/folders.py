@@ -1,0 +1,228 @@
+"""What a model folder holds, read from its config.json without torch.
+
+A pinned folder has the Hugging Face layout (config.json, model*.safetensors, tokenizer
+files) and a ``manifest.json`` with the revision and the hash of every file.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from langneurons.config.errors import DataError, unknown_name
+from langneurons.jobs import files
+
+MANIFEST = "manifest.json"
+
+
+# family of the catalogue -> ``model_type`` in config.json
+MODEL_TYPES = {
+    "llama": "llama",
+    "mistral": "mistral",
+    "qwen2": "qwen2",
+    "qwen3": "qwen3",
+    "gemma2": "gemma2",
+    "gemma3": "gemma3_text",
+    "gpt2": "gpt2",
+    "bloom": "bloom",
+}
+
+
+def read_config(folder: Path | str, family: str | None = None) -> dict[str, Any]:
+    """Read ``config.json`` and check that it is of the family the catalogue says.
+
+    Raises:
+        DataError: no ``config.json``, one that is no JSON object, or the architecture
+            is another one.
+    """
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise DataError(
+            f"{folder}: no config.json; a model folder has the Hugging Face layout "
+            "(config.json, *.safetensors, tokenizer files)"
+        )
+    config = read_object(path)
+    if family is None:
+        return config
+    if family not in MODEL_TYPES:
+        raise DataError(unknown_name("model family", family, MODEL_TYPES, str(path)))
+    found = str(config.get("model_type"))
+    if found == MODEL_TYPES[family]:
+        return config
+    right = [name for name, kind in MODEL_TYPES.items() if kind == found]
+    hint = f"Set family: {right[0]}" if right else _unsupported(found)
+    raise DataError(
+        f"{path}: model_type is {found!r}, but the catalogue says family {family!r} "
+        f"(model_type {MODEL_TYPES[family]!r}). {hint}"
+    )
+
+
+def _unsupported(model_type: str) -> str:
+    known = ", ".join(sorted(MODEL_TYPES))
+    if model_type == "gemma3":
+        return "This is the image-and-text Gemma 3; only its text-only sizes are known."
+    return (
+        f"Known families: {known}. A new one is added in nn/models and architectures."
+    )
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON file of a model, which holds an object; else a DataError."""
+    try:
+        return files.read_object(path, "a file of a model")
+    except DataError as error:
+        raise DataError(
+            f"{error}. Get this file anew from where the model comes from."
+        ) from error
+
+
+def is_lfs_pointer(path: Path) -> bool:
+    """Whether a file is what Git LFS leaves in place of content not downloaded."""
+    with path.open("rb") as handle:
+        return bool(files.pointer(handle.read(200)))
+
+
+def is_nf4(config: dict[str, Any]) -> bool:
+    """Whether a saved model holds 4-bit weights of bitsandbytes."""
+    saved = config.get("quantization_config")
+    saved = saved if isinstance(saved, dict) else {}
+    return bool(saved.get("load_in_4bit"))
+
+
+def describe(folder: Path | str) -> dict[str, Any]:
+    """Say what a folder holds, in the words of the manifest.
+
+    Returns:
+        ``layers``, ``intermediate_size`` (MLP neurons per layer), ``hidden_size``,
+        ``activation`` (Hugging Face name), ``quantization`` (``none`` or ``nf4``),
+        ``vocab_size`` (tokens that have an embedding), ``positions`` (the longest
+        input, in tokens; None: there is no limit).
+
+    Raises:
+        DataError: one of the sizes is absent, or no number.
+    """
+    path = Path(folder) / "config.json"
+    config = read_config(folder)
+
+    def required(*keys: str) -> int:
+        found = _first(config, keys, path)
+        if found is None:
+            raise DataError(f"{path}: no {' or '.join(keys)}; a model cannot be made")
+        return found
+
+    hidden = required("n_embed", "hidden_size", "n_embd")
+    # BLOOM always computes the tanh form of GELU and has no key for it.
+    bloom = config.get("model_type") == "bloom"
+    activation = (
+        config.get("hidden_activation")
+        or config.get("hidden_act")
+        or config.get("activation_function")
+        or ("gelu_pytorch_tanh" if bloom else "silu")
+    )
+    # GPT-2 and BLOOM have no gate and, by default, four neurons per hidden unit.
+    width = _first(config, ("intermediate_size", "n_inner"), path) or 4 * hidden
+    return {
+        "layers": required("num_hidden_layers", "n_layer"),
+        "intermediate_size": width,
+        "hidden_size": hidden,
+        "activation": activation,
+        "quantization": "nf4" if is_nf4(config) else "none",
+        "vocab_size": required("vocab_size"),
+        "positions": _positions(config, path),
+    }
+
+
+def _first(config: dict[str, Any], keys: tuple[str, ...], path: Path) -> int | None:
+    """Return the first of some sizes that is given; None: there is none."""
+    for key in keys:
+        value = config.get(key)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise DataError(
+                f"{path}: {key} is {value!r}; a whole number of at least 1 is expected"
+            )
+        return value
+    return None
+
+
+def _positions(config: dict[str, Any], path: Path) -> int | None:
+    """Find how many positions a model has, or was made for with rotary positions."""
+    keys = ("n_positions", "max_position_embeddings")
+    found = _first(config, keys, path)
+    if found is None:
+        return None
+    # Rotary positions that were stretched after training (YaRN and others).
+    stretch = config.get("rope_scaling") or config.get("rope_parameters")
+    stretch = stretch if isinstance(stretch, dict) else {}
+    factor = stretch.get("factor")
+    if not isinstance(factor, (int, float)):
+        return found
+    before = stretch.get("original_max_position_embeddings")
+    return max(found, int(factor * (before if isinstance(before, int) else found)))
+
+
+def require_positions(
+    manifest: Mapping[str, Any], length: int, what: str, keys: str
+) -> None:
+    """Refuse inputs that are longer than the model allows, before it is loaded.
+
+    Args:
+        manifest: of the model.
+        length: tokens of the longest input.
+        what: is so long.
+        keys: of the configuration that make it shorter.
+    """
+    limit = manifest["positions"]
+    if limit is not None and length > limit:
+        raise DataError(
+            f"{what} is {length:,} tokens, but model {manifest['model']!r} has only "
+            f"{limit:,} positions (says its config.json); lower {keys}"
+        )
+
+
+def require_tokens(manifest: Mapping[str, Any], highest: int) -> None:
+    """Refuse tokens that the model has no embedding for, before it is loaded.
+
+    Args:
+        manifest: of the model.
+        highest: largest token id of all inputs.
+    """
+    rows = manifest["vocab_size"]
+    if highest >= rows:
+        raise DataError(
+            f"the inputs have token {highest:,}, but model {manifest['model']!r} "
+            f"embeds the tokens 0 to {rows - 1:,} only (vocab_size {rows:,}). Does a "
+            "template of the task name a control token that the model lacks?"
+        )
+
+
+def share(folder: Path) -> None:
+    """Give all files of a folder the mode of its config.json, set by the umask.
+
+    safetensors writes files that only their owner can read; results may be shared.
+    """
+    mode = (folder / "config.json").stat().st_mode
+    for path in folder.iterdir():
+        if path.is_file():
+            path.chmod(mode)
+
+
+def quiet() -> None:
+    """Keep transformers' bars and load reports out of logs; we check what they say."""
+    from transformers.utils import logging as reports
+
+    silence: Any = reports
+    silence.disable_progress_bar()
+    silence.set_verbosity_error()
+
+
+def require(package: str, purpose: str) -> None:
+    """Refuse early, with a hint, when an optional package is absent."""
+    if importlib.util.find_spec(package) is None:
+        raise DataError(
+            f"{purpose} needs the Python package {package!r}, which is not installed; "
+            f"try: pip install {package}"
+        )

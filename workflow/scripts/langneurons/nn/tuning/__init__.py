@@ -1,0 +1,1 @@
+"""Fine-tuning: adapters, masks that leave chosen neurons, the training loop."""

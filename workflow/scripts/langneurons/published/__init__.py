@@ -1,0 +1,1 @@
+"""The published numbers and procedure, and which of ours stand beside them."""

@@ -1,0 +1,1 @@
+"""Intervals, paired tests, bootstrap and power over items; arrays in, numbers out."""

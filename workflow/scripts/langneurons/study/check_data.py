@@ -1,0 +1,203 @@
+"""Checks of languages and of the text and items that they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langneurons import methods
+from langneurons.config import user_paths
+from langneurons.config.errors import unknown_name
+from langneurons.config.names import Selection
+from langneurons.config.task_entries import Task
+from langneurons.demo.languages import GRAMMARS
+from langneurons.demo.world_files import SOURCE
+from langneurons.grid import result_paths
+from langneurons.grid.rows import all_selections
+
+from .check_effects import UNMEASURED, known_languages, used_statistics
+
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+DEMO = "results/demo_world/"
+
+
+def problems(config: Config) -> list[str]:
+    """List languages without neurons, text or items of their own."""
+    found = [*_covered(config), *_texts(config), *_items(config), *_demo(config)]
+    found += [*_recorded(config), *_heldout(config)]
+    return list(dict.fromkeys(found))
+
+
+def _covered(config: Config) -> Iterator[str]:
+    """Check that each evaluation language has neurons."""
+    sets = {Selection.parse(s).languages for s in config.grid.selections}
+    covered = {
+        lang
+        for s in sets
+        for lang in (
+            config.language_sets[s].evaluate or config.language_sets[s].languages
+        )
+    }
+    for name in config.grid.tasks:
+        for lang in config.tasks[name].languages:
+            if lang not in covered:
+                where = f"tasks.{name}.languages (no language set of the grid has it)"
+                yield unknown_name("language", lang, covered, where)
+
+
+def texts_needed(config: Config) -> dict[str, set[str]]:
+    """Return the languages of each corpus whose text a job reads."""
+    found: dict[str, set[str]] = {config.grid.corpus: set()}
+    for selection in all_selections(config):
+        corpus = config.method_corpus(selection.method)
+        languages = config.language_set(selection.languages).languages
+        found.setdefault(corpus, set()).update(languages)
+    if config.perplexity is not None:
+        corpus = result_paths.perplexity_corpus(config)
+        found.setdefault(corpus, set()).update(config.perplexity.languages)
+    known = set(known_languages(config))
+    for selection, name in used_statistics(config):
+        statistic = config.statistics[name]
+        corpus, code = config.method_corpus(selection.method), statistic.value_language
+        # "target" and "source" are none, and a mistyped code is told of elsewhere.
+        if code in known and statistic.value not in UNMEASURED:
+            found[corpus].add(code)
+    return found
+
+
+def _texts(config: Config) -> Iterator[str]:
+    """Check that each corpus has a text of its own for each language."""
+    for name, wanted in texts_needed(config).items():
+        corpus, where = config.corpus(name), f"corpora.{name}"
+        if corpus.chunk_length > corpus.tokens:
+            yield (
+                f"{where}.chunk_length: {corpus.chunk_length} is more than all of its "
+                f"{corpus.tokens} tokens"
+            )
+        if corpus.hub is not None:
+            if len(wanted) > 1 and not user_paths.has_placeholder(corpus.hub.config):
+                yield _shared(f"{where}.hub.config", corpus.hub.config, wanted)
+            continue
+        folder = Path(str(corpus.folder))
+        if f"{folder}/".startswith(DEMO) and config.demo_world is not None:
+            have, remedy = set(config.demo_world.languages), "see demo_world.languages"
+        elif folder.is_dir():
+            have = {p.stem for p in folder.glob("*.txt")}
+            remedy = "a file {lang}.txt for each language"
+        else:
+            yield f"{where}.folder: {folder} is not a folder"
+            continue
+        if missing := sorted(wanted - have):
+            yield (
+                f"{where}.folder: no text for {', '.join(missing)} in {folder} "
+                f"({remedy}); found: {', '.join(sorted(have)) or 'none'}"
+            )
+
+
+def _shared(where: str, given: str | None, languages: set[str]) -> str:
+    shown = "null" if given is None else repr(given)
+    return (
+        f"{where}: {shown} is the same for {', '.join(sorted(languages))}; each "
+        "language needs its own: write {lang} where its code belongs (for one file of "
+        "all languages, with a column 'language', make a link for each)"
+    )
+
+
+def _items(config: Config) -> Iterator[str]:
+    """Check that each language of a task has items of its own."""
+    for name, task in config.tasks.items():
+        where, data = f"tasks.{name}.data", task.data
+        several = set(task.languages) if len(task.languages) > 1 else set()
+        if (
+            data.test is not None
+            and several
+            and not user_paths.has_placeholder(data.test)
+        ):
+            yield _shared(f"{where}.test", data.test, several)
+        if data.hub is not None:
+            read = set(several)
+            if data.train_hub is None:
+                read |= {*task.languages, task.source_language}
+            if len(read) > 1 and not user_paths.has_placeholder(data.hub.config):
+                yield _shared(f"{where}.hub.config", data.hub.config, read)
+        if name in config.grid.tasks:
+            yield from _demo_items(config, where, task)
+
+
+def _demo_items(config: Config, where: str, task: Task) -> Iterator[str]:
+    if config.demo_world is None:
+        return
+    made = config.demo_world.languages
+    for key, languages in (
+        ("train", (task.source_language,)),
+        ("test", task.languages),
+    ):
+        path = getattr(task.data, key)
+        for lang in languages if path and path.startswith(DEMO) else ():
+            allowed = made if key == "test" else (SOURCE,)
+            if lang not in allowed:
+                yield unknown_name("language", lang, allowed, f"{where}.{key}")
+
+
+def _demo(config: Config) -> Iterator[str]:
+    """Check the languages of the artificial world."""
+    world = config.demo_world
+    if world is None:
+        return
+    for lang in world.languages:
+        if lang not in GRAMMARS:
+            yield unknown_name("language", lang, GRAMMARS, "demo_world.languages")
+    if SOURCE not in world.languages:
+        yield f"demo_world.languages: {SOURCE!r} is missing; training items are in it"
+    if "low_resource" in world.model_fields_set:
+        for lang in sorted(set(world.low_resource) - set(world.languages)):
+            where = "demo_world.low_resource"
+            yield unknown_name("language", lang, world.languages, where)
+
+
+def _recorded(config: Config) -> Iterator[str]:
+    """Check that the measuring pass keeps what each method and statistic reads."""
+    recorded = config.activations
+    for selection in all_selections(config):
+        method = config.method(selection.method)
+        parameters: Any = methods.load(method.kind).Parameters.model_validate(
+            method.parameters
+        )
+        if hasattr(parameters, "unmet"):
+            languages = config.language_set(selection.languages).languages
+            site = config.method_reads(selection.method)["measure"]
+            for text in parameters.unmet(recorded, languages, site):
+                yield f"methods.{selection.method}: {text}"
+    for name in sorted({name for _, name in used_statistics(config)}):
+        entry = config.statistic(name)
+        percentile = entry.value.startswith("p") or entry.value == "median"
+        if (
+            percentile
+            and entry.quantile == "batch_mean"
+            and entry.measure not in recorded.batch_quantiles
+        ):
+            yield (
+                f"statistics.{name}: quantile batch_mean at {entry.measure} is not "
+                "recorded; add that site to activations.batch_quantiles"
+            )
+
+
+def _heldout(config: Config) -> Iterator[str]:
+    """Check that enough text is kept aside for the perplexity table."""
+    block = config.perplexity
+    if block is None:
+        return
+    name = result_paths.perplexity_corpus(config)
+    corpus = config.corpus(name)
+    there = corpus.heldout_tokens // corpus.chunk_length
+    if there < block.chunks:
+        lower = f"lower it to {there}, or " if there else ""
+        yield (
+            f"perplexity.chunks: {block.chunks} chunks, but corpora.{name} keeps "
+            f"{corpus.heldout_tokens} tokens aside, which is {there} chunks of "
+            f"{corpus.chunk_length}; {lower}raise heldout_tokens to "
+            f"{block.chunks * corpus.chunk_length}"
+        )

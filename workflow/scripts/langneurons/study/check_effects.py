@@ -1,0 +1,249 @@
+"""Checks for what would do nothing, or the same twice, and still count as a test.
+
+A key that nothing reads is refused where it would mislead about a number. Only keys
+that are written count: a default that does not apply misleads nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from langneurons import tasks
+from langneurons.config.catalogue import Statistic
+from langneurons.config.errors import unknown_name
+from langneurons.config.model_entries import DemoModel
+from langneurons.config.names import NO_TREATMENT, Selection, Treatment
+from langneurons.config.task_entries import Task
+from langneurons.grid import result_paths
+from langneurons.grid.rows import perplexity_treatments
+
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+WEIGHTED = ("add", "interpolate")
+UNMEASURED = ("zero", "const")
+# What next-token likelihood within a chunk never sees: its last token predicts nothing.
+UNREAD_IN_TEXT = ("generated", "last")
+
+
+def problems(config: Config) -> list[str]:
+    """List what would have no effect, or an effect that is there already."""
+    found = [*_statistics(config), *_used(config), *_same(config), *_layers(config)]
+    found += _perplexity(config)
+    for name, task in config.tasks.items():
+        if "test_seed" in task.model_fields_set and task.test_items is None:
+            found.append(
+                f"tasks.{name}.test_seed: draws a sample of 'test_items', which is "
+                "not given; all items are used"
+            )
+    return list(dict.fromkeys(found))
+
+
+def known_languages(config: Config) -> list[str]:
+    """List every language that a block of the configuration names."""
+    found: set[str] = set()
+    for entry in config.language_sets.values():
+        found.update(entry.languages)
+    for task in config.tasks.values():
+        found.update((*task.languages, task.source_language))
+    found.update(config.perplexity.languages if config.perplexity else ())
+    return sorted(found)
+
+
+def _bundles(config: Config) -> list[result_paths.Bundle]:
+    """List the bundles of one model, tuning and seed: others write the same."""
+    first = {k: getattr(config.grid, k)[:1] for k in ("models", "tunings", "seeds")}
+    one = config.model_copy(update={"grid": config.grid.model_copy(update=first)})
+    return [*result_paths.task_bundles(one), *result_paths.perplexity_bundles(one)]
+
+
+def used_statistics(config: Config) -> set[tuple[Selection, str]]:
+    """Return each selection with each statistic that is written into its neurons."""
+    found = set()
+    for treatment in {name for b in _bundles(config) for name in b.treatments}:
+        if treatment != NO_TREATMENT:
+            parsed = Treatment.parse(treatment)
+            found.add((parsed.selection, parsed.statistic))
+    return found
+
+
+def _statistics(config: Config) -> Iterator[str]:
+    """Check each statistic by itself."""
+    languages = ["target", "source", *known_languages(config)]
+    for name, entry in config.statistics.items():
+        where = f"statistics.{name}"
+        given = {k for k in entry.model_fields_set if getattr(entry, k) is not None}
+        yield from (f"{where}.{text}" for text in _idle(entry, given))
+        for key in ("neuron_language", "value_language"):
+            if getattr(entry, key) not in languages:
+                yield unknown_name(
+                    "language", getattr(entry, key), languages, f"{where}.{key}"
+                )
+        if entry.layers is not None:
+            first, last = entry.layers
+            if not 0 <= first <= last:
+                yield (
+                    f"{where}.layers: [{first}, {last}] names no layer; wanted are the "
+                    "first and the last, counted from 0, the first not after the last"
+                )
+
+
+def _idle(entry: Statistic, given: set[str]) -> Iterator[str]:
+    """Say which keys of a statistic nothing reads, or why it changes nothing."""
+    if "weight" in given and entry.op not in WEIGHTED:
+        yield f"weight: op {entry.op} takes none; ops that do: {', '.join(WEIGHTED)}"
+    if entry.op in WEIGHTED and entry.weight == 0:
+        yield f"weight: op {entry.op} with weight 0 changes nothing"
+    constant = entry.constant if entry.value == "const" else None
+    nothing = entry.value == "zero" or constant == 0
+    if (entry.op == "add" and nothing) or (entry.op == "scale" and constant == 1):
+        shown = entry.value if constant is None else f"const {constant:g}"
+        yield f"op: {entry.op} with value {shown} changes nothing"
+    if entry.value in UNMEASURED:
+        for key in ("measure", "quantile", "value_language"):
+            if key in given:
+                yield f"{key}: value {entry.value} is not measured, so nothing reads it"
+    elif "quantile" in given and entry.value in ("mean", "min", "max"):
+        yield (
+            f"quantile: value {entry.value} is no quantile, so nothing reads it; "
+            "it is for median, p5 to p95"
+        )
+
+
+def _used(config: Config) -> Iterator[str]:
+    """Check each statistic where a task uses it."""
+    seen = set()
+    for bundle in _bundles(config):
+        axes = dict(bundle.axes)
+        if "task" in axes:
+            seen.add((str(axes["task"]), str(axes["lang"]), bundle.treatments))
+    for name, lang, treatments in sorted(seen):
+        task = config.task(name)
+        for treatment in treatments:
+            if treatment == NO_TREATMENT:
+                continue
+            parsed = Treatment.parse(treatment)
+            where = f"statistics.{parsed.statistic}"
+            entry = config.statistics[parsed.statistic]
+            yield from (f"{where}.{text}" for text in _positions(entry, name, task))
+            whose = result_paths.languages_of(
+                config, treatment, lang, task.source_language
+            )[0]
+            langset = parsed.selection.languages
+            inside = config.language_set(langset).languages
+            if whose not in inside:
+                yield (
+                    f"{where}.neuron_language: tasks.{name} would overwrite neurons of "
+                    f"{whose!r}, of which language set {langset} has none "
+                    f"(its languages: {', '.join(inside)})"
+                )
+
+
+def _positions(entry: Statistic, name: str, task: Task) -> Iterator[str]:
+    """Say why positions are never there in a task."""
+    if entry.positions != "generated":
+        return
+    kind = tasks.load(task.kind)
+    if kind.OUTPUT != "text":
+        yield (
+            f"positions: tasks.{name} (kind {task.kind}) generates nothing, so "
+            "'generated' would change nothing; allowed there: all, non_pad, last, "
+            f"prompt. Or name other statistics in tasks.{name}.statistics"
+        )
+    elif kind.Parameters.model_validate(task.parameters).max_new_tokens < 2:
+        yield (
+            f"positions: tasks.{name} generates one token and reads none back, so "
+            f"'generated' would change nothing; raise its max_new_tokens"
+        )
+
+
+def meaning(entry: Statistic) -> tuple[Any, ...]:
+    """Return what decides the numbers of a statistic, the profile filled in."""
+    effective = entry.model_dump(exclude={"profile"})
+    effective["value"] = "p50" if entry.value == "median" else entry.value
+    unread = set()
+    if entry.value in UNMEASURED:
+        unread |= {"measure", "quantile", "value_language"}
+    if not effective["value"].startswith("p"):
+        unread.add("quantile")
+    if entry.op not in WEIGHTED:
+        unread.add("weight")
+    return tuple((k, v) for k, v in effective.items() if k not in unread)
+
+
+def _same(config: Config) -> Iterator[str]:
+    """Check that no list has two statistics that write the same numbers."""
+    lists: dict[str, Sequence[str] | None] = {}
+    blocks: dict[str, Any] = {"grid": config.grid, "perplexity": config.perplexity}
+    blocks |= {"neuron_tuning": config.neuron_tuning}
+    blocks |= {f"tasks.{name}": config.tasks[name] for name in config.grid.tasks}
+    for where, block in blocks.items():
+        for key in ("statistics", "control_statistics"):
+            lists[f"{where}.{key}"] = getattr(block, key, None)
+    for where, given in lists.items():
+        seen: dict[tuple[Any, ...], str] = {}
+        for name in given or ():
+            entry = config.statistic(name)
+            first = seen.setdefault(meaning(entry), name)
+            if first != name:
+                yield (
+                    f"{where}: {name} writes the same as {first} (profile "
+                    f"{entry.profile}); take one of them out, or it counts as a test "
+                    "of its own"
+                )
+
+
+def _layers(config: Config) -> Iterator[str]:
+    """Check layers where the configuration says how many a model has."""
+    counts = {
+        name: (config.model(name).demo or DemoModel()).layers
+        for name in config.grid.models
+        if config.model(name).builder
+    }
+    names = {name for _, name in used_statistics(config)} if counts else ()
+    for name in sorted(names):
+        entry = config.statistics[name]
+        for model, layers in counts.items():
+            if entry.layers is not None and entry.layers[1] >= layers:
+                yield (
+                    f"statistics.{name}.layers: {list(entry.layers)}, but {model} has "
+                    f"layers 0 to {layers - 1}"
+                )
+
+
+def _perplexity(config: Config) -> Iterator[str]:
+    """Check what the perplexity table would switch."""
+    block = config.perplexity
+    if block is None:
+        return
+    for text in block.selections:
+        inside = config.language_set(Selection.parse(text).languages).languages
+        if not set(inside) & set(block.languages):
+            yield (
+                f"perplexity.selections: {text} has neurons of {', '.join(inside)}, "
+                "of which perplexity.languages names none"
+            )
+    used = {
+        Treatment.parse(treatment).statistic
+        for treatment in perplexity_treatments(config)
+        if treatment != NO_TREATMENT
+    }
+    for name in sorted(used):
+        entry, where = config.statistics[name], f"statistics.{name}"
+        if entry.positions in UNREAD_IN_TEXT:
+            yield (
+                f"{where}.positions: {entry.positions!r} changes no likelihood of a "
+                "text, where nothing is generated and the last token predicts nothing; "
+                "allowed for perplexity: all, non_pad, prompt"
+            )
+        if entry.neuron_language != "target":
+            yield (
+                f"{where}.neuron_language: perplexity switches the neurons of each "
+                "language in turn, so nothing reads it; leave it out there"
+            )
+        if entry.value_language == "source":
+            yield (
+                f"{where}.value_language: perplexity has no source language; allowed: "
+                "target (that of the neurons) or a code"
+            )

@@ -1,0 +1,187 @@
+"""Checks of names of neurons and of tunings: each means something, and only once."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from langneurons.config import names
+from langneurons.config.errors import ConfigError, unknown_name
+from langneurons.config.names import MASKED, Selection, TuningName
+from langneurons.grid.rows import expand_draws
+
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+
+def selection_problems(config: Config) -> Iterator[str]:
+    """Check all lists of selections, ``method.language_set``."""
+    lists = {
+        "grid.selections": config.grid.selections,
+        "grid.identify": config.grid.identify,
+    }
+    if config.perplexity is not None:
+        lists["perplexity.selections"] = config.perplexity.selections
+    if (block := config.neuron_tuning) is not None:
+        lists["neuron_tuning.selections"] = block.selections
+        lists["neuron_tuning.controls"] = block.controls
+    for where, given in lists.items():
+        found = [x for text in given for x in _selection(config, text, where)]
+        yield from found
+        if found:
+            continue
+        yield from _kinds_fit(config, given, where)
+        expanded = [(text, s) for text in given for s in expand_draws(config, text)]
+        yield from _twice(expanded, where)
+
+
+def _selection(config: Config, text: str, where: str) -> Iterator[str]:
+    """Check one selection: method, draw and language set."""
+    try:
+        selection = Selection.parse(text)
+    except ConfigError as error:
+        yield f"{where}: {error}"
+        return
+    base, draw = names.split_draw(selection.method)
+    langset = selection.languages
+    if langset not in config.language_sets:
+        yield unknown_name("language set", langset, config.language_sets, where)
+    if base not in config.methods:
+        yield unknown_name("method", base, config.methods, where)
+        return
+    if draw is None:
+        return
+    method = config.methods[base]
+    if method.draws is None:
+        yield (
+            f"{where}: {text!r}: a number of a draw, but {base} (kind {method.kind}) "
+            f"draws nothing; allowed: {base}.{langset}"
+        )
+    elif not (1 <= draw <= method.draws and names.draw(base, draw) == selection.method):
+        yield (
+            f"{where}: {text!r}: {base} has draws 1 to {method.draws}, as in "
+            f"{names.draw(base, 1)}.{langset}"
+        )
+
+
+def _is_random(config: Config, text: str) -> bool:
+    method = names.split_draw(Selection.parse(text).method)[0]
+    return config.methods[method].draws is not None
+
+
+def _kinds_fit(config: Config, given: Iterable[str], where: str) -> Iterator[str]:
+    """Check that random neurons are where controls are, and nowhere else."""
+    for text in given:
+        random = _is_random(config, text)
+        base = Selection.parse(text).method
+        if where == "neuron_tuning.controls" and not random:
+            yield f"{where}: {base} is no random method (kind matched_random)"
+        elif where == "neuron_tuning.selections" and random:
+            yield (
+                f"{where}: {text} are random neurons; they belong to "
+                "neuron_tuning.controls, which sets them beside the chosen ones"
+            )
+        elif where == "grid.identify" and random:
+            yield (
+                f"{where}: {text} are random neurons, of which no figure is drawn; "
+                "take it out, or put it into grid.selections"
+            )
+
+
+def _twice(given: Iterable[tuple[str, Hashable]], where: str) -> Iterator[str]:
+    """Check that no two entries of a list mean the same.
+
+    Args:
+        given: what is written, and what it means; several for one that is expanded.
+        where: the list.
+    """
+    seen: dict[Hashable, str] = {}
+    for text, meaning in given:
+        if seen.setdefault(meaning, text) != text:
+            yield (
+                f"{where}: {text} is in {seen[meaning]} already; each entry of a list "
+                "counts once"
+            )
+
+
+def tuning_problems(config: Config) -> Iterator[str]:
+    """Check all lists of tunings, and what neuron tuning needs of them."""
+    yield from _tunings(config, config.grid.tunings, "grid.tunings")
+    if (block := config.neuron_tuning) is None:
+        return
+    where = "neuron_tuning.baselines"
+    yield from _tunings(config, block.baselines, where)
+    for text in block.baselines:
+        if "." in text:
+            yield f"{where}: {text} tunes neurons; baselines are tunings without"
+    attention = config.tunings.get("attention")
+    if "attention" not in block.baselines:
+        yield (
+            f"{where}: 'attention' is missing; the tables set every other tuning "
+            f"against it (given: {', '.join(block.baselines) or 'none'})"
+        )
+    elif attention is not None and attention.kind != "attention":
+        yield (
+            f"tunings.attention: kind {attention.kind}; the tables set every other "
+            "tuning against the one of this name, which is of kind attention"
+        )
+    where = "neuron_tuning.entries"
+    used = dict.fromkeys(block.entries, where)
+    if block.controls:
+        used.setdefault(MASKED, "neuron_tuning.controls (always tuned by 'masked')")
+    for name, spot in used.items():
+        if name not in config.tunings:
+            yield unknown_name("tuning", name, config.tunings, spot)
+        elif not config.tunings[name].needs_neurons:
+            yield (
+                f"{spot}: {name} tunes no selected neurons; kinds that do: "
+                "masked_lora, subnetwork_rows. Others belong to baselines"
+            )
+
+
+def _tunings(config: Config, given: Iterable[str], where: str) -> Iterator[str]:
+    """Check tunings by name: the entry, and neurons exactly where it needs them."""
+    meanings: list[tuple[str, Hashable]] = []
+    for text in given:
+        try:
+            name = TuningName.parse(text)
+        except ConfigError as error:
+            yield f"{where}: {error}"
+            continue
+        if name.entry not in config.tunings:
+            yield unknown_name("tuning", name.entry, config.tunings, where)
+            continue
+        entry = config.tunings[name.entry]
+        if entry.needs_neurons != (name.selection is not None):
+            needs = "needs neurons, as in" if entry.needs_neurons else "takes no"
+            shown = f"{name.entry}.lape.set1.en" if entry.needs_neurons else "neurons"
+            yield f"{where}: {text}: kind {entry.kind} {needs} {shown}"
+        if name.selection is not None:
+            yield from _tuned_neurons(config, text, name, where)
+        chosen = frozenset(name.languages)
+        meanings.append((text, (name.entry, name.selection, chosen)))
+    yield from _twice(meanings, where)
+
+
+def _tuned_neurons(
+    config: Config, text: str, name: TuningName, where: str
+) -> Iterator[str]:
+    """Check whose neurons a tuning changes."""
+    selection = name.selection
+    found = list(_selection(config, str(selection), where))
+    yield from found
+    if found or selection is None:
+        return
+    if len(set(name.languages)) != len(name.languages):
+        yield f"{where}: {text} names a language twice"
+    draws = config.method(selection.method).draws
+    if draws and names.split_draw(selection.method)[1] is None:
+        first = Selection(names.draw(selection.method, 1), selection.languages)
+        languages = "+".join(name.languages)
+        yield (
+            f"{where}: {text}: {selection.method} stands for {draws} draws; "
+            f"name one of them, as in {first}.{languages}"
+        )
+    inside = config.language_sets[selection.languages].languages
+    for lang in sorted(set(name.languages) - set(inside)):
+        yield unknown_name("language", lang, inside, where)

@@ -1,0 +1,84 @@
+"""Checks for fine-tuning that would change nothing, or not what its name says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from langneurons.config.errors import unknown_name
+from langneurons.config.names import Selection
+from langneurons.config.task_entries import NeuronTuning, Task
+from langneurons.grid.rows import covers, tuned_languages
+
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+
+def problems(config: Config) -> list[str]:
+    """List settings that no tuning reads, and languages without neurons to tune."""
+    return list(dict.fromkeys([*_tunings(config), *_neuron_tuning(config)]))
+
+
+def _tunings(config: Config) -> Iterator[str]:
+    """Check for settings of LoRA where a tuning has no such matrices."""
+    for name, entry in config.tunings.items():
+        if entry.attention:
+            continue
+        unread = {"attention_modules"}
+        if entry.kind == "subnetwork_rows":
+            unread |= {"rank", "alpha"}
+        for key in sorted(unread & entry.training.model_fields_set):
+            yield (
+                f"tunings.{name}.training.{key}: kind {entry.kind} with attention: "
+                "false has no such LoRA matrices, so nothing reads it"
+            )
+
+
+def _neuron_tuning(config: Config) -> Iterator[str]:
+    """Check that each language and selection of neuron tuning tunes something."""
+    block = config.neuron_tuning
+    for name in block.tasks if block else ():
+        assert block is not None
+        task = config.task(name)
+        for lang in block.evaluate or ():
+            if lang not in task.languages:
+                where = f"neuron_tuning.evaluate ({name})"
+                yield unknown_name("language", lang, task.languages, where)
+        yield from _untuned(config, block, name, task)
+    for text in block.controls if block else ():
+        assert block is not None
+        tested = {
+            lang
+            for name in block.tasks
+            for lang in block.evaluate or config.task(name).languages
+        }
+        if not any(covers(config, Selection.parse(text), lang) for lang in tested):
+            named = ", ".join(f"tasks.{name}" for name in block.tasks)
+            yield f"neuron_tuning.controls: {text} is for no language of {named}"
+
+
+def _untuned(
+    config: Config, block: NeuronTuning, name: str, task: Task
+) -> Iterator[str]:
+    tested = block.evaluate or task.languages
+    chosen = [Selection.parse(text) for text in block.selections]
+    covered = [lang for lang in tested if any(covers(config, s, lang) for s in chosen)]
+    for lang in sorted(set(tested) - set(covered)):
+        if block.evaluate or not covered:
+            yield (
+                f"neuron_tuning.selections: none has neurons for {lang} (tasks.{name}):"
+                " the language would have baselines only"
+            )
+    for selection in chosen:
+        inside = set(config.language_set(selection.languages).languages)
+        for lang in covered:
+            if not covers(config, selection, lang):
+                continue
+            for which in block.languages:
+                wanted = tuned_languages(task.source_language, lang, which)
+                if lacking := sorted(set(wanted) - inside):
+                    yield (
+                        f"neuron_tuning.languages: {which!r} needs neurons of "
+                        f"{', '.join(lacking)} (tasks.{name}), which language set "
+                        f"{selection.languages} does not have"
+                    )

@@ -1,0 +1,195 @@
+"""Checks across the configuration: every reference leads somewhere.
+
+They run before the first job, so that a mistyped name costs nothing. What a reference
+leads to is checked next, by ``check_selections`` (names of neurons and tunings),
+``check_effects`` and ``check_tuning`` (what would do nothing) and ``check_data``
+(languages and text).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from langneurons import methods, tasks
+from langneurons.config.catalogue import NAME
+from langneurons.config.errors import unknown_name
+from langneurons.config.explain import explain
+from langneurons.config.names import NO_TREATMENT
+from langneurons.config.schema import Config
+from langneurons.published import numbers
+
+from . import check_data, check_effects, check_tuning
+from .check_selections import selection_problems, tuning_problems
+from .partner_clashes import clashes, twin_controls
+from .targets import FINETUNE, OTHER_TABLES, RANDOM, table_names
+
+PACKAGE = Path(__file__).parents[1]
+CATALOGUES = (
+    "models", "corpora", "language_sets", "methods", "statistics", "tasks", "tunings",
+)  # fmt: skip
+# Words of the configuration that stand for languages.
+LANGUAGE_WORDS = ("target", "source", "both")
+
+
+def plugins(folder: str) -> list[str]:
+    """List the plug-in modules of ``methods`` or ``tasks`` without importing them."""
+    return sorted(
+        p.stem for p in (PACKAGE / folder).glob("*.py") if not p.stem.startswith("_")
+    )
+
+
+def cross_check(config: Config) -> list[str]:
+    """List what in the configuration does not fit together, one line a problem."""
+    problems = [*_names(config), *_entries(config), *_grid(config)]
+    problems += [*selection_problems(config), *tuning_problems(config)]
+    if problems:  # the other checks follow references
+        return problems
+    known = table_names(config)
+    problems += _unknown("table", config.grid.tables, known, "grid.tables")
+    for module in (check_data, check_effects, check_tuning):
+        problems += module.problems(config)
+    return problems or twin_controls(config) or clashes(config)
+
+
+def _unknown(
+    what: str, given: Iterable[str] | None, allowed: Iterable[str], where: str
+) -> list[str]:
+    known = list(allowed)
+    return [unknown_name(what, x, known, where) for x in given or () if x not in known]
+
+
+def _names(config: Config) -> Iterator[str]:
+    """Check names that become files, or that already mean something."""
+    for catalogue in CATALOGUES:
+        for name in getattr(config, catalogue):
+            if not re.fullmatch(NAME, name):  # $ alone lets a line end pass
+                yield (
+                    f"{catalogue}.{name}: names are lower case letters, digits, '-' "
+                    "and '_', and begin with a letter or digit"
+                )
+            elif len(name) > 60:
+                yield (
+                    f"{catalogue}.{name}: a name of {len(name)} signs; at most 60, "
+                    "since several make one file name"
+                )
+    for name in config.tasks:
+        if name in OTHER_TABLES or name.startswith((FINETUNE, RANDOM)):
+            yield (
+                f"tasks.{name}: another table has this name; not allowed: "
+                f"{', '.join(OTHER_TABLES)}, and names that begin with {FINETUNE} or "
+                f"{RANDOM}"
+            )
+    if NO_TREATMENT in config.statistics:
+        yield (
+            f"statistics.{NO_TREATMENT}: {NO_TREATMENT!r} is the name of the model "
+            "without intervention; take another"
+        )
+    for name, method in config.methods.items():
+        if "-" in name:
+            yield f"methods.{name}: '-' is kept for the number of a random draw"
+        if name == "random" and method.match is None:
+            yield "methods.random: in the tables 'random' are the controls; rename it"
+    yield from _language_names(config)
+
+
+def _language_names(config: Config) -> Iterator[str]:
+    given = {f"language_sets.{k}": v.languages for k, v in config.language_sets.items()}
+    given |= {f"tasks.{k}.languages": v.languages for k, v in config.tasks.items()}
+    given |= {
+        f"tasks.{k}.source_language": (v.source_language,)
+        for k, v in config.tasks.items()
+    }
+    for where, languages in given.items():
+        for word in sorted(set(languages) & set(LANGUAGE_WORDS)):
+            yield f"{where}: {word!r} is no language code; it has a meaning of its own"
+
+
+def _entries(config: Config) -> Iterator[str]:
+    """Check what the entries of the catalogues refer to."""
+    for name, model in config.models.items():
+        if model.builder and config.demo_world is None:
+            yield f"models.{name}: builder demo_world needs a demo_world block"
+        yield from _published(model, "model", f"models.{name}")
+    for name, method in config.methods.items():
+        where = f"methods.{name}"
+        yield from _plugin("methods", "method", method, where)
+        if method.corpus:
+            yield from _unknown(
+                "corpus", [method.corpus], config.corpora, f"{where}.corpus"
+            )
+        yield from _published(method, "method", where)
+        if method.match:
+            others = [k for k, v in config.methods.items() if v.draws is None]
+            yield from _unknown("method", [method.match], others, f"{where}.match")
+    for name, task in config.tasks.items():
+        where = f"tasks.{name}"
+        yield from _plugin("tasks", "task", task, where)
+        for key in ("statistics", "control_statistics"):
+            given = getattr(task, key)
+            yield from _unknown("statistic", given, config.statistics, f"{where}.{key}")
+        yield from _unknown(
+            "model", task.training_by_model, config.models, f"{where}.training_by_model"
+        )
+
+
+@cache
+def _published_keys(what: str) -> frozenset[str]:
+    """Return the keys of models or methods under which something is published."""
+    figures = numbers.figures()
+    rows = [*figures["neuron_sets"], *numbers.records(figures["cells"])]
+    return frozenset({row[what] for row in rows} - {None})
+
+
+def _published(entry: Any, what: str, where: str) -> list[str]:
+    """Check that ``published_as`` is a key under which something is published."""
+    given = [entry.published_as] if entry.published_as is not None else []
+    known = _published_keys(what)
+    return _unknown(f"published {what}", given, known, f"{where}.published_as")
+
+
+def _plugin(folder: str, what: str, entry: Any, where: str) -> list[str]:
+    """Check the kind of a method or task, and its parameters."""
+    if entry.kind not in plugins(folder):
+        return _unknown(f"{what} kind", [entry.kind], plugins(folder), f"{where}.kind")
+    loaded = (methods if folder == "methods" else tasks).load(entry.kind)
+    try:
+        loaded.Parameters.model_validate(entry.parameters)
+    except ValidationError as error:
+        return explain(error, loaded.Parameters, (where, "parameters"))
+    return []
+
+
+def _grid(config: Config) -> Iterator[str]:
+    """Check the names in the blocks that say what to run."""
+    grid = config.grid
+    yield from _unknown("model", grid.models, config.models, "grid.models")
+    yield from _unknown("task", grid.tasks, config.tasks, "grid.tasks")
+    yield from _unknown("corpus", [grid.corpus], config.corpora, "grid.corpus")
+    lists = {
+        "grid.statistics": grid.statistics,
+        "grid.control_statistics": grid.control_statistics,
+    }
+    if (block := config.perplexity) is not None:
+        lists["perplexity.statistics"] = block.statistics
+        lists["perplexity.control_statistics"] = block.control_statistics
+        if block.corpus:
+            where = "perplexity.corpus"
+            yield from _unknown("corpus", [block.corpus], config.corpora, where)
+    if (tuned := config.neuron_tuning) is not None:
+        lists["neuron_tuning.statistics"] = tuned.statistics
+        yield from _unknown("task", tuned.tasks, grid.tasks, "neuron_tuning.tasks")
+    for where, given in lists.items():
+        yield from _unknown("statistic", given, config.statistics, where)
+    for name in grid.models:
+        bloom = name in config.models and config.models[name].family == "bloom"
+        if bloom and config.activations.attention == "document":
+            yield (
+                f"activations.attention: 'document' cannot be had with {name}: family "
+                "bloom takes no position ids; use chunk, or take it out of grid.models"
+            )

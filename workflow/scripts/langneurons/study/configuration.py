@@ -1,0 +1,103 @@
+"""Loading a configuration: reading it, checking it whole, giving it one form.
+
+``python -m langneurons.study.configuration FILE ...`` does so by hand (``make check``).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from langneurons import methods, tasks
+from langneurons.config import names
+from langneurons.config.errors import ConfigError, LangneuronsError
+from langneurons.config.explain import explain
+from langneurons.config.schema import Config
+from langneurons.config.yaml_files import BASE, read
+
+from .checks import cross_check
+
+
+def load(raw: Mapping[str, Any]) -> Config:
+    """Check a configuration that was read from YAML.
+
+    Args:
+        raw: the merged mapping, as Snakemake hands it over.
+
+    Raises:
+        ConfigError: one message that lists every problem: where it is, what was given,
+            what is allowed and, for a mistyped key or name, the closest known one.
+    """
+    try:
+        config = Config.model_validate(dict(raw))
+    except ValidationError as error:
+        raise ConfigError(_bullets(explain(error, Config))) from None
+    if problems := cross_check(config):
+        raise ConfigError(_bullets(problems))
+    return _as_read(config)
+
+
+def _bullets(problems: list[str]) -> str:
+    unique = list(dict.fromkeys(problems))
+    return "The configuration is not valid:\n" + "\n".join(f"  - {p}" for p in unique)
+
+
+def _as_read(config: Config) -> Config:
+    """Give names and parameters one form, whichever way they were written.
+
+    A number such as 1e-3 is text in YAML and paths may hold variables; what a job is
+    told must not depend on that, or it would run again.
+    """
+
+    def given(entries: Mapping[str, Any], plugins: Any) -> dict[str, Any]:
+        found = {}
+        for name, entry in entries.items():
+            parameters = plugins.load(entry.kind).Parameters
+            checked = parameters.model_validate(entry.parameters)
+            said = checked.model_dump(mode="json", exclude_unset=True)
+            found[name] = entry.model_copy(update={"parameters": said})
+        return found
+
+    tunings = tuple(str(names.TuningName.parse(name)) for name in config.grid.tunings)
+    changed = {
+        "methods": given(config.methods, methods),
+        "tasks": given(config.tasks, tasks),
+        "grid": config.grid.model_copy(update={"tunings": tunings}),
+    }
+    return config.model_copy(update=changed)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Check the paper's configuration with files on top, as ``--configfile`` does.
+
+    Returns:
+        0, or 1 if something is wrong, which is printed.
+    """
+    given = [BASE, *(path for path in map(Path, arguments) if path != BASE)]
+    try:
+        merged: dict[str, Any] = {}
+        for path in given:
+            _merge(merged, read(path))
+        load(merged)
+    except LangneuronsError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"valid: {', '.join(map(str, given))}")
+    return 0
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> None:
+    """Put a file on top: mappings are merged, all else is replaced."""
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(below.get(key), dict):
+            _merge(below[key], value)
+        else:
+            below[key] = value
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

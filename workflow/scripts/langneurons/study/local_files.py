@@ -1,0 +1,129 @@
+"""Files of the user that a configuration names: which are absent, which were replaced.
+
+They are inputs of the rules that read them. Snakemake asks for an input only when
+something is to be made from it, so a wrong path would go unnoticed once results exist;
+and it looks only at inputs that are newer than what was made from them, so a file with
+an older time that takes another's place would, too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from langneurons.config.errors import ConfigError
+from langneurons.config.schema import Config
+from langneurons.grid import result_paths
+from langneurons.grid.rows import RESULTS, all_selections
+from langneurons.nn.models import fetching
+
+
+class Named(NamedTuple):
+    """A path in the configuration.
+
+    Attributes:
+        place: its key.
+        path: a file, or the folder of a model.
+        made: results that are made from it.
+    """
+
+    place: str
+    path: str
+    made: list[str]
+
+
+def require(config: Config) -> None:
+    """Refuse a configuration that names files which are not there.
+
+    Raises:
+        ConfigError: one message with every such place of the configuration.
+    """
+    absent = [
+        f"  - {one.place}: {one.path} does not exist"
+        for one in _named(config)
+        if not Path(one.path).exists()
+    ]
+    if absent:
+        raise ConfigError(
+            "Files that the configuration names are not there (relative paths begin at "
+            f"{Path.cwd()}):\n" + "\n".join(dict.fromkeys(absent))
+        )
+
+
+def let_replaced_files_be_seen(config: Config) -> None:
+    """Give results an older time than a file that was put in place after them.
+
+    A file that is moved, unpacked or copied with its time looks old, but the system
+    knows when it came. Snakemake then compares contents, and reruns where they differ.
+    """
+    for one in _named(config):
+        inside = fetching.local_files(one.path) if Path(one.path).is_dir() else []
+        for path in inside or [one.path]:
+            try:
+                file = os.stat(path)
+                came = max(file.st_ctime_ns, os.lstat(path).st_ctime_ns)
+            except OSError:
+                continue
+            for result in filter(os.path.isfile, one.made):
+                if file.st_mtime_ns <= os.stat(result).st_mtime_ns < came:
+                    before = file.st_mtime - 2  # seconds: times are coarse somewhere
+                    os.utime(result, (before, before))
+
+
+def _named(config: Config) -> Iterator[Named]:
+    """Yield what the configuration names, but for what the workflow itself makes."""
+    made = set(result_paths.demo_files(config))
+    for one in (*_models(config), *_text(config), *_tasks(config)):
+        if str(Path(one.path)) not in made:
+            yield one
+
+
+def _models(config: Config) -> Iterator[Named]:
+    for name in config.grid.models:
+        entry = config.model(name)
+        made = [f"{RESULTS}/models/{name}/pinned/manifest.json"]
+        if entry.folder:
+            yield Named(f"models.{name}.folder", entry.folder, made)
+        if entry.gguf and entry.gguf.path:
+            yield Named(f"models.{name}.gguf.path", entry.gguf.path, made)
+
+
+def _text(config: Config) -> Iterator[Named]:
+    wanted: dict[tuple[str, str], None] = {}
+    for selection in all_selections(config):
+        method = config.method(selection.method)
+        if path := method.parameters.get("path"):
+            made = [
+                result_paths.neurons(model, selection) for model in config.grid.models
+            ]
+            yield Named(f"methods.{selection.method}.parameters.path", str(path), made)
+        corpus = config.method_corpus(selection.method)
+        for lang in config.language_set(selection.languages).languages:
+            wanted[corpus, lang] = None
+    if config.perplexity:
+        corpus = result_paths.perplexity_corpus(config)
+        wanted |= {(corpus, lang): None for lang in config.perplexity.languages}
+    for corpus, lang in wanted:
+        if folder := config.corpus(corpus).folder:
+            made = [
+                packed(corpus, model, lang)
+                for model in config.grid.models
+                for packed in (result_paths.tokens, result_paths.held_out)
+            ]
+            yield Named(f"corpora.{corpus}.folder", f"{folder}/{lang}.txt", made)
+
+
+def _tasks(config: Config) -> Iterator[Named]:
+    for name in config.grid.tasks:
+        entry = config.task(name)
+        if entry.data.train:
+            lang = entry.source_language
+            made = [result_paths.items(name, "train", lang)]
+            path = entry.data.train.format(lang=lang)
+            yield Named(f"tasks.{name}.data.train", path, made)
+        for lang in entry.languages if entry.data.test else ():
+            made = [result_paths.items(name, "test", lang)]
+            path = str(entry.data.test).format(lang=lang)
+            yield Named(f"tasks.{name}.data.test", path, made)

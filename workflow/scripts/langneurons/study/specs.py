@@ -1,0 +1,293 @@
+"""The slice of the configuration that each job reads, as canonical JSON.
+
+Snakemake reruns a job when its ``spec`` changes, so a slice holds what can change the
+job's numbers and nothing else. The functions take Snakemake's wildcards or a bundle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from langneurons import methods, tasks
+from langneurons.config.catalogue import Corpus, DemoModel, Frozen, Statistic
+from langneurons.config.errors import ConfigError
+from langneurons.config.names import (
+    NO_TREATMENT,
+    Selection,
+    Treatment,
+    TuningName,
+    split_draw,
+)
+from langneurons.config.schema import Config
+from langneurons.grid import result_paths
+from langneurons.jobs.files import canonical
+from langneurons.jobs.fingerprint import code_hash
+from langneurons.nn.evaluation import runners
+
+SPEED_ONLY = {"checkpoint_every"}
+HELD_OUT_RESERVE = 1_000_000
+"""Tokens for which text is fetched beside the identification text, at least, so that
+raising ``heldout_tokens`` up to here fetches, and so measures, nothing again."""
+
+
+def text_bytes(corpus: Corpus) -> int:
+    """Return how many bytes of text are fetched for a language of a hub corpus."""
+    held_out = max(corpus.heldout_tokens, HELD_OUT_RESERVE)
+    return int((corpus.tokens + held_out) * corpus.fetch_bytes_per_token)
+
+
+def _dump(entry: Frozen, *left_out: str) -> dict[str, Any]:
+    return entry.model_dump(mode="json", exclude=set(left_out))
+
+
+class Specs:
+    """Builds the ``spec`` of every rule from one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def _model(self, name: Any) -> dict[str, Any]:
+        """Return what every job that runs a model says of it."""
+        entry = self.config.model(str(name))
+        kernels = {"attn_implementation": entry.attn_implementation}
+        return {"model": name, "family": entry.family} | kernels
+
+    def demo_world(self, wildcards: Any) -> str:
+        if self.config.demo_world is None:
+            raise ConfigError("demo_world: this configuration has no such block")
+        return canonical(_dump(self.config.demo_world))
+
+    def demo_model(self, wildcards: Any) -> str:
+        entry = self.config.model(wildcards.model)
+        demo = _dump(entry.demo or DemoModel())
+        return canonical(
+            {"model": wildcards.model, "demo": demo, "family": entry.family}
+        )
+
+    def fetch_model(self, wildcards: Any) -> str:
+        entry = self.config.model(wildcards.model)
+        elsewhere = ("quantization", "attn_implementation", "demo")
+        slice_ = _dump(entry, "parameters", "published_as", *elsewhere)
+        return canonical({"name": wildcards.model, "model": slice_})
+
+    def quantise_model(self, wildcards: Any) -> str:
+        entry = self.config.model(wildcards.model)
+        return canonical({"quantization": entry.quantization, "family": entry.family})
+
+    def fetch_text(self, wildcards: Any) -> str:
+        entry = self.config.corpus(wildcards.corpus)
+        if entry.hub is None:
+            raise ConfigError(
+                f"corpora.{wildcards.corpus}: has no hub source; its text is in "
+                f"{entry.folder}/{wildcards.lang}.txt"
+            )
+        return canonical(
+            {
+                "hub": _dump(entry.hub),
+                "text_column": entry.text_column,
+                "bytes": text_bytes(entry),
+                "shuffle_seed": entry.shuffle_seed,
+                "language": wildcards.lang,
+            }
+        )
+
+    def tokenise_corpus(self, wildcards: Any) -> str:
+        """Say what is packed to identify neurons, however much is held out."""
+        entry = self.config.corpus(wildcards.corpus)
+        some = {"tokens": entry.tokens, "hold_out": entry.heldout_tokens > 0}
+        return canonical(self._packing(wildcards) | some)
+
+    def hold_out_text(self, wildcards: Any) -> str:
+        entry = self.config.corpus(wildcards.corpus)
+        some = {"heldout_tokens": entry.heldout_tokens}
+        return canonical(self._packing(wildcards) | some)
+
+    def _packing(self, wildcards: Any) -> dict[str, Any]:
+        """Return how documents of a language become chunks."""
+        entry = self.config.corpus(wildcards.corpus)
+        limits = entry.language_filter
+        return {
+            "corpus": wildcards.corpus,
+            "language": wildcards.lang,
+            "chunk_length": entry.chunk_length,
+            "bos": entry.bos,
+            "shuffle_seed": entry.shuffle_seed,
+            "language_filter": _dump(limits) if limits else None,
+        }
+
+    def measure_activations(self, wildcards: Any) -> str:
+        return canonical(
+            _dump(self.config.activations)
+            | self._model(wildcards.model)
+            | {
+                "corpus": wildcards.corpus,
+                "language": wildcards.lang,
+                "shard": int(wildcards.shard),
+                "shards": int(wildcards.shards),
+            }
+        )
+
+    def identify_neurons(self, wildcards: Any) -> str:
+        selection = Selection(wildcards.method, wildcards.langset)
+        entry = self.config.method(selection.method)
+        reads = self.config.method_reads(selection.method)
+        kind = methods.load(entry.kind)
+        return canonical(
+            {
+                "model": wildcards.model,
+                "method": selection.method,
+                "kind": entry.kind,
+                "parameters": _dump(kind.Parameters.model_validate(entry.parameters)),
+                "language_set": selection.languages,
+                "languages": result_paths.selection_languages(
+                    self.config, str(selection)
+                ),
+                "site": reads["measure"],
+                "quantile": reads["quantile"],
+                "draw": split_draw(selection.method)[1],
+                "match": entry.match,
+            }
+        )
+
+    def method_code(self, wildcards: Any) -> str:
+        """Hash the identification code, with the one method module that is used."""
+        kind = self.config.method(wildcards.method).kind
+        return code_hash("identify_neurons", (f"methods.{kind}",))
+
+    def task_code(self, rule: str) -> Callable[[Any], str]:
+        """Return a function that hashes a rule's code with the task's module."""
+
+        def code(wildcards: Any) -> str:
+            return self.bundle_code(rule, wildcards.task)
+
+        return code
+
+    def bundle_code(self, rule: str, task: str) -> str:
+        """Hash a rule and the task's module; if a model runs, its runner too."""
+        kind = self.config.task(task).kind
+        modules = [f"tasks.{kind}"]
+        if rule != "prepare_task":
+            modules.append(runners.name(tasks.load(kind)))
+        return code_hash(rule, tuple(modules))
+
+    def prepare_task(self, wildcards: Any) -> str:
+        """Say which rows of which source are taken; each split has its own."""
+        entry, split = self.config.task(wildcards.task), wildcards.split
+        data = entry.data
+        hub = (data.train_hub or data.hub) if split == "train" else data.hub
+        rows = ["train_fraction"]
+        if split == "test":
+            rows = ["test_fraction", "test_items", "test_seed"]
+        return canonical(
+            {
+                "task": wildcards.task,
+                "kind": entry.kind,
+                "split": split,
+                "language": wildcards.lang,
+                "data": {
+                    "hub": _dump(hub) if hub else None,
+                    "file": data.train if split == "train" else data.test,
+                },
+            }
+            | {key: getattr(entry, key) for key in rows}
+        )
+
+    def _parameters(self, task: str, *left_out: str) -> dict[str, Any]:
+        """Return a task's parameters, defaults filled in."""
+        entry = self.config.task(task)
+        kind = tasks.load(entry.kind)
+        return _dump(kind.Parameters.model_validate(entry.parameters), *left_out)
+
+    def tune_model(self, wildcards: Any) -> str:
+        entry = self.config.task(wildcards.task)
+        name, tuning = TuningName.parse(wildcards.tuning), wildcards.tuning
+        training = self.config.training(wildcards.task, wildcards.model, tuning)
+        neurons = None
+        if name.selection is not None:
+            neurons = {"selection": str(name.selection), "languages": name.languages}
+        return canonical(
+            self._model(wildcards.model)
+            | {
+                "task": wildcards.task,
+                "kind": entry.kind,
+                "parameters": self._parameters(
+                    wildcards.task, *tasks.load(entry.kind).TEST_ONLY
+                ),
+                "tuning": _dump(self.config.tuning(tuning), "training"),
+                "neurons": neurons,
+                "training": training.model_dump(mode="json", exclude=SPEED_ONLY),
+                "seed": int(wildcards.seed),
+            }
+        )
+
+    def of_family(self, rule: str, family: result_paths.Family) -> Callable[[Any], str]:
+        """Return a function from wildcards to the spec of the rule's bundle."""
+        make: Callable[[result_paths.Bundle], str] = getattr(self, rule)
+
+        def spec(wildcards: Any) -> str:
+            return make(family.bundle(wildcards))
+
+        return spec
+
+    def inputs(
+        self, family: result_paths.Family, role: str
+    ) -> Callable[[Any], list[str]]:
+        """Return a function to the neuron or activation files that a bundle reads."""
+
+        def paths(wildcards: Any) -> list[str]:
+            return result_paths.bundle_inputs(self.config, family.bundle(wildcards))[
+                role
+            ]
+
+        return paths
+
+    def evaluate_task(self, bundle: result_paths.Bundle) -> str:
+        axes = dict(bundle.axes)
+        entry = self.config.task(str(axes["task"]))
+        shared = self._model(axes["model"]) | {
+            "task": axes["task"],
+            "kind": entry.kind,
+            "parameters": self._parameters(str(axes["task"])),
+            "tuning": axes["tuning"],
+            "seed": axes["seed"],
+            "language": axes["lang"],
+        }
+        treated = self._treatments(bundle, entry.source_language)
+        return canonical({"shared": shared} | treated)
+
+    def measure_perplexity(self, bundle: result_paths.Bundle) -> str:
+        axes = dict(bundle.axes)
+        block = self.config.perplexity
+        shared = self._model(axes["model"]) | {
+            "corpus": axes["corpus"],
+            "language": axes["lang"],
+            "chunks": block.chunks if block else 0,
+        }
+        treated = self._treatments(bundle, str(axes["lang"]))
+        return canonical({"shared": shared} | treated)
+
+    def _treatments(self, bundle: result_paths.Bundle, source: str) -> dict[str, Any]:
+        """Return each statistic once, and what else each treatment says.
+
+        Snakemake keeps the spec with every output of a bundle, so it is kept short.
+        """
+        lang = str(dict(bundle.axes)["lang"])
+        found: dict[str, Any] = {}
+        statistics: dict[str, Any] = {}
+        for name in bundle.treatments:
+            if name == NO_TREATMENT:
+                found[name] = {}
+                continue
+            parsed = Treatment.parse(name)
+            whose, values = result_paths.languages_of(self.config, name, lang, source)
+            if parsed.statistic not in statistics:
+                entry: Statistic = self.config.statistic(parsed.statistic)
+                elsewhere = ("neuron_language", "value_language", "profile")
+                statistics[parsed.statistic] = _dump(entry, *elsewhere)
+            found[name] = {
+                "neuron_language": whose,
+                "value_language": values,
+                "corpus": self.config.method_corpus(parsed.selection.method),
+            }
+        return {"statistics": statistics, "treatments": found}

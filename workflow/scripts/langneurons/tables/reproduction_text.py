@@ -1,0 +1,164 @@
+"""The reproduction table laid out for reading: a summary, then table by table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from .markdown import ABSENT, grid
+from .reproduction import ACTIVATION, NEURONS, PER_LAYER, RAW_FILE, TASK
+
+OUTSIDE = " ✗"
+# Columns that name a line of a grid, where they differ within the table.
+LINE_NAMES = ("model", "method", "tuning", "metric", "lang")
+
+LEGEND = """\
+- Cells: ours (published). – was not run. ✗: ours lies outside the tolerance.
+- Tasks, in percent: tolerated is the sampling error, 1.96 √(p(1−p)/n published +
+  p(1−p)/n ours) with p pooled over both, plus half a unit of the last printed digit.
+  For F1 no scores with that mean vary more than this. Both runs share most test items,
+  so their real sampling error is smaller; training with another seed is not in it.
+- Activation statistics: ±0.01. Means over all neurons, before SiLU.
+- Neurons: selection sizes exactly; what depends on the sampled text within 10 %, or 3
+  neurons if that is more.
+- Numbers of ours are means over training seeds.
+- A number of ours stands beside a published one only where every field that decides is
+  the published procedure's; *Not compared* names the first that is not.
+- The `.tsv` file beside this one has a row for every published number."""
+
+
+def render(table: pd.DataFrame, sources: Mapping[str, str]) -> str:
+    """Lay out the reproduction table in Markdown.
+
+    Args:
+        table: from ``reproduction.table``.
+        sources: name of a source -> what it is.
+    """
+    run = int((table["within"] != "").sum())
+    text = [
+        "# Published numbers and ours",
+        f"Of {len(table):,} published numbers {run:,} were run, of which "
+        f"{int((table['within'] == 'yes').sum()):,} lie within the tolerance.",
+        _summary(table),
+        *_not_compared(table),
+        LEGEND,
+    ]
+    for source, about in sources.items():
+        part = table[table["source"] == source]
+        for item, layout in LAYOUTS.items():
+            chosen = part[part["item"] == item]
+            if not chosen.empty:
+                text += [
+                    f"## {source}",
+                    f"{about[:1].upper()}{about[1:]}.",
+                    layout(chosen),
+                ]
+    return "\n\n".join(text) + "\n"
+
+
+def _summary(table: pd.DataFrame) -> str:
+    lines = []
+    for source, part in table.groupby("source", sort=False):
+        found = part[part["within"] != ""]
+        within = int((found["within"] == "yes").sum())
+        shown, middle = ABSENT, found["difference"].abs().median()
+        if len(found):
+            item = part["item"].iloc[0]
+            if item in (TASK, RAW_FILE):
+                shown = f"{100 * middle:.2f} points"
+            else:
+                shown = f"{middle:.4f}" if item == ACTIVATION else f"{middle:g} neurons"
+        numbers = [f"{len(part):,}", f"{len(found):,}"]
+        lines.append(
+            [str(source), *numbers, f"{within:,}" if len(found) else "", shown]
+        )
+    header = ["source", "published", "run", "within", "median \\|difference\\|"]
+    return grid(header, lines, 1)
+
+
+def _not_compared(table: pd.DataFrame) -> list[str]:
+    """List why results of ours that have a published number's names are not beside it.
+
+    Returns:
+        A heading and a table; nothing where there are no such results.
+    """
+    rows = table[table["not_compared"] != ""]
+    if rows.empty:
+        return []
+    lines = [
+        [str(source), str(why), f"{len(part):,}"]
+        for (source, why), part in rows.groupby(["source", "not_compared"], sort=False)
+    ]
+    header = ["source", "not the published procedure", "published numbers"]
+    return ["## Not compared", grid(header, lines, 2)]
+
+
+def _side_by_side(part: pd.DataFrame) -> str:
+    """Lay out cells with a column for each statistic."""
+    scale, digits = (1.0, 4) if part["item"].iloc[0] == ACTIVATION else (100.0, 1)
+    names = [k for k in LINE_NAMES if k == "model" or part[k].nunique() > 1]
+    statistics = list(dict.fromkeys(part["statistic"]))
+    lines = []
+    for values, rows in part.groupby(names, sort=False):
+        cells = {row["statistic"]: row for _, row in rows.iterrows()}
+        shown = [
+            _cell(cells[s], scale, digits) if s in cells else "" for s in statistics
+        ]
+        lines.append([*map(str, values), *shown])
+    return grid([*names, *statistics], lines, len(names))
+
+
+def _cell(row: Any, scale: float, digits: int) -> str:
+    ours = ABSENT if row["within"] == "" else f"{scale * row['ours']:.{digits}f}"
+    mark = OUTSIDE if row["within"] == "no" else ""
+    return f"{ours}{mark} ({scale * row['published']:.{digits}f})"
+
+
+def _neurons(part: pd.DataFrame) -> str:
+    """Sum up neuron sets, one line a set; then what LAPE and AP90 share."""
+    lines = []
+    shared = part["method"].str.contains("+", regex=False)
+    sets = part[~shared].groupby(["model", "method", "langset"], sort=False)
+    for names, rows in sets:
+        by = {what: rows[rows["metric"] == what] for what in SINGLE + MANY}
+        cells = [
+            "" if by[what].empty else _cell(by[what].iloc[0], 1, 0) for what in SINGLE
+        ]
+        cells += [_share(by[what]) for what in MANY]
+        lines.append([*map(str, names), *cells])
+    header = ["model", "method", "languages", "selected", "different neurons"]
+    header += ["neurons of a language", "overlaps", "neurons per layer"]
+    text = [
+        grid(header, lines, 3),
+        "The last three columns: how many of the numbers run lie within the tolerance.",
+    ]
+    if shared.any():
+        lines = [
+            [row["model"], row["langset"], row["lang"], _cell(row, 1, 0)]
+            for _, row in part[shared].iterrows()
+        ]
+        header = ["model", "LAPE languages", "lang", "neurons of both LAPE and AP90"]
+        text.append(grid(header, lines, 3))
+    return "\n\n".join(text)
+
+
+SINGLE = ("selected", "unique")
+MANY = ("count", "overlap", PER_LAYER)
+
+
+def _share(rows: pd.DataFrame) -> str:
+    """Say how many of the numbers that were run lie within the tolerance."""
+    found = rows[rows["within"] != ""]
+    if found.empty:
+        return f"{ABSENT} ({len(rows)})"
+    return f"{int((found['within'] == 'yes').sum())} of {len(found)}"
+
+
+LAYOUTS: dict[str, Callable[[pd.DataFrame], str]] = {
+    TASK: _side_by_side,
+    RAW_FILE: _side_by_side,
+    ACTIVATION: _side_by_side,
+    NEURONS: _neurons,
+}

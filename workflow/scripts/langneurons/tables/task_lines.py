@@ -1,0 +1,190 @@
+"""Task tables seen as lines of cells: what stands where, and how a cell is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from langneurons.config.names import NO_TREATMENT, Selection, TuningName, split_draw
+
+from . import NO_NEURONS, NOTHING, RANDOM, is_empty
+from .markdown import ABSENT, grid, mark, metric_title, percent, together
+from .task import is_control
+
+Row = Mapping[Any, Any]
+Spot = dict[str, list[Row]]
+"""What stands at one place: for each metric its row, or one row a random draw."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a layout.
+
+    Attributes:
+        head: names, one a left-hand column.
+        cells: spots, one a column; None is left blank, an empty one has no result.
+    """
+
+    head: Sequence[str]
+    cells: Sequence[Spot | None]
+
+
+class Section:
+    """Rows of a task table that are laid out together, found by their names.
+
+    Attributes:
+        table: the rows, of one seed (or pooled).
+        models: names in the order of the table, as the following.
+        langs: evaluation languages.
+        tunings: without the number of a random draw.
+        statistics: all but ``none``.
+        overwritten: selections whose neurons are overwritten; a random control counts
+            as the selection that it matches.
+    """
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+        self.models: list[str] = list(dict.fromkeys(table["model"]))
+        self.langs: list[str] = list(dict.fromkeys(table["lang"]))
+        self.tunings = list(dict.fromkeys(map(without_draw, table["tuning"])))
+        self.statistics: list[str] = list(dict.fromkeys(table["statistic"]))
+        self._spots: dict[tuple[Any, ...], Spot] = {}
+        overwritten: dict[Selection, None] = {}
+        for row in table.to_dict("records"):
+            is_random = row["method"] == RANDOM
+            method = row["matched"] if is_random else row["method"]
+            selection = Selection(method, row["langset"])
+            place = (row["model"], without_draw(row["tuning"]), row["lang"])
+            what = (selection, is_random, row["statistic"])
+            spot = self._spots.setdefault((*place, *what), {})
+            spot.setdefault(row["metric"], []).append(row)
+            if row["statistic"] != NO_TREATMENT:
+                overwritten[selection] = None
+        self.overwritten = list(overwritten)
+        if NO_TREATMENT in self.statistics:
+            self.statistics.remove(NO_TREATMENT)
+
+    def none(self, model: str, tuning: str, lang: str) -> Spot:
+        """Return the spot without an intervention."""
+        nothing = Selection(NOTHING, NOTHING)
+        place = (model, tuning, lang, nothing, False, NO_TREATMENT)
+        return self._spots.get(place, {})
+
+    def treated(
+        self, model: str, tuning: str, lang: str, selection: Selection, *right: str
+    ) -> list[Line]:
+        """Make the line of a selection's interventions, and that of random controls.
+
+        Args:
+            model: name.
+            tuning: name, without a draw.
+            lang: evaluation language.
+            selection: whose neurons are overwritten, or matched by random ones.
+            right: further names between the neurons and the language.
+        """
+        found: list[Line] = []
+        for is_random in (False, True):
+            place = (model, tuning, lang, selection, is_random)
+            spots = [self._spots.get((*place, s), {}) for s in self.statistics]
+            if any(spots):
+                what = f"random for {selection}" if is_random else str(selection)
+                first = None if is_random else self.none(model, tuning, lang)
+                found.append(Line([model, what, *right, lang], [first, *spots]))
+        return found
+
+    def untreated(
+        self, model: str, tuning: str, lang: str, neurons: str, *right: str
+    ) -> list[Line]:
+        """Make the line of a tuning without interventions; none if it was not run."""
+        none = self.none(model, tuning, lang)
+        empty: list[Spot | None] = [{} for _ in self.statistics]
+        head = [model, neurons, *right, lang]
+        return [Line(head, [none, *empty])] if none else []
+
+
+def without_draw(tuning: str) -> str:
+    """Name all draws of a random tuning alike: ``random_lape.set1.vi``."""
+    name = TuningName.parse(tuning)
+    if name.selection is None:
+        return tuning
+    method = split_draw(name.selection.method)[0]
+    plain = Selection(method, name.selection.languages)
+    return str(TuningName(name.entry, plain, name.languages))
+
+
+def blocks(
+    header: Sequence[str], lines: Sequence[Line], groups: Sequence[Sequence[str]]
+) -> list[str]:
+    """Write a Markdown table of the primary metrics, and one of all the others.
+
+    Args:
+        header: column titles: of the names, then of the cells.
+        lines: of the layout, at least one.
+        groups: metrics that share a cell; the primary group first.
+    """
+    names = len(lines[0].head)
+    found = [grid(header, [t for x in lines for t in _text(x, groups[0])], names)]
+    if len(groups) > 1:
+        more = [
+            [*text[:names], metric_title(group), *text[names:]]
+            for line in lines
+            for group in groups[1:]
+            for text in _text(line, group)
+        ]
+        titles = [*header[:names], "metric", *header[names:]]
+        found.append(grid(titles, more, names + 1))
+    return found
+
+
+def _text(line: Line, group: Sequence[str]) -> list[list[str]]:
+    """Write a line; below it what was published, where a cell holds two metrics."""
+    cells = [_cell(spot, group) for spot in line.cells]
+    text = [[*line.head, *cells]]
+    if len(group) > 1:
+        printed = [_published(spot, group) for spot in line.cells]
+        if any(p not in ("", ABSENT) for p in printed):
+            text.append([*[""] * (len(line.head) - 1), "published", *printed])
+    return text
+
+
+def _cell(spot: Spot | None, group: Sequence[str]) -> str:
+    """Write one cell: ``80.5 ▲ (80.1)``, ``41.0 ▼ (73.6)``, ``80.1 [79.0, 81.2]``."""
+    if spot is None:
+        return ""
+    if not spot:
+        return ABSENT
+    if all(is_empty(row) for row in spot[group[0]]):
+        return NO_NEURONS
+    parts = []
+    for metric in group:
+        rows = spot[metric]
+        text = _range(rows) if is_control(rows[0]) else _value(rows[0])
+        published = rows[0]["published"]
+        if len(group) == 1 and not math.isnan(published):
+            text += f" ({percent(published)})"
+        parts.append(text)
+    return together(parts)
+
+
+def _range(rows: Iterable[Row]) -> str:
+    values = [row["value"] for row in rows]
+    ends = f"[{percent(min(values))}, {percent(max(values))}]"
+    return f"{percent(sum(values) / len(values))} {ends}"
+
+
+def _value(row: Row) -> str:
+    text = percent(row["value"]) + mark(row["p_holm"], row["delta"])
+    if row["statistic"] == NO_TREATMENT:
+        text += f" [{percent(row['ci_low'])}, {percent(row['ci_high'])}]"
+    return text
+
+
+def _published(spot: Spot | None, group: Sequence[str]) -> str:
+    if spot is None:
+        return ""
+    values = [spot[metric][0]["published"] if spot else math.nan for metric in group]
+    return ABSENT if all(map(math.isnan, values)) else together([*map(percent, values)])

@@ -1,0 +1,1 @@
+"""What tasks share: reading, sampling and preparing items, and comparing answers."""
