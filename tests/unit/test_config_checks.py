@@ -229,7 +229,7 @@ def test_defaults_that_do_not_apply_are_no_mistake(
     folder: str, kind: str, given: dict
 ) -> None:
     """A job is told all parameters of a method or task, whatever was written."""
-    parameters = importlib.import_module(f"langneurons.{folder}.{kind}").Parameters
+    parameters = importlib.import_module(f"langneurons.{folder}").load(kind).PARAMETERS
     once = parameters.model_validate(given)
     assert parameters.model_validate(once.model_dump()) == once
 

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import torch
 
+from langneurons import tasks
 from langneurons.config.catalogue import Statistic
-from langneurons.config.errors import ConfigError, DataError
+from langneurons.config.errors import DataError
 from langneurons.nn.evaluation import classification, decoding, generation, runners
 from langneurons.nn.evaluation.interventions import build
 from langneurons.nn.evaluation.prompts import Encoded, encode, pad_left, positions
 from langneurons.nn.models.architectures import mlp_sites
 from langneurons.tasks import xnli, xquad
+from langneurons.tasks.common import items as task_items
 from langneurons.tasks.xquad import Parameters
 from test_classification import word_tokenizer
 from tiny_models import FAMILIES, LAYERS, VOCAB, tokens
@@ -375,11 +377,13 @@ def test_table(tokenizer):
     assert found["mlqa_f1"].tolist() == pytest.approx([1, 1 / 2])
     kinds = {k: str(v) for k, v in found.dtypes.items()}
     assert kinds["item"] == kinds["generated_tokens"] == "int32"
-    for name, kind in xquad.METRICS.items():
+    for name, kind in tasks.metric_kinds("xquad").items():
         assert kinds[name] == ("bool" if kind == "binary" else "float32")
     assert kinds["stopped"] == "bool"
     right = generation.table([[7, 8, EOS], [7, EOS]], encoded)
-    assert xquad.metrics(right) == dict.fromkeys(xquad.METRICS, 1.0)
+    assert task_items.means(right, xquad.TASK.METRICS) == dict.fromkeys(
+        xquad.TASK.METRICS, 1.0
+    )
 
 
 def test_evaluate_decodes_and_scores(tokenizer):
@@ -408,15 +412,14 @@ def test_language_decides_the_mlqa_scores(tokenizer):
 
 
 def test_the_output_decides_the_runner():
-    assert runners.of(xnli) is classification and runners.of(xquad) is generation
-    assert (runners.name(xnli), runners.name(xquad)) == (
-        "nn.classification",
-        "nn.generation",
+    assert runners.of(xnli.TASK) is classification
+    assert runners.of(xquad.TASK) is generation
+    assert (runners.name(xnli.TASK), runners.name(xquad.TASK)) == (
+        "nn.evaluation.classification",
+        "nn.evaluation.generation",
     )
     for module in (classification, generation):
         for name in ("load", "encode", "summed_loss", "evaluate"):
             assert callable(getattr(module, name))
     assert (classification.HEAD, classification.TASK_TYPE) == ("score", "SEQ_CLS")
     assert (generation.HEAD, generation.TASK_TYPE) == (None, "CAUSAL_LM")
-    with pytest.raises(ConfigError, match="unknown OUTPUT 'lable' - did you mean"):
-        runners.of(SimpleNamespace(OUTPUT="lable"))

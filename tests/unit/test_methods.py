@@ -123,7 +123,7 @@ def test_unknown_kind() -> None:
 def test_no_method_imports_torch() -> None:
     kinds = ["act_prob_zero", "actprob", "entropy_lambda", "kojima_ap", "lape"]
     kinds += ["matched_random", "plnd", "published"]
-    assert [methods.load(kind).Parameters.__name__ for kind in kinds]
+    assert [methods.load(kind).PARAMETERS.__name__ for kind in kinds]
     code = (
         "import sys; from langneurons import methods, statistics, significance;"
         f"[methods.load(k) for k in {kinds}]; assert 'torch' not in sys.modules"

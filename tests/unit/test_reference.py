@@ -7,7 +7,6 @@ wrong as one that is missing.
 
 from __future__ import annotations
 
-import importlib
 import re
 import sys
 import types
@@ -25,11 +24,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from snakemake.utils import update_config
 
-from langneurons import methods
+from langneurons import methods, tasks
 from langneurons.config import catalogue, task_entries
 from langneurons.config.schema import Config
-from langneurons.study import checks, targets
-from langneurons.study.checks import plugins
+from langneurons.study import targets
 from langneurons.study.configuration import load
 
 ROOT = Path(__file__).parents[2]
@@ -58,11 +56,11 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "demo_world": catalogue.DemoWorld,
 }
 PLUGINS = {
-    f"{folder}/{kind}": importlib.import_module(f"langneurons.{folder}.{kind}")
-    for folder in ("methods", "tasks")
-    for kind in plugins(folder)
+    f"{folder}/{kind}": plugins.load(kind)
+    for folder, plugins in (("methods", methods), ("tasks", tasks))
+    for kind in plugins.kinds()
 }
-SECTIONS |= {name: module.Parameters for name, module in PLUGINS.items()}
+SECTIONS |= {name: module.PARAMETERS for name, module in PLUGINS.items()}
 
 
 class Row(NamedTuple):
@@ -164,7 +162,7 @@ def test_the_sections_are_the_blocks_of_the_configuration() -> None:
     assert sorted(documented) == sorted(SECTIONS)
     reachable = blocks_of(Config)
     assert len(reachable) > 15
-    inside = {module.Parameters for module in PLUGINS.values()}
+    inside = {module.PARAMETERS for module in PLUGINS.values()}
     assert set(SECTIONS.values()) == reachable | inside
 
 
@@ -214,8 +212,8 @@ def refers(words: str) -> bool:
 
 # Keys of free text whose words are checked elsewhere in the code.
 WORDS = {
-    ("methods", "kind"): set(plugins("methods")) | {"methods/"},
-    ("tasks", "kind"): set(plugins("tasks")) | {"tasks/"},
+    ("methods", "kind"): set(methods.kinds()) | {"methods/"},
+    ("tasks", "kind"): set(tasks.kinds()) | {"tasks/"},
     ("statistics", "value"): {"zero", "mean", "median", "min", "max", "const"}
     | {f"p{p}" for p in catalogue.PERCENTILES},
     ("statistics", "neuron_language"): {"target", "source"},
@@ -253,7 +251,7 @@ def test_the_words_of_free_text_are_those_of_the_code() -> None:
     assert set(known.group(1).split(", ")) == WORDS["statistics", "value"]
     for name in ("neuron_language", "value_language"):
         assert catalogue.Statistic.model_fields[name].default == "target"
-    minus = PLUGINS["methods/plnd"].Parameters
+    minus = PLUGINS["methods/plnd"].PARAMETERS
     recorded = catalogue.Activations(contribution_top=0.1)
     for word in WORDS["methods/plnd", "minus"]:
         assert minus(minus=word).unmet(recorded, ["en", "vi"], "gate_pre") == []
@@ -317,13 +315,14 @@ def test_the_recipe_for_a_method_works() -> None:
 def test_a_recipe_is_valid_on_top_of_the_paper(
     number: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    module, kinds = loudest(), [*plugins("methods"), "loudest"]
+    module, kinds = loudest(), [*methods.kinds(), "loudest"]
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    known = {"methods": kinds, "tasks": plugins("tasks")}
-    monkeypatch.setattr(checks, "plugins", known.__getitem__)
-    load = methods.load
+    known = {"methods": kinds, "tasks": tasks.kinds()}
+    for folder, plugins in (("methods", methods), ("tasks", tasks)):
+        monkeypatch.setattr(plugins, "kinds", lambda found=known[folder]: found)
+    load_method = methods.load
     monkeypatch.setattr(
-        methods, "load", lambda kind: module if kind == "loudest" else load(kind)
+        methods, "load", lambda kind: module if kind == "loudest" else load_method(kind)
     )
     raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     monkeypatch.chdir(tmp_path)

@@ -210,12 +210,12 @@ def test_the_defaults_are_the_papers() -> None:
 
 
 def test_metrics_are_means_over_items() -> None:
-    columns = {name: [0, 1, 1, 0] for name in xquad.METRICS}
+    columns = {name: [0, 1, 1, 0] for name in xquad.TASK.METRICS}
     frame = pd.DataFrame(columns).astype(bool)
     # A mean in float32 would lose digits.
     frame["f1"] = np.asarray([0.1, 0.2, 0.3, 0.7], dtype=np.float32)
-    found = xquad.metrics(frame)
-    assert list(found) == list(xquad.METRICS) and next(iter(found)) == "em"
+    found = task_items.means(frame, xquad.TASK.METRICS)
+    assert list(found) == list(xquad.TASK.METRICS) and next(iter(found)) == "em"
     assert found["em"] == found["mlqa_f1"] == 0.5
     assert found["f1"] == pytest.approx(0.325, abs=1e-8)
     assert type(found["f1"]) is float
@@ -223,9 +223,10 @@ def test_metrics_are_means_over_items() -> None:
 
 @pytest.mark.parametrize("module", [xnli, xquad])
 def test_task_modules_say_what_they_measure(module: Any) -> None:
-    assert module.OUTPUT in ("label", "text")
-    assert set(module.METRICS.values()) <= {"binary", "score"}
-    assert module.__name__.endswith(f".{module.PUBLISHED}")
+    kinds = tasks.metric_kinds(module.__name__.rpartition(".")[2])
+    assert list(kinds) == list(module.TASK.METRICS)
+    assert set(kinds.values()) <= {"binary", "score"}
+    assert module.__name__.endswith(f".{module.TASK.PUBLISHED}")
 
 
 def test_real_files_are_parallel(shared_data: Path) -> None:

@@ -4,14 +4,15 @@ The spec is {"task", "kind", "source_language", "layout", "rows": see
 tables.task.task_table}.
 """
 
-from langneurons import tables, tasks
+from langneurons import tables
 from langneurons.jobs import cli
 from langneurons.tables import evaluations, task, task_text
+from langneurons.tasks import metric_kinds
 
 
 def main(job: cli.Job) -> None:
     spec, paths = job.spec, job.inputs["evaluations"]
-    metrics = tasks.load(spec["kind"]).METRICS
+    metrics = metric_kinds(spec["kind"])
     found = [evaluations.Evaluation.read(path, metrics) for path in paths]
     table = task.task_table(spec["rows"], found, metrics, spec["layout"])
     text = task_text.task(table, spec["task"], spec["source_language"], spec["layout"])

@@ -4,17 +4,18 @@ The spec is {"pairs": see tables.profiles.profile_table}. The evaluations are th
 pair: without intervention, of the paper's profile, of the consistent one.
 """
 
-from langneurons import tables, tasks
+from langneurons import tables
 from langneurons.config.errors import DataError
 from langneurons.jobs import cli
 from langneurons.tables import evaluations, profiles, profiles_text
+from langneurons.tasks import metric_kinds
 
 
 def main(job: cli.Job) -> None:
     pairs, paths = job.spec["pairs"], job.inputs["evaluations"]
     if len(paths) != 3 * len(pairs):
         raise DataError(f"--evaluations: {len(paths)} files for {len(pairs)} pairs")
-    metrics = {pair["kind"]: tasks.load(pair["kind"]).METRICS for pair in pairs}
+    metrics = {pair["kind"]: metric_kinds(pair["kind"]) for pair in pairs}
     kinds = [pair["kind"] for pair in pairs for _ in range(3)]
     # Many pairs share the evaluation without intervention: read it once.
     wanted = dict(zip(paths, kinds, strict=True))

@@ -9,6 +9,7 @@ model as it is}}.
 from langneurons import tasks
 from langneurons.jobs import cli, manifests
 from langneurons.nn.evaluation import bundles
+from langneurons.tasks.common import items as task_items
 
 
 def main(job: cli.Job) -> None:
@@ -29,13 +30,13 @@ def main(job: cli.Job) -> None:
     manifest = manifests.read_model(job.inputs["model"])
     task = tasks.load(shared["kind"])
     items = task.read_items(job.inputs["items"])
-    parameters = task.Parameters.model_validate(shared["parameters"])
+    parameters = task.PARAMETERS.model_validate(shared["parameters"])
 
-    from langneurons.nn.evaluation import interventions, runners
+    from langneurons.nn.evaluation import runners
     from langneurons.nn.models import loading
     from langneurons.nn.tuning import adapters
 
-    generates = interventions.reads_generated(task.OUTPUT, parameters)
+    generates = task.generates(parameters) > 1  # the last one is not read back
     treatments = bundles.treatments(left, manifest, generates)
     folder, runner = job.inputs["model"].parent, runners.of(task)
     encoded = runner.encode(
@@ -54,7 +55,7 @@ def main(job: cli.Job) -> None:
         axes = {k: shared[k] for k in ("task", "model", "tuning", "seed")}
         record = {"format": "langneurons/evaluation/1", **axes}
         record |= {"lang": shared["language"], "treatment": cell.name}
-        record |= {"metrics": task.metrics(table), "n": len(table)}
+        record |= {"metrics": task_items.means(table, task.METRICS), "n": len(table)}
         record["n_neurons"] = treatment.n_neurons if treatment else 0
         bundles.write(cell, record, table)
 

@@ -18,7 +18,7 @@ def main(job: cli.Job) -> None:
     manifest, folder = manifests.read_model(model_path), model_path.parent
     task = tasks.load(spec["kind"])
     items = task.read_items(job.inputs["items"])
-    parameters = task.Parameters.model_validate(spec["parameters"])
+    parameters = task.PARAMETERS.model_validate(spec["parameters"])
     settings = Training.model_validate(spec["training"])
 
     from langneurons.nn.evaluation import runners

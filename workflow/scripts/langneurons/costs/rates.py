@@ -182,4 +182,4 @@ def new_tokens(entry: Task) -> int:
 
 
 def _parameters(entry: Task) -> Any:
-    return tasks.load(entry.kind).Parameters.model_validate(entry.parameters)
+    return tasks.load(entry.kind).PARAMETERS.model_validate(entry.parameters)

@@ -77,16 +77,20 @@ class Selected:
     thresholds: Mapping[str, Any] = field(default_factory=dict)
 
 
+def kinds() -> list[str]:
+    """List the methods that there are, without importing them."""
+    folder = Path(__file__).parent
+    return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+
+
 def load(kind: str) -> ModuleType:
     """Import the module of a method.
 
     Raises:
         ConfigError: there is no such module.
     """
-    folder = Path(__file__).parent
-    known = [p.stem for p in folder.glob("*.py") if not p.stem.startswith("_")]
-    if kind not in known:
-        raise ConfigError(unknown_name("method kind", kind, known, "methods"))
+    if kind not in kinds():
+        raise ConfigError(unknown_name("method kind", kind, kinds(), "methods"))
     return importlib.import_module(f"{__name__}.{kind}")
 
 
@@ -173,7 +177,7 @@ def identify(
             raise DataError(f"{where}: neurons of {matched.model}, not {spec['model']}")
         matched.require_model(first.layers, first.width, revision, where)
     module = load(spec["kind"])
-    parameters = module.Parameters.model_validate(spec["parameters"])
+    parameters = module.PARAMETERS.model_validate(spec["parameters"])
     inputs = MethodInputs(
         activations=dict(zip(languages, activations, strict=True)),
         layers=first.layers,

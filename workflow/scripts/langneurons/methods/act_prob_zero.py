@@ -47,3 +47,6 @@ def select(inputs: MethodInputs, parameters: Parameters) -> Selected:
         masks[lang] = mask.reshape(inputs.layers, inputs.width)
         cutoffs[lang] = float(probability[chosen].min())
     return Selected(masks, {"wanted": wanted, "probability_cutoff": cutoffs})
+
+
+PARAMETERS = Parameters

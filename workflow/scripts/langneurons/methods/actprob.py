@@ -168,3 +168,6 @@ def contrasted(
         half = 0.5 / (one.n if parameters.percentile == 0 else one.histogram_n)
         out[lang] = (own + half) / (np.maximum(other, 0) + half)
     return out
+
+
+PARAMETERS = Parameters

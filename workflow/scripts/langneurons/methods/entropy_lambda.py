@@ -190,3 +190,6 @@ def _largest(agnostic: Callable[[float], int], parameters: Parameters) -> float:
         else:
             high = middle
     return low
+
+
+PARAMETERS = Parameters

@@ -236,3 +236,6 @@ def _descending(
     last = np.ones(keys.shape, np.bool_)
     last[:, :-1] = (keys[:, 1:] >> np.uint64(32)) != (keys[:, :-1] >> np.uint64(32))
     return (keys & np.uint64(2**32 - 1)).astype(np.intp), last
+
+
+PARAMETERS = Parameters

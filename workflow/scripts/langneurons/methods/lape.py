@@ -150,3 +150,6 @@ def _entropy(shares: Floats) -> Floats:
 def _entropy_epsilon(probability: Floats) -> Floats:
     shares = probability / (probability.sum(axis=0) + EPSILON)
     return -(shares * np.log(shares + EPSILON)).sum(axis=0)
+
+
+PARAMETERS = Parameters

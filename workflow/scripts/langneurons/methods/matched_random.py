@@ -78,3 +78,6 @@ def _draw(key: list[int], count: int, taken: Mask, where: str) -> Mask:
     )
     out[chosen] = True
     return out
+
+
+PARAMETERS = Parameters

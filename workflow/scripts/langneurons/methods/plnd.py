@@ -140,3 +140,6 @@ def _important(one: Activations, parameters: Parameters) -> Mask:
         mask[layer, lowest(-sums, wanted)] = True
         mask[layer] &= sums > 0
     return mask
+
+
+PARAMETERS = Parameters

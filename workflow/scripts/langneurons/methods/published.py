@@ -158,3 +158,6 @@ def write_published(sets: NeuronSets, path: Path | str) -> None:
     torch.save(lists, buffer)
     with atomic(path) as part:
         part.write_bytes(buffer.getvalue())
+
+
+PARAMETERS = Parameters

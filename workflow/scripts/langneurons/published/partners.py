@@ -100,14 +100,17 @@ class Partners:
             statistic = config.statistic(parsed.statistic).value
             if method is None:
                 return None
-        key = Key(model, tuning, self._tasks[task], row.lang, method, statistic)
+        if (of_task := self._tasks.get(task)) is None:
+            return None
+        key = Key(model, tuning, of_task, row.lang, method, statistic)
         return key if numbers.values(key) else None
 
     @cached_property
     def _tasks(self) -> dict[str, str]:
         """Published key of each task."""
         given = self.config.tasks.items()
-        return {name: tasks.load(entry.kind).PUBLISHED for name, entry in given}
+        keys = ((name, tasks.load(entry.kind).PUBLISHED) for name, entry in given)
+        return {name: key for name, key in keys if key is not None}
 
     def _method_key(self, name: str) -> str | None:
         entry = self.config.method(name)

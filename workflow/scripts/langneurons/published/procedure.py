@@ -132,7 +132,7 @@ def of_model(entry: Model) -> Fields:
 def of_task(entry: Task) -> Fields:
     """Return the fields of a task, defaults of its kind's parameters filled in."""
     found = fields(entry, "data", "data.hub")
-    parameters = tasks.load(entry.kind).Parameters.model_validate(entry.parameters)
+    parameters = tasks.load(entry.kind).PARAMETERS.model_validate(entry.parameters)
     del found["parameters"]
     return found | {f"parameters.{k}": v for k, v in fields(parameters).items()}
 
@@ -144,7 +144,7 @@ def of_method(config: Config, name: str) -> Fields:
     del found["parameters"]
     if entry.kind == FROM_FILE:
         return {"kind": entry.kind}
-    parameters = methods.load(entry.kind).Parameters.model_validate(entry.parameters)
+    parameters = methods.load(entry.kind).PARAMETERS.model_validate(entry.parameters)
     return found | {f"parameters.{k}": v for k, v in fields(parameters).items()}
 
 

@@ -163,7 +163,7 @@ def _recorded(config: Config) -> Iterator[str]:
     recorded = config.activations
     for selection in all_selections(config):
         method = config.method(selection.method)
-        parameters: Any = methods.load(method.kind).Parameters.model_validate(
+        parameters: Any = methods.load(method.kind).PARAMETERS.model_validate(
             method.parameters
         )
         if hasattr(parameters, "unmet"):

@@ -145,13 +145,14 @@ def _positions(entry: Statistic, name: str, task: Task) -> Iterator[str]:
     if entry.positions != "generated":
         return
     kind = tasks.load(task.kind)
-    if kind.OUTPUT != "text":
+    made = kind.generates(kind.PARAMETERS.model_validate(task.parameters))
+    if made == 0:
         yield (
             f"positions: tasks.{name} (kind {task.kind}) generates nothing, so "
             "'generated' would change nothing; allowed there: all, non_pad, last, "
             f"prompt. Or name other statistics in tasks.{name}.statistics"
         )
-    elif kind.Parameters.model_validate(task.parameters).max_new_tokens < 2:
+    elif made == 1:
         yield (
             f"positions: tasks.{name} generates one token and reads none back, so "
             f"'generated' would change nothing; raise its max_new_tokens"

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -29,19 +28,11 @@ from .check_selections import selection_problems, tuning_problems
 from .partner_clashes import clashes, twin_controls
 from .targets import FINETUNE, OTHER_TABLES, RANDOM, table_names
 
-PACKAGE = Path(__file__).parents[1]
 CATALOGUES = (
     "models", "corpora", "language_sets", "methods", "statistics", "tasks", "tunings",
 )  # fmt: skip
 # Words of the configuration that stand for languages.
 LANGUAGE_WORDS = ("target", "source", "both")
-
-
-def plugins(folder: str) -> list[str]:
-    """List the plug-in modules of ``methods`` or ``tasks`` without importing them."""
-    return sorted(
-        p.stem for p in (PACKAGE / folder).glob("*.py") if not p.stem.startswith("_")
-    )
 
 
 def cross_check(config: Config) -> list[str]:
@@ -155,13 +146,15 @@ def _published(entry: Any, what: str, where: str) -> list[str]:
 
 def _plugin(folder: str, what: str, entry: Any, where: str) -> list[str]:
     """Check the kind of a method or task, and its parameters."""
-    if entry.kind not in plugins(folder):
-        return _unknown(f"{what} kind", [entry.kind], plugins(folder), f"{where}.kind")
-    loaded = (methods if folder == "methods" else tasks).load(entry.kind)
+    plugins = {"methods": methods, "tasks": tasks}[folder]
+    if entry.kind not in plugins.kinds():
+        known = plugins.kinds()
+        return _unknown(f"{what} kind", [entry.kind], known, f"{where}.kind")
+    loaded: Any = plugins.load(entry.kind)
     try:
-        loaded.Parameters.model_validate(entry.parameters)
+        loaded.PARAMETERS.model_validate(entry.parameters)
     except ValidationError as error:
-        return explain(error, loaded.Parameters, (where, "parameters"))
+        return explain(error, loaded.PARAMETERS, (where, "parameters"))
     return []
 
 

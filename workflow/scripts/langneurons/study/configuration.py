@@ -56,7 +56,7 @@ def _as_read(config: Config) -> Config:
     def given(entries: Mapping[str, Any], plugins: Any) -> dict[str, Any]:
         found = {}
         for name, entry in entries.items():
-            parameters = plugins.load(entry.kind).Parameters
+            parameters = plugins.load(entry.kind).PARAMETERS
             checked = parameters.model_validate(entry.parameters)
             said = checked.model_dump(mode="json", exclude_unset=True)
             found[name] = entry.model_copy(update={"parameters": said})

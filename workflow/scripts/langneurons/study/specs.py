@@ -138,7 +138,7 @@ class Specs:
                 "model": wildcards.model,
                 "method": selection.method,
                 "kind": entry.kind,
-                "parameters": _dump(kind.Parameters.model_validate(entry.parameters)),
+                "parameters": _dump(kind.PARAMETERS.model_validate(entry.parameters)),
                 "language_set": selection.languages,
                 "languages": result_paths.selection_languages(
                     self.config, str(selection)
@@ -197,7 +197,7 @@ class Specs:
         """Return a task's parameters, defaults filled in."""
         entry = self.config.task(task)
         kind = tasks.load(entry.kind)
-        return _dump(kind.Parameters.model_validate(entry.parameters), *left_out)
+        return _dump(kind.PARAMETERS.model_validate(entry.parameters), *left_out)
 
     def tune_model(self, wildcards: Any) -> str:
         entry = self.config.task(wildcards.task)

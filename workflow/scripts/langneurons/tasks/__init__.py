@@ -1,39 +1,142 @@
-"""Tasks: one module a kind, and what all kinds share in preparing items.
+"""Tasks: one file each, and what every one of them says and does.
 
-A module has
-
-* ``OUTPUT``: ``label`` or ``text``, which decides what runs it (``nn.runners``),
-* ``METRICS``: metric -> ``binary`` (0 or 1 an item) or ``score`` (0 to 1 an item); the
-  first is the primary one; per-item tables have a column of each name,
-* ``Parameters``, ``PUBLISHED``, and ``LABELS`` where the output is a label,
-* ``TEST_ONLY``: names of parameters that training does not read,
-* ``read_file(path)``, ``read_hub(source, language, split)``, ``read_items(path)``,
-* ``metrics(predictions)``: metric -> mean over the items.
-
-Items have an ``id``, their number in the file. Where a file or data set names the
-language of each row (``row_languages``), its items have ``language`` as well, until
-:func:`prepare` has taken those of the language at hand.
+``tasks/<kind>.py`` holds ``Parameters`` (a frozen model of its configuration), a class
+that is a :class:`Task`, and ``TASK``, an instance of it. Nothing outside this folder
+knows a task by its name.
 """
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 from langneurons.config.errors import ConfigError, DataError, unknown_name
+from langneurons.config.fields import Frozen
 from langneurons.text.row_languages import Own
 
 from .common.items import sample
 
+Item = dict[str, Any]
+"""One item: ``id``, its number in the file, and what the task reads of it."""
 
-def load(kind: str) -> Any:
-    """Import the module of a task kind."""
-    known = [p.stem for p in Path(__file__).parent.glob("*.py") if p.stem[0] != "_"]
-    if kind not in known:
-        raise ConfigError(unknown_name("task kind", kind, known, "tasks"))
-    return importlib.import_module(f"{__name__}.{kind}")
+P = TypeVar("P", bound=Frozen)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What is measured of each item, or of all of them together.
+
+    Attributes:
+        kind: ``binary`` (0 or 1 per item), ``score`` (0 to 1 per item), ``real`` (any
+            number per item) or ``corpus`` (only of all items together).
+        title: as it is written in tables and figures.
+        unit: ``%`` is shown times 100, any other as it is; empty for a plain number.
+        group: metrics of one group share a cell of a table.
+    """
+
+    kind: Literal["binary", "score", "real", "corpus"]
+    title: str
+    unit: str = "%"
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Size of a task's data set, for estimates of time.
+
+    Attributes:
+        train: rows of its training split.
+        test: rows of its test split.
+        train_tokens: tokens of an English training item, words of the prompt included.
+        test_tokens: tokens of a test item, over languages.
+        source: where these numbers are from.
+    """
+
+    train: int
+    test: int
+    train_tokens: int
+    test_tokens: int
+    source: str
+
+
+UNKNOWN = Size(10_000, 5_000, 128, 128, "assumed")
+
+
+class Task(Protocol[P]):
+    """What a task says of itself, and how it is read, learnt and scored.
+
+    Attributes:
+        PARAMETERS: model of ``parameters:`` in the configuration.
+        TITLE: name in tables and the report.
+        METRICS: by name, the primary one first; per-item tables have a column of each
+            name, unless its kind is ``corpus``.
+        LABELS: classes of a classifier, in the order of their numbers; empty where the
+            model answers in its own words.
+        TEST_ONLY: names of parameters that training does not read.
+        PUBLISHED: key in the file of published numbers; None: nothing is published.
+        SIZE: of the data set that the paper uses.
+        DEMO: name of its items in the demo world's configuration (``nli_train``), or
+            None.
+        NOTES: what a reader of its tables has to know, one sentence per metric or two.
+    """
+
+    PARAMETERS: type[P]
+    TITLE: str
+    METRICS: Mapping[str, Metric]
+    LABELS: tuple[str, ...] = ()
+    TEST_ONLY: tuple[str, ...] = ()
+    PUBLISHED: str | None = None
+    SIZE: Size = UNKNOWN
+    DEMO: str | None = None
+    NOTES: tuple[str, ...] = ()
+
+    def read_file(self, path: Path | str) -> Iterator[Item]:
+        """Read a file that a user has; items in its order."""
+        ...
+
+    def read_hub(
+        self, source: Mapping[str, Any], language: str, split: str
+    ) -> Iterator[Item]:
+        """Stream a split of a hub data set."""
+        ...
+
+    def read_items(self, path: Path | str) -> list[Item]:
+        """Read prepared items (JSON lines, as :func:`prepare` writes them)."""
+        ...
+
+    def generates(self, parameters: P) -> int:
+        """Return how many tokens are generated at most for an item; 0: none."""
+        return 0
+
+    def longest(self, parameters: P) -> int | None:
+        """Return the tokens of the longest item that is kept; None: no limit."""
+        return None
+
+
+def kinds() -> list[str]:
+    """List the tasks that there are, without importing them."""
+    folder = Path(__file__).parent
+    return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+
+
+def load(kind: str) -> Task[Frozen]:
+    """Import a task.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    if kind not in kinds():
+        raise ConfigError(unknown_name("task kind", kind, kinds(), "tasks"))
+    # Which parameters a task takes is known in its own file only.
+    return cast("Task[Frozen]", importlib.import_module(f"{__name__}.{kind}").TASK)
+
+
+def metric_kinds(kind: str) -> dict[str, str]:
+    """Return what kind each metric of a task is."""
+    return {name: metric.kind for name, metric in load(kind).METRICS.items()}
 
 
 def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -61,7 +164,9 @@ def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, An
     where = f"tasks.{spec['task']}, {split} {language}"
     if paths:
         place = f"{where}: {', '.join(map(str, paths))}"
-        found = (item for path in paths for item in task.read_file(path))
+        found: Iterable[Item] = (
+            item for path in paths for item in task.read_file(path)
+        )
     elif source:
         place = f"{where}: hub dataset {source['repo']}"
         found = task.read_hub(source, language, split)

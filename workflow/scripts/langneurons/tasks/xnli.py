@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -17,20 +18,13 @@ from langneurons.jobs import json_text
 from langneurons.text import hub, row_languages
 from langneurons.text.corpora import read_lines
 
-from .common.items import means, read_jsonl
-
-if TYPE_CHECKING:
-    import pandas as pd
+from . import Item, Metric, Size, Task
+from .common.items import read_jsonl
 
 LABELS = ("entailment", "neutral", "contradiction")
 """Class names in the order of their numbers, as on the hub."""
 
 COLUMNS = ("premise", "hypothesis", "label")
-OUTPUT = "label"
-METRICS = {"accuracy": "binary"}
-TEST_ONLY: tuple[str, ...] = ()
-PUBLISHED = "xnli"
-"""Key of this task in the table of published figures."""
 
 
 class Parameters(Frozen):
@@ -165,6 +159,36 @@ def read_items(path: Path | str) -> list[dict[str, Any]]:
     return items
 
 
-def metrics(predictions: pd.DataFrame) -> dict[str, float]:
-    """Average the per-item table (column ``accuracy``), fractions 0 to 1."""
-    return means(predictions, METRICS)
+class Xnli(Task[Parameters]):
+    """Three classes of sentence pairs; see the module."""
+
+    PARAMETERS = Parameters
+    TITLE = "XNLI"
+    METRICS = MappingProxyType({"accuracy": Metric("binary", "accuracy")})
+    LABELS = LABELS
+    PUBLISHED = "xnli"
+    SIZE = Size(
+        392_702,
+        5_010,
+        40,
+        65,
+        "Conneau et al. 2018 (MultiNLI's training set); 30 and 20 English words a pair",
+    )
+    DEMO = "nli"
+
+    def read_file(self, path: Path | str) -> Iterator[Item]:
+        return read_file(path)
+
+    def read_hub(
+        self, source: Mapping[str, Any], language: str, split: str
+    ) -> Iterator[Item]:
+        return read_hub(source, language, split)
+
+    def read_items(self, path: Path | str) -> list[Item]:
+        return read_items(path)
+
+    def longest(self, parameters: Parameters) -> int:
+        return parameters.max_length
+
+
+TASK = Xnli()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,27 +18,8 @@ from langneurons.config.errors import DataError
 from langneurons.jobs import files, json_text
 from langneurons.text import hub, row_languages
 
-from .common.items import means, read_jsonl
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-OUTPUT = "text"
-METRICS = {
-    "em": "binary",
-    "f1": "score",
-    "squad_em": "binary",
-    "squad_f1": "score",
-    "mlqa_em": "binary",
-    "mlqa_f1": "score",
-}
-"""The first two compare token ids (paper), the others words; see ``answers``."""
-
-TEST_ONLY = ("long_test", "max_new_tokens", "window")
-"""How answers are generated; training reads none of it."""
-
-PUBLISHED = "xquad"
-"""Key of this task in the table of published figures."""
+from . import Item, Metric, Size, Task
+from .common.items import read_jsonl
 
 COLUMNS = ("context", "question", "answers")
 SPLITS = {"train": ("train", "validation"), "test": ("test", "validation")}
@@ -246,6 +228,49 @@ def read_items(path: Path | str) -> list[dict[str, Any]]:
     ]
 
 
-def metrics(predictions: pd.DataFrame) -> dict[str, float]:
-    """Average the per-item scores (columns of ``METRICS``), fractions 0 to 1."""
-    return means(predictions, METRICS)
+class Xquad(Task[Parameters]):
+    """Questions about passages; see the module."""
+
+    PARAMETERS = Parameters
+    TITLE = "XQuAD"
+    # The first two compare token ids (paper), the others words; see ``answers``.
+    METRICS = MappingProxyType(
+        {
+            "em": Metric("binary", "EM", group="token ids"),
+            "f1": Metric("score", "F1", group="token ids"),
+            "squad_em": Metric("binary", "SQuAD EM", group="squad"),
+            "squad_f1": Metric("score", "SQuAD F1", group="squad"),
+            "mlqa_em": Metric("binary", "MLQA EM", group="mlqa"),
+            "mlqa_f1": Metric("score", "MLQA F1", group="mlqa"),
+        }
+    )
+    TEST_ONLY = ("long_test", "max_new_tokens", "window")
+    PUBLISHED = "xquad"
+    SIZE = Size(
+        1_190,
+        1_190,
+        280,
+        400,
+        "Artetxe et al. 2020; 142 words a passage in 865 letters, Alpaca's instruction",
+    )
+    DEMO = "qa"
+
+    def read_file(self, path: Path | str) -> Iterator[Item]:
+        return read_file(path)
+
+    def read_hub(
+        self, source: Mapping[str, Any], language: str, split: str
+    ) -> Iterator[Item]:
+        return read_hub(source, language, split)
+
+    def read_items(self, path: Path | str) -> list[Item]:
+        return read_items(path)
+
+    def generates(self, parameters: Parameters) -> int:
+        return parameters.max_new_tokens
+
+    def longest(self, parameters: Parameters) -> int:
+        return parameters.max_length
+
+
+TASK = Xquad()

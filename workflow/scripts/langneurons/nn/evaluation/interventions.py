@@ -130,16 +130,6 @@ def build(
     )
 
 
-def reads_generated(output: str, parameters: Any) -> bool:
-    """Tell whether a model reads tokens that it generated itself.
-
-    Args:
-        output: of a task: ``label`` or ``text``.
-        parameters: of the task; the last of ``max_new_tokens`` is never read back.
-    """
-    return output == "text" and getattr(parameters, "max_new_tokens", 2) > 1
-
-
 def require_positions(
     positions: str, generates: bool, where: str = "statistic"
 ) -> None:

@@ -1,4 +1,4 @@
-"""Which module trains and evaluates a task: decided by the task's ``OUTPUT``.
+"""Which module trains and evaluates a task: decided by the task's ``LABELS``.
 
 Such a module has
 
@@ -18,29 +18,19 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from langneurons.config.errors import ConfigError, unknown_name
+from langneurons.config.fields import Frozen
+from langneurons.tasks import Task
 
-MODULES = {"label": "classification", "text": "generation"}
 
-
-def name(task: Any) -> str:
+def name(task: Task[Frozen]) -> str:
     """Name the module for a task; its code is part of what the task's jobs run.
 
-    Args:
-        task: a module of ``tasks``.
-
     Returns:
-        ``nn.classification`` or ``nn.generation``.
-
-    Raises:
-        ConfigError: the task's ``OUTPUT`` is not known.
+        ``nn.evaluation.classification`` or ``nn.evaluation.generation``.
     """
-    if task.OUTPUT not in MODULES:
-        where = getattr(task, "__name__", "task")
-        raise ConfigError(unknown_name("OUTPUT", task.OUTPUT, MODULES, where))
-    return f"nn.{MODULES[task.OUTPUT]}"
+    return f"nn.evaluation.{'classification' if task.LABELS else 'generation'}"
 
 
-def of(task: Any) -> Any:
+def of(task: Task[Frozen]) -> Any:
     """Import the module for a task; see ``name``."""
-    return importlib.import_module(f".{name(task)}", __package__.rpartition(".")[0])
+    return importlib.import_module(f"langneurons.{name(task)}")
