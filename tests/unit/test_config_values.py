@@ -248,3 +248,18 @@ def test_an_unknown_variable_or_placeholder_is_named(
 def test_the_name_of_a_configuration_takes_the_language_only() -> None:
     text = "corpora: {wikipedia: {hub: {config: '2023.{language}'}}}"
     assert "corpora.wikipedia.hub.config: '2023.{language}'" in problems(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("methods: {random_lape: {draws: 1001}}", "methods.random_lape.draws"),
+        (
+            "corpora: {demo: {tokens: 20000, tokens_per_shard: 1}}",
+            "raise tokens_per_shard to 2 or more",
+        ),
+    ],
+)
+def test_what_multiplies_jobs_is_bounded(text: str, said: str) -> None:
+    """A hundred million pieces took all memory before anything was said."""
+    assert said in problems(text)

@@ -6,6 +6,7 @@ unknown keys. ``config`` puts them together and checks them against each other.
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -49,6 +50,10 @@ class LanguageFilter(Frozen):
     minimum_percent: int = Field(80, ge=1, le=100, description="share of the text")
 
 
+MOST_SHARDS = 10_000
+"""Measuring jobs of one model and language; many more and planning takes for ever."""
+
+
 class Corpus(Frozen):
     """A catalogue entry of ``corpora:``: monolingual text, packed into chunks."""
 
@@ -84,6 +89,17 @@ class Corpus(Frozen):
     def _one_source(self) -> Corpus:
         if (self.hub is None) == (self.folder is None):
             raise ValueError("give exactly one of 'hub' and 'folder'")
+        return self
+
+    @model_validator(mode="after")
+    def _few_shards(self) -> Corpus:
+        if (shards := math.ceil(self.tokens / self.tokens_per_shard)) > MOST_SHARDS:
+            least = math.ceil(self.tokens / MOST_SHARDS)
+            raise ValueError(
+                f"{self.tokens:,} tokens in pieces of {self.tokens_per_shard:,} are "
+                f"{shards:,} jobs for each model and language; at most "
+                f"{MOST_SHARDS:,}: raise tokens_per_shard to {least:,} or more"
+            )
         return self
 
 
@@ -161,7 +177,10 @@ class Method(Frozen):
         None, description="kind matched_random only: method whose counts are matched"
     )
     draws: int | None = Field(
-        None, ge=1, description="kind matched_random only: independent draws"
+        None,
+        ge=1,
+        le=1_000,
+        description="kind matched_random only: independent draws",
     )
     profile: Profile | None = Field(
         None, description="whose site and quantile it reads; null: that of the top"
