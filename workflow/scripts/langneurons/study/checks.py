@@ -23,7 +23,7 @@ from langneurons.config.names import NO_TREATMENT
 from langneurons.config.schema import Config
 from langneurons.published import numbers
 
-from . import check_data, check_effects, check_tuning
+from . import check_data, check_effects, check_methods, check_tuning
 from .check_selections import selection_problems, tuning_problems
 from .partner_clashes import clashes, twin_controls
 from .targets import FINETUNE, OTHER_TABLES, RANDOM, table_names
@@ -81,11 +81,6 @@ def _names(config: Config) -> Iterator[str]:
             f"statistics.{NO_TREATMENT}: {NO_TREATMENT!r} is the name of the model "
             "without intervention; take another"
         )
-    for name, method in config.methods.items():
-        if "-" in name:
-            yield f"methods.{name}: '-' is kept for the number of a random draw"
-        if name == "random" and method.match is None:
-            yield "methods.random: in the tables 'random' are the controls; rename it"
     yield from _language_names(config)
 
 
@@ -115,9 +110,7 @@ def _entries(config: Config) -> Iterator[str]:
                 "corpus", [method.corpus], config.corpora, f"{where}.corpus"
             )
         yield from _published(method, "method", where)
-        if method.match:
-            others = [k for k, v in config.methods.items() if v.draws is None]
-            yield from _unknown("method", [method.match], others, f"{where}.match")
+    yield from check_methods.problems(config)
     for name, task in config.tasks.items():
         where = f"tasks.{name}"
         yield from _plugin("tasks", "task", task, where)

@@ -131,7 +131,7 @@ class Specs:
     def identify_neurons(self, wildcards: Any) -> str:
         selection = Selection(wildcards.method, wildcards.langset)
         entry = self.config.method(selection.method)
-        reads = self.config.method_reads(selection.method)
+        recorded = self.config.method_recorded(selection.method)
         kind = methods.load(entry.kind)
         return canonical(
             {
@@ -143,15 +143,15 @@ class Specs:
                 "languages": result_paths.selection_languages(
                     self.config, str(selection)
                 ),
-                "site": reads["measure"],
-                "quantile": reads["quantile"],
+                "site": recorded["measure"],
+                "quantile": recorded["quantile"],
                 "draw": split_draw(selection.method)[1],
-                "match": entry.match,
+                "reads": [str(read) for read in self.config.reads(selection)],
             }
         )
 
     def method_code(self, wildcards: Any) -> str:
-        """Hash the identification code, with the one method module that is used."""
+        """Hash the identification code, with the one method that is used."""
         kind = self.config.method(wildcards.method).kind
         return code_hash("identify_neurons", (f"methods.{kind}",))
 
