@@ -38,13 +38,17 @@ def activations_of_set(wildcards):
     """The statistics of all languages that a method contrasts."""
     corpus = CONFIG.method_corpus(wildcards.method)
     languages = CONFIG.language_set(wildcards.langset).languages
-    return [result_paths.activations(corpus, wildcards.model, lang) for lang in languages]
+    return [
+        result_paths.activations(corpus, wildcards.model, lang) for lang in languages
+    ]
 
 
 def read_neurons(wildcards):
     """The selections that a selection is made from; none for most methods."""
     selection = Selection(wildcards.method, wildcards.langset)
-    return [result_paths.neurons(wildcards.model, read) for read in CONFIG.reads(selection)]
+    return [
+        result_paths.neurons(wildcards.model, read) for read in CONFIG.reads(selection)
+    ]
 
 
 def method_files(wildcards):

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from .errors import did_you_mean
 from .fields import NAME, Frozen, HubSource, Language, LocalPath, Seed
-from .model_entries import DemoModel, Family, GgufSource, Model
+from .model_entries import DemoModel, GgufSource, Model
 
 __all__ = [
     "NAME",
@@ -23,7 +23,6 @@ __all__ = [
     "Corpus",
     "DemoModel",
     "DemoWorld",
-    "Family",
     "Frozen",
     "GgufSource",
     "Grid",

@@ -16,11 +16,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from langneurons import methods, tasks
-from langneurons.config.catalogue import NAME
+from langneurons.config.catalogue import NAME, Model
 from langneurons.config.errors import unknown_name
 from langneurons.config.explain import explain
 from langneurons.config.names import NO_TREATMENT
 from langneurons.config.schema import Config
+from langneurons.nn.models import families
 from langneurons.published import numbers
 
 from . import check_data, check_effects, check_methods, check_tuning
@@ -101,6 +102,7 @@ def _entries(config: Config) -> Iterator[str]:
     for name, model in config.models.items():
         if model.builder and config.demo_world is None:
             yield f"models.{name}: builder demo_world needs a demo_world block"
+        yield from _family(config, name, model)
         yield from _published(model, "model", f"models.{name}")
     for name, method in config.methods.items():
         where = f"methods.{name}"
@@ -119,6 +121,26 @@ def _entries(config: Config) -> Iterator[str]:
             yield from _unknown("statistic", given, config.statistics, f"{where}.{key}")
         yield from _unknown(
             "model", task.training_by_model, config.models, f"{where}.training_by_model"
+        )
+
+
+def _family(config: Config, name: str, model: Model) -> Iterator[str]:
+    """Check that a model's family is known, and has what is asked of it."""
+    if model.family not in families.FAMILIES:
+        yield families.unknown(model.family, f"models.{name}.family")
+        return
+    row, wanted = families.find(model.family), model.attn_implementation
+    if wanted and wanted not in row.kernels:
+        yield (
+            f"models.{name}: attn_implementation {wanted}: family {model.family} has "
+            f"only {', '.join(row.kernels)}"
+        )
+    document = config.activations.attention == "document"
+    if document and name in config.grid.models and not row.position_ids:
+        yield (
+            f"activations.attention: 'document' cannot be had with {name}: family "
+            f"{model.family} takes no position ids; use chunk, or take it out of "
+            "grid.models"
         )
 
 
@@ -172,10 +194,3 @@ def _grid(config: Config) -> Iterator[str]:
         yield from _unknown("task", tuned.tasks, grid.tasks, "neuron_tuning.tasks")
     for where, given in lists.items():
         yield from _unknown("statistic", given, config.statistics, where)
-    for name in grid.models:
-        bloom = name in config.models and config.models[name].family == "bloom"
-        if bloom and config.activations.attention == "document":
-            yield (
-                f"activations.attention: 'document' cannot be had with {name}: family "
-                "bloom takes no position ids; use chunk, or take it out of grid.models"
-            )

@@ -24,6 +24,7 @@ from langneurons.grid import result_paths
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.evaluation import runners
+from langneurons.nn.models import families
 
 SPEED_ONLY = {"checkpoint_every"}
 HELD_OUT_RESERVE = 1_000_000
@@ -50,8 +51,14 @@ class Specs:
     def _model(self, name: Any) -> dict[str, Any]:
         """Return what every job that runs a model says of it."""
         entry = self.config.model(str(name))
-        kernels = {"attn_implementation": entry.attn_implementation}
-        return {"model": name, "family": entry.family} | kernels
+        return {
+            "model": name,
+            "family": entry.family,
+            # The table of families is left out of the hash of the code: a new row, or
+            # another family's, changes nothing.
+            "architecture": families.described(entry.family),
+            "attn_implementation": entry.attn_implementation,
+        }
 
     def demo_world(self, wildcards: Any) -> str:
         if self.config.demo_world is None:
