@@ -27,6 +27,7 @@ from snakemake.utils import update_config
 from langneurons import methods, tasks
 from langneurons.config import catalogue, task_entries
 from langneurons.config.schema import Config
+from langneurons.nn.models import families
 from langneurons.study import targets
 from langneurons.study.configuration import load
 
@@ -212,6 +213,7 @@ def refers(words: str) -> bool:
 
 # Keys of free text whose words are checked elsewhere in the code.
 WORDS = {
+    ("models", "family"): set(families.FAMILIES),
     ("methods", "kind"): set(methods.kinds()) | {"methods/"},
     ("tasks", "kind"): set(tasks.kinds()) | {"tasks/"},
     ("statistics", "value"): {"zero", "mean", "median", "min", "max", "const"}
