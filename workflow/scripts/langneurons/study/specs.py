@@ -54,8 +54,7 @@ class Specs:
         return {
             "model": name,
             "family": entry.family,
-            # The table of families is left out of the hash of the code: a new row, or
-            # another family's, changes nothing.
+            # Not the whole table, by the code's hash: other rows change nothing.
             "architecture": families.described(entry.family),
             "attn_implementation": entry.attn_implementation,
         }

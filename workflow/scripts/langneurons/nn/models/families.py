@@ -18,6 +18,8 @@ from typing import Any
 from langneurons.config.errors import DataError, unknown_name
 
 KERNELS = ("sdpa", "eager", "flash_attention_2")
+ONLY_CHECKED = frozenset({"model_type", "kernels", "position_ids"})
+"""Of a row, what decides whether a job may run and changes nothing in it."""
 _SPLIT = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "o_proj"}
 
 
@@ -133,6 +135,6 @@ def of_type(model_type: str) -> str | None:
 
 
 def described(name: str) -> dict[str, Any]:
-    """Return a row as plain JSON values, for the specs of jobs."""
+    """Return what of a row can change a number, as plain JSON values for specs."""
     row = asdict(find(name))
-    return row | {"kernels": list(row["kernels"]), "attention": dict(row["attention"])}
+    return {key: row[key] for key in row if key not in ONLY_CHECKED}
