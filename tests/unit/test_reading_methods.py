@@ -211,6 +211,15 @@ def test_what_is_only_read_is_planned_too(here: None) -> None:
     assert [lang for _, _, lang in measured(config)] == ["en", "vi", "hi"]
 
 
+def test_a_single_random_draw_can_be_read(here: None) -> None:
+    entry = "{kind: intersection, reads: [lape, random_lape-1, actprob]}"
+    text = f"methods: {{a: {entry}}}\ngrid: {{identify: [a.world]}}"
+    jobs = plan(load(tiny(text)))
+    assert {"a.world", "random_lape-1.world"} <= identified(jobs)
+    wildcards = SimpleNamespace(model="demo", method="a", langset="world")
+    assert "random_lape-1.world" in Specs(load(tiny(text))).identify_neurons(wildcards)
+
+
 def test_a_selection_of_another_corpus_has_its_activations_measured(here: None) -> None:
     text = BOTH.replace("both: {", "lape: {corpus: own}, both: {corpus: demo, ") + (
         "corpora: {own: {folder: results/demo_world/corpus, tokens: 1024}}\n"

@@ -16,11 +16,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from langneurons import methods, tasks
-from langneurons.config.catalogue import NAME, Model
+from langneurons.config.catalogue import NAME, Method, Model
 from langneurons.config.errors import unknown_name
 from langneurons.config.explain import explain
 from langneurons.config.names import NO_TREATMENT
 from langneurons.config.schema import Config
+from langneurons.config.task_entries import Task
 from langneurons.nn.models import families
 from langneurons.published import numbers
 
@@ -106,7 +107,7 @@ def _entries(config: Config) -> Iterator[str]:
         yield from _published(model, "model", f"models.{name}")
     for name, method in config.methods.items():
         where = f"methods.{name}"
-        yield from _plugin("methods", "method", method, where)
+        yield from _plugin(method, where)
         if method.corpus:
             yield from _unknown(
                 "corpus", [method.corpus], config.corpora, f"{where}.corpus"
@@ -115,7 +116,7 @@ def _entries(config: Config) -> Iterator[str]:
     yield from check_methods.problems(config)
     for name, task in config.tasks.items():
         where = f"tasks.{name}"
-        yield from _plugin("tasks", "task", task, where)
+        yield from _plugin(task, where)
         for key in ("statistics", "control_statistics"):
             given = getattr(task, key)
             yield from _unknown("statistic", given, config.statistics, f"{where}.{key}")
@@ -159,17 +160,18 @@ def _published(entry: Any, what: str, where: str) -> list[str]:
     return _unknown(f"published {what}", given, known, f"{where}.published_as")
 
 
-def _plugin(folder: str, what: str, entry: Any, where: str) -> list[str]:
+def _plugin(entry: Method | Task, where: str) -> list[str]:
     """Check the kind of a method or task, and its parameters."""
-    plugins = {"methods": methods, "tasks": tasks}[folder]
-    if entry.kind not in plugins.kinds():
-        known = plugins.kinds()
+    is_method = isinstance(entry, Method)
+    known = methods.kinds() if is_method else tasks.kinds()
+    if entry.kind not in known:
+        what = "method" if is_method else "task"
         return _unknown(f"{what} kind", [entry.kind], known, f"{where}.kind")
-    loaded: Any = plugins.load(entry.kind)
+    plugin = methods.load(entry.kind) if is_method else tasks.load(entry.kind)
     try:
-        loaded.PARAMETERS.model_validate(entry.parameters)
+        plugin.PARAMETERS.model_validate(entry.parameters)
     except ValidationError as error:
-        return explain(error, loaded.PARAMETERS, (where, "parameters"))
+        return explain(error, plugin.PARAMETERS, (where, "parameters"))
     return []
 
 
