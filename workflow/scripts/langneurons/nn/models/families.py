@@ -18,7 +18,7 @@ from typing import Any
 from langneurons.config.errors import DataError, unknown_name
 
 KERNELS = ("sdpa", "eager", "flash_attention_2")
-ONLY_CHECKED = frozenset({"model_type", "kernels", "position_ids"})
+ONLY_CHECKED = frozenset({"model_type", "kernels", "position_ids", "lookalikes"})
 """Of a row, what decides whether a job may run and changes nothing in it."""
 _SPLIT = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "o_proj"}
 
@@ -41,6 +41,8 @@ class Family:
         position_ids: whether positions can be given, so that documents of a chunk can
             be kept apart.
         conv1d: whether projections store their weights as [in, out].
+        lookalikes: other values of ``model_type`` that one may take for it, and what
+            they are.
     """
 
     model_type: str
@@ -54,6 +56,7 @@ class Family:
     kernels: tuple[str, ...] = KERNELS
     position_ids: bool = True
     conv1d: bool = False
+    lookalikes: Mapping[str, str] = field(default_factory=dict)
 
     def fixed_activation(self) -> str | None:
         """Return the activation's name where the architecture has only one."""
@@ -70,7 +73,14 @@ FAMILIES: dict[str, Family] = {
         activation="hidden_activation",
         kernels=("eager", "flash_attention_2"),
     ),
-    "gemma3": Family("gemma3_text", activation="hidden_activation"),
+    "gemma3": Family(
+        "gemma3_text",
+        activation="hidden_activation",
+        lookalikes={
+            "gemma3": "This is the image-and-text Gemma 3; only its text-only sizes "
+            "are known."
+        },
+    ),
     "olmo2": Family("olmo2"),
     "smollm3": Family("smollm3"),
     "gpt2": Family(
@@ -132,6 +142,14 @@ def of_type(model_type: str) -> str | None:
     """Name the family of a ``model_type`` in ``config.json``; None: there is none."""
     found = (name for name, row in FAMILIES.items() if row.model_type == model_type)
     return next(found, None)
+
+
+def not_known(model_type: str) -> str:
+    """Say of a ``model_type`` of no family what it is, or which ones there are."""
+    for row in FAMILIES.values():
+        if model_type in row.lookalikes:
+            return row.lookalikes[model_type]
+    return f"Known families: {', '.join(sorted(FAMILIES))}. {HINT}"
 
 
 def described(name: str) -> dict[str, Any]:

@@ -40,17 +40,11 @@ def read_config(folder: Path | str, family: str | None = None) -> dict[str, Any]
     if found == wanted:
         return config
     right = families.of_type(found)
-    hint = f"Set family: {right}" if right else _unsupported(found)
+    hint = f"Set family: {right}" if right else families.not_known(found)
     raise DataError(
         f"{path}: model_type is {found!r}, but the catalogue says family {family!r} "
         f"(model_type {wanted!r}). {hint}"
     )
-
-
-def _unsupported(model_type: str) -> str:
-    if model_type == "gemma3":
-        return "This is the image-and-text Gemma 3; only its text-only sizes are known."
-    return f"Known families: {', '.join(sorted(families.FAMILIES))}. {families.HINT}"
 
 
 def read_object(path: Path) -> dict[str, Any]:
