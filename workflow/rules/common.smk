@@ -9,6 +9,7 @@ import shlex
 from snakemake.logging import logger
 
 from langneurons.config.errors import LangneuronsError
+from langneurons.config.names import BASE
 from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths
 from langneurons.jobs import devices, failures

@@ -19,7 +19,7 @@ from langneurons import methods, tasks
 from langneurons.config.catalogue import NAME
 from langneurons.config.errors import unknown_name
 from langneurons.config.explain import explain
-from langneurons.config.names import NO_TREATMENT
+from langneurons.config.names import BASE, NO_TREATMENT
 from langneurons.config.schema import Config
 from langneurons.published import numbers
 
@@ -81,6 +81,12 @@ def _names(config: Config) -> Iterator[str]:
             f"statistics.{NO_TREATMENT}: {NO_TREATMENT!r} is the name of the model "
             "without intervention; take another"
         )
+    for name, tuning in config.tunings.items():
+        if (name == BASE) != (tuning.kind == "none"):
+            yield (
+                f"tunings.{name}: kind {tuning.kind}; {BASE!r} is the name of kind "
+                "none, the model as it is, and no other has either"
+            )
     for name, method in config.methods.items():
         if "-" in name:
             yield f"methods.{name}: '-' is kept for the number of a random draw"
