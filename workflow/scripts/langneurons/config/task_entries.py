@@ -105,12 +105,13 @@ class Task(Frozen):
         }
 
 
+Kind = Literal["none", "attention", "all_mlp", "masked_lora", "subnetwork_rows"]
+
+
 class Tuning(Frozen):
     """A catalogue entry of ``tunings:``: which weights fine-tuning may change."""
 
-    kind: Literal[
-        "none", "attention", "all_mlp", "masked_lora", "subnetwork_rows"
-    ] = Field(
+    kind: Kind = Field(
         description="nothing (entry base only: the model as it is, not fine-tuned); "
         "LoRA on the attention projections; the same and on all neurons; the same and "
         "on selected neurons only; or the selected neurons' own rows"

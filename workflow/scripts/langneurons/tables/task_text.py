@@ -116,7 +116,10 @@ def _sections(
                 part = Section(rows[rows["tuning"] == tuning])
                 untuned = f"## Not fine-tuned (`{BASE}`)"
                 heading = f"## Tuning `{tuning}`, {which}"
-                yield untuned if tuning == BASE else heading, interventions(part, tuning)
+                yield (
+                    untuned if tuning == BASE else heading,
+                    interventions(part, tuning),
+                )
         elif layout == "tunings":
             for entry in entries(section):
                 yield f"## Tuning `{entry}`, {which}", tunings(section, entry)
