@@ -35,10 +35,16 @@ TUNING_LEGEND = """\
 MARK_LEGEND = """\
 - ▲ ▼ at *No Int*: higher or lower than `attention` without intervention on the same
   items and seed"""
-RANDOM_LEGEND = """\
+BESIDE_LEGENDS = {
+    ATTENTION: """\
 - *attention*, *language neurons* [95 % interval]: tuning of the attention alone, and of
-  the neurons of the named languages too.
-- ▲ ▼: higher or lower than *attention* on the same items and seed, p < 0.05 after
+  the neurons of the named languages too.""",
+    BASE: """\
+- *base*, *language neurons* [95 % interval]: the model as it is, and after tuning of
+  the neurons of the named languages.""",
+}
+RANDOM_LEGEND = """\
+- ▲ ▼: higher or lower than *{reference}* on the same items{seed}, p < 0.05 after
   Holm's correction over all tests of this table with the same metric; exact McNemar
   test for right or wrong answers, paired permutation test for scores. No mark: no such
   difference was found.
@@ -135,11 +141,14 @@ def _by_seed(shown: pd.DataFrame, layout: str) -> Iterator[tuple[str, pd.DataFra
 
 
 def _legend(table: pd.DataFrame, layout: str, pairs: bool) -> str:
-    found = {layout: LEGEND, "random": RANDOM_LEGEND}[layout]
     against = [x for x in (ATTENTION, BASE) if (table["against"] == x).any()]
-    if layout == "random" and against == [BASE]:
-        found = found.replace("than *attention*", f"than *{BASE}*")
-    parts = [found]
+    only_base = against == [BASE]
+    if layout == "random":
+        reference, seed = (BASE, "") if only_base else (ATTENTION, " and seed")
+        marks = RANDOM_LEGEND.format(reference=reference, seed=seed)
+        parts = [BESIDE_LEGENDS[reference], marks]
+    else:
+        parts = [LEGEND]
     if layout == "tunings":
         parts += [TUNING_LEGEND, _marks(against)]
     if (table["tuning"] == BASE).any():
