@@ -639,6 +639,25 @@ def test_sizes_have_random_neurons_and_the_score_without() -> None:
     assert_labels_are_apart(figure)
 
 
+@pytest.mark.parametrize("attention", [True, False])
+def test_sizes_beside_the_model_as_it_is(attention: bool) -> None:
+    """The line of reference is what the tunings of neurons are set against."""
+    reference = "attention" if attention else "base"
+    rows = [effect(tuning="base", seed="0", value=0.4)]
+    if attention:
+        rows.append(effect(delta=0.1, against="base", n_neurons=0))
+    tuned = {"tuning": "lape.set1.vi"}
+    rows.append(effect(**tuned, delta=0.02, against=reference, n_neurons=0))
+    treated = {"method": "lape", "langset": "set1", "statistic": "zero"}
+    rows.append(effect(**tuned, **treated, delta=-0.02))
+    data = sizes.sizes(frame(rows), "accuracy")
+    assert data["tuning"].to_dict() == {0: reference, 1: "lape.set1.vi"}
+    assert data["series"].to_dict() == {0: "none", 1: "lape"}
+    forest = effects.effects(frame(rows), "accuracy")
+    against = {f"m: tuning against {name}" for name in (reference, "base")}
+    assert against < set(forest["group"])
+
+
 METHODS = ("lape", "actprob", "entropy_lambda", "plnd")
 
 

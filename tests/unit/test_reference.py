@@ -25,7 +25,7 @@ from pydantic.fields import FieldInfo
 from snakemake.utils import update_config
 
 from langneurons import methods, tasks
-from langneurons.config import catalogue, task_entries
+from langneurons.config import catalogue, names, task_entries
 from langneurons.config.schema import Config
 from langneurons.nn.models import families
 from langneurons.study import targets
@@ -207,7 +207,7 @@ def refers(words: str) -> bool:
     if dot and block in SECTIONS:
         return key in SECTIONS[block].model_fields
     known = {key for block in SECTIONS.values() for key in block.model_fields}
-    known |= {name.rpartition("/")[2] for name in SECTIONS}
+    known |= {name.rpartition("/")[2] for name in SECTIONS} | {names.BASE}
     return words.partition(": ")[0] in known  # also as `key: value`
 
 

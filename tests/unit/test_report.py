@@ -128,6 +128,22 @@ def test_h1_leaves_out_the_source_language_other_metrics_and_single_seeds() -> N
     assert found.verdict == "supported" and found.numbers["cells"].tolist() == [3]
 
 
+def test_h1_is_about_fine_tuned_models() -> None:
+    untuned = [r | {"tuning": "base", "seed": "0"} for r in FALLS]
+    assert h1(*RISES, *NO_CONTROL_EFFECT, *untuned).verdict == "supported"
+    found = h1(*untuned)
+    assert found.verdict == "not run" and "fine-tuned models" in found.sentence
+
+
+def test_the_layout_names_the_model_as_it_is() -> None:
+    untuned = {"tuning": "base", "seed": "0"}
+    none = {"method": "-", "langset": "-", "statistic": "none", "against": "-"}
+    frame = table(row("vi", **untuned, **none), row("vi", 0.01, **untuned), row("vi"))
+    (found,) = layouts.compact(Table("xquad", "task", Path("t"), frame), "en")
+    named = {tuple(cell.text for cell in line[:2]) for line in found.rows}
+    assert named == {("base (not fine-tuned)", "-"), ("attention", "42")}
+
+
 @pytest.mark.parametrize(
     ("given", "verdict"),
     [
@@ -173,6 +189,13 @@ def test_h2_by_its_rule() -> None:
     assert h2(-0.05, 0.0).verdict == "contradicted"
     assert h2(0.05, 0.0).numbers["cells"].tolist() == [3]
     assert verdicts.h2({}, {}, {}).verdict == "not run"
+
+
+def test_h2_needs_the_attention_tuning() -> None:
+    gain = [tuned(x, "lape.set1.en", 0.05, 0.01) for x in ("vi", "hi", "ur")]
+    against_base = [r | {"against": "base"} for r in gain]
+    found = verdicts.h2({"xnli": table(*against_base)}, {}, {"xnli": "en"})
+    assert found.verdict == "not run" and "attention" in found.sentence
     roles = ["attention", "all_mlp", "lape.set1.vi", "rows.lape.set1.vi"]
     found = [verdicts.tuning_role(x) for x in (*roles, "random_lape-3.set1.vi")]
     assert found == ["other", "other", "selected", "selected", "random"]

@@ -287,9 +287,13 @@ class Grid(Frozen):
     )
     tasks: tuple[str, ...] = ("xnli",)
     tunings: tuple[str, ...] = Field(
-        ("attention",), description="tunings whose models get every intervention"
+        ("attention",),
+        description="tunings whose models get every intervention; base: the model as "
+        "it is",
     )
-    seeds: tuple[Seed, ...] = Field((42,), min_length=1)
+    seeds: tuple[Seed, ...] = Field(
+        (42,), min_length=1, description="seeds of fine-tuning; tuning base has only 0"
+    )
     tables: tuple[str, ...] | None = Field(
         None, description="tables that `snakemake all` makes; null: every one"
     )

@@ -35,14 +35,19 @@ class Training(Frozen):
 
 
 class TaskData(Frozen):
-    """Where the items of a task come from: the hub, or files with {lang}."""
+    """Where the items of a task come from: the hub, or files with {lang}.
+
+    Training items are needed only where a tuning of the grid trains on the task.
+    """
 
     hub: HubSource | None = None
     train_hub: HubSource | None = Field(
         None, description="training items from another data set; null: the same"
     )
     train: LanguagePath | None = Field(
-        None, description="path of the training file, with {lang}"
+        None,
+        description="path of the training file, with {lang}; null where the task is "
+        "evaluated on tuning base only",
     )
     test: LanguagePath | None = Field(
         None, description="path of the test file, with {lang}"
@@ -50,11 +55,10 @@ class TaskData(Frozen):
 
     @model_validator(mode="after")
     def _one_source(self) -> TaskData:
-        files = self.train is not None and self.test is not None
-        if files == (self.hub is not None) or (self.train is None) != (
-            self.test is None
-        ):
-            raise ValueError("give either 'hub', or both 'train' and 'test'")
+        if (self.test is None) == (self.hub is None) or (self.train and self.hub):
+            raise ValueError(
+                "give either 'hub', or 'test' and, if a tuning trains on it, 'train'"
+            )
         if self.train_hub and self.hub is None:
             raise ValueError("'train_hub' goes with 'hub'")
         return self
@@ -101,12 +105,16 @@ class Task(Frozen):
         }
 
 
+Kind = Literal["none", "attention", "all_mlp", "masked_lora", "subnetwork_rows"]
+
+
 class Tuning(Frozen):
     """A catalogue entry of ``tunings:``: which weights fine-tuning may change."""
 
-    kind: Literal["attention", "all_mlp", "masked_lora", "subnetwork_rows"] = Field(
-        description="LoRA on the attention projections; the same and on all neurons; "
-        "the same and on selected neurons only; or the selected neurons' own rows"
+    kind: Kind = Field(
+        description="nothing (entry base only: the model as it is, not fine-tuned); "
+        "LoRA on the attention projections; the same and on all neurons; the same and "
+        "on selected neurons only; or the selected neurons' own rows"
     )
     attention: bool = Field(
         True, description="LoRA on the attention projections too; not all kinds"
@@ -128,7 +136,13 @@ class Tuning(Frozen):
         return self.kind in ("masked_lora", "subnetwork_rows")
 
     @model_validator(mode="after")
-    def _something_changes(self) -> Tuning:
+    def _no_key_is_idle(self) -> Tuning:
+        unread = sorted(self.model_fields_set - {"kind"})
+        if self.kind == "none" and unread:
+            raise ValueError(
+                "kind none tunes nothing, so nothing reads "
+                f"{', '.join(map(repr, unread))}; leave it out"
+            )
         if self.kind == "attention" and not self.attention:
             raise ValueError("kind attention without attention changes nothing")
         if self.kind == "attention" and "mlp_targets" in self.model_fields_set:
@@ -152,7 +166,9 @@ class NeuronTuning(Frozen):
         ("masked",), min_length=1, description="entries of tunings, tried with each"
     )
     baselines: tuple[str, ...] = Field(
-        ("attention",), description="tunings without neurons, to set them against"
+        ("attention",),
+        description="tunings without neurons, to set them against: each other tuning "
+        "against attention, attention (or, without it, each tuning) against base",
     )
     controls: tuple[str, ...] = Field(
         (), description="random selections, tuned for the evaluation language"

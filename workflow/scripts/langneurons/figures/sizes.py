@@ -58,13 +58,25 @@ def sizes(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """
     rows = pooled_if_there(described(table, metric), KEY)
     untreated = rows["statistic"] == names.NO_TREATMENT
-    base = (rows["against"] == tables.NOTHING) & untreated
+    base = _references(rows) & untreated
     rows = rows[base | (rows["n_neurons"].fillna(0) > 0)]
     series = rows["source"].where(~rows["control"], tables.RANDOM)
     series = series.where(~base, names.NO_TREATMENT)
     columns = ["model", "lang", "series", "value", "n_neurons", "method", "langset"]
     columns += ["draw", "tuning", "seed", "statistic"]
     return rows.assign(series=series)[columns].reset_index(drop=True)
+
+
+def _references(rows: pd.DataFrame) -> pd.Series:
+    """Mark the rows of what others are set against, without intervention.
+
+    That is attention where it is tuned, though it may itself be set against base.
+    """
+    attention = rows["tuning"] == tables.ATTENTION
+    found = (rows["against"] == tables.NOTHING) | attention
+    if (attention & (rows["against"] == names.BASE)).any():
+        found &= rows["tuning"] != names.BASE
+    return found
 
 
 @dataclass(frozen=True)

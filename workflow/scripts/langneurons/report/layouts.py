@@ -16,6 +16,7 @@ from .inputs import Table
 from .verdicts import tuning_role
 
 Row = list[Cell | str]
+UNTUNED = f"{names.BASE} (not fine-tuned)"
 
 
 def compact(table: Table, source: str) -> list[Grid]:
@@ -90,7 +91,9 @@ def _by_statistic(frame: pd.DataFrame, metric: str, tuned: bool, source: str) ->
     for axes, rows in _groups(frame, ["model", "tuning", "seed", "lang"]):
         model, tuning, seed, lang = map(str, axes)
         own = names.TuningName.parse(tuning).selection if tuned else None
-        tuning = _role(tuning, lang, source) if tuned else tuning
+        if tuning == names.BASE:
+            tuning, seed = UNTUNED, tables.NOTHING
+        tuning = _role(tuning, lang, source) if own else tuning
         none = rows[rows["statistic"] == names.NO_TREATMENT]
         first = _value(none.iloc[0], reference=True) if len(none) else Cell(ABSENT)
         treated = rows[rows["statistic"] != names.NO_TREATMENT]
@@ -135,7 +138,7 @@ def _role(tuning: str, lang: str, source: str) -> str:
     """Name a tuning without its draw, and its languages by what they are."""
     parsed = names.TuningName.parse(tuning)
     if parsed.selection is None:
-        return tuning
+        return UNTUNED if tuning == names.BASE else tuning
     named = {source: "source", lang: "target"}
     whose = "+".join(named.get(x, x) for x in parsed.languages)
     method = names.split_draw(parsed.selection.method)[0]
@@ -163,7 +166,8 @@ def _by_role(frame: pd.DataFrame, metric: str, source: str) -> Grid:
                 shown.append(_spread(cell))
             else:
                 shown.append(_value(cell.iloc[0], reference=True))
-        lines.append([*map(str, axes[:3]), *shown])
+        model, seed, role = map(str, axes[:3])
+        lines.append([model, tables.NOTHING if role == UNTUNED else seed, role, *shown])
     header = ["model", "seed", "tuning, neurons of", *languages]
     return grid(header, lines, 3, title=metric)
 

@@ -53,7 +53,7 @@ _EFFECT = (
     "anything else."
 )
 RULES = {
-    "H1": _EFFECT,
+    "H1": _EFFECT + " Fine-tuned models only: the model as it is transfers nothing.",
     "H2": _EFFECT + " Changes are against tuning the attention alone.",
     "H3": "Per model and selection, over its languages: a language's own text must "
     "suffer more than other languages' text, and more than from as many random neurons "
@@ -120,12 +120,12 @@ GLOSSARY = (
         "tuning",
         "which weights fine-tuning may change: attention (LoRA on the attention "
         "projections alone), or also selected neurons of the source, the target or "
-        "both languages.",
+        "both languages. base: none, the model as it is, not fine-tuned.",
     ),
     (
         "change",
         "in percentage points against the same items without the intervention, or "
-        "against the attention tuning.",
+        "against the attention tuning, which is set against base where that was run.",
     ),
     (
         "[low, high]",

@@ -70,7 +70,9 @@ def h1(by_task: Tables, sources: Sources) -> Verdict:
     parts = []
     for task, table in by_task.items():
         rows = effects.chosen_rows(table, sources.get(task))
-        rows = rows[rows["against"] == names.NO_TREATMENT]
+        # Without fine-tuning nothing is transferred.
+        is_tuned = rows["tuning"] != names.BASE
+        rows = rows[is_tuned & (rows["against"] == names.NO_TREATMENT)]
         is_random = rows["method"] == tables.RANDOM
         tested = rows[~is_random].assign(matched=rows["method"])
         found = effects.effect(tested, rows[is_random], keys)
@@ -96,7 +98,7 @@ def h2(finetune: Tables, random: Tables, sources: Sources) -> Verdict:
         both = [t[task] for t in (finetune, random) if task in t]
         table = pd.concat(both).drop_duplicates(axes)
         rows = effects.chosen_rows(table, sources.get(task))
-        rows = rows[~rows["against"].isin([names.NO_TREATMENT, tables.NOTHING])]
+        rows = rows[rows["against"] == tables.ATTENTION]
         roles = rows["tuning"].map(tuning_role)
         tested, control = rows[roles == "selected"], rows[roles == "random"]
         found = effects.effect(tested, control, ["model", "seed", "lang"])
@@ -203,8 +205,10 @@ def interval_columns(name: str, value: Interval) -> dict[str, float]:
 
 
 NEEDS = {
-    "H1": "Needs a task table with interventions, such as results/tables/xnli.tsv.",
-    "H2": "Needs tables of tuned neurons, such as results/tables/finetune_xnli.tsv.",
+    "H1": "Needs a task table with interventions on fine-tuned models, such as "
+    "results/tables/xnli.tsv.",
+    "H2": "Needs tables of tuned neurons, set against the attention tuning, such as "
+    "results/tables/finetune_xnli.tsv.",
     "H3": "Needs results/tables/perplexity.tsv.",
     "H4": "Needs results/tables/profiles.tsv with low percentiles, and zero for the "
     "same neurons there or in a task table.",

@@ -27,7 +27,7 @@ POOLED = "pooled"
 """Seed of a row in which several seeds are taken together."""
 
 ATTENTION = "attention"
-"""The tuning that every other tuning is set against."""
+"""The tuning that every other tuning is set against; itself against ``base``."""
 
 NO_NEURONS = "no neurons"
 """What a cell says where a method selected no neuron to overwrite."""

@@ -14,7 +14,13 @@ import numpy as np
 import pandas as pd
 
 from langneurons.config.errors import DataError, unknown_name
-from langneurons.config.names import NO_TREATMENT, TuningName, split_draw
+from langneurons.config.names import (
+    BASE,
+    BASE_SEED,
+    NO_TREATMENT,
+    TuningName,
+    split_draw,
+)
 from langneurons.stats import significance
 
 from . import (
@@ -69,7 +75,8 @@ def task_table(
         evaluations: one for each row, in their order.
         metrics: metric -> "binary" or "score", as in the task's ``METRICS``.
         layout: interventions, tunings or random. In the last two a tuning without
-            intervention is set against the tuning ``attention``.
+            intervention is set against the tuning ``attention``, or without one against
+            ``base``; in ``tunings`` the tuning ``attention`` itself against ``base``.
         resamples: of each bootstrap.
 
     Returns:
@@ -80,8 +87,9 @@ def task_table(
           binary metric, else a bootstrap over items.
         - ``against``: ``none`` (the same model, tuning, seed and language without
           intervention), ``attention`` (that tuning without intervention, the same
-          model, seed and language), or ``-``: a reference, or an intervention on no
-          neurons; set against nothing.
+          model, seed and language), ``base`` (the same model as it is, the same
+          language), or ``-``: a reference, or an intervention on no neurons; set
+          against nothing.
         - ``delta``: the difference with a paired bootstrap 95 % interval over items.
         - ``p_value``: McNemar's exact test for a binary metric, else a paired
           permutation test; in pooled rows that of each item's mean over the seeds.
@@ -124,7 +132,7 @@ def task_table(
     return table.astype(types | dict.fromkeys(("draw", "n", "n_neurons"), "Int64"))
 
 
-def _axes(row: Mapping[str, Any], **changed: str) -> Axes:
+def _axes(row: Mapping[str, Any], **changed: str | int) -> Axes:
     """Return what a row shares with the one that it is set against."""
     return tuple((dict(row) | changed)[k] for k in ("model", "tuning", "seed", "lang"))
 
@@ -144,10 +152,15 @@ def _reference(
         if is_empty(dict(row) | {"n_neurons": evaluation.record["n_neurons"]}):
             return NOTHING, None  # as without: no test, and no change of zero either
         return NO_TREATMENT, untreated[_axes(row)]
-    if layout != "interventions" and row["tuning"] != ATTENTION:
-        reference = untreated.get(_axes(row, tuning=ATTENTION))
-        if reference is not None:
-            return ATTENTION, reference
+    if layout == "interventions" or row["tuning"] == BASE:
+        return NOTHING, None
+    attention = untreated.get(_axes(row, tuning=ATTENTION))
+    if row["tuning"] != ATTENTION and attention is not None:
+        return ATTENTION, attention
+    base = untreated.get(_axes(row, tuning=BASE, seed=BASE_SEED))
+    # Table 8 has the attention tuning as a reference only.
+    if base is not None and (row["tuning"] != ATTENTION or layout == "tunings"):
+        return BASE, base
     return NOTHING, None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from langneurons.config.names import NO_TREATMENT
+from langneurons.config.names import BASE, NO_TREATMENT
 
 from . import ATTENTION, EMPTY_LEGEND, NOTHING, POOLED, is_empty
 from .markdown import LEVEL, count, metric_groups, metric_title, percent, points
@@ -31,18 +31,27 @@ LEGEND = """\
 TUNING_LEGEND = """\
 - *fine-tuned*: the languages whose neurons were tuned. The lines without languages are
   tunings without selected neurons, to compare with; `attention` is tuned everywhere,
-  unless the configuration says otherwise.
+  unless the configuration says otherwise."""
+MARK_LEGEND = """\
 - ▲ ▼ at *No Int*: higher or lower than `attention` without intervention on the same
-  items and seed."""
-RANDOM_LEGEND = """\
+  items and seed"""
+BESIDE_LEGENDS = {
+    ATTENTION: """\
 - *attention*, *language neurons* [95 % interval]: tuning of the attention alone, and of
-  the neurons of the named languages too.
-- ▲ ▼: higher or lower than *attention* on the same items and seed, p < 0.05 after
+  the neurons of the named languages too.""",
+    BASE: """\
+- *base*, *language neurons* [95 % interval]: the model as it is, and after tuning of
+  the neurons of the named languages.""",
+}
+RANDOM_LEGEND = """\
+- ▲ ▼: higher or lower than *{reference}* on the same items{seed}, p < 0.05 after
   Holm's correction over all tests of this table with the same metric; exact McNemar
   test for right or wrong answers, paired permutation test for scores. No mark: no such
   difference was found.
 - *random neurons*: as many random neurons in each layer are tuned instead; mean
   [lowest, highest] draw. They are a control and are not tested."""
+BASE_LEGEND = """\
+- `base`: the model as it is, not fine-tuned; it has no seed."""
 SHARED_LEGEND = """\
 - *random*: as many random neurons in each layer; mean [lowest, highest] draw."""
 PUBLISHED_LEGEND = """\
@@ -71,8 +80,7 @@ def task(table: pd.DataFrame, name: str, source: str, layout: str) -> str:
     shown = without_pooled_seeds(table)
     text = [
         f"# {name}: {metric_title(groups[0])} {TITLES[layout]}, percent",
-        f"Models tuned on `{source}`, tested zero-shot on {count(table['n'])} items "
-        "a language.",
+        f"{_models(table, source)} on {count(table['n'])} items a language.",
     ]
     for heading, (header, lines) in _sections(shown, layout):
         written = blocks(header, lines, groups) if lines else []
@@ -81,6 +89,15 @@ def task(table: pd.DataFrame, name: str, source: str, layout: str) -> str:
             text += ["Other metrics:", *written[1:]]
     text += ["## In short", in_short(shown), "## How to read it"]
     return "\n\n".join([*text, _legend(table, layout, len(groups[0]) > 1)]) + "\n"
+
+
+def _models(table: pd.DataFrame, source: str) -> str:
+    """Say what was tested: tuned models, the models as they are, or both."""
+    untuned = table["tuning"] == BASE
+    if untuned.all():
+        return "Models as they are, not fine-tuned, tested"
+    also = f", and as they are (`{BASE}`: not fine-tuned)" if untuned.any() else ""
+    return f"Models tuned on `{source}`{also}, tested zero-shot"
 
 
 def without_pooled_seeds(table: pd.DataFrame) -> pd.DataFrame:
@@ -97,14 +114,18 @@ def without_pooled_seeds(table: pd.DataFrame) -> pd.DataFrame:
 def _sections(
     shown: pd.DataFrame, layout: str
 ) -> Iterator[tuple[str, tuple[list[str], list]]]:
-    for seed, rows in shown.groupby("seed", sort=False):
+    for seed, rows in _by_seed(shown, layout):
         which = "seeds pooled" if seed == POOLED else f"seed {seed}"
         section = Section(rows)
         if layout == "interventions":
             for tuning in section.tunings:
                 part = Section(rows[rows["tuning"] == tuning])
+                untuned = f"## Not fine-tuned (`{BASE}`)"
                 heading = f"## Tuning `{tuning}`, {which}"
-                yield heading, interventions(part, tuning)
+                yield (
+                    untuned if tuning == BASE else heading,
+                    interventions(part, tuning),
+                )
         elif layout == "tunings":
             for entry in entries(section):
                 yield f"## Tuning `{entry}`, {which}", tunings(section, entry)
@@ -112,10 +133,26 @@ def _sections(
             yield f"## {which.capitalize()}", random(section)
 
 
+def _by_seed(shown: pd.DataFrame, layout: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Split a table by seed; beside tunings the model as it is stands in each part."""
+    untuned = (shown["tuning"] == BASE) & (layout != "interventions")
+    for seed in dict.fromkeys(shown.loc[~untuned, "seed"]):
+        yield seed, shown[untuned | (shown["seed"] == seed)]
+
+
 def _legend(table: pd.DataFrame, layout: str, pairs: bool) -> str:
-    parts = [RANDOM_LEGEND] if layout == "random" else [LEGEND]
+    against = [x for x in (ATTENTION, BASE) if (table["against"] == x).any()]
+    only_base = against == [BASE]
+    if layout == "random":
+        reference, seed = (BASE, "") if only_base else (ATTENTION, " and seed")
+        marks = RANDOM_LEGEND.format(reference=reference, seed=seed)
+        parts = [BESIDE_LEGENDS[reference], marks]
+    else:
+        parts = [LEGEND]
     if layout == "tunings":
-        parts.append(TUNING_LEGEND)
+        parts += [TUNING_LEGEND, _marks(against)]
+    if (table["tuning"] == BASE).any():
+        parts.append(BASE_LEGEND)
     if layout != "random" and table.apply(is_control, axis=1).any():
         parts.append(SHARED_LEGEND)
     if table.apply(is_empty, axis=1).any():
@@ -129,6 +166,14 @@ def _legend(table: pd.DataFrame, layout: str, pairs: bool) -> str:
     return "\n".join([*parts, LAST_LEGEND])
 
 
+def _marks(against: list[str]) -> str:
+    """Say what the tunings of a table are set against: attention, base or both."""
+    if against == [BASE]:
+        return MARK_LEGEND.replace(ATTENTION, BASE).replace(" and seed", "") + "."
+    also = f"; at `{ATTENTION}` itself, than `{BASE}` on the same items"
+    return f"{MARK_LEGEND}{also if BASE in against else ''}."
+
+
 def in_short(shown: pd.DataFrame) -> str:
     """Sum up a table: strongest and weakest effects, clear ones, controls, power.
 
@@ -137,7 +182,8 @@ def in_short(shown: pd.DataFrame) -> str:
     """
     is_random = shown.apply(is_control, axis=1)
     lines: list[str] = []
-    for against, what in ((NO_TREATMENT, "intervention"), (ATTENTION, "tuning")):
+    for against in (NO_TREATMENT, ATTENTION, BASE):
+        what = "intervention" if against == NO_TREATMENT else "tuning"
         rows = shown[shown["against"] == against]
         tested = rows[~is_random[rows.index]]
         lines += _effects(tested, what)
@@ -161,7 +207,7 @@ def _effects(tested: pd.DataFrame, what: str) -> list[str]:
     metrics = list(dict.fromkeys(tested["metric"]))
     primary = tested[tested["metric"] == metrics[0]]
     order = primary.sort_values("delta", key=abs, kind="stable", ascending=False)
-    against = " against `attention`" if what == "tuning" else ""
+    against = f" against `{order['against'].iloc[0]}`" if what == "tuning" else ""
     lines = [
         f"- Strongest {what}{against}: {_one_line(order.iloc[0])}",
         f"- Weakest {what}{against}: {_one_line(order.iloc[-1])}",
@@ -181,7 +227,7 @@ def _one_line(row: Any) -> str:
     low, high = points(row["delta_ci_low"]), points(row["delta_ci_high"])
     what = str(row["tuning"])
     if row["statistic"] != NO_TREATMENT:
-        prefix = "" if what == ATTENTION else f"tuned {what}, "
+        prefix = {ATTENTION: "", BASE: "not fine-tuned, "}.get(what, f"tuned {what}, ")
         what = f"{prefix}{row['method']}.{row['langset']}.{row['statistic']}"
     neurons = ""
     if row["against"] == NO_TREATMENT and not pd.isna(row["n_neurons"]):
