@@ -21,16 +21,17 @@ NOTHING = {
 def main(job: cli.Job) -> None:
     name, metric = job.spec["table"], job.spec["metric"]
     table = figures.read_table(job.inputs["table"], effects.NEEDED)
+    shown = figures.metric_of(table, metric)
     for stem in figures.stems(job.outputs["figures"]):
         kind = figures.kind_of(stem)
         figures.only(kind, DRAWN, stem)
         describe, draw, what = DRAWN[kind]
         data = describe(table, metric)
-        title = f"{name}: {what} {metric}"
+        title = f"{name}: {what} {shown.word}"
         if data.empty or (kind == "size" and (data["series"] == NO_TREATMENT).all()):
-            figure = figures.message(title, NOTHING[kind].format(name, metric))
+            figure = figures.message(title, NOTHING[kind].format(name, shown.word))
         else:
-            figure = draw(data, metric, title)
+            figure = draw(data, shown, title)
         figures.save(figure, data, stem)
 
 

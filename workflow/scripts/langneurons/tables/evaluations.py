@@ -102,13 +102,14 @@ def _of_all(record: Mapping[str, Any], metric: str, path: Path) -> float:
     """
     given = record.get("metrics")
     value = given.get(metric) if isinstance(given, dict) else None
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if math.isfinite(value):
-            return float(value)
-    raise DataError(
-        f"{path}: metrics.{metric} is {value!r}, not a finite number; delete it and "
-        f"{path.stem}.parquet to evaluate again"
-    )
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = float(value or 0) if is_number else math.nan
+    if not math.isfinite(number):
+        raise DataError(
+            f"{path}: metrics.{metric} is {value!r}, not a finite number; delete it "
+            f"and {path.stem}.parquet to evaluate again"
+        )
+    return number
 
 
 def _predictions(path: Path, record: str, metrics: Mapping[str, str]) -> pd.DataFrame:

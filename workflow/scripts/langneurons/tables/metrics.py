@@ -99,6 +99,12 @@ class Shown:
         return f", {unit}" if unit else ""
 
     @property
+    def steps(self) -> str:
+        """The unit of a difference, after a comma; nothing without one."""
+        unit = "percentage points" if self.is_percent else self.unit
+        return f", {unit}" if unit else ""
+
+    @property
     def heading(self) -> str:
         """The word, with the unit where it is not percent."""
         return self.word if self.is_percent else f"{self.word}{self.in_unit}"

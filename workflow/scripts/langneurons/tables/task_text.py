@@ -122,9 +122,7 @@ def _sections(
             yield f"## {which.capitalize()}", random(section)
 
 
-def _legend(
-    table: pd.DataFrame, layout: str, groups: Sequence[Sequence[Shown]]
-) -> str:
+def _legend(table: pd.DataFrame, layout: str, groups: Sequence[Sequence[Shown]]) -> str:
     parts = [RANDOM_LEGEND] if layout == "random" else [LEGEND]
     if layout == "tunings":
         parts.append(TUNING_LEGEND)
