@@ -63,6 +63,14 @@ class Shown:
         texts = (metric.title, metric.about, metric.kind, metric.group, metric.unit)
         return cls(name, *texts, metric.decimals, matters)
 
+    @classmethod
+    def read(cls, row: Mapping[Any, Any] | pd.Series) -> Shown:
+        """Read the metric of a row of a table, made or read back from a file."""
+        title, about, kind, group, unit = (_text(row[c]) for c in COLUMNS[:5])
+        decimals, matters = int(row["decimals"]), as_float(row["matters"])
+        name = str(row["metric"])
+        return cls(name, title, about, kind, group, unit, decimals, matters)
+
     @property
     def columns(self) -> dict[str, Any]:
         """The cells of :data:`COLUMNS`."""
@@ -106,8 +114,9 @@ class Shown:
 
     @property
     def heading(self) -> str:
-        """The word, with the unit where it is not percent."""
-        return self.word if self.is_percent else f"{self.word}{self.in_unit}"
+        """The word, with what is not usual: another unit than percent, and no items."""
+        unit = "" if self.is_percent else self.in_unit
+        return self.word + unit + ("" if self.is_tested else ", of all items together")
 
     @property
     def points(self) -> str:
@@ -149,13 +158,8 @@ def of_table(table: pd.DataFrame) -> dict[str, Shown]:
     Args:
         table: with ``metric`` and :data:`COLUMNS`, made or read back from a file.
     """
-    found = {}
-    for row in table.drop_duplicates("metric").to_dict("records"):
-        name = str(row["metric"])
-        title, about, kind, group, unit = (_text(row[c]) for c in COLUMNS[:5])
-        decimals, matters = int(row["decimals"]), as_float(row["matters"])
-        found[name] = Shown(name, title, about, kind, group, unit, decimals, matters)
-    return found
+    first = table.drop_duplicates("metric").to_dict("records")
+    return {str(row["metric"]): Shown.read(row) for row in first}
 
 
 def task_title(table: pd.DataFrame) -> str:
