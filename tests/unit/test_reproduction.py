@@ -30,7 +30,7 @@ from langneurons.tables.reproduction_ours import our_numbers
 
 HELD: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
 # Numbers that say what was measured on.
-NO_RESULTS = {"layers", "intermediate_size", "n"}
+NO_RESULTS = {"layers", "intermediate_size", "n", "last_digit"}
 
 
 def leaves(part: Any, name: str = "") -> int:
@@ -347,6 +347,7 @@ def small_figures() -> dict[str, Any]:
         "sources": {"files": "released files"},
         "cells": empty,
         "raw_files": empty,
+        "percent_metrics": {"columns": ["metric", "last_digit"], "rows": []},
         "language_sets_used": {},
         "neuron_sets": [head | lape, head | ap90],
         "lape_ap90_overlaps": both

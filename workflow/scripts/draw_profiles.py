@@ -6,6 +6,7 @@ The spec is {"task", "metric"} (methods.md, finding 1).
 from langneurons import figures
 from langneurons.figures import profiles
 from langneurons.jobs import cli
+from langneurons.tables import metrics
 
 
 def main(job: cli.Job) -> None:
@@ -22,7 +23,7 @@ def main(job: cli.Job) -> None:
             )
             figure = figures.message(title, text)
         else:
-            shown = figures.metric_of(table, metric, task)
+            shown = metrics.of_table(table[table["task"] == task])[metric]
             title = f"{task}, {shown.word}: paper and consistent profile"
             figure = profiles.draw_sites(data, shown, title)
         figures.save(figure, data, stem)

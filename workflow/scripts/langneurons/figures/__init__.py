@@ -22,7 +22,6 @@ from langneurons.config.errors import DataError, unknown_name
 from langneurons.jobs import files
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.tables import table_files
-from langneurons.tables.metrics import Shown, of_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -240,25 +239,6 @@ def read_table(path: Path, needed: Iterable[str]) -> pd.DataFrame:
     if missing := [column for column in needed if column not in table]:
         raise DataError(f"{path}: the table has no column {', '.join(missing)}")
     return table
-
-
-def metric_of(table: pd.DataFrame, name: str, task: str | None = None) -> Shown:
-    """Say how a metric of a table is drawn.
-
-    Args:
-        table: with ``metric`` and ``metrics.COLUMNS``.
-        name: of the metric.
-        task: of a table with several tasks.
-
-    Raises:
-        DataError: the table has no such metric; names those that it has.
-    """
-    rows = table if task is None else table[table["task"] == task]
-    found = of_table(rows)
-    if name not in found:
-        where = "table" if task is None else f"rows of the task {task}"
-        raise DataError(unknown_name("metric", name, found, where))
-    return found[name]
 
 
 def robust_limit(values: Iterable[float], share: float = 0.9) -> float:
