@@ -540,6 +540,7 @@ def test_activation_statistics_and_reproduction_are_summed_up() -> None:
             usual
             | {"published": p, "ours": o, "difference": d, "within": w}
             | {"not_compared": "" if w else "statistics.p90.op: add (published: set)"}
+            | {"unit": "%"}
             for p, o, d, w in numbers
         ]
     )
@@ -724,7 +725,7 @@ def test_the_script_writes_the_page(tmp_path: Path) -> None:
     left_out = {"results/tables/old.tsv": "seed: 1 then, 2 now"}
     benchmarks = str(tmp_path / "none")
     spec = json.dumps(
-        {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out}
+        {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out, "terms": []}
     )
     out = tmp_path / "report.html"
     command = [sys.executable, script, "--spec", spec, "--out", out]

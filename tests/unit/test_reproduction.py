@@ -495,10 +495,10 @@ def test_the_script_writes_both_files(tmp_path: Path) -> None:
     assert none == [
         "mondal2025.table4", "task", "llama31", "lape", "set6", "attention", "xnli",
         "hi", "none", "accuracy", "0.75", "0.7", "-0.05", none[13], "no", "5008",
-        "5010", "",
+        "5010", "", "%",
     ]  # fmt: skip
     assert treated[8:12] == ["p90", "accuracy", "0.749", "0.75"]
-    assert raw[1].endswith("0.805\t\t\t\t\t5008\t\t")
+    assert raw[1].endswith("0.805\t\t\t\t\t5008\t\t\t%")
     run = table[table["within"].notna()]
     assert run.groupby("item", sort=False).size().to_dict() == {
         # of 3 languages: counts, overlaps, 2 layers each; and the size selected

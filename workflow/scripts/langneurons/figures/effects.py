@@ -199,7 +199,8 @@ def _legend(data: pd.DataFrame) -> list[Any]:
     # A metric of all items together has no intervals.
     known = data.loc[~data["control"], "ci_low"].notna().any()
     label = "change, 95 % interval" if known else "change"
-    handles: list[Any] = [Line2D([], [], marker="o", mfc="white", label=label, **style)]
+    own = style if known else style | {"ls": ""}
+    handles: list[Any] = [Line2D([], [], marker="o", mfc="white", label=label, **own)]
     if data["significant"].any():
         label = f"Holm p < {LEVEL}"
         handles.append(Line2D([], [], marker="o", mfc=BLUE, label=label, **style))

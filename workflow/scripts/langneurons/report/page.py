@@ -190,7 +190,9 @@ def _numbers(verdict: Verdict) -> Grid | None:
     texts = [c for c in shown if c in ("part", "verdict", "statistic")]
     shown = texts + [c for c in shown if c not in texts]
     own = list(dict.fromkeys(metric.points.strip() for metric in verdict.metrics))
-    units = UNITS | (dict.fromkeys((*OF_CHANGES, "detectable"), own[0]) if own else {})
+    units = UNITS | dict.fromkeys((*OF_CHANGES, "detectable"), "".join(own[:1]))
+    if len(own) > 1:  # each cell names its own
+        units = UNITS
     lines: list[list[Cell | str]] = []
     for i, (_, row) in enumerate(table.iterrows()):
         forms: dict[str, Callable[[Any], str]] = dict(FORMS)

@@ -168,7 +168,8 @@ def detectable(a: npt.ArrayLike, b: npt.ArrayLike, kind: str) -> float:
     below ``FEWEST_CHANGES`` items that all differ in one direction. So x is at least
     the share of items at which so many do with probability ``POWER`` (about 7.9 / n,
     as the rule of three is 3 / n), times the mean size of the differences found (1 for
-    ``binary``, and for a ``score`` without any; a ``real`` number has no such size).
+    ``binary``, and for a ``score`` without any). A ``real`` number that differs on
+    every item needs no such bound, and one that differs on none tells no size.
 
     Both are formulas for large samples; the exact test on few items needs a little
     more.
@@ -202,11 +203,12 @@ def detectable(a: npt.ArrayLike, b: npt.ArrayLike, kind: str) -> float:
     least = float(beta.ppf(POWER, FEWEST_CHANGES, n - FEWEST_CHANGES + 1))
     z1, z2 = float(norm.ppf(1 - ALPHA / 2)), float(norm.ppf(POWER))
     if kind != "binary":
-        if kind == "real" and not sizes.size:
-            return math.nan
+        noise = (z1 + z2) * float(difference.std(ddof=1)) / math.sqrt(n)
+        if kind == "real" and sizes.size in (0, n):
+            return noise if sizes.size else math.nan
         if sizes.size:
             least *= float(sizes.mean())
-        return max(least, (z1 + z2) * float(difference.std(ddof=1)) / math.sqrt(n))
+        return max(least, noise)
     root = z1 * math.sqrt(n) + z2 * math.sqrt(n + z2**2 - z1**2)
     return max(least, math.sqrt(sizes.size / n) * root / (n + z2**2))
 
