@@ -285,7 +285,7 @@ class Grid(Frozen):
     control_statistics: tuple[str, ...] | None = Field(
         None, description="statistics for random neurons; null: the same as the others"
     )
-    tasks: tuple[str, ...] = ("xnli",)
+    tasks: tuple[str, ...] = ()
     tunings: tuple[str, ...] = Field(
         ("attention",),
         description="tunings whose models get every intervention; base: the model as "
