@@ -28,20 +28,27 @@ COLUMNS = ("premise", "hypothesis", "label")
 
 
 class Parameters(Frozen):
-    """How an item becomes a sequence, and where the classifier reads it."""
+    """How an item becomes a sequence, and where the classifier reads it.
+
+    Files have the columns ``premise``, ``hypothesis`` and ``label``, separated by tabs.
+    """
 
     max_length: int = Field(256, ge=8, description="tokens of an item")
     pool: Literal["padded_last", "last_real_token", "mean"] = Field(
         "padded_last",
-        description="hidden state the head reads: the last of max_length positions, a "
-        "padding EOS (paper), the last token of the text, or the mean over the text",
+        description="hidden state that the head reads:\n"
+        "`padded_last`: of the last of max_length positions, a padding EOS (paper)\n"
+        "`last_real_token`: of the last token of the text\n"
+        "`mean`: the mean over the text",
     )
     separator: Literal["eos", "space"] = Field(
-        "eos", description="between premise and hypothesis (paper: EOS between blanks)"
+        "eos",
+        description="between premise and hypothesis:\n`eos`: EOS between blanks "
+        "(paper)\n`space`: a blank",
     )
     template: str | None = Field(
         None,
-        description="text with {premise}, then {hypothesis}, instead of the "
+        description="text with `{premise}`, then `{hypothesis}`, instead of the "
         "separator; an ending in one language makes the token that last_real_token "
         "reads the same in all",
     )
