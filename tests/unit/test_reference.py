@@ -26,58 +26,49 @@ BLOCKS: dict[str, dict[str, Any]] = {"": SCHEMA, **SCHEMA["$defs"]}
 EDITOR = jsonschema.Draft202012Validator(references.editor_schema())
 
 
-def keys() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield each block's name with each of its keys."""
-    for block, schema in BLOCKS.items():
-        for key, part in schema["properties"].items():
-            yield block, key, part
-
-
 def words(part: Any) -> set[str]:
     """Return the words and numbers that a part of the schema enumerates."""
-    if not isinstance(part, (dict, list)):
+    if isinstance(part, list):
+        return set().union(*map(words, part))
+    if not isinstance(part, dict):
         return set()
-    inside = part.values() if isinstance(part, dict) else part
     own = part.get("enum", [part["const"]] if "const" in part else [])
-    return set(map(str, own)).union(*map(words, inside))
+    return set(map(str, own)).union(*map(words, part.values()))
 
 
 def quoted(text: str) -> set[str]:
     return set(re.findall(r"`([^`]+)`", text))
 
 
-KEYS = list(keys())
-NAMES = [f"{block or 'top'}.{key}" for block, key, _ in KEYS]
+every_block = pytest.mark.parametrize("block", BLOCKS, ids=lambda name: name or "top")
 # Values that are names of things outside: what they mean is told there.
 NAMES_OF_THINGS = {("Model", "family")}
 
 
-@pytest.mark.parametrize(("block", "key", "part"), KEYS, ids=NAMES)
-def test_each_key_and_each_of_its_values_is_described(
-    block: str, key: str, part: dict[str, Any]
-) -> None:
-    assert part.get("description"), "its Field has no description"
-    if key == "kind" and "allOf" in BLOCKS[block]:
-        return  # each has a section of its own
-    if (block, key) not in NAMES_OF_THINGS:
-        assert words({**part, "default": None}) <= quoted(part["description"])
+@every_block
+def test_each_key_and_each_of_its_values_is_described(block: str) -> None:
+    for key, part in BLOCKS[block]["properties"].items():
+        assert part.get("description"), f"the Field of {key} has no description"
+        if key == "kind" and "allOf" in BLOCKS[block]:
+            continue  # each has a section of its own
+        if (block, key) not in NAMES_OF_THINGS:
+            assert words(part) <= quoted(part["description"]), key
 
 
-@pytest.mark.parametrize(("block", "key", "part"), KEYS, ids=NAMES)
-def test_no_description_speaks_of_what_does_not_exist(
-    block: str, key: str, part: dict[str, Any]
-) -> None:
-    for word in quoted(part["description"]) - words(part):
-        assert refers(word) or word in ELSEWHERE.get((block, key), ()), word
+@every_block
+def test_no_description_speaks_of_what_does_not_exist(block: str) -> None:
+    for key, part in BLOCKS[block]["properties"].items():
+        for word in quoted(part["description"]) - words(part):
+            assert refers(word) or word in ELSEWHERE.get((block, key), ()), (key, word)
 
 
 def refers(text: str) -> bool:
     """Tell whether quoted words name a key, alone, in its block or with a value."""
     first, _, second = text.partition(": ")[0].partition(".")
     if second:
-        entry = next(key_page._references(SCHEMA["properties"].get(first, {})), "")
+        entry = next(key_page.references(SCHEMA["properties"].get(first, {})), "")
         return second in BLOCKS.get(entry, {"properties": {}})["properties"]
-    return first in {key for _, key, _ in KEYS}
+    return any(first in schema["properties"] for schema in BLOCKS.values())
 
 
 # Words that are neither keys nor enumerated, by the key in whose description they stand.
@@ -134,7 +125,9 @@ def test_the_page_has_a_whole_row_for_each_key_in_its_section() -> None:
     found = {}
     for text in re.split(r"^##+ ", page, flags=re.MULTILINE)[1:]:
         found[text.partition("\n")[0]] = [row[0].strip("`") for row in rows(text)]
-    assert sorted(found.values()) == sorted(list(b["properties"]) for b in BLOCKS.values())
+    assert sorted(found.values()) == sorted(
+        list(b["properties"]) for b in BLOCKS.values()
+    )
     assert list(found)[:3] == ["Top level", "grid", "models"]
     for folder, plugins in (("methods", methods), ("tasks", tasks)):
         for kind in plugins.kinds():
@@ -142,21 +135,16 @@ def test_the_page_has_a_whole_row_for_each_key_in_its_section() -> None:
             assert found[f"{folder} of kind {kind}"] == list(own)
 
 
-@pytest.mark.parametrize(("block", "key", "part"), KEYS, ids=NAMES)
-def test_a_default_reads_as_it_is_written(
-    block: str, key: str, part: dict[str, Any]
-) -> None:
-    written = key_page._default(part)
-    if key in BLOCKS[block].get("required", ()):
-        assert "default" not in part
-        return
-    if written == "block":
-        assert isinstance(part.get("default", {}), dict)
-        return
-    value = yaml.safe_load(written.strip("`"))
-    if isinstance(value, str) and EXPONENT.fullmatch(value):
-        value = float(value)  # as ``fields`` reads it
-    assert value == part["default"]
+@every_block
+def test_a_default_reads_as_it_is_written(block: str) -> None:
+    for key, part in BLOCKS[block]["properties"].items():
+        written = key_page.default(part)
+        if written == "block":
+            continue  # or required
+        value = yaml.safe_load(written.strip("`"))
+        if isinstance(value, str) and EXPONENT.fullmatch(value):
+            value = float(value)  # as ``fields`` reads it
+        assert value == part["default"], key
 
 
 @pytest.mark.parametrize("name", ["config.yaml", "demo.yaml", "small.yaml"])
@@ -173,7 +161,10 @@ def test_editors_find_the_schema_and_nothing_wrong(name: str) -> None:
         ("methods: {a: {kind: lape, parameters: {top_rate: 0.1}}}", ""),
         ("methods: {a: {kind: lape, parameters: {top_rat: 0.1}}}", "'top_rat' was"),
         ("methods: {a: {kind: lape, parameters: {top_rate: 2}}}", "maximum of 1"),
-        ("methods: {a: {kind: actprob, parameters: {top_rate: 0.1}}}", "'top_rate' was"),
+        (
+            "methods: {a: {kind: actprob, parameters: {top_rate: 0.1}}}",
+            "'top_rate' was",
+        ),
         ("methods: {a: {kind: lap}}", "'lap' is not one of"),
         ("methods: {a: {parameters: {top_rate: 0.1}}}", ""),  # kind: in the file below
         ("tasks: {a: {kind: xquad, parameters: {loss: ful}}}", "'ful' is not one of"),
@@ -184,7 +175,9 @@ def test_editors_find_the_schema_and_nothing_wrong(name: str) -> None:
     ],
 )
 def test_editors_are_told_what_is_wrong(text: str, said: str) -> None:
-    found = "\n".join(error.message for error in EDITOR.iter_errors(yaml.safe_load(text)))
+    found = "\n".join(
+        error.message for error in EDITOR.iter_errors(yaml.safe_load(text))
+    )
     assert (said in found) and bool(said) == bool(found)
 
 

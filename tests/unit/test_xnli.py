@@ -173,7 +173,7 @@ def test_the_last_part_tests(tmp_path: Path) -> None:
 
 
 def test_unknown_kind_and_parameter() -> None:
-    assert tasks.load("xnli") is xnli
+    assert tasks.load("xnli") is xnli.TASK
     with pytest.raises(ConfigError, match="did you mean 'xnli'"):
         tasks.load("xnl")
     assert xnli.Parameters().pool == "padded_last"

@@ -77,7 +77,7 @@ class _Page:
         """Add a section and those of the blocks below it, the first time they come."""
         self.sections[name] = section
         for key, part in section.block["properties"].items():
-            for inner in _references(part):
+            for inner in references(part):
                 if inner not in self.sections:
                     path = f"{section.title}.{key}" if name else key
                     level = 3 if name else 2
@@ -101,8 +101,8 @@ class _Page:
             lines += ["| key | default | allowed | meaning |", "|---|---|---|---|"]
             required = section.block.get("required", ())
             for key, part in keys.items():
-                default = "**required**" if key in required else _default(part)
-                cells = (f"`{key}`", default, self._allowed(key, part, section))
+                standard = "**required**" if key in required else default(part)
+                cells = (f"`{key}`", standard, self._allowed(key, part, section))
                 meaning = part.get("description") or self._summary(part)
                 lines.append(f"| {' | '.join(map(_cell, (*cells, meaning)))} |")
             lines.append("")
@@ -119,7 +119,7 @@ class _Page:
 
     def _summary(self, part: Schema) -> str:
         """Return the first sentence on the block that a key holds."""
-        for name in _references(part):
+        for name in references(part):
             return _prose(self.defined[name].get("description", "")).split("\n\n")[0]
         return ""
 
@@ -171,10 +171,10 @@ class _Page:
 def _kinds(block: Schema) -> list[str]:
     """Return the definitions of the parameters of each kind that a block may have."""
     conditions = block.get("allOf", ())
-    return [name for one in conditions for name in _references(one["then"])]
+    return [name for one in conditions for name in references(one["then"])]
 
 
-def _references(part: Any) -> Iterator[str]:
+def references(part: Any) -> Iterator[str]:
     """Return the names of the definitions that a part of a schema refers to."""
     if isinstance(part, dict):
         if "$ref" in part:
@@ -182,7 +182,7 @@ def _references(part: Any) -> Iterator[str]:
         part = list(part.values())
     if isinstance(part, list):
         for inner in part:
-            yield from _references(inner)
+            yield from references(inner)
 
 
 def _bounds(part: Schema) -> str:
@@ -192,7 +192,7 @@ def _bounds(part: Schema) -> str:
     return f" {', '.join(found)}" if found else ""
 
 
-def _default(part: Schema) -> str:
+def default(part: Schema) -> str:
     """Write a default; one that pydantic leaves out is a block or made anew."""
     value = part.get("default", {})
     return "block" if isinstance(value, dict) else f"`{_yaml(value)}`"
