@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from configurations import tiny
-from langneurons.config import schema as configuration
 from langneurons.config.errors import ConfigError
 from langneurons.config.fields import Frozen
 from langneurons.config.schema import Config
+from langneurons.study import references
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 
@@ -85,7 +85,7 @@ def test_every_list_of_the_configuration_is_a_set() -> None:
 
 
 def test_the_schema_says_that_lists_are_sets() -> None:
-    schema = configuration.json_schema()
+    schema = references.editor_schema()
     lists = []
 
     def collect(part: Any) -> None:

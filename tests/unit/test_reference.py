@@ -71,7 +71,7 @@ def refers(text: str) -> bool:
     return any(first in schema["properties"] for schema in BLOCKS.values())
 
 
-# Words that are neither keys nor enumerated, by the key in whose description they stand.
+# Words that are neither keys nor enumerated, and in whose description they stand.
 ELSEWHERE = {
     ("", "report"): {"make report"},
     ("Grid", "selections"): {"method.language_set"},
