@@ -243,3 +243,37 @@ def test_what_is_stale_is_named_with_the_command(
     assert references.SCHEMA not in told
     assert references.main([], tmp_path) == 0
     assert written == {path: (tmp_path / path).read_bytes() for path in written}
+
+
+def said_of_here() -> list[str]:
+    """Return what docs/methods.md says of this workflow: "Here", to the line's end."""
+    text = (ROOT / "docs" / "methods.md").read_text(encoding="utf-8")
+    found = re.findall(r"\*\*[Hh]ere\*\*(.*)", text)
+    table = text.partition("## 9. ")[2].splitlines()[3:]
+    assert len(found) > 15 and len(table) > 10
+    return found + table
+
+
+# Quoted there, and neither key nor value: a tuning, a table.
+OTHERS = {"lape.set6.en+ur", "activation_statistics"}
+
+
+def test_methods_md_names_keys_and_values_that_exist() -> None:
+    known = words(SCHEMA) | {key for b in BLOCKS.values() for key in b["properties"]}
+    known |= set(references.PLUGINS) | {"*", ""} | quoted_values()
+    for kind in tasks.kinds():
+        known |= set(tasks.load(kind).METRICS)
+    unknown = {
+        word
+        for text in said_of_here()
+        for word in quoted(text) - OTHERS
+        if not set(re.split(r"\.|: ", word)) <= known and not (ROOT / word).exists()
+    }
+    assert unknown == set()
+    assert set().union(*map(quoted, said_of_here())) >= OTHERS
+
+
+def quoted_values() -> set[str]:
+    """Return the words that keys of free text may have."""
+    free = (("Statistic", "neuron_language"), ("methods.plnd", "minus"))
+    return set().union(*(ELSEWHERE[place] for place in free))
