@@ -128,7 +128,8 @@ class Tuning(Frozen):
         "`subnetwork_rows`: the selected neurons' own rows and columns, at full rank"
     )
     attention: bool = Field(
-        True, description="LoRA on the attention projections too; not all kinds"
+        True,
+        description="LoRA on the attention projections too; of kind attention always",
     )
     mlp_targets: Literal["gate", "gate_up", "gate_up_down"] = Field(
         "gate",
