@@ -29,7 +29,7 @@ class Shape:
 
     Attributes:
         what: in words.
-        family: key of ``architectures.LAYOUTS``; empty: there is no model to run.
+        family: key of ``families.FAMILIES``; empty: there is no model to run.
         config: class of transformers.
         sizes: its keys.
         dtypes: of the weights, by device on which it can run.

@@ -78,7 +78,9 @@ def ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setattr(methods, "kinds", lambda: known)
     monkeypatch.setattr(
-        methods, "load", lambda kind: module if kind == "loudest" else load_known(kind)
+        methods,
+        "load",
+        lambda kind: module.METHOD if kind == "loudest" else load_known(kind),
     )
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data/mine").mkdir(parents=True)
@@ -131,7 +133,7 @@ def test_the_recipe_for_a_method_selects_neurons() -> None:
         width=50,
         activations={"vi": SimpleNamespace(probability=probability.copy)},
     )
-    chosen = module.select(inputs, module.Parameters(share=0.05)).neurons["vi"]
+    chosen = module.METHOD.select(inputs, module.Parameters(share=0.05)).neurons["vi"]
     assert chosen.dtype == bool and chosen.sum() == 10
     assert chosen[3, 40:].all()
 

@@ -6,7 +6,10 @@ from typing import Any
 
 import torch
 
-FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "bloom")
+FAMILIES = (
+    "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "olmo2", "smollm3",
+    "gpt2", "bloom",
+)  # fmt: skip
 LAYERS, HIDDEN, WIDTH, VOCAB, PAD = 2, 16, 24, 40, 0
 
 
@@ -27,7 +30,7 @@ def config(family: str, **changes: Any) -> Any:
     common |= {"hidden_size": HIDDEN, "intermediate_size": WIDTH, "head_dim": 8}
     common |= {"num_hidden_layers": LAYERS, "num_attention_heads": 2}
     common |= {"num_key_value_heads": 1, "max_position_embeddings": 64}
-    if family == "qwen2":
+    if family in ("qwen2", "olmo2", "smollm3"):
         del common["head_dim"]
     if family in ("mistral", "gemma2", "gemma3"):
         common["sliding_window"] = 16
@@ -38,6 +41,8 @@ def config(family: str, **changes: Any) -> Any:
         "qwen3": t.Qwen3Config,
         "gemma2": t.Gemma2Config,
         "gemma3": t.Gemma3TextConfig,
+        "olmo2": t.Olmo2Config,
+        "smollm3": t.SmolLM3Config,
     }
     return kinds[family](**{**common, **changes})
 

@@ -221,6 +221,14 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         replace("tiny.yaml", "grid:\n", "grid:\n  seeds: [42, 43]\n"),
         {"tune_model": 4, "evaluate_task": 5} | TASK_TABLES | FOLLOWS,
     ),
+    "a model family is added": (
+        replace(
+            "workflow/scripts/langneurons/nn/models/families.py",
+            '    "llama": Family("llama"),\n',
+            '    "llama": Family("llama"),\n    "new": Family("new", up=None),\n',
+        ),
+        {},
+    ),
     "a corpus setting": (
         replace("tiny.yaml", "tokens: 1024", "tokens: 1152"),
         {

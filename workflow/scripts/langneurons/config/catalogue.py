@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from .corpus_entries import Activations, Corpus, LanguageFilter, Site
 from .fields import NAME, Frozen, HubSource, Language, Seed
-from .model_entries import DemoModel, DemoWorld, Family, GgufSource, Model
+from .model_entries import DemoModel, DemoWorld, GgufSource, Model
 
 __all__ = [
     "NAME",
@@ -22,7 +22,6 @@ __all__ = [
     "Corpus",
     "DemoModel",
     "DemoWorld",
-    "Family",
     "Frozen",
     "GgufSource",
     "Grid",
@@ -76,28 +75,33 @@ class LanguageSet(Frozen):
 
 
 class Method(Frozen):
-    """A way to find neurons: a kind, which is a file of methods/, with parameters."""
+    """A way to find neurons: a kind, which is a file of methods/, with parameters.
+
+    Its kind says how many other methods it ``reads``, and whether it has ``draws``.
+    """
 
     kind: str = Field(description="a file of `methods/`")
     corpus: str | None = Field(
         None,
-        description="text that it reads; null: `grid.corpus`, and of random neurons "
-        "that of the matched method",
+        description="text that it reads; null: that of the methods it reads, or "
+        "`grid.corpus`",
     )
     parameters: dict[str, Any] = Field(default_factory=dict, description="of that kind")
-    match: str | None = Field(
-        None, description="kind matched_random only: method whose counts are matched"
+    reads: tuple[str, ...] = Field(
+        (),
+        description="methods whose neurons it reads, of the same language set, or "
+        "selections, `method.language_set`",
     )
     draws: int | None = Field(
         None,
         ge=1,
         le=1_000,
-        description="kind matched_random only: independent draws",
+        description="independent draws of a method that draws at random",
     )
     profile: Profile | None = Field(
         None,
         description="whose site and quantile it reads (`paper`, `consistent`: see the "
-        "top level); null: that of the top, or of the matched method",
+        "top level); null: that of the methods it reads, or of the top",
     )
     published_as: str | None = Field(
         None,
@@ -105,13 +109,18 @@ class Method(Frozen):
         "stand beside the published procedure only",
     )
 
+    @property
+    def control_of(self) -> str | None:
+        """The method that random neurons stand beside; None: they are not random."""
+        return self.reads[0] if self.draws is not None else None
+
     @model_validator(mode="after")
-    def _random_only(self) -> Method:
-        if self.kind == "matched_random" and (self.match is None or self.draws is None):
-            raise ValueError("kind matched_random needs 'match' (a method) and 'draws'")
-        given = self.match is not None or self.draws is not None
-        if self.kind != "matched_random" and given:
-            raise ValueError("'match' and 'draws' belong to kind matched_random only")
+    def _control_of_one(self) -> Method:
+        if self.draws is not None and (len(self.reads) != 1 or "." in self.reads[0]):
+            raise ValueError(
+                "'draws' are of a random control, which tables set beside the one "
+                "method that it reads, in the same language set; give reads: [method]"
+            )
         return self
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from langneurons import methods, tasks
 from langneurons.config.schema import Config
+from langneurons.nn.models import families
 
 from . import key_page
 
@@ -45,6 +46,7 @@ def whole_schema() -> Schema:
         block = schema["$defs"][entry.rpartition("/")[2]]
         block["properties"]["kind"]["enum"] = kinds
         block["allOf"] = [_only_of(kind, f"{catalogue}.{kind}") for kind in kinds]
+    schema["$defs"]["Model"]["properties"]["family"]["enum"] = [*families.FAMILIES]
     for part in _mappings(schema):
         # A list of any length is a set (see ``fields``).
         if part.get("type") == "array" and "items" in part:

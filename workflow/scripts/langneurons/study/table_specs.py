@@ -64,7 +64,7 @@ class TableSpecs:
         if row.treatment == NO_TREATMENT and tuned is not None:
             # Whose counts a tuning of random neurons has.
             base, number = split_draw(tuned.method)
-            columns |= {"draw": number, "matched": self.config.method(base).match}
+            columns |= {"draw": number, "matched": self.config.method(base).control_of}
         published = {"published": self.partners.values(task, row)}
         axes = {k: getattr(row, k) for k in ("model", "tuning", "seed", "lang")}
         return axes | columns | published
@@ -78,10 +78,10 @@ class TableSpecs:
         base, number = split_draw(parsed.selection.method)
         entry = self.config.method(base)
         return {
-            "method": "random" if entry.match else base,
+            "method": "random" if entry.control_of else base,
             "langset": parsed.selection.languages,
             "draw": number,
-            "matched": entry.match,
+            "matched": entry.control_of,
             "statistic": parsed.statistic,
         }
 

@@ -17,6 +17,7 @@ from torch import nn
 from langneurons.config.errors import DataError
 from langneurons.config.task_entries import Training
 from langneurons.jobs import files, tensors
+from langneurons.nn.models import families
 from langneurons.nn.models.architectures import attention_modules
 
 from . import masking
@@ -89,7 +90,7 @@ def wrap(
 
     Args:
         model: from ``prepare``.
-        family: key of ``architectures.LAYOUTS``.
+        family: key of ``families.FAMILIES``.
         tuning: ``task_catalogue.Tuning`` as a mapping: which weights may change.
         training: rank, alpha and the attention projections.
         seed: of the initial weights.
@@ -130,8 +131,7 @@ def wrap(
         bias="none",
         target_modules=targets,
         modules_to_save=None if head is None else [head],
-        # GPT-2's projections store their weights as [in, out].
-        fan_in_fan_out=family == "gpt2",
+        fan_in_fan_out=families.find(family).conv1d,
     )
     peft_model = get_peft_model(model, config)
     _initialise(peft_model, seed)
