@@ -119,7 +119,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         NOTHING,
     ),
     "resources": (
-        replace(str(LIBRARY / "resources.py"), "4000 + 2.5e-6", "5000 + 2.5e-6"),
+        replace(str(LIBRARY / "costs/requests.py"), "4000 + 2.5e-6", "5000 + 2.5e-6"),
         NOTHING,
     ),
     "checkpoint interval (speed only)": (
@@ -129,7 +129,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         PAGE,  # which shows the configuration
     ),
     "progress reporting (cannot change a number)": (
-        append(LIBRARY / "progress.py", "UNUSED = 1\n"),
+        append(LIBRARY / "jobs/progress.py", "UNUSED = 1\n"),
         NOTHING,
     ),
     "the layout of the report": (
