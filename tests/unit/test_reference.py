@@ -261,7 +261,7 @@ OTHERS = {"lape.set6.en+ur", "activation_statistics"}
 
 def test_methods_md_names_keys_and_values_that_exist() -> None:
     known = words(SCHEMA) | {key for b in BLOCKS.values() for key in b["properties"]}
-    known |= set(references.PLUGINS) | {"*", ""} | quoted_values()
+    known |= set(references.plugins()) | {"*", ""} | quoted_values()
     for kind in tasks.kinds():
         known |= set(tasks.load(kind).METRICS)
     unknown = {

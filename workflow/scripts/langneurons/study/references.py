@@ -13,10 +13,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from langneurons import methods, tasks
+from langneurons.config.fields import Frozen
 from langneurons.config.schema import Config
 from langneurons.nn.models import families
 
@@ -25,10 +25,17 @@ from . import key_page
 ROOT = Path(__file__).parents[4]
 SCHEMA = "workflow/schemas/config.schema.json"
 PAGE = "docs/keys.md"
-PLUGINS: dict[str, ModuleType] = {"methods": methods, "tasks": tasks}
-"""Catalogues whose entries have a ``kind`` with parameters of its own."""
+PACKAGE = methods.__name__.partition(".")[0]
 
 Schema = dict[str, Any]
+
+
+def plugins() -> dict[str, dict[str, type[Frozen]]]:
+    """Return the catalogues whose entries have a kind, and each kind's parameters."""
+    return {
+        "methods": {kind: methods.load(kind).PARAMETERS for kind in methods.kinds()},
+        "tasks": {kind: tasks.load(kind).PARAMETERS for kind in tasks.kinds()},
+    }
 
 
 def whole_schema() -> Schema:
@@ -38,13 +45,12 @@ def whole_schema() -> Schema:
     """
     schema = Config.model_json_schema()
     schema["title"] = "langneurons configuration"
-    for catalogue, plugins in PLUGINS.items():
-        kinds = plugins.kinds()
-        for kind in kinds:
-            schema["$defs"] |= _parameters(f"{catalogue}.{kind}", plugins.load(kind))
+    for catalogue, kinds in plugins().items():
+        for kind, parameters in kinds.items():
+            schema["$defs"] |= _definitions(f"{catalogue}.{kind}", parameters)
         entry = schema["properties"][catalogue]["additionalProperties"]["$ref"]
         block = schema["$defs"][entry.rpartition("/")[2]]
-        block["properties"]["kind"]["enum"] = kinds
+        block["properties"]["kind"]["enum"] = [*kinds]
         block["allOf"] = [_only_of(kind, f"{catalogue}.{kind}") for kind in kinds]
     schema["$defs"]["Model"]["properties"]["family"]["enum"] = [*families.FAMILIES]
     for part in _mappings(schema):
@@ -54,10 +60,9 @@ def whole_schema() -> Schema:
     return schema
 
 
-def _parameters(name: str, plugin: Any) -> Schema:
+def _definitions(name: str, parameters: type[Frozen]) -> Schema:
     """Return the definitions of a kind's parameters, under names of their own."""
-    template = f"#/$defs/{name}.{{model}}"
-    block: Schema = plugin.PARAMETERS.model_json_schema(ref_template=template)
+    block = parameters.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
     inner = block.pop("$defs", {})
     return {name: block} | {f"{name}.{key}": part for key, part in inner.items()}
 
@@ -101,10 +106,10 @@ def _mappings(part: Any) -> Iterator[dict[str, Any]]:
 def files() -> dict[str, str]:
     """Return what each reference has to hold, by its path in the project."""
     sources = {
-        f"{catalogue}.{kind}": (sys.modules[f"{plugins.__name__}.{kind}"].__doc__ or "")
-        for catalogue, plugins in PLUGINS.items()
-        for kind in plugins.kinds()
-        if plugins.load(kind)
+        f"{catalogue}.{kind}": sys.modules[f"{PACKAGE}.{catalogue}.{kind}"].__doc__
+        or ""
+        for catalogue, kinds in plugins().items()
+        for kind in kinds
     }
     schema = json.dumps(editor_schema(), indent=2, ensure_ascii=False)
     return {
