@@ -371,6 +371,48 @@ def test_tune_then_evaluate(study, kind):
     assert hashes == [files.sha256(p) for p in written]
 
 
+def greedy(folder, items, parameters):
+    """Answer items one by one with the stock model, as its own library does."""
+    import torch
+    import transformers
+
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    tokenizer = word_tokenizer()
+    answers = []
+    for item in items:
+        words = ["<bos>", *parameters.prompt(item, tokenizer.eos_token).split()]
+        prompt = torch.tensor([tokenizer.convert_tokens_to_ids(words)])
+        made = model.generate(
+            prompt, do_sample=False, max_new_tokens=parameters.max_new_tokens
+        )
+        own = made[0, prompt.shape[1] :]
+        answers.append(tokenizer.decode(own, skip_special_tokens=True).strip())
+    return answers
+
+
+def test_without_an_adapter_the_model_is_as_it_is(study, monkeypatch):
+    folder = study[0]
+    given = PARAMETERS["xquad"] | {"window": None, "max_length": 60}
+    monkeypatch.setitem(PARAMETERS, "xquad", given)
+    job, outs = evaluation(study, None, TREATED, "xquad")
+    evaluate_task.main(job)
+    tables = {n: pd.read_parquet(p.with_suffix(".parquet")) for n, p in outs.items()}
+    task = tasks.load("xquad")
+    items = task.read_items(folder / "xquad.test.jsonl")
+    plain = greedy(folder / "model", items, task.PARAMETERS.model_validate(given))
+    assert tables["none"]["prediction"].tolist() == plain
+    assert len(set(plain)) > 1
+    assert not tables["lape.set1.p90"].equals(tables["none"])
+    # An adapter is a file that the result is made from.
+    adapter = tune(study, "one", "xquad")["adapter"]
+    with_adapter = evaluation(study, adapter, TREATED, "xquad")[0]
+    evaluate_task.main(with_adapter)
+    read = job.own[outs["none"]].reads, with_adapter.own[outs["none"]].reads
+    assert read[1] - read[0] == {adapter}
+    tuned = pd.read_parquet(outs["none"].with_suffix(".parquet"))
+    assert not tuned.equals(tables["none"])
+
+
 def perplexity_job(study, treated):
     """Make the job that measures perplexities, and return its outputs by name."""
     folder, common, shared, read = study

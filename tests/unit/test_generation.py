@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from langneurons import tasks
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import DataError
 from langneurons.nn.evaluation import classification, decoding, generation, runners
@@ -377,8 +376,8 @@ def test_table(tokenizer):
     assert found["mlqa_f1"].tolist() == pytest.approx([1, 1 / 2])
     kinds = {k: str(v) for k, v in found.dtypes.items()}
     assert kinds["item"] == kinds["generated_tokens"] == "int32"
-    for name, kind in tasks.metric_kinds("xquad").items():
-        assert kinds[name] == ("bool" if kind == "binary" else "float32")
+    for name, metric in xquad.TASK.METRICS.items():
+        assert kinds[name] == ("bool" if metric.kind == "binary" else "float32")
     assert kinds["stopped"] == "bool"
     right = generation.table([[7, 8, EOS], [7, EOS]], encoded)
     assert task_items.means(right, xquad.TASK.METRICS) == dict.fromkeys(

@@ -75,6 +75,7 @@ def refers(text: str) -> bool:
 ELSEWHERE = {
     ("", "report"): {"make report"},
     ("Grid", "selections"): {"method.language_set"},
+    ("Grid", "tunings"): {"base"},
     ("Method", "reads"): {"method.language_set"},
     ("Grid", "tables"): {"snakemake all", "finetune_{task}", "random_{task}"}
     | {"perplexity", "activation_statistics", "profiles", "reproduction"},

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import build_report
+from evaluation_files import declared
 from langneurons import report, tables
 from langneurons.config.errors import DataError
 from langneurons.costs import spending
@@ -53,7 +54,7 @@ def row(lang: str, delta: float = math.nan, **more: Any) -> dict[str, Any]:
     usual |= {"tuning": "attention", "seed": "42", "lang": lang, "statistic": "zero"}
     usual |= {"metric": "accuracy", "n": 1000, "value": 0.7 + delta, "against": "none"}
     usual |= {"delta": delta, "p_holm": 1.0, "detectable": 0.01, "n_neurons": 10}
-    return usual | more
+    return usual | more | declared(more.get("metric", "accuracy"))
 
 
 def table(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -128,6 +129,22 @@ def test_h1_leaves_out_the_source_language_other_metrics_and_single_seeds() -> N
     assert found.verdict == "supported" and found.numbers["cells"].tolist() == [3]
 
 
+def test_h1_is_about_fine_tuned_models() -> None:
+    untuned = [r | {"tuning": "base", "seed": "0"} for r in FALLS]
+    assert h1(*RISES, *NO_CONTROL_EFFECT, *untuned).verdict == "supported"
+    found = h1(*untuned)
+    assert found.verdict == "not run" and "fine-tuned models" in found.sentence
+
+
+def test_the_layout_names_the_model_as_it_is() -> None:
+    untuned = {"tuning": "base", "seed": "0"}
+    none = {"method": "-", "langset": "-", "statistic": "none", "against": "-"}
+    frame = table(row("vi", **untuned, **none), row("vi", 0.01, **untuned), row("vi"))
+    (found,) = layouts.compact(Table("xquad", "task", Path("t"), frame), "en")
+    named = {tuple(cell.text for cell in line[:2]) for line in found.rows}
+    assert named == {("base (not fine-tuned)", "-"), ("attention", "42")}
+
+
 @pytest.mark.parametrize(
     ("given", "verdict"),
     [
@@ -173,6 +190,13 @@ def test_h2_by_its_rule() -> None:
     assert h2(-0.05, 0.0).verdict == "contradicted"
     assert h2(0.05, 0.0).numbers["cells"].tolist() == [3]
     assert verdicts.h2({}, {}, {}).verdict == "not run"
+
+
+def test_h2_needs_the_attention_tuning() -> None:
+    gain = [tuned(x, "lape.set1.en", 0.05, 0.01) for x in ("vi", "hi", "ur")]
+    against_base = [r | {"against": "base"} for r in gain]
+    found = verdicts.h2({"xnli": table(*against_base)}, {}, {"xnli": "en"})
+    assert found.verdict == "not run" and "attention" in found.sentence
     roles = ["attention", "all_mlp", "lape.set1.vi", "rows.lape.set1.vi"]
     found = [verdicts.tuning_role(x) for x in (*roles, "random_lape-3.set1.vi")]
     assert found == ["other", "other", "selected", "selected", "random"]
@@ -260,6 +284,7 @@ def profiles(paper: float, same: float, p_holm: float, spread: float) -> pd.Data
             | {"metric": "accuracy", "none": 0.7, "paper_delta": paper + extra}
             | {"consistent_delta": same + extra, "difference": same - paper}
             | {"p_holm": p_holm, "matched": "-", "n_neurons": 20}
+            | declared("accuracy")
         )
     return pd.DataFrame(rows)
 
@@ -455,7 +480,7 @@ def test_a_page_of_any_one_table_is_made(tmp_path: Path) -> None:
         made[kind] = write(tmp_path / f"{kind}.tsv", empty)
     for paths in ([], *([path] for path in made.values())):
         page = tmp_path / "page.html"
-        spec = {"config": CONFIG, "benchmarks": "none", "left_out": {}}
+        spec = {"config": CONFIG, "benchmarks": "none", "left_out": {}, "terms": []}
         build_report.main(
             cli.Job(spec, "", {"tables": paths, "figures": []}, {"out": page}, 1, 1, 1)
         )
@@ -538,6 +563,7 @@ def test_activation_statistics_and_reproduction_are_summed_up() -> None:
             usual
             | {"published": p, "ours": o, "difference": d, "within": w}
             | {"not_compared": "" if w else "statistics.p90.op: add (published: set)"}
+            | {"unit": "%"}
             for p, o, d, w in numbers
         ]
     )
@@ -559,15 +585,15 @@ def test_blocks_are_set_apart_where_the_first_column_seldom_changes() -> None:
 
 
 def test_numbers_are_worded() -> None:
-    assert html_cells.percent(0.12345) == "12.3" and html_cells.change(-0.001) == "-0.1"
+    assert html_cells.percent(0.12345) == "12.3"
     assert html_cells.percent(math.nan) == html_cells.count(None) == "–"
     assert (
-        html_cells.limits(0.1, 0.2) == " [10.0, 20.0]"
-        and html_cells.limits(math.nan, 1) == ""
+        html_cells.limits(0.1, 0.2, html_cells.percent) == " [10.0, 20.0]"
+        and html_cells.limits(math.nan, 1, html_cells.percent) == ""
     )
-    assert html_cells.quantity(1217.0, "neurons") == "1,217"
-    assert html_cells.quantity(0.805, "accuracy") == "80.5"
-    assert html_cells.quantity(-0.26213, "mean_over_neurons") == "-0.2621"
+    assert html_cells.quantity(1217.0, "") == "1,217"
+    assert html_cells.quantity(0.805, "%") == "80.5"
+    assert html_cells.quantity(-0.26213, "") == "-0.2621"
     assert (
         html_cells.mark(0.1, 0.049).style == "up"
         and html_cells.mark(0.1, 0.05).text == ""
@@ -722,7 +748,7 @@ def test_the_script_writes_the_page(tmp_path: Path) -> None:
     left_out = {"results/tables/old.tsv": "seed: 1 then, 2 now"}
     benchmarks = str(tmp_path / "none")
     spec = json.dumps(
-        {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out}
+        {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out, "terms": []}
     )
     out = tmp_path / "report.html"
     command = [sys.executable, script, "--spec", spec, "--out", out]

@@ -10,15 +10,19 @@ import pandas as pd
 import pytest
 
 from evaluation_files import XNLI, XQUAD, Study, cells_of, right
-from langneurons.tables import markdown, task, task_text
+from langneurons.tables import markdown, metrics, task, task_text
+from langneurons.tables.metrics import Shown
 from langneurons.tables.task_layouts import matched
+from langneurons.tasks import Metric
 
 GOLDEN = Path(__file__).parent / "golden"
 N = 40
 
 
 def table_of(study: Study, layout: str) -> pd.DataFrame:
-    return task.task_table(study.rows, study.evaluations, study.metrics, layout, 500)
+    return task.task_table(
+        study.rows, study.evaluations, study.metrics, layout=layout, resamples=500
+    )
 
 
 def check_golden(name: str, text: str) -> None:
@@ -154,6 +158,107 @@ def test_without_an_attention_tuning_nothing_is_compared(tmp_path: Path) -> None
     assert table["delta"].notna().sum() == 1
 
 
+def with_base(folder: Path, seeds: tuple[int, ...] = (1,)) -> Study:
+    """The same with the model as it is, which answers like a coin."""
+    made = tuned(folder, seeds)
+    for lang in ("vi", "hi"):
+        same = {"tuning": "base", "seed": 0}
+        made.add(lang, "none", same, accuracy=right(N, 15))
+    return made
+
+
+def test_the_attention_tuning_is_set_against_the_model_as_it_is(tmp_path: Path) -> None:
+    table = table_of(with_base(tmp_path, (1, 2)), "tunings")
+    rows = table[table["lang"] == "vi"].set_index(["tuning", "statistic", "seed"])
+    assert rows.loc[("base", "none", "0"), "against"] == "-"
+    for seed in ("1", "2", "pooled"):
+        tuned = rows.loc[("attention", "none", seed)]
+        assert tuned["against"] == "base"
+        assert tuned["delta"] == pytest.approx(15 / N) and tuned["p_holm"] < 0.05
+        assert rows.loc[("all_mlp", "none", seed), "against"] == "attention"
+    assert ("base", "none", "pooled") not in rows.index
+    for layout in ("interventions", "random"):
+        plain = table_of(with_base(tmp_path, (1, 2)), layout)
+        attention = plain[plain["tuning"].isin(["base", "attention"])]
+        assert set(attention["against"]) == {"-"}
+
+
+@pytest.mark.parametrize("seeds", [(1,), (1, 2)])
+def test_the_model_as_it_is_stands_beside_every_seed(
+    tmp_path: Path, seeds: tuple[int, ...]
+) -> None:
+    table = table_of(with_base(tmp_path, seeds), "tunings")
+    text = task_text.task(table, "xnli", "en", "tunings")
+    references = [cells[2:5] for cells in cells_of(text, "m", "-")]
+    shown = {name: value for name, lang, value in references if lang == "vi"}
+    assert len(references) == 6 and set(shown) == {"attention", "all_mlp", "base"}
+    assert shown["attention"].startswith("75.0 ▲ [")
+    assert shown["base"].startswith("37.5 [")
+    assert "seed 0" not in text
+    assert "as they are (`base`: not fine-tuned), tested zero-shot on 40" in text
+    assert "Strongest tuning against `base`: m attention on vi, +37.5 points" in text
+    if len(seeds) == 1:
+        check_golden("base", text)
+
+
+def without_attention(made: Study) -> Study:
+    kept = [i for i, row in enumerate(made.rows) if row["tuning"] != "attention"]
+    made.rows, made.paths = ([x[i] for i in kept] for x in (made.rows, made.paths))
+    return made
+
+
+def test_without_attention_tunings_are_set_against_the_model_as_it_is(
+    tmp_path: Path,
+) -> None:
+    table = table_of(without_attention(with_base(tmp_path)), "tunings")
+    rows = table[table["statistic"] == "none"].groupby("tuning")["against"].unique()
+    against = {tuning: list(names) for tuning, names in rows.items()}
+    assert against.pop("base") == ["-"]
+    assert len(against) == 8 and all(names == ["base"] for names in against.values())
+    text = task_text.task(table, "xnli", "en", "tunings")
+    assert "higher or lower than `base` without intervention on the same\n  items." in (
+        text
+    )
+
+
+def test_random_tunings_beside_the_model_as_it_is(tmp_path: Path) -> None:
+    made = drawn(tmp_path)
+    for lang in ("vi", "hi"):
+        base = {"tuning": "base", "seed": 0}
+        made.add(lang, "none", base, accuracy=right(N, 15))
+    both = task_text.task(table_of(made, "random"), "xnli", "en", "random")
+    (header,) = cells_of(both, "model")
+    assert header[4:6] == ["base", "attention"]
+    lines = cells_of(both, "m")
+    assert len(lines) == 4 and lines[0][4].startswith("37.5 [")
+    assert lines[0][5].startswith("75.0 [") and "than *attention*" in both
+    alone = table_of(without_attention(made), "random")
+    text = task_text.task(alone, "xnli", "en", "random")
+    (header,) = cells_of(text, "model")
+    assert header[4:] == ["base", "language neurons", "random neurons"]
+    assert cells_of(text, "m")[0][5].startswith("70.0 ▲ [")
+    assert "than *base* on the same items, p" in text and "*attention*" not in text
+
+
+def test_a_table_of_models_as_they_are_says_so(tmp_path: Path) -> None:
+    made = Study(tmp_path, XQUAD)
+    for tuning, seed in (("base", 0), ("attention", 1), ("attention", 2)):
+        names = {"tuning": tuning, "seed": seed}
+        made.add("vi", "none", names, **answers(20, 0.5))
+        made.add("vi", "lape.set1.p10", names, **answers(4, 0.3))
+    table = table_of(made, "interventions")
+    untuned = table[table["tuning"] == "base"]
+    assert set(untuned["seed"]) == {"0"} and set(untuned["against"]) == {"-", "none"}
+    text = task_text.task(untuned, "xquad", "en", "interventions")
+    assert "Models as they are, not fine-tuned, tested on 40 items a language" in text
+    assert "## Not fine-tuned (`base`)" in text and "Tuning" not in text
+    assert "Strongest intervention: m not fine-tuned, lape.set1.p10 on vi" in text
+    text = task_text.task(table, "xquad", "en", "interventions")
+    assert text.index("## Not fine-tuned") < text.index(
+        "## Tuning `attention`, seeds pooled"
+    )
+
+
 def drawn(folder: Path, matched: str | None = None) -> Study:
     """XNLI after tuning the neurons of a language, and random ones in three draws."""
     made = Study(folder, XNLI)
@@ -211,10 +316,14 @@ def test_what_a_random_tuning_matches() -> None:
 
 
 def test_metrics_that_share_a_cell() -> None:
-    assert markdown.metric_groups(["accuracy"]) == [("accuracy",)]
-    groups = markdown.metric_groups(XQUAD)
-    assert groups == [("em", "f1"), ("squad_em", "squad_f1"), ("mlqa_em", "mlqa_f1")]
-    titles = [markdown.metric_title(group) for group in groups]
+    shown = {name: Shown.of(name, metric) for name, metric in XQUAD.items()}
+    groups = metrics.grouped(shown)
+    names = [tuple(one.name for one in group) for group in groups]
+    assert names == [("em", "f1"), ("squad_em", "squad_f1"), ("mlqa_em", "mlqa_f1")]
+    titles = [metrics.group_title(group) for group in groups]
     assert titles == ["EM (F1)", "SQuAD EM (F1)", "MLQA EM (F1)"]
-    assert markdown.metric_groups(["item", "f1"]) == [("item",), ("f1",)]
+    # Without a group each stands alone, even under one title.
+    alone = {name: Shown.of(name, Metric("real", "gain")) for name in ("a", "b")}
+    assert [len(group) for group in metrics.grouped(alone)] == [1, 1]
+    assert metrics.group_title([*alone.values()]) == "gain (gain)"
     assert markdown.count([5, 5]) == "5" and markdown.count([1000, 5]) == "5 to 1,000"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from snakemake_runs import copy_project, count_jobs, planned, snakemake
 
@@ -72,7 +73,6 @@ def touch_everything(project: Path) -> None:
 
 def reorder_keys(project: Path) -> None:
     """Write the tiny configuration with its keys the other way round."""
-    import yaml
 
     def turned(value: object) -> object:
         if isinstance(value, dict):
@@ -96,6 +96,15 @@ def other_training_file(project: Path) -> None:
         f"    languages: [vi, hi]\n    data: {{train: '{path}'}}\n",
     )
     edit(project)
+
+
+def evaluate_as_it_is(project: Path) -> None:
+    """Evaluate the model as it is too; classifiers are left out, as they have to be."""
+    path = project / "tiny.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content["grid"] |= {"tasks": ["xquad"], "tunings": ["attention", "base"]}
+    content["neuron_tuning"] = None
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
 NOTHING: dict[str, int] = {}
@@ -228,6 +237,12 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
             '    "llama": Family("llama"),\n    "new": Family("new", up=None),\n',
         ),
         {},
+    ),
+    "the model as it is is evaluated too": (
+        evaluate_as_it_is,
+        {"evaluate_task": 1, "build_task_table": 1, "draw_effects": 2}
+        | {"compare_profiles": 1, "draw_profiles": 2}  # those of fewer tasks
+        | FOLLOWS,
     ),
     "a corpus setting": (
         replace("tiny.yaml", "tokens: 1024", "tokens: 1152"),

@@ -1,4 +1,4 @@
-# Needs: models, adapters, items, neurons, activations, held-out tokens.
+# Needs: models, adapters (but for tuning base), items, neurons, activations, held-out tokens.
 # Makes: results/evaluations and results/perplexity, one file a treatment.
 #
 # A job loads a model once and works through a bundle of treatments. Bundles with the
@@ -16,7 +16,7 @@ for family in result_paths.families(result_paths.task_bundles(CONFIG)):
             f"evaluate_task_{family.name}"
         input:
             model=model_to_load,
-            adapter=result_paths.adapter(axes["task"], "{model}", "{tuning}", "{seed}"),
+            adapter=SPECS.adapter(family),
             item_file=result_paths.items(axes["task"], "test", axes["lang"]),
             neurons=SPECS.inputs(family, "neurons"),
             activations=SPECS.inputs(family, "activations"),

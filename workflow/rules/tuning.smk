@@ -16,6 +16,8 @@ rule tune_model:
         "logs/results/adapters/{task}/{model}/{tuning}/seed{seed}.log",
     benchmark:
         "benchmarks/results/adapters/{task}/{model}/{tuning}/seed{seed}.tsv"
+    wildcard_constraints:
+        tuning=rf"(?!{BASE}/)(?:{TUNING})",
     conda:
         "../../envs/gpu.yaml"
     threads: RESOURCES.threads

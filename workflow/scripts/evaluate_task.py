@@ -1,4 +1,6 @@
-"""Evaluate a tuned model on one language's test items under many treatments.
+"""Evaluate a model on one language's test items under many treatments.
+
+It carries the adapter of its tuning; without one (tuning base) it is as it is.
 
 The spec is {"shared": {"task", "kind", "parameters", "model", "family",
 "attn_implementation", "tuning", "seed", "language"}, "statistics": {name: settings},
@@ -13,7 +15,8 @@ from langneurons.tasks.common import items as task_items
 
 
 def main(job: cli.Job) -> None:
-    shared, names = job.spec["shared"], ("model", "adapter", "items")
+    shared, adapter = job.spec["shared"], job.inputs["adapter"]
+    names = ("model", "items") if adapter is None else ("model", "adapter", "items")
     common = {name: job.inputs[name] for name in names}
     cells = bundles.cells(
         job.spec,
@@ -45,7 +48,7 @@ def main(job: cli.Job) -> None:
     runner.require_fit(encoded, manifest, training=False)
     kernels = shared["attn_implementation"]
     base = runner.load(folder, task, job.device, kernels)
-    model = adapters.open_tuned(base, job.inputs["adapter"].parent)
+    model = adapters.open_tuned(base, adapter.parent if adapter else None)
     for cell in left:
         treatment = treatments[cell.name]
         label = f"{shared['task']} {shared['language']} {cell.name}"
@@ -62,4 +65,5 @@ def main(job: cli.Job) -> None:
 
 if __name__ == "__main__":
     read = ["model", "adapter", "items", "neurons", "activations"]
-    cli.run(main, __doc__, inputs=read, many=["neurons", "activations", "out"])
+    several = ["neurons", "activations", "out"]
+    cli.run(main, __doc__, inputs=read, many=several, optional=["adapter"])

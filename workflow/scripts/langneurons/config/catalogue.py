@@ -239,16 +239,14 @@ class Grid(Frozen):
     control_statistics: tuple[str, ...] | None = Field(
         None, description="statistics for random neurons; null: the same as the others"
     )
-    tasks: tuple[str, ...] = Field(
-        ("xnli",), description="tasks to tune for and evaluate on"
-    )
+    tasks: tuple[str, ...] = Field((), description="tasks to tune for and evaluate on")
     tunings: tuple[str, ...] = Field(
         ("attention",),
-        description="how models are fine-tuned; each tuned model gets every "
+        description="how models are fine-tuned (`base`: not at all); each gets every "
         "intervention",
     )
     seeds: tuple[Seed, ...] = Field(
-        (42,), min_length=1, description="seeds of fine-tuning"
+        (42,), min_length=1, description="seeds of fine-tuning; tuning base has only 0"
     )
     tables: tuple[str, ...] | None = Field(
         None,

@@ -13,6 +13,10 @@ from .errors import ConfigError
 NO_TREATMENT = "none"
 MASKED = "masked"
 """Entry of ``tunings`` that a name need not mention: LoRA masked to neurons."""
+BASE = "base"
+"""Entry of ``tunings`` of kind ``none``, the only one: the model as it is."""
+BASE_SEED = 0
+"""Seed of ``base``, in which nothing is drawn, whatever seeds the others have."""
 PART = r"[a-z0-9][a-z0-9_-]*"
 LANGUAGE = r"[a-z][a-zA-Z_]*"
 LANGUAGES = rf"{LANGUAGE}(?:\+{LANGUAGE})*"
@@ -52,6 +56,8 @@ class Selection:
 @dataclass(frozen=True, order=True)
 class TuningName:
     """Which weights a fine-tuning may change: ``attention``, ``lape.set6.en+hi``.
+
+    ``base`` changes none: the model as it is.
 
     Attributes:
         entry: key of the ``tunings`` catalogue.

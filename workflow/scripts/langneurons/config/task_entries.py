@@ -48,7 +48,11 @@ class Training(Frozen):
 
 
 class TaskData(Frozen):
-    """Where the items of a task come from: ``hub``, or both ``train`` and ``test``."""
+    """Where the items of a task come from: the hub, or files.
+
+    Either ``hub``, or ``test`` and, where a tuning of the grid trains on the task,
+    ``train``.
+    """
 
     hub: HubSource | None = Field(
         None, description="data set on the hub; null where files are given"
@@ -58,7 +62,8 @@ class TaskData(Frozen):
     )
     train: LanguagePath | None = Field(
         None,
-        description="training file, `{lang}` is replaced; its layout is the task's",
+        description="training file, `{lang}` is replaced, its layout is the task's; "
+        "null where the task is evaluated on tuning base only",
     )
     test: LanguagePath | None = Field(
         None,
@@ -67,11 +72,10 @@ class TaskData(Frozen):
 
     @model_validator(mode="after")
     def _one_source(self) -> TaskData:
-        files = self.train is not None and self.test is not None
-        if files == (self.hub is not None) or (self.train is None) != (
-            self.test is None
-        ):
-            raise ValueError("give either 'hub', or both 'train' and 'test'")
+        if (self.test is None) == (self.hub is None) or (self.train and self.hub):
+            raise ValueError(
+                "give either 'hub', or 'test' and, if a tuning trains on it, 'train'"
+            )
         if self.train_hub and self.hub is None:
             raise ValueError("'train_hub' goes with 'hub'")
         return self
@@ -117,11 +121,15 @@ class Task(Frozen):
         }
 
 
+Kind = Literal["none", "attention", "all_mlp", "masked_lora", "subnetwork_rows"]
+
+
 class Tuning(Frozen):
     """Which weights fine-tuning may change."""
 
-    kind: Literal["attention", "all_mlp", "masked_lora", "subnetwork_rows"] = Field(
+    kind: Kind = Field(
         description="which weights change:\n"
+        "`none`: none, the model as it is; entry base only, with no other key\n"
         "`attention`: LoRA on the attention projections\n"
         "`all_mlp`: and on the MLP of every neuron\n"
         "`masked_lora`: and on that of selected neurons only; dW is zero elsewhere\n"
@@ -150,7 +158,13 @@ class Tuning(Frozen):
         return self.kind in ("masked_lora", "subnetwork_rows")
 
     @model_validator(mode="after")
-    def _something_changes(self) -> Tuning:
+    def _no_key_is_idle(self) -> Tuning:
+        unread = sorted(self.model_fields_set - {"kind"})
+        if self.kind == "none" and unread:
+            raise ValueError(
+                "kind none tunes nothing, so nothing reads "
+                f"{', '.join(map(repr, unread))}; leave it out"
+            )
         if self.kind == "attention" and not self.attention:
             raise ValueError("kind attention without attention changes nothing")
         if self.kind == "attention" and "mlp_targets" in self.model_fields_set:
@@ -179,8 +193,8 @@ class NeuronTuning(Frozen):
     )
     baselines: tuple[str, ...] = Field(
         ("attention",),
-        description="tunings without neurons, to set them against; `attention` is one "
-        "of them, the reference of all others",
+        description="tunings without neurons, to set them against: each other tuning "
+        "against attention, and attention (or, without it, each tuning) against base",
     )
     controls: tuple[str, ...] = Field(
         (), description="random selections, tuned for the evaluation language"

@@ -12,7 +12,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from langneurons.config.names import NO_TREATMENT, Selection, Treatment, TuningName
+from langneurons.config.errors import ConfigError
+from langneurons.config.names import (
+    BASE,
+    BASE_SEED,
+    NO_TREATMENT,
+    Selection,
+    Treatment,
+    TuningName,
+)
 from langneurons.config.schema import Config
 
 from .rows import (
@@ -253,6 +261,24 @@ def tuned_neurons(model: str, tuning: str) -> list[str]:
     """Name the neuron file that a tuning reads; none for tunings without neurons."""
     selection = TuningName.parse(tuning).selection
     return [] if selection is None else [neurons(model, selection)]
+
+
+def bundle_adapter(bundle: Bundle) -> list[str]:
+    """Name the adapter that a bundle's model carries; none for the model as it is.
+
+    Raises:
+        ConfigError: the model as it is, with a seed that it does not have.
+    """
+    axes = dict(bundle.axes)
+    tuning, seed = str(axes["tuning"]), int(axes["seed"])
+    if tuning != BASE:
+        return [adapter(str(axes["task"]), str(axes["model"]), tuning, seed)]
+    if seed != BASE_SEED:
+        raise ConfigError(
+            f"{bundle.folder}: tuning {BASE} draws nothing and has no seed {seed}; ask "
+            f"for seed{BASE_SEED}"
+        )
+    return []
 
 
 def bundle_inputs(config: Config, bundle: Bundle) -> dict[str, list[str]]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from langneurons.config.names import (
+    BASE,
+    BASE_SEED,
     MASKED,
     NO_TREATMENT,
     Selection,
@@ -84,13 +86,25 @@ def treatments(config: Config, task: str, lang: str) -> list[str]:
     return found
 
 
+def seeds(config: Config, tuning: str) -> tuple[int, ...]:
+    """List the seeds of a tuning: those of the grid, one for the model as it is."""
+    return (BASE_SEED,) if tuning == BASE else config.grid.seeds
+
+
+def is_trained(config: Config, task: str) -> bool:
+    """Tell whether a tuning of the grid trains on a task, which needs items then."""
+    block = config.neuron_tuning
+    by_block = block is not None and task in block.tasks
+    return by_block or any(tuning != BASE for tuning in config.grid.tunings)
+
+
 def task_rows(config: Config, task: str) -> list[Row]:
     """List the rows of a task's table in a fixed order (Tables 1, 4 and 5)."""
     return [
         Row(model, tuning, seed, lang, treatment)
         for model in config.grid.models
         for tuning in config.grid.tunings
-        for seed in config.grid.seeds
+        for seed in seeds(config, tuning)
         for lang in config.task(task).languages
         for treatment in treatments(config, task, lang)
     ]
@@ -172,9 +186,14 @@ def _neuron_rows(
                     if covers(config, Selection.parse(text), lang):
                         pairs += tuned(text, lang)
                 found |= dict.fromkeys(
-                    Row(model, tuning, seed, lang, name) for tuning, name in pairs
+                    Row(model, tuning, _seed(tuning, seed), lang, treatment)
+                    for tuning, treatment in pairs
                 )
     return list(found)
+
+
+def _seed(tuning: str, seed: int) -> int:
+    return BASE_SEED if tuning == BASE else seed
 
 
 def perplexity_treatments(config: Config) -> list[str]:

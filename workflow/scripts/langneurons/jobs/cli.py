@@ -32,7 +32,8 @@ class Job:
     Attributes:
         spec: exactly the configuration that the result may depend on.
         code: hash of the code that runs.
-        inputs: files to read by name; a list of them where a script declares many.
+        inputs: files to read by name; a list of them where a script declares many,
+            None where it declares an optional one that is not given.
         outputs: files to write by name.
         threads: CPU threads to use.
         gpus: GPUs to use; with 0 the job runs on the CPU, whatever the machine has.
@@ -82,6 +83,7 @@ def run(
     outputs: Sequence[str] = ("out",),
     many: Sequence[str] = (),
     network: bool = False,
+    optional: Sequence[str] = (),
 ) -> None:
     """Parse the arguments, run ``main``, and write the provenance of its outputs.
 
@@ -92,12 +94,13 @@ def run(
         outputs: names of the files it writes.
         many: those of the names that take any number of files.
         network: whether the script may use the hub; others run with it offline.
+        optional: those of the inputs that may be absent: the flag without a file.
     """
     start = time.monotonic()
     if not network:
         os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
     try:
-        job = _parse(description, inputs, outputs, many)
+        job = _parse(description, inputs, outputs, many, optional)
         _check(job)
         devices.take(job.gpus)
         read = provenance.hashes({k: _flat({k: v}) for k, v in job.inputs.items()})
@@ -122,6 +125,7 @@ def _parse(
     inputs: Sequence[str],
     outputs: Sequence[str],
     many: Sequence[str],
+    optional: Sequence[str],
 ) -> Job:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--spec", default="{}", help="configuration slice, JSON")
@@ -134,6 +138,8 @@ def _parse(
         flag = "--" + name.replace("_", "-")
         if name in many:
             parser.add_argument(flag, nargs="*", type=Path, default=[])
+        elif name in optional:
+            parser.add_argument(flag, nargs="?", required=True, type=Path)
         else:
             parser.add_argument(flag, required=True, type=Path)
     given = vars(parser.parse_args(_arguments()))
@@ -171,4 +177,5 @@ def _check(job: Job) -> None:
 
 
 def _flat(files: dict[str, Any]) -> list[Path]:
-    return [p for v in files.values() for p in (v if isinstance(v, list) else [v])]
+    lists = [v if isinstance(v, list) else [v] for v in files.values()]
+    return [path for given in lists for path in given if path is not None]

@@ -53,7 +53,7 @@ _EFFECT = (
     "anything else."
 )
 RULES = {
-    "H1": _EFFECT,
+    "H1": _EFFECT + " Fine-tuned models only: the model as it is transfers nothing.",
     "H2": _EFFECT + " Changes are against tuning the attention alone.",
     "H3": "Per model and selection, over its languages: a language's own text must "
     "suffer more than other languages' text, and more than from as many random neurons "
@@ -68,6 +68,10 @@ RULES = {
     "function, written after it), and a cell differs significantly between the two. "
     "Not supported: anything else.",
 }
+OTHER_SIZES = (
+    "Where a task declares another difference that matters, that one stands for the 2 "
+    "points; where it declares none in its unit, it is taken as not shown."
+)
 TITLES = {
     "task": "{task}: interventions at test time",
     "finetune": "{task}: fine-tuning selected neurons",
@@ -120,12 +124,12 @@ GLOSSARY = (
         "tuning",
         "which weights fine-tuning may change: attention (LoRA on the attention "
         "projections alone), or also selected neurons of the source, the target or "
-        "both languages.",
+        "both languages. base: none, the model as it is, not fine-tuned.",
     ),
     (
         "change",
         "in percentage points against the same items without the intervention, or "
-        "against the attention tuning.",
+        "against the attention tuning, which is set against base where that was run.",
     ),
     (
         "[low, high]",
@@ -147,10 +151,9 @@ GLOSSARY = (
         "nats per token",
         "negative log-likelihood of a text; perplexity is its exponential.",
     ),
-    (
-        "EM, F1",
-        "XQuAD: share of answers that match exactly, and overlap of answer tokens; on "
-        "token ids including the end sign, as in the paper, unless named squad or "
-        "mlqa.",
-    ),
+)
+OTHER_UNITS = (
+    "unit",
+    "a metric that is no share of something is shown as it is, in the unit that its "
+    "title names; so is its change.",
 )

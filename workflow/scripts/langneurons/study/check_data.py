@@ -14,7 +14,7 @@ from langneurons.config.task_entries import Task
 from langneurons.demo.languages import GRAMMARS
 from langneurons.demo.world_files import SOURCE
 from langneurons.grid import result_paths
-from langneurons.grid.rows import computed_selections
+from langneurons.grid.rows import computed_selections, is_trained
 
 from .check_effects import UNMEASURED, known_languages, used_statistics
 
@@ -119,22 +119,20 @@ def _items(config: Config) -> Iterator[str]:
             yield _shared(f"{where}.test", data.test, several)
         if data.hub is not None:
             read = set(several)
-            if data.train_hub is None:
+            if data.train_hub is None and is_trained(config, name):
                 read |= {*task.languages, task.source_language}
             if len(read) > 1 and not user_paths.has_placeholder(data.hub.config):
                 yield _shared(f"{where}.hub.config", data.hub.config, read)
         if name in config.grid.tasks:
-            yield from _demo_items(config, where, task)
+            yield from _demo_items(config, name, task)
 
 
-def _demo_items(config: Config, where: str, task: Task) -> Iterator[str]:
+def _demo_items(config: Config, name: str, task: Task) -> Iterator[str]:
     if config.demo_world is None:
         return
-    made = config.demo_world.languages
-    for key, languages in (
-        ("train", (task.source_language,)),
-        ("test", task.languages),
-    ):
+    made, where = config.demo_world.languages, f"tasks.{name}.data"
+    source = (task.source_language,) if is_trained(config, name) else ()
+    for key, languages in (("train", source), ("test", task.languages)):
         path = getattr(task.data, key)
         for lang in languages if path and path.startswith(DEMO) else ():
             allowed = made if key == "test" else (SOURCE,)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from langneurons.config import names
 from langneurons.config.errors import ConfigError, unknown_name
-from langneurons.config.names import MASKED, Selection, TuningName
+from langneurons.config.names import BASE, MASKED, Selection, TuningName
 from langneurons.grid.rows import expand_draws
 
 if TYPE_CHECKING:
@@ -122,12 +122,17 @@ def tuning_problems(config: Config) -> Iterator[str]:
         if "." in text:
             yield f"{where}: {text} tunes neurons; baselines are tunings without"
     attention = config.tunings.get("attention")
-    if "attention" not in block.baselines:
+    if not {"attention", BASE} & set(block.baselines):
         yield (
             f"{where}: 'attention' is missing; the tables set every other tuning "
-            f"against it (given: {', '.join(block.baselines) or 'none'})"
+            f"against it, or against {BASE!r} where only that is given (given: "
+            f"{', '.join(block.baselines) or 'none'})"
         )
-    elif attention is not None and attention.kind != "attention":
+    elif (
+        "attention" in block.baselines
+        and attention is not None
+        and attention.kind != "attention"
+    ):
         yield (
             f"tunings.attention: kind {attention.kind}; the tables set every other "
             "tuning against the one of this name, which is of kind attention"

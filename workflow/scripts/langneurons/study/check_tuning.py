@@ -5,18 +5,48 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from langneurons import tasks
 from langneurons.config.errors import unknown_name
-from langneurons.config.names import Selection
+from langneurons.config.names import BASE, Selection
 from langneurons.config.task_entries import NeuronTuning, Task
-from langneurons.grid.rows import covers, tuned_languages
+from langneurons.grid.rows import covers, is_trained, tuned_languages
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
 
 
 def problems(config: Config) -> list[str]:
-    """List settings that no tuning reads, and languages without neurons to tune."""
-    return list(dict.fromkeys([*_tunings(config), *_neuron_tuning(config)]))
+    """List settings that no tuning reads, and what cannot be tuned, or goes untuned."""
+    found = [*_tunings(config), *_tasks(config), *_neuron_tuning(config)]
+    return list(dict.fromkeys(found))
+
+
+def _tasks(config: Config) -> Iterator[str]:
+    """Check that each task has what its tunings, or the lack of one, need."""
+    for name in config.grid.tasks:
+        task = config.task(name)
+        if tasks.load(task.kind).LABELS:
+            yield from _untrained_head(config, name, task)
+        if is_trained(config, name) and task.data.hub is None and not task.data.train:
+            yield (
+                f"tasks.{name}.data.train: missing; tunings of the grid train on this "
+                f"task (only {BASE} does without)"
+            )
+
+
+def _untrained_head(config: Config, name: str, task: Task) -> Iterator[str]:
+    """Refuse to classify with a head that nothing has trained."""
+    lists = {"grid": (config.grid.tasks, config.grid.tunings, "tunings")}
+    if (block := config.neuron_tuning) is not None:
+        lists["neuron_tuning"] = (block.tasks, block.baselines, "baselines")
+    for where, (of_tasks, tunings, key) in lists.items():
+        if name in of_tasks and BASE in tunings:
+            yield (
+                f"{where}.{key}: {BASE} cannot be evaluated on tasks.{name} (kind "
+                f"{task.kind}): it is classified by a head that fine-tuning trains, "
+                f"and in the model as it is that head is random. Take {BASE} out of "
+                f"{where}.{key}, or {name} out of {where}.tasks"
+            )
 
 
 def _tunings(config: Config) -> Iterator[str]:

@@ -19,7 +19,7 @@ from langneurons import methods, tasks
 from langneurons.config.catalogue import NAME, Method, Model
 from langneurons.config.errors import unknown_name
 from langneurons.config.explain import explain
-from langneurons.config.names import NO_TREATMENT
+from langneurons.config.names import BASE, NO_TREATMENT
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Task
 from langneurons.nn.models import families
@@ -83,6 +83,12 @@ def _names(config: Config) -> Iterator[str]:
             f"statistics.{NO_TREATMENT}: {NO_TREATMENT!r} is the name of the model "
             "without intervention; take another"
         )
+    for name, tuning in config.tunings.items():
+        if (name == BASE) != (tuning.kind == "none"):
+            yield (
+                f"tunings.{name}: kind {tuning.kind}; {BASE!r} is the name of kind "
+                "none, the model as it is, and no other has either"
+            )
     yield from _language_names(config)
 
 

@@ -17,7 +17,7 @@ from langneurons import methods
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths
-from langneurons.grid.rows import RESULTS, computed_selections
+from langneurons.grid.rows import RESULTS, computed_selections, is_trained
 from langneurons.nn.models import fetching
 
 
@@ -118,7 +118,7 @@ def _text(config: Config) -> Iterator[Named]:
 def _tasks(config: Config) -> Iterator[Named]:
     for name in config.grid.tasks:
         entry = config.task(name)
-        if entry.data.train:
+        if entry.data.train and is_trained(config, name):
             lang = entry.source_language
             made = [result_paths.items(name, "train", lang)]
             path = entry.data.train.format(lang=lang)

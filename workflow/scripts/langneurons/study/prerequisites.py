@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from langneurons.config.names import Selection
+from langneurons.config.names import BASE, Selection
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths
 from langneurons.grid.rows import drawn_selections, measured
@@ -49,6 +49,7 @@ class Needs:
         self.tunings = dict.fromkeys(
             (str(b.task), str(b.model), str(b.tuning), int(b.seed))
             for b in self.evaluations
+            if b.tuning != BASE
         )
         self.neurons: dict[tuple[str, Selection], None] = {}
         for model in config.grid.models:

@@ -248,6 +248,14 @@ class Specs:
 
         return paths
 
+    def adapter(self, family: result_paths.Family) -> Callable[[Any], list[str]]:
+        """Return a function to the adapter of a bundle; none for tuning base."""
+
+        def paths(wildcards: Any) -> list[str]:
+            return result_paths.bundle_adapter(family.bundle(wildcards))
+
+        return paths
+
     def evaluate_task(self, bundle: result_paths.Bundle) -> str:
         axes = dict(bundle.axes)
         entry = self.config.task(str(axes["task"]))

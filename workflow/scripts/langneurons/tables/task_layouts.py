@@ -6,7 +6,7 @@ from itertools import product
 
 import pandas as pd
 
-from langneurons.config.names import MASKED, Selection, TuningName, split_draw
+from langneurons.config.names import BASE, MASKED, Selection, TuningName, split_draw
 
 from . import ATTENTION, NOTHING
 from .task import is_random_tuning
@@ -93,6 +93,7 @@ def entries(section: Section) -> list[str]:
 def random(section: Section) -> Layout:
     """Lay out Table 8: tuning of a language's neurons beside tuning of random ones."""
     partners = matched(section.table)
+    beside = [x for x in (BASE, ATTENTION) if x in section.tunings]
     # By family, so that all languages of a selection stand together as in the paper.
     chosen: dict[Selection, dict[tuple[str, tuple[str, ...]], dict[bool, str]]] = {}
     for tuning in section.tunings:
@@ -112,10 +113,11 @@ def random(section: Section) -> Layout:
             own = section.none(model, both.get(False, ""), lang)
             drawn = section.none(model, both.get(True, ""), lang)
             if own or drawn:
-                cells = [section.none(model, ATTENTION, lang), own, drawn]
-                lines.append(Line([model, str(family), tuned, lang], cells))
+                references = [section.none(model, name, lang) for name in beside]
+                head = [model, str(family), tuned, lang]
+                lines.append(Line(head, [*references, own, drawn]))
     header = ["model", "neurons", "fine-tuned", "lang"]
-    return [*header, ATTENTION, "language neurons", "random neurons"], lines
+    return [*header, *beside, "language neurons", "random neurons"], lines
 
 
 def matched(table: pd.DataFrame) -> dict[str, Selection]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from langneurons.config.names import NO_TREATMENT
+from langneurons.config.names import BASE, NO_TREATMENT
 
 from . import ATTENTION, EMPTY_LEGEND, NOTHING, POOLED, is_empty
-from .markdown import LEVEL, count, metric_groups, metric_title, percent, points
+from . import metrics as declared
+from .markdown import LEVEL, count
+from .metrics import Shown
 from .task import is_control
 from .task_layouts import entries, interventions, random, tunings
 from .task_lines import Section, blocks
@@ -31,25 +34,37 @@ LEGEND = """\
 TUNING_LEGEND = """\
 - *fine-tuned*: the languages whose neurons were tuned. The lines without languages are
   tunings without selected neurons, to compare with; `attention` is tuned everywhere,
-  unless the configuration says otherwise.
+  unless the configuration says otherwise."""
+MARK_LEGEND = """\
 - ▲ ▼ at *No Int*: higher or lower than `attention` without intervention on the same
-  items and seed."""
-RANDOM_LEGEND = """\
+  items and seed"""
+BESIDE_LEGENDS = {
+    ATTENTION: """\
 - *attention*, *language neurons* [95 % interval]: tuning of the attention alone, and of
-  the neurons of the named languages too.
-- ▲ ▼: higher or lower than *attention* on the same items and seed, p < 0.05 after
+  the neurons of the named languages too.""",
+    BASE: """\
+- *base*, *language neurons* [95 % interval]: the model as it is, and after tuning of
+  the neurons of the named languages.""",
+}
+RANDOM_LEGEND = """\
+- ▲ ▼: higher or lower than *{reference}* on the same items{seed}, p < 0.05 after
   Holm's correction over all tests of this table with the same metric; exact McNemar
   test for right or wrong answers, paired permutation test for scores. No mark: no such
   difference was found.
 - *random neurons*: as many random neurons in each layer are tuned instead; mean
   [lowest, highest] draw. They are a control and are not tested."""
+BASE_LEGEND = """\
+- `base`: the model as it is, not fine-tuned; it has no seed."""
 SHARED_LEGEND = """\
 - *random*: as many random neurons in each layer; mean [lowest, highest] draw."""
 PUBLISHED_LEGEND = """\
 - (in parentheses): the value published for the same cell, where there is one."""
-PAIR_LEGEND = """\
-- EM (F1): exact match and, in parentheses, F1; *published*: the values of the line
-  above it in the paper."""
+PAIR_LEGEND = (
+    "- {title}: {about}; *published*: the values of the line above it in the paper."
+)
+CORPUS_LEGEND = (
+    "- {titles}: a number of all items together; without intervals, tests and marks."
+)
 POOLED_LEGEND = """\
 - *pooled*: mean over seeds; the interval is for other seeds and other items, and the
   test is that of each item's mean over the seeds."""
@@ -62,17 +77,20 @@ def task(table: pd.DataFrame, name: str, source: str, layout: str) -> str:
     """Lay out a task's table.
 
     Args:
-        table: from ``task.task_table``.
-        name: of the task.
+        table: from ``task.task_table``, or read back.
+        name: of the task in the configuration.
         source: language of the training data.
         layout: interventions, tunings or random, as the table was made.
     """
-    groups = metric_groups(table["metric"])
+    metrics = declared.of_table(table)
+    groups = declared.grouped(metrics)
+    title = declared.group_title(groups[0])
+    unit = declared.group_unit(groups[0])
+    called = declared.named(name, declared.task_title(table))
     shown = without_pooled_seeds(table)
     text = [
-        f"# {name}: {metric_title(groups[0])} {TITLES[layout]}, percent",
-        f"Models tuned on `{source}`, tested zero-shot on {count(table['n'])} items "
-        "a language.",
+        f"# {called}: {title} {TITLES[layout]}{unit}",
+        f"{_models(table, source)} on {count(table['n'])} items a language.",
     ]
     for heading, (header, lines) in _sections(shown, layout):
         written = blocks(header, lines, groups) if lines else []
@@ -80,7 +98,16 @@ def task(table: pd.DataFrame, name: str, source: str, layout: str) -> str:
         if written[1:]:
             text += ["Other metrics:", *written[1:]]
     text += ["## In short", in_short(shown), "## How to read it"]
-    return "\n\n".join([*text, _legend(table, layout, len(groups[0]) > 1)]) + "\n"
+    return "\n\n".join([*text, _legend(table, layout, groups)]) + "\n"
+
+
+def _models(table: pd.DataFrame, source: str) -> str:
+    """Say what was tested: tuned models, the models as they are, or both."""
+    untuned = table["tuning"] == BASE
+    if untuned.all():
+        return "Models as they are, not fine-tuned, tested"
+    also = f", and as they are (`{BASE}`: not fine-tuned)" if untuned.any() else ""
+    return f"Models tuned on `{source}`{also}, tested zero-shot"
 
 
 def without_pooled_seeds(table: pd.DataFrame) -> pd.DataFrame:
@@ -97,14 +124,18 @@ def without_pooled_seeds(table: pd.DataFrame) -> pd.DataFrame:
 def _sections(
     shown: pd.DataFrame, layout: str
 ) -> Iterator[tuple[str, tuple[list[str], list]]]:
-    for seed, rows in shown.groupby("seed", sort=False):
+    for seed, rows in _by_seed(shown, layout):
         which = "seeds pooled" if seed == POOLED else f"seed {seed}"
         section = Section(rows)
         if layout == "interventions":
             for tuning in section.tunings:
                 part = Section(rows[rows["tuning"] == tuning])
+                untuned = f"## Not fine-tuned (`{BASE}`)"
                 heading = f"## Tuning `{tuning}`, {which}"
-                yield heading, interventions(part, tuning)
+                yield (
+                    untuned if tuning == BASE else heading,
+                    interventions(part, tuning),
+                )
         elif layout == "tunings":
             for entry in entries(section):
                 yield f"## Tuning `{entry}`, {which}", tunings(section, entry)
@@ -112,21 +143,56 @@ def _sections(
             yield f"## {which.capitalize()}", random(section)
 
 
-def _legend(table: pd.DataFrame, layout: str, pairs: bool) -> str:
-    parts = [RANDOM_LEGEND] if layout == "random" else [LEGEND]
+def _by_seed(shown: pd.DataFrame, layout: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Split a table by seed; beside tunings the model as it is stands in each part."""
+    untuned = (shown["tuning"] == BASE) & (layout != "interventions")
+    for seed in dict.fromkeys(shown.loc[~untuned, "seed"]):
+        yield seed, shown[untuned | (shown["seed"] == seed)]
+
+
+def _legend(table: pd.DataFrame, layout: str, groups: Sequence[Sequence[Shown]]) -> str:
+    against = [x for x in (ATTENTION, BASE) if (table["against"] == x).any()]
+    only_base = against == [BASE]
+    if layout == "random":
+        reference, seed = (BASE, "") if only_base else (ATTENTION, " and seed")
+        marks = RANDOM_LEGEND.format(reference=reference, seed=seed)
+        parts = [BESIDE_LEGENDS[reference], marks]
+    else:
+        parts = [LEGEND]
     if layout == "tunings":
-        parts.append(TUNING_LEGEND)
+        parts += [TUNING_LEGEND, _marks(against)]
+    if (table["tuning"] == BASE).any():
+        parts.append(BASE_LEGEND)
     if layout != "random" and table.apply(is_control, axis=1).any():
         parts.append(SHARED_LEGEND)
     if table.apply(is_empty, axis=1).any():
         parts.append(EMPTY_LEGEND)
-    if pairs:
-        parts.append(PAIR_LEGEND)
+    if len(groups[0]) > 1:
+        about = declared.group_about(groups[0])
+        parts.append(
+            _wrapped(PAIR_LEGEND, title=declared.group_title(groups[0]), about=about)
+        )
     elif table["published"].notna().any():
         parts.append(PUBLISHED_LEGEND)
     if (table["seed"] == POOLED).any():
         parts.append(POOLED_LEGEND)
+    untested = [x.metric_title for g in groups for x in g if not x.is_tested]
+    if untested:
+        parts.append(_wrapped(CORPUS_LEGEND, titles=", ".join(untested)))
     return "\n".join([*parts, LAST_LEGEND])
+
+
+def _marks(against: list[str]) -> str:
+    """Say what the tunings of a table are set against: attention, base or both."""
+    if against == [BASE]:
+        return MARK_LEGEND.replace(ATTENTION, BASE).replace(" and seed", "") + "."
+    also = f"; at `{ATTENTION}` itself, than `{BASE}` on the same items"
+    return f"{MARK_LEGEND}{also if BASE in against else ''}."
+
+
+def _wrapped(legend: str, **words: str) -> str:
+    text = legend.format(**words)
+    return textwrap.fill(text, 88, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def in_short(shown: pd.DataFrame) -> str:
@@ -136,69 +202,84 @@ def in_short(shown: pd.DataFrame) -> str:
         shown: rows of a task table, each result once.
     """
     is_random = shown.apply(is_control, axis=1)
+    metrics = declared.of_table(shown)
+    primary = next(iter(metrics.values()))
     lines: list[str] = []
-    for against, what in ((NO_TREATMENT, "intervention"), (ATTENTION, "tuning")):
+    for against in (NO_TREATMENT, ATTENTION, BASE):
+        what = "intervention" if against == NO_TREATMENT else "tuning"
         rows = shown[shown["against"] == against]
         tested = rows[~is_random[rows.index]]
-        lines += _effects(tested, what)
-        lines += _controls(rows[is_random[rows.index]], what)
+        lines += _effects(tested, what, metrics)
+        lines += _controls(rows[is_random[rows.index]], what, primary)
     compared = shown[(shown["against"] != NOTHING) & ~is_random]
-    metric = shown["metric"].iloc[0]
-    primary = compared[compared["metric"] == metric]["detectable"]
-    if primary.notna().any():
-        low, middle, high = primary.min(), primary.median(), primary.max()
+    found = compared[compared["metric"] == primary.name]["detectable"]
+    if found.notna().any():
+        low, middle, high = map(
+            primary.value, (found.min(), found.median(), found.max())
+        )
         lines.append(
-            f"- Smallest difference in {metric_title([metric])} that a test could have "
+            f"- Smallest difference in {primary.metric_title} that a test could have "
             "found (80 % power, before Holm's correction): "
-            f"{percent(low)} to {percent(high)} points, median {percent(middle)}."
+            f"{low} to {high}{primary.points}, median {middle}."
         )
     return "\n".join(lines) or "- The table compares nothing."
 
 
-def _effects(tested: pd.DataFrame, what: str) -> list[str]:
+def _effects(
+    tested: pd.DataFrame, what: str, metrics: Mapping[str, Shown]
+) -> list[str]:
     if tested.empty:
         return []
-    metrics = list(dict.fromkeys(tested["metric"]))
-    primary = tested[tested["metric"] == metrics[0]]
+    first = next(iter(metrics.values()))
+    primary = tested[tested["metric"] == first.name]
     order = primary.sort_values("delta", key=abs, kind="stable", ascending=False)
-    against = " against `attention`" if what == "tuning" else ""
+    against = f" against `{order['against'].iloc[0]}`" if what == "tuning" else ""
     lines = [
-        f"- Strongest {what}{against}: {_one_line(order.iloc[0])}",
-        f"- Weakest {what}{against}: {_one_line(order.iloc[-1])}",
+        f"- Strongest {what}{against}: {_one_line(order.iloc[0], first)}",
+        f"- Weakest {what}{against}: {_one_line(order.iloc[-1], first)}",
     ]
-    for metric in metrics:
-        rows = tested[tested["metric"] == metric]
+    for name, metric in metrics.items():
+        rows = tested[tested["metric"] == name]
+        change = f"{metric.change(rows['delta'].mean())}{metric.points}"
+        if not metric.is_tested:
+            lines.append(
+                f"- The mean change of {metric.metric_title} by {len(rows)} {what}s is "
+                f"{change}; it is of all items together and not tested."
+            )
+            continue
         clear = rows[rows["p_holm"] < LEVEL]["delta"]
         lines.append(
             f"- Of {len(rows)} {what}s {int((clear > 0).sum())} raise and "
-            f"{int((clear < 0).sum())} lower {metric_title([metric])} significantly; "
-            f"the mean change is {points(rows['delta'].mean())} points."
+            f"{int((clear < 0).sum())} lower {metric.metric_title} significantly; "
+            f"the mean change is {change}."
         )
     return lines
 
 
-def _one_line(row: Any) -> str:
-    low, high = points(row["delta_ci_low"]), points(row["delta_ci_high"])
+def _one_line(row: Any, metric: Shown) -> str:
+    low, high = metric.change(row["delta_ci_low"]), metric.change(row["delta_ci_high"])
     what = str(row["tuning"])
     if row["statistic"] != NO_TREATMENT:
-        prefix = "" if what == ATTENTION else f"tuned {what}, "
+        prefix = {ATTENTION: "", BASE: "not fine-tuned, "}.get(what, f"tuned {what}, ")
         what = f"{prefix}{row['method']}.{row['langset']}.{row['statistic']}"
     neurons = ""
     if row["against"] == NO_TREATMENT and not pd.isna(row["n_neurons"]):
         neurons = f" ({row['n_neurons']:,} neurons)"
+    tested = f" [{low}, {high}], Holm p = {row['p_holm']:.2g}"
     return (
-        f"{row['model']} {what} on {row['lang']}, {points(row['delta'])} points "
-        f"[{low}, {high}], Holm p = {row['p_holm']:.2g}{neurons}"
+        f"{row['model']} {what} on {row['lang']}, {metric.change(row['delta'])}"
+        f"{metric.points}{tested if metric.is_tested else ''}{neurons}"
     )
 
 
-def _controls(rows: pd.DataFrame, what: str) -> list[str]:
+def _controls(rows: pd.DataFrame, what: str, metric: Shown) -> list[str]:
     """Sum up random neurons: overwritten, or tuned."""
     if rows.empty:
         return []
-    primary = rows[rows["metric"] == rows["metric"].iloc[0]]["delta"]
+    primary = rows[rows["metric"] == metric.name]["delta"]
+    low, high = metric.change(primary.min()), metric.change(primary.max())
     name = "Random neurons" if what == "intervention" else "Tuning of random neurons"
     return [
-        f"- {name}: mean change {points(primary.mean())} points over {len(primary)} "
-        f"results, from {points(primary.min())} to {points(primary.max())}."
+        f"- {name}: mean change {metric.change(primary.mean())}{metric.points} over "
+        f"{len(primary)} results, from {low} to {high}."
     ]

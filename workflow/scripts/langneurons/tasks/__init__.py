@@ -35,12 +35,22 @@ class Metric:
         title: as it is written in tables and figures.
         unit: ``%`` is shown times 100, any other as it is; empty for a plain number.
         group: metrics of one group share a cell of a table.
+        about: in words, for the legends of tables; empty: the title says it.
+        decimals: digits behind the point, as it is shown.
+        drawn: whether it has figures.
+        matters: smallest difference that a study should be able to see, as the numbers
+            are kept (0.02 for 2 points of a ``%``); None: 2 points for ``%``, and not
+            known for any other unit.
     """
 
     kind: Literal["binary", "score", "real", "corpus"]
     title: str
     unit: str = "%"
     group: str = ""
+    about: str = ""
+    decimals: int = 1
+    drawn: bool = True
+    matters: float | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,8 @@ class Task(Protocol[P]):
         PARAMETERS: model of ``parameters:`` in the configuration.
         TITLE: name in tables and the report.
         METRICS: by name, the primary one first; per-item tables have a column of each
-            name, unless its kind is ``corpus``.
+            name, unless its kind is ``corpus``: such a one stands under ``metrics`` in
+            the record of an evaluation only.
         LABELS: classes of a classifier, in the order of their numbers; empty where the
             model answers in its own words.
         TEST_ONLY: names of parameters that training does not read.
@@ -80,7 +91,8 @@ class Task(Protocol[P]):
         SIZE: of the data set that the paper uses.
         DEMO: name of its items in the demo world's configuration (``nli_train``), or
             None.
-        NOTES: what a reader of its tables has to know, one sentence per metric or two.
+        NOTES: what its metrics measure, in sentences; the report has them among its
+            terms.
     """
 
     PARAMETERS: type[P]
@@ -132,11 +144,6 @@ def load(kind: str) -> Task[Frozen]:
         raise ConfigError(unknown_name("task kind", kind, kinds(), "tasks"))
     # Which parameters a task takes is known in its own file only.
     return cast("Task[Frozen]", importlib.import_module(f"{__name__}.{kind}").TASK)
-
-
-def metric_kinds(kind: str) -> dict[str, str]:
-    """Return what kind each metric of a task is."""
-    return {name: metric.kind for name, metric in load(kind).METRICS.items()}
 
 
 def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, Any]]:

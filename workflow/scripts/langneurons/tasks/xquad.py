@@ -240,12 +240,12 @@ class Xquad(Task[Parameters]):
     # The first two compare token ids (paper), the others words; see ``answers``.
     METRICS = MappingProxyType(
         {
-            "em": Metric("binary", "EM", group="token ids"),
+            "em": Metric("binary", "EM", group="token ids", about="exact match"),
             "f1": Metric("score", "F1", group="token ids"),
-            "squad_em": Metric("binary", "SQuAD EM", group="squad"),
-            "squad_f1": Metric("score", "SQuAD F1", group="squad"),
-            "mlqa_em": Metric("binary", "MLQA EM", group="mlqa"),
-            "mlqa_f1": Metric("score", "MLQA F1", group="mlqa"),
+            "squad_em": Metric("binary", "SQuAD EM", group="squad", drawn=False),
+            "squad_f1": Metric("score", "SQuAD F1", group="squad", drawn=False),
+            "mlqa_em": Metric("binary", "MLQA EM", group="mlqa", drawn=False),
+            "mlqa_f1": Metric("score", "MLQA F1", group="mlqa", drawn=False),
         }
     )
     TEST_ONLY = ("long_test", "max_new_tokens", "window")
@@ -258,6 +258,10 @@ class Xquad(Task[Parameters]):
         "Artetxe et al. 2020; 142 words a passage in 865 letters, Alpaca's instruction",
     )
     DEMO = "qa"
+    NOTES = (
+        "share of answers that match exactly, and overlap of answer tokens; on token "
+        "ids including the end sign, as in the paper, unless named squad or mlqa.",
+    )
 
     def read_file(self, path: Path | str) -> Iterator[Item]:
         return read_file(path)

@@ -47,17 +47,21 @@ def prepare(model: Any) -> Any:
     return model.eval()
 
 
-def open_tuned(model: Any, adapter: Path | str) -> Any:
+def open_tuned(model: Any, adapter: Path | str | None) -> Any:
     """Put a saved adapter, and its head if it has one, on a freshly loaded model.
 
     Args:
         model: from ``models.load_classifier`` or ``models.load_causal``, as it was for
             training.
-        adapter: folder with ``adapter_model.safetensors`` and ``adapter_config.json``.
+        adapter: folder with ``adapter_model.safetensors`` and ``adapter_config.json``;
+            None: the model as it is, in the precisions that it has below an adapter, so
+            that what a tuned one does otherwise is its adapter's doing.
 
     Raises:
         DataError: a file is absent, damaged, or of another model.
     """
+    if adapter is None:
+        return prepare(model)
     from peft import PeftModel
 
     folder = Path(adapter)
