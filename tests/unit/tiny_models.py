@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -71,3 +72,21 @@ def tokens(rows: int = 3, length: int = 10, seed: int = 0) -> torch.Tensor:
     """Draw random token ids, none of them special."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(3, VOCAB, (rows, length), generator=generator)
+
+
+def opened(model: Any, tokenizer: Any = None, micro_batch: Any = 3) -> Any:
+    """Open a model that is in memory already as a ``LanguageModel``.
+
+    Args:
+        model: from ``build``, PEFT-wrapped or not.
+        tokenizer: None: one that only knows which tokens end and pad a text.
+        micro_batch: sequences per forward pass.
+    """
+    from langneurons.nn.evaluation.language_model import LanguageModel
+
+    if tokenizer is None:
+        tokenizer = SimpleNamespace(eos_token_id=2, pad_token_id=PAD)
+    positions = getattr(model.config, "max_position_embeddings", None)
+    manifest = {"model": "tiny", "vocab_size": VOCAB, "positions": positions}
+    lm = LanguageModel(tokenizer, manifest, lambda: model)
+    return lm.in_batches(micro_batch)

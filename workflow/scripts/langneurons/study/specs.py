@@ -23,7 +23,6 @@ from langneurons.config.schema import Config
 from langneurons.grid import result_paths
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
-from langneurons.nn.evaluation import runners
 from langneurons.nn.models import families
 
 SPEED_ONLY = {"checkpoint_every"}
@@ -170,12 +169,8 @@ class Specs:
         return code
 
     def bundle_code(self, rule: str, task: str) -> str:
-        """Hash a rule and the task's module; if a model runs, its runner too."""
-        kind = self.config.task(task).kind
-        modules = [f"tasks.{kind}"]
-        if rule != "prepare_task":
-            modules.append(runners.name(tasks.load(kind)))
-        return code_hash(rule, tuple(modules))
+        """Hash a rule and the task's module, with what they reach."""
+        return code_hash(rule, (f"tasks.{self.config.task(task).kind}",))
 
     def prepare_task(self, wildcards: Any) -> str:
         """Say which rows of which source are taken; each split has its own."""

@@ -11,13 +11,20 @@ import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from langneurons.config.errors import ConfigError, DataError, unknown_name
 from langneurons.config.fields import Frozen
+from langneurons.nn.evaluation.examples import Examples
 from langneurons.text.row_languages import Own
 
-from .common.items import sample
+from .common.items import means, sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from langneurons.nn.evaluation.language_model import LanguageModel
+    from langneurons.nn.evaluation.open_model import OpenModel
 
 Item = dict[str, Any]
 """One item: ``id``, its number in the file, and what the task reads of it."""
@@ -126,6 +133,70 @@ class Task(Protocol[P]):
     def longest(self, parameters: P) -> int | None:
         """Return the tokens of the longest item that is kept; None: no limit."""
         return None
+
+    def examples(self, lm: OpenModel, items: Sequence[Item], parameters: P) -> Examples:
+        """Say what a model learns from items; left out by a task that only tests.
+
+        Args:
+            lm: encodes texts, and refuses what it cannot read (``require_positions``).
+            items: training items.
+            parameters: of the task.
+
+        Raises:
+            ConfigError: the task has no training items.
+        """
+        raise ConfigError(f"{self.TITLE} has no training items, it can only be tested")
+
+    def evaluate(
+        self, lm: LanguageModel, items: Sequence[Item], parameters: P, language: str
+    ) -> pd.DataFrame:
+        """Run a model on test items and score what comes out.
+
+        Args:
+            lm: the model, as it is or under an intervention.
+            items: test items.
+            parameters: of the task.
+            language: code of the items' language.
+
+        Returns:
+            One row per item: ``item``, its ``id``; a column for each metric whose kind
+            is not ``corpus``; and whatever else a reader may want to see.
+        """
+        ...
+
+    def corpus(self, predictions: pd.DataFrame) -> Mapping[str, float]:
+        """Return the metrics of kind ``corpus``, of all items together.
+
+        Args:
+            predictions: from ``evaluate``.
+        """
+        return {}
+
+
+def is_trainable(task: Task[Frozen]) -> bool:
+    """Tell whether a model can be tuned on a task: whether it has ``examples``."""
+    return type(task).examples is not Task.examples
+
+
+def metrics(task: Task[Frozen], predictions: pd.DataFrame) -> dict[str, float]:
+    """Sum up a per-item table: means, and what only all items together have.
+
+    Args:
+        task: that made the table.
+        predictions: from its ``evaluate``.
+
+    Raises:
+        DataError: ``corpus`` returned other metrics than those of its kind.
+    """
+    whole = dict(task.corpus(predictions))
+    wanted = {name for name, metric in task.METRICS.items() if metric.kind == "corpus"}
+    if set(whole) != wanted:
+        raise DataError(
+            f"{task.TITLE}: corpus() returned {sorted(whole)}, but METRICS has "
+            f"{sorted(wanted)} of kind corpus"
+        )
+    found = whole | means(predictions, [n for n in task.METRICS if n not in wanted])
+    return {name: found[name] for name in task.METRICS}
 
 
 def kinds() -> list[str]:
