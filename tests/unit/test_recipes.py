@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import types
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 import yaml
 
 from configurations import merge, paper
-from langneurons import methods
+from langneurons import methods, tasks
 from langneurons.study import planned_jobs, references
 from langneurons.study.configuration import load
 
@@ -61,27 +62,27 @@ def made(raw: dict[str, Any]) -> set[str]:
 WITH_FILE = [title for title, text in sections().items() if blocks(text, "yaml")]
 
 
-def own_method() -> types.ModuleType:
-    """Make the module of the recipe for a method."""
-    (source,) = blocks(PAGE, "python")
-    module = types.ModuleType("langneurons.methods.loudest")
-    module.__package__ = "langneurons.methods"
+def plugin(folder: str) -> tuple[str, types.ModuleType]:
+    """Make the module of the recipe for a method or a task; return its kind too."""
+    ((kind, source),) = re.findall(
+        rf"`workflow/scripts/langneurons/{folder}/(\w+)\.py`:\n\n```python\n(.*?)^```",
+        PAGE,
+        re.DOTALL | re.MULTILINE,
+    )
+    module = types.ModuleType(f"langneurons.{folder}.{kind}")
+    module.__package__ = f"langneurons.{folder}"
     exec(source, vars(module))
-    return module
+    return kind, module
 
 
 @pytest.fixture
 def ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Put there what recipes tell their reader to write, or to have."""
-    module, load_known = own_method(), methods.load
-    known = [*methods.kinds(), "loudest"]
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(methods, "kinds", lambda: known)
-    monkeypatch.setattr(
-        methods,
-        "load",
-        lambda kind: module.METHOD if kind == "loudest" else load_known(kind),
-    )
+    for folder, plugins in (("methods", methods), ("tasks", tasks)):
+        kind, module = plugin(folder)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        known = [*plugins.kinds(), kind]
+        monkeypatch.setattr(plugins, "kinds", partial(list, known))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data/mine").mkdir(parents=True)
     for languages in paper()["language_sets"].values():
@@ -126,7 +127,7 @@ def test_every_recipe_says_what_to_type_and_is_listed_once() -> None:
 
 
 def test_the_recipe_for_a_method_selects_neurons() -> None:
-    module = own_method()
+    _, module = plugin("methods")
     probability = np.linspace(0, 1, 200).reshape(4, 50)
     inputs = SimpleNamespace(
         layers=4,
@@ -136,6 +137,18 @@ def test_the_recipe_for_a_method_selects_neurons() -> None:
     chosen = module.METHOD.select(inputs, module.Parameters(share=0.05)).neurons["vi"]
     assert chosen.dtype == bool and chosen.sum() == 10
     assert chosen[3, 40:].all()
+
+
+def test_the_recipe_for_a_task_reads_items(tmp_path: Path) -> None:
+    _, module = plugin("tasks")
+    path = tmp_path / "en.test.tsv"
+    path.write_text("label\ttext\ngood\tI like it.\n0\tI do not.\n")
+    items = list(module.TASK.read_file(path))
+    assert [(item["text"], item["label"]) for item in items] == [
+        ("I like it.", 1),
+        ("I do not.", 0),
+    ]
+    assert tasks.is_trainable(module.TASK)
 
 
 def test_consistent_alone_is_refused_and_so_has_a_recipe() -> None:
