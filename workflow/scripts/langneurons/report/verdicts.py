@@ -229,8 +229,8 @@ def interval_columns(name: str, value: Interval) -> dict[str, float]:
 
 
 NEEDS = {
-    "H1": "Needs a task table with interventions, such as results/tables/xnli.tsv.",
-    "H2": "Needs tables of tuned neurons, such as results/tables/finetune_xnli.tsv.",
+    "H1": "Needs a task table with interventions, results/tables/{task}.tsv.",
+    "H2": "Needs tables of tuned neurons, results/tables/finetune_{task}.tsv.",
     "H3": "Needs results/tables/perplexity.tsv.",
     "H4": "Needs results/tables/profiles.tsv with low percentiles, and zero for the "
     "same neurons there or in a task table.",
