@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from langneurons.nn.evaluation.classification import Scorer, predict
+from langneurons.nn.evaluation.classifying import Scorer
+from langneurons.nn.evaluation.examples import Labelled
+from langneurons.nn.models.backbone import Backbone
 
 from . import shapes
 from .interventions import pairs
@@ -32,11 +34,11 @@ def rows(setting: Setting) -> list[Row]:
 
 
 @torch.inference_mode()
-def in_file_order(model: Any, data: Any, micro_batch: int) -> np.ndarray[Any, Any]:
+def in_file_order(model: Any, data: Labelled, micro_batch: int) -> np.ndarray[Any, Any]:
     """Score the items in their order: float32 [items, labels]."""
-    scorer = Scorer(model, data)
+    scorer = Scorer(Backbone(model), data.reading)
     parts = [
-        scorer(range(start, min(start + micro_batch, len(data)))).cpu()
+        scorer(data.tokens[start : start + micro_batch]).cpu()
         for start in range(0, len(data), micro_batch)
     ]
     return torch.cat(parts).numpy()
@@ -56,8 +58,8 @@ def variants(setting: Setting) -> list[Variant]:
         return lambda: in_file_order(model(), data, micro_batch)
 
     def by_length() -> Run:
-        model()
-        return lambda: predict(model(), data, micro_batch)
+        lm = shapes.opened(model(), setting, micro_batch)
+        return lambda: lm.classify(data.tokens, data.reading)
 
     return [
         Variant("file_order", file_order, items, "items", None),

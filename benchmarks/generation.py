@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 
-from langneurons.nn.evaluation.decoding import generate
-from langneurons.nn.evaluation.prompts import Encoded
+from langneurons.nn.evaluation.examples import Ids
 from langneurons.nn.models.backbone import Backbone
 
 from . import shapes
@@ -30,7 +28,6 @@ SIZES = {
     "llama8b": (16, 32, 250),
     "nemo": (16, 32, 250),
 }
-NO_TOKEN = -1
 
 
 def settings(names: list[str], device: str, repeats: int) -> list[Setting]:
@@ -43,30 +40,28 @@ def rows(setting: Setting) -> list[Row]:
     return compare("generation", variants, setting)
 
 
-def prompts(setting: Setting) -> Encoded:
+def prompts(setting: Setting) -> list[Ids]:
     """Make prompts with random tokens, between 3/4 and 5/4 of the median length."""
-    items, new, middle = SIZES[setting.shape]
+    items, _, middle = SIZES[setting.shape]
     lengths = np.linspace(0.75 * middle, 1.25 * middle, items).round().astype(int)
     ids = shapes.token_ids(setting, items, int(lengths.max())).numpy()
-    return Encoded(
-        prompts=[row[:length] for row, length in zip(ids, lengths, strict=True)],
-        golds=[np.array([shapes.FIRST_TOKEN])] * items,
-        ids=np.arange(items),
-        answers=[("",)] * items,
-        dropped=0,
-        parameters=SimpleNamespace(max_new_tokens=new, window=None),
-        tokenizer=SimpleNamespace(eos_token_id=NO_TOKEN, pad_token_id=shapes.PAD),
-    )
+    return [row[:length] for row, length in zip(ids, lengths, strict=True)]
 
 
 @torch.inference_mode()
-def one_by_one(model: Any, data: Encoded) -> list[list[int]]:
-    """Decode as the released code does: no batch, no cache."""
+def one_by_one(model: Any, given: list[Ids], new: int) -> list[list[int]]:
+    """Decode as the released code does: no batch, no cache.
+
+    Args:
+        model: a language model.
+        given: prompts.
+        new: tokens that are generated for each.
+    """
     backbone = Backbone(model)
     made = []
-    for prompt in data.prompts:
+    for prompt in given:
         ids = torch.from_numpy(prompt)[None].to(backbone.device)
-        for _ in range(data.parameters.max_new_tokens):
+        for _ in range(new):
             with backbone.autocast:
                 logits = model(input_ids=ids, use_cache=False).logits
             ids = torch.cat([ids, logits[:, -1].argmax(-1, keepdim=True)], dim=1)
@@ -76,7 +71,7 @@ def one_by_one(model: Any, data: Encoded) -> list[list[int]]:
 
 def variants(setting: Setting) -> list[Variant]:
     """List the ways to decode; the released code's is the baseline."""
-    data = prompts(setting)
+    given, new = prompts(setting), SIZES[setting.shape][1]
 
     @cache
     def model() -> Any:
@@ -84,18 +79,18 @@ def variants(setting: Setting) -> list[Variant]:
 
     def paper_loop() -> Run:
         model()
-        return lambda: one_by_one(model(), data)
+        return lambda: one_by_one(model(), given, new)
 
     def cached(micro_batch: int) -> Callable[[], Run]:
         def make() -> Run:
-            model()
-            return lambda: generate(model(), data, micro_batch)
+            lm = shapes.opened(model(), setting, micro_batch)
+            return lambda: lm.generate(given, new)
 
         return make
 
-    tokens = len(data) * data.parameters.max_new_tokens
+    tokens = len(given) * new
     return [
         Variant("paper_loop", paper_loop, tokens, "tokens", None),
         Variant("cache", cached(1), tokens, "tokens", "paper_loop"),
-        Variant("cache_and_batch", cached(len(data)), tokens, "tokens", "paper_loop"),
+        Variant("cache_and_batch", cached(len(given)), tokens, "tokens", "paper_loop"),
     ]

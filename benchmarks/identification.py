@@ -116,7 +116,7 @@ def _measured(work: Callable[[], float]) -> Outcome:
 def select(name: str, paths: list[Path], share: float | None) -> Outcome:
     """Run a method on files of counts; the result is the number of neurons."""
     kind, parameters = METHODS[name]
-    known = methods.load(kind).Parameters.model_fields
+    known = methods.load(kind).PARAMETERS.model_fields
     if share is not None:
         parameters = parameters | {k: share for k in ("top_rate", "frac") if k in known}
 
@@ -129,9 +129,14 @@ def select(name: str, paths: list[Path], share: float | None) -> Outcome:
             "kind": kind,
             "language_set": "all",
         }
-        spec |= {"languages": languages, "parameters": parameters, "draw": None}
+        spec |= {
+            "languages": languages,
+            "parameters": parameters,
+            "draw": None,
+            "reads": [],
+        }
         spec |= {"site": "gate_pre", "quantile": "pooled"}
-        sets = methods.identify(spec, files, None)
+        sets = methods.identify(spec, files)
         return sum(len(ids) for of in sets.neurons.values() for ids in of.values())
 
     return _measured(work)

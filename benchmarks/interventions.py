@@ -1,6 +1,6 @@
 """What overwriting 1 % of the neurons costs an evaluation.
 
-Items pass through ``classification.predict``; ``unhooked`` has no intervention. Zero
+Items pass through ``LanguageModel.classify``; ``unhooked`` has no intervention. Zero
 and mean do the same work with other numbers, so that their difference shows the noise.
 """
 
@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from langneurons.config.catalogue import Statistic
-from langneurons.nn.evaluation import classification
+from langneurons.nn.evaluation.examples import Labelled, Reading
 from langneurons.nn.evaluation.interventions import Intervention, build
-from langneurons.nn.evaluation.pairs import Encoded
 from langneurons.nn.models.architectures import mlp_sites
 
 from . import shapes
@@ -38,18 +37,14 @@ def rows(setting: Setting) -> list[Row]:
     return compare("interventions", variants, setting)
 
 
-def pairs(setting: Setting, items: int) -> Encoded:
+def pairs(setting: Setting, items: int) -> Labelled:
     """Make items of realistic lengths, with random tokens and labels."""
     lengths = shapes.item_lengths(items, LONGEST)
     ids = shapes.token_ids(setting, items, LONGEST).numpy()
-    return Encoded(
+    return Labelled(
         tokens=[row[:length] for row, length in zip(ids, lengths, strict=True)],
-        ids=np.arange(items),
         labels=np.arange(items) % 3,
-        dropped=0,
-        pool="last_real_token",
-        max_length=LONGEST,
-        filler=shapes.PAD,
+        reading=Reading("last_real_token", LONGEST, shapes.PAD),
     )
 
 
@@ -76,7 +71,8 @@ def variants(setting: Setting) -> list[Variant]:
     def evaluation(value: str = "", write: str = "") -> Callable[[], Run]:
         def make() -> Run:
             change = intervention(model(), value, write) if value else None
-            return lambda: classification.predict(model(), data, micro_batch, change)
+            lm = shapes.opened(model(), setting, micro_batch).under(change)
+            return lambda: lm.classify(data.tokens, data.reading)
 
         return make
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ import torch
 from torch import Tensor, nn
 
 from langneurons.config.errors import ConfigError, unknown_name
+from langneurons.nn.evaluation.language_model import LanguageModel
+from langneurons.nn.models import tuned
 from langneurons.nn.models.quantising import SKIPPED, nf4_config
-from langneurons.nn.tuning import adapters
 
 from .measuring import Setting
 
 PAD, FIRST_TOKEN = 0, 3
+NO_TOKEN = -1
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Shape:
 
     Attributes:
         what: in words.
-        family: key of ``architectures.LAYOUTS``; empty: there is no model to run.
+        family: key of ``families.FAMILIES``; empty: there is no model to run.
         config: class of transformers.
         sizes: its keys.
         dtypes: of the weights, by device on which it can run.
@@ -155,7 +158,15 @@ def build(setting: Setting, head: str = "base", seed: int = 0) -> Any:
     if setting.dtype == "nf4":
         _quantise(model, setting.device)
     # Backbones are measured as they are loaded; tasks prepare their model first.
-    return model.eval() if head == "base" else adapters.prepare(model)
+    return model.eval() if head == "base" else tuned.prepare(model)
+
+
+def opened(model: Any, setting: Setting, micro_batch: int) -> LanguageModel:
+    """Open a model from ``build`` as evaluations do, to run so many items at once."""
+    tokenizer = SimpleNamespace(eos_token_id=NO_TOKEN, pad_token_id=PAD)
+    words = configuration(setting.shape).vocab_size
+    manifest = {"model": setting.shape, "vocab_size": words, "positions": None}
+    return LanguageModel(tokenizer, manifest, lambda: model).in_batches(micro_batch)
 
 
 def _quantise(model: Any, device: str) -> None:

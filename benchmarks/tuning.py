@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from langneurons.config.task_entries import Training, Tuning
-from langneurons.nn.evaluation.classification import Scorer
 from langneurons.nn.models.architectures import mlp_sites
-from langneurons.nn.tuning import adapters
+from langneurons.nn.tuning import adapters, losses
 from langneurons.nn.tuning.training import Plan, fit
 
 from . import shapes
@@ -51,7 +50,7 @@ def variants(setting: Setting) -> list[Variant]:
                 neurons = shapes.share_of_neurons(*shape, SHARE)
             tuning = Tuning.model_validate({"kind": kind}).model_dump()
             wrapped = adapters.wrap(model, family, tuning, TRAINING, 0, neurons=neurons)
-            loss = Scorer(wrapped, data).loss
+            loss = losses.summed(wrapped, data, shapes.PAD)
             return lambda: fit(wrapped, loss, plan, TRAINING, TRAINING.batch_size)
 
         return make

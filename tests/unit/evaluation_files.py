@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from langneurons import tables
+from langneurons import tables, tasks
 from langneurons.tables.evaluations import Evaluation
+from langneurons.tables.metrics import Shown
+from langneurons.tasks import Metric
 
-XNLI = {"accuracy": "binary"}
-XQUAD = {
-    "em": "binary", "f1": "score", "squad_em": "binary", "squad_f1": "score",
-    "mlqa_em": "binary", "mlqa_f1": "score",
-}  # fmt: skip
+XNLI, XQUAD = tasks.load("xnli").METRICS, tasks.load("xquad").METRICS
+
+
+def declared(metric: str, task: str = "xnli") -> dict[str, Any]:
+    """Say of a metric and its task what every row of a table says."""
+    shown = Shown.of(metric, {**XNLI, **XQUAD}[metric])
+    return {"task_title": tasks.load(task).TITLE} | shown.columns
+
+
 SCRIPTS = Path(tables.__file__).parent.parent.parent
 Rows = list[dict[str, Any]]
 
@@ -49,16 +56,21 @@ def write(
     task: str = "xnli",
     **scores: Any,
 ) -> Path:
-    """Write an evaluation of ``row``, items numbered from 0, a column a metric."""
+    """Write an evaluation of ``row``, items numbered from 0, a column a metric.
+
+    A single number is a metric of all items together, and stands in the record.
+    """
     where = folder / row["model"] / row["tuning"] / f"seed{row['seed']}" / row["lang"]
     path = where / f"{treatment}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    columns = {name: np.asarray(values) for name, values in scores.items()}
+    of_all = {k: v for k, v in scores.items() if isinstance(v, float)}
+    columns = {k: np.asarray(v) for k, v in scores.items() if k not in of_all}
     n = len(next(iter(columns.values())))
     items = {"item": np.arange(n, dtype=np.int32)} | columns
     pd.DataFrame(items).to_parquet(path.with_suffix(".parquet"))
     record = {k: row[k] for k in ("model", "tuning", "seed", "lang")}
     record |= {"task": task, "treatment": treatment, "n": n, "n_neurons": 7}
+    record["metrics"] = of_all
     path.write_text(json.dumps(record))
     return path
 
@@ -71,7 +83,7 @@ def right(n: int, correct: int, wrong_from: int = 0) -> np.ndarray:
 class Study:
     """Rows and their evaluations, in order."""
 
-    def __init__(self, folder: Path, metrics: dict[str, str]) -> None:
+    def __init__(self, folder: Path, metrics: Mapping[str, Metric]) -> None:
         self.folder, self.metrics = folder, metrics
         self.rows: Rows = []
         self.paths: list[Path] = []

@@ -28,7 +28,7 @@ from langneurons.neurons import neuron_sets
 from langneurons.neurons.chunk_statistics import ChunkStatistics
 from langneurons.neurons.recorded_activations import Activations
 from langneurons.nn.evaluation import perplexity
-from langneurons.nn.models import folders
+from langneurons.nn.models import folders, tuned
 from langneurons.nn.recording import measuring
 from langneurons.nn.tuning import adapters, training
 from langneurons.published import numbers, numbers_file
@@ -188,7 +188,7 @@ def tiny_models_folder(folder: Path) -> None:
     model.save_pretrained(folder)
     settings = Training(rank=2, alpha=4, learning_rate=0.01, epochs=1, batch_size=4)
     wrapped = adapters.wrap(
-        adapters.prepare(model), "llama", {"kind": "attention"}, settings, 1
+        tuned.prepare(model), "llama", {"kind": "attention"}, settings, 1
     )
     out = folder / "adapter"
     made = out / adapters.ADAPTER, out / adapters.CONFIG
@@ -201,7 +201,7 @@ def _adapter(name: str) -> Callable[[Path], Path]:
 
 def _read_adapter(path: Path) -> object:
     model = tiny_models.build("llama", "classifier")
-    return adapters.open_tuned(model, path.parent)
+    return tuned.open_adapter(model, path.parent)
 
 
 def _checkpoint(folder: Path) -> Path:
@@ -352,16 +352,16 @@ def _shard(folder: Path) -> Path:
 SPENT = "s\th:m:s\tmax_rss\tcpu_time\n12.5\t0:00:12\t100.0\t11.0\n"
 TOKENS = {"tokens_sha256": "0" * 64, "tokens": 48}
 KINDS = [
-    Kind("xnli.tsv", _text("a.tsv", NLI), lambda p: list(xnli.read_file(p)),
+    Kind("xnli.tsv", _text("a.tsv", NLI), lambda p: list(xnli.TASK.read_file(p)),
          users=True),
-    Kind("xquad.json", _json("a.json", SQUAD), lambda p: list(xquad.read_file(p)),
+    Kind("xquad.json", _json("a.json", SQUAD), lambda p: list(xquad.TASK.read_file(p)),
          users=True),
     Kind("text.txt", _text("en.txt", "một hai\nba bốn\n\n" * 8), _documents,
          users=True),
     Kind("text.jsonl", _text("en.jsonl", '{"text": "một hai"}\n' * 9), _documents,
          users=True),
-    Kind("xnli items", _text("i.jsonl", ITEMS), xnli.read_items),
-    Kind("xquad items", _text("i.jsonl", QUESTIONS), xquad.read_items),
+    Kind("xnli items", _text("i.jsonl", ITEMS), xnli.TASK.read_items),
+    Kind("xquad items", _text("i.jsonl", QUESTIONS), xquad.TASK.read_items),
     Kind("neurons.json", _neurons, _read_neurons),
     Kind("neurons.pth", _published_neurons,
          lambda p: published_neurons.read_published(p, LANGUAGES, 2, 24), text=False,

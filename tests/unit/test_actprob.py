@@ -30,9 +30,7 @@ def raw() -> dict[str, np.ndarray]:
 
 def inputs(files: dict[str, Activations], site: str = "gate_pre") -> MethodInputs:
     first = next(iter(files.values()))
-    return MethodInputs(
-        files, first.layers, first.width, None, None, site, "batch_mean"
-    )
+    return MethodInputs(files, first.layers, first.width, None, (), site, "batch_mean")
 
 
 def share_over(values: np.ndarray, threshold: np.ndarray) -> np.ndarray:
@@ -85,7 +83,7 @@ def test_other_threshold_populations(files, raw) -> None:
 
 def test_english_uses_the_quantile_of_the_profile(files) -> None:
     given = inputs(files)
-    pooled = MethodInputs(files, 2, 60, None, None, "gate_pre", "pooled")
+    pooled = MethodInputs(files, 2, 60, None, (), "gate_pre", "pooled")
     parameters = Parameters(threshold_population="english")
     assert not np.array_equal(
         actprob.relevance(given, parameters)["fr"],
@@ -107,7 +105,7 @@ def test_percentile_zero_counts_positive_activations(files, raw) -> None:
 @pytest.mark.parametrize("percentile", [0, 75, 90, 95])
 def test_the_largest_are_selected(files, percentile: int) -> None:
     parameters = Parameters(percentile=percentile, frac=0.1)
-    found = actprob.select(inputs(files), parameters)
+    found = actprob.METHOD.select(inputs(files), parameters)
     scores = actprob.relevance(inputs(files), parameters)
     for lang, mask in found.neurons.items():
         assert mask.shape == (2, 60) and mask.sum() == 12
@@ -127,7 +125,7 @@ def flat(own: float, other: float, dead: float = 0.0) -> dict[str, np.ndarray]:
 def test_contrasts_by_hand(files) -> None:
     given = inputs(files)
     scores = flat(0.8, 0.2)
-    wide = MethodInputs(files, 1, 3, None, None, given.site, given.quantile)
+    wide = MethodInputs(files, 1, 3, None, (), given.site, given.quantile)
     minus = actprob.contrasted(scores, wide, Parameters(contrast="minus_mean_other"))
     assert minus["en"] == pytest.approx(np.array([[0.6, 0.15, 0.0]]))
     assert minus["hi"] == pytest.approx(np.array([[-0.3, -0.3, 0.0]]))
@@ -143,8 +141,8 @@ def test_contrasts_by_hand(files) -> None:
 
 def test_exclusive_drops_neurons_of_several_languages(files) -> None:
     parameters = {"percentile": 0, "frac": 0.3}
-    plain = actprob.select(inputs(files), Parameters(**parameters)).neurons
-    alone = actprob.select(
+    plain = actprob.METHOD.select(inputs(files), Parameters(**parameters)).neurons
+    alone = actprob.METHOD.select(
         inputs(files), Parameters(**parameters, contrast="exclusive")
     ).neurons
     total = sum(mask.astype(int) for mask in plain.values())
@@ -164,7 +162,7 @@ def test_contrast_finds_a_planted_neuron(tmp_path: Path) -> None:
         contrast="minus_mean_other",
         frac=0.01,
     )
-    found = actprob.select(inputs(planted), parameters)
+    found = actprob.METHOD.select(inputs(planted), parameters)
     for seed, mask in enumerate(found.neurons.values()):
         assert np.argwhere(mask).tolist() == [[1, 7 + seed]]
 
@@ -172,15 +170,15 @@ def test_contrast_finds_a_planted_neuron(tmp_path: Path) -> None:
 def test_bad_input(files) -> None:
     some = {lang: files[lang] for lang in ("fr", "hi")}
     with pytest.raises(DataError, match="needs 'en' in the language set; it has fr"):
-        actprob.select(
+        actprob.METHOD.select(
             inputs(some), Parameters(threshold_population="english", frac=0.1)
         )
     one = {"fr": files["fr"]}
-    actprob.select(inputs(one), Parameters(frac=0.1))
+    actprob.METHOD.select(inputs(one), Parameters(frac=0.1))
     with pytest.raises(DataError, match="at least two"):
-        actprob.select(inputs(one), Parameters(frac=0.1, contrast="ratio"))
+        actprob.METHOD.select(inputs(one), Parameters(frac=0.1, contrast="ratio"))
     with pytest.raises(DataError, match="rounds to none"):
-        actprob.select(inputs(files), Parameters())
+        actprob.METHOD.select(inputs(files), Parameters())
     bad = {"percentile": 0, "threshold_population": "english"}
     with pytest.raises(ValidationError, match="no effect"):
         Parameters.model_validate(bad)

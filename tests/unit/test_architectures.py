@@ -6,14 +6,13 @@ import pytest
 import torch
 from transformers.activations import ACT2FN
 
-from langneurons.config.catalogue import Family
 from langneurons.config.errors import ConfigError, DataError
-from langneurons.nn.models import architectures
+from langneurons.nn.models import architectures, families
 from tiny_models import FAMILIES, HIDDEN, LAYERS, WIDTH, build, tokens
 
 
-def test_every_family_of_the_catalogue_has_a_layout_and_a_tiny_model():
-    assert set(Family.__args__) == set(architectures.LAYOUTS) == set(FAMILIES)
+def test_every_family_has_a_tiny_model():
+    assert set(families.FAMILIES) == set(FAMILIES)
 
 
 @pytest.mark.parametrize("head", ["base", "causal", "classifier"])
@@ -54,7 +53,7 @@ def test_lora_reaches_the_attention_modules_only(family):
     targets = architectures.attention_modules(family)
     assert list(targets) == ["q", "k", "v", "o"]
     model = build(family)
-    fan = family == "gpt2"
+    fan = families.find(family).conv1d
     wanted = LoraConfig(
         r=2, target_modules=sorted(set(targets.values())), fan_in_fan_out=fan
     )
@@ -69,7 +68,7 @@ def test_lora_reaches_the_attention_modules_only(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_mlp_projections_compute_what_the_sites_read(family):
     model = build(family)
-    names = architectures.layout(family)
+    names = families.find(family)
     gated = names.up is not None
     wanted = {names.gate: "out", names.down: "in"}
     wanted |= {names.up: "out"} if gated else {}
@@ -114,7 +113,7 @@ def test_a_multimodal_gemma_gives_the_sites_of_its_language_model():
 
 
 def test_unknown_family_lists_the_known_ones():
-    with pytest.raises(DataError, match="lama.*did you mean 'llama'.*LAYOUTS"):
+    with pytest.raises(DataError, match="lama.*did you mean 'llama'.*FAMILIES"):
         architectures.mlp_sites(build("llama"), "lama")
 
 
@@ -128,7 +127,9 @@ def test_unknown_architecture_is_refused():
         ffn_dim=8,
         num_attention_heads=1,
     )
-    with pytest.raises(DataError, match="opt.*nn/architectures.py"):
+    with pytest.raises(
+        DataError, match="opt.*row of FAMILIES in nn/models/families.py"
+    ):
         architectures.mlp_sites(t.OPTModel(config))
 
 

@@ -17,11 +17,10 @@ from langneurons.config.errors import LangneuronsError
 from langneurons.jobs import batching, cli, files
 from langneurons.jobs.batching import MicroBatch
 from langneurons.jobs.gpus import out_of_memory
-from langneurons.nn.evaluation import decoding
-from langneurons.nn.evaluation.classification import predict
-from langneurons.nn.evaluation.perplexity import chunk_nll
 from langneurons.nn.recording.measuring import record
 from langneurons.nn.recording.recorder import Recorder
+from test_classification import predict
+from test_perplexity import chunk_nll
 from tiny_models import build, tokens
 
 
@@ -373,22 +372,22 @@ def test_classification_goes_on_with_half():
 def test_generation_goes_on_with_half(window, holds):
     """Memory runs out in the middle of an answer, as the cache of five rows grows."""
     model = generation_tests.exact("llama")
-    encoded = generation_tests.raw(-1, window=window)
-    wanted = decoding.generate(model, encoded, 3)
+    given = generation_tests.raw()
+    wanted = generation_tests.generate(model, given, 3, window=window)
     scarce = Scarce(model.model, holds, model.model.layers[1], count_tokens=True)
-    assert decoding.generate(model, encoded, 5) == wanted
+    assert generation_tests.generate(model, given, 5, window=window) == wanted
     assert scarce.failed and scarce.largest > 0.5 * holds
 
 
 def test_generation_finds_its_size(make):
     model = generation_tests.exact("llama")
-    encoded = generation_tests.raw(-1, window=None)
-    wanted = decoding.generate(model, encoded, 3)
+    given = generation_tests.raw()
+    wanted = generation_tests.generate(model, given, 3)
     scarce = Scarce(model.model, 3, model.model.layers[1])
     batches, _ = make(given=1)
     ticks = itertools.count()
     batches._clock = lambda: next(ticks)
-    assert decoding.generate(model, encoded, batches) == wanted
+    assert generation_tests.generate(model, given, batches) == wanted
     assert (batches.size, scarce.failed) == (2, 1)
 
 

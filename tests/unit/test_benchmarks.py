@@ -28,8 +28,6 @@ from benchmarks import (
 from benchmarks.measuring import COLUMNS, Setting, Variant
 from langneurons.config.catalogue import PERCENTILES
 from langneurons.config.errors import ConfigError
-from langneurons.nn.evaluation.classification import predict
-from langneurons.nn.evaluation.decoding import generate
 from langneurons.nn.recording import recorder
 from langneurons.nn.tuning import adapters
 from langneurons.stats.bootstrap import bootstrap_mean
@@ -268,20 +266,24 @@ def test_a_recorder_of_every_kth_batch_is_between_none_and_all():
 def test_variants_of_an_evaluation_score_alike():
     data = interventions.pairs(TINY, 12)
     model = shapes.build(TINY, "classifier")
-    ours = predict(model, data, 4)
+    lm = shapes.opened(model, TINY, 4)
+    ours = lm.classify(data.tokens, data.reading)
     assert np.allclose(batching.in_file_order(model, data, 4), ours, atol=1e-5)
     for value in ("zero", "mean"):
         change = interventions.intervention(model, value, "act_post")
         assert change.n_neurons == 2  # one a layer, at least
-        assert not np.allclose(predict(model, data, 4, change), ours, atol=1e-5)
+        treated = lm.under(change).classify(data.tokens, data.reading)
+        assert not np.allclose(treated, ours, atol=1e-5)
 
 
 def test_ways_to_generate_make_the_same_tokens():
     data = generation.prompts(TINY)
     model = shapes.build(TINY, "causal")
-    wanted = generation.one_by_one(model, data)
+    wanted = generation.one_by_one(model, data, 4)
     assert [len(made) for made in wanted] == [4, 4, 4]
-    assert generate(model, data, 1) == generate(model, data, 3) == wanted
+    for micro_batch in (1, 3):
+        lm = shapes.opened(model, TINY, micro_batch)
+        assert lm.generate(data, 4) == wanted
 
 
 def test_the_loop_and_the_library_give_the_same_interval():
@@ -293,20 +295,13 @@ def test_the_loop_and_the_library_give_the_same_interval():
 
 def test_tuning_variants_train_the_same_modules(monkeypatch):
     made = {}
-    monkeypatch.setattr(tuning, "Scorer", lambda model, data: Kept(model))
+    monkeypatch.setattr(tuning.losses, "summed", lambda *given: None)
     monkeypatch.setattr(tuning, "fit", lambda model, *rest: model)
     for variant in tuning.variants(TINY):
         made[variant.name] = adapters.trainable(variant.make()())
     sizes = {n: sum(p.numel() for p in of.values()) for n, of in made.items()}
     assert len(made["lora"]) == len(made["masked_lora"])
     assert sizes["lora"] - sizes["masked_lora"] == 2 * 64 * (24 - 1)
-
-
-class Kept:
-    """Stands for a scorer."""
-
-    def __init__(self, model):
-        self.loss = None
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "nf4"])

@@ -620,7 +620,7 @@ def test_what_is_kept_is_told_without_torch(world, tmp_path):
 import sys
 from pathlib import Path
 import measure_perplexity
-from langneurons import cli
+from langneurons.jobs import cli
 inputs = {{k: Path(v) for k, v in {inputs!r}.items()}}
 inputs |= {{"neurons": [], "activations": []}}
 outputs = {{"out": [Path({str(out)!r})]}}

@@ -8,12 +8,13 @@ import torch
 
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import ConfigError, DataError
-from langneurons.nn.evaluation import classification
-from langneurons.nn.evaluation.classification import predict, table
+from langneurons.nn.evaluation.classifying import collate
+from langneurons.nn.evaluation.examples import Labelled
 from langneurons.nn.evaluation.interventions import build
-from langneurons.nn.evaluation.pairs import collate, encode
-from langneurons.tasks.xnli import Parameters
-from tiny_models import FAMILIES, LAYERS, PAD, VOCAB, WIDTH
+from langneurons.nn.tuning import losses
+from langneurons.tasks.common.classifier import predictions
+from langneurons.tasks.xnli import TASK, Parameters
+from tiny_models import FAMILIES, LAYERS, PAD, VOCAB, WIDTH, opened
 from tiny_models import build as tiny
 
 POOLS = ("padded_last", "last_real_token", "mean")
@@ -63,15 +64,27 @@ def make_items(count=7, longest=4):
 
 
 def encoded(tokenizer, items=None, training=False, **changes):
+    """Return items as a test or training sees them."""
     parameters = Parameters(**{"max_length": LENGTH, **changes})
     items = make_items() if items is None else items
-    return encode(tokenizer, items, parameters, training)
+    lm = opened(tiny("llama", "classifier"), tokenizer)
+    if training:
+        return TASK.examples(lm, items, parameters)
+    labels = np.array([item["label"] for item in items])
+    tokens = [np.array(ids) for ids in TASK.encode(lm, items, parameters)]
+    return Labelled(tokens, labels, TASK.reading(lm, parameters))
+
+
+def predict(model, data, micro_batch, treatment=None, label=""):
+    """Score items."""
+    lm = opened(model, micro_batch=micro_batch).under(treatment, label)
+    return lm.classify(data.tokens, data.reading)
 
 
 def padded_reference(model, data):
     """The released code's way: pad to max_length with EOS, read at index -1."""
     backbone = getattr(model, model.base_model_prefix)
-    ids = torch.full((len(data), data.max_length), 2)
+    ids = torch.full((len(data), data.reading.length), 2)
     mask = torch.zeros_like(ids)
     for row, item in enumerate(data.tokens):
         ids[row, : len(item)] = torch.from_numpy(item)
@@ -118,7 +131,7 @@ def test_a_template_goes_around_the_pair_and_its_end_survives_the_cut(tokenizer)
     long = {"id": 1, "premise": "w4 " * 20, "hypothesis": "w5", "label": 0}
     data = encoded(tokenizer, [item, long], template=template, pool="last_real_token")
     assert data.tokens[1].tolist() == [1, 9, *[4] * 8, 10, 11]
-    batch = collate(data, [0, 1])
+    batch = collate(data.tokens, data.reading)
     read = batch.input_ids[torch.arange(2), batch.read]
     assert read.tolist() == [11, 11]
     with pytest.raises(DataError, match="ends in 12 tokens; max_length is 12"):
@@ -143,7 +156,7 @@ def test_tokenizer_without_eos(tokenizer):
 @pytest.mark.parametrize("pool", POOLS)
 def test_padding_is_on_the_right(tokenizer, pool):
     data = encoded(tokenizer, pool=pool)
-    batch = collate(data, range(len(data)))
+    batch = collate(data.tokens, data.reading)
     mask = batch.attention_mask
     assert bool((mask[:, 1:] <= mask[:, :-1]).all()) and bool(mask[:, 0].all())
     assert mask.sum(1).tolist() == [len(t) for t in data.tokens]
@@ -178,7 +191,7 @@ def test_padded_last_with_an_item_that_fills_it(tokenizer):
 def test_last_real_token_equals_the_stock_classifier(tokenizer, family):
     model = tiny(family, "classifier")
     data = encoded(tokenizer, pool="last_real_token")
-    batch = collate(data, range(len(data)))
+    batch = collate(data.tokens, data.reading)
     with torch.no_grad():
         stock = model(
             input_ids=batch.input_ids, attention_mask=batch.attention_mask
@@ -228,14 +241,13 @@ def test_loss_is_summed_cross_entropy(tokenizer):
     scores = torch.from_numpy(predict(model, data, 7))[:4]
     logs = scores.log_softmax(1)
     expected = -sum(logs[i, data.labels[i]] for i in range(4))
-    found = classification.summed_loss(model, data)(range(4))
+    found = losses.summed(model, data, PAD)(range(4))
     assert torch.allclose(found, expected, atol=1e-5)
 
 
-def test_table(tokenizer):
-    data = encoded(tokenizer, make_items(3))
+def test_table():
     scores = np.array([[1, 0, 0], [2, 1, 0], [0, 0, 3]], np.float32)
-    found = table(scores, data)
+    found = predictions(make_items(3), scores)
     assert found["item"].tolist() == [10, 11, 12]
     assert found["gold"].tolist() == [0, 1, 2]
     assert found["prediction"].tolist() == [0, 0, 2]
@@ -247,12 +259,11 @@ def test_table(tokenizer):
 
 
 def test_evaluate_gives_the_table(tokenizer):
-    model = tiny("llama", "classifier")
-    data = classification.encode(
-        tokenizer, make_items(), Parameters(max_length=LENGTH), False, "vi"
-    )
-    found = classification.evaluate(model, data, 3)
-    assert found.equals(table(predict(model, data, 3), data))
+    model, items = tiny("llama", "classifier"), make_items()
+    lm = opened(model, tokenizer)
+    found = TASK.evaluate(lm, items, Parameters(max_length=LENGTH), "vi")
+    scores = predict(model, encoded(tokenizer, items), 3)
+    assert found.equals(predictions(items, scores))
 
 
 def test_the_prompt_is_all_text_and_nothing_is_generated(tokenizer):

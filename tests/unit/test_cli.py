@@ -48,7 +48,7 @@ def test_arguments_may_be_longer_than_the_kernel_allows(tmp_path: Path) -> None:
     (tmp_path / "in").write_text("x")
     (tmp_path / "rule.py").write_text(
         "import json\n"
-        "from langneurons import cli\n"
+        "from langneurons.jobs import cli\n"
         "def main(job):\n"
         "    names = [path.name for path in job.inputs['extra']]\n"
         "    job.outputs['out'].write_text(json.dumps([job.spec, names]))\n"
@@ -62,7 +62,7 @@ def test_arguments_may_be_longer_than_the_kernel_allows(tmp_path: Path) -> None:
         f" | {sys.executable} rule.py @- --text in --out out",
         encoding="utf-8",
     )
-    paths = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    paths = {**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])}
     command = ["bash", script.name]
     done = subprocess.run(
         command, cwd=tmp_path, env=paths, capture_output=True, text=True

@@ -63,7 +63,7 @@ def test_the_demo_extends_the_paper_configuration() -> None:
         ),
         ({"methods": {"lape": {"kind": "lap"}}}, "did you mean 'lape'"),
         ({"methods": {"a-1": {"kind": "lape"}}}, "'-' is kept for"),
-        ({"methods": {"r": {"kind": "matched_random"}}}, "needs 'match'"),
+        ({"methods": {"r": {"kind": "matched_random"}}}, "reads 1 other method; given"),
         ({"statistics": {"p7": {"value": "p7"}}}, "value 'p7' is unknown"),
         ({"statistics": {"c": {"value": "const"}}}, "'constant' is given"),
         (
@@ -265,7 +265,7 @@ def test_pairs_of_profiles_have_names_of_their_own() -> None:
 
 @pytest.mark.parametrize("where", ["grid", "perplexity", "neuron_tuning"])
 def test_random_neurons_that_tables_cannot_tell_apart_are_refused(where: str) -> None:
-    other = {"kind": "matched_random", "match": "lape", "draws": 2}
+    other = {"kind": "matched_random", "reads": ["lape"], "draws": 2}
     key = "controls" if where == "neuron_tuning" else "selections"
     given = ["lape.set1", "lape.set6", "random_lape.set1", "other.set1"]
     if where == "neuron_tuning":
@@ -273,7 +273,7 @@ def test_random_neurons_that_tables_cannot_tell_apart_are_refused(where: str) ->
     with pytest.raises(ConfigError) as caught:
         load(paper(methods={"other": other}, **{where: {key: given}}))
     text = str(caught.value)
-    assert f"{where}.{key}: random_lape and other both match lape in set1" in text
+    assert f"{where}.{key}: random_lape and other are both controls of lape in" in text
     # Of other languages, or in other lists, they are told apart.
     given[-1] = "other.set6"
     load(paper(methods={"other": other}, **{where: {key: given}}))

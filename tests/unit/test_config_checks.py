@@ -131,7 +131,6 @@ SELECTIONS = [
     ("neuron_tuning: {baselines: [attention, lape.world.en]}", "tunings without"),
     ("tunings: {attention: {kind: all_mlp}}", "tunings.attention: kind all_mlp"),
     ("tunings: {masked: {kind: all_mlp}}", "masked tunes no selected neurons"),
-    ("methods: {twice: {kind: matched_random, match: random_lape, draws: 1}}", "match"),
     ("methods: {random: {kind: lape}}", "'random' are the controls"),
     ("methods: {lape: {published_as: lap}}", "did you mean 'lape'"),
     ("models: {demo: {published_as: lama31}}", "did you mean 'llama31'"),
@@ -293,7 +292,7 @@ def test_random_neurons_get_values_of_the_corpus_that_they_are_set_beside() -> N
     text = "corpora: {own: {folder: results/demo_world/corpus}}\n"
     config = load(tiny(text + "methods: {lape: {corpus: own, profile: paper}}"))
     assert config.method_corpus("random_lape-1") == "own"
-    assert config.method_reads("random_lape-1") == config.method_reads("lape")
+    assert config.method_recorded("random_lape-1") == config.method_recorded("lape")
     assert config.method_corpus("actprob") == "demo"
 
 

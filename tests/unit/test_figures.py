@@ -27,6 +27,7 @@ import draw_perplexity
 import draw_profiles
 import draw_published
 import draw_shared
+from evaluation_files import XNLI, declared
 from langneurons import figures, tables
 from langneurons.config.errors import DataError
 from langneurons.figures import (
@@ -40,8 +41,10 @@ from langneurons.figures import (
 from langneurons.figures.matrix import signed
 from langneurons.jobs.cli import Job
 from langneurons.neurons.neuron_sets import NeuronSets, from_mask
+from langneurons.tables.metrics import Shown
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "published_results.json"
+ACCURACY = Shown.of("accuracy", XNLI["accuracy"])
 LANGS = ["en", "fr", "es", "vi", "id", "ja", "zh", "bn", "hi", "ta", "te", "mr"]
 LANGS += ["ur", "kn", "ml", "pa"]
 
@@ -498,7 +501,7 @@ def effect(**names: Any) -> dict[str, Any]:
         low, high = names["delta"] - 0.01, names["delta"] + 0.01
         row |= {"delta_ci_low": low, "delta_ci_high": high, "p_holm": 0.5}
         row |= {"against": "none", "value": 0.5 + names["delta"], "n_neurons": 7}
-    return row | names
+    return row | names | declared(names.get("metric", "accuracy"))
 
 
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -533,7 +536,7 @@ def test_rows_of_the_forest() -> None:
 
 def test_marks_of_the_forest() -> None:
     data = effects.effects(interventions(), "accuracy")
-    figure = effects.draw_forest(data, "accuracy", "xnli")
+    figure = effects.draw_forest(data, ACCURACY, "xnli")
     assert [axes.get_title() for axes in figure.axes] == ["vi", "hi"]
     axes = figure.axes[1]
     named = [t.get_text() for t in figure.axes[0].get_yticklabels()]
@@ -559,12 +562,12 @@ def test_a_collapse_is_a_number_at_the_edge() -> None:
         rows.append(effect(method="lape", langset="s", statistic=f"p{i}", delta=0.01))
     rows.append(effect(method="lape", langset="s", statistic="p9", delta=-0.42))
     data = effects.effects(frame(rows), "accuracy")
-    figure = effects.draw_forest(data, "accuracy", "xnli")
+    figure = effects.draw_forest(data, ACCURACY, "xnli")
     assert "−42" in texts(figure)
     low, high = figure.axes[0].get_xlim()
     assert -5 < low < 0 < high < 5
     data = sizes.sizes(frame(rows), "accuracy")
-    figure = sizes.draw_size(data, "accuracy", "xnli")
+    figure = sizes.draw_size(data, ACCURACY, "xnli")
     assert texts(figure) == ["1 below: 8.0"]
 
 
@@ -614,12 +617,12 @@ def test_the_forest_of_a_whole_table_is_readable() -> None:
                 one = {"statistic": statistic, "delta": 0.003 * (i - 4)}
                 rows.append(effect(**named, **one))
     data = effects.effects(frame(rows), "accuracy")
-    figure = effects.draw_forest(data, "accuracy", "xnli")
+    figure = effects.draw_forest(data, ACCURACY, "xnli")
     points = [x for a in figure.axes for x in a.lines if x.get_marker() == "o"]
     assert len(points) == 144
     assert figure.get_figwidth() <= 7
     assert_labels_are_apart(figure)
-    few = effects.draw_forest(data[data["row"] == "zero"], "accuracy", "xnli")
+    few = effects.draw_forest(data[data["row"] == "zero"], ACCURACY, "xnli")
     assert few.get_figheight() < figure.get_figheight() / 2
 
 
@@ -628,7 +631,7 @@ def test_sizes_have_random_neurons_and_the_score_without() -> None:
     assert data["series"].value_counts().to_dict() == {
         "random": 6, "lape": 4, "none": 2,
     }  # fmt: skip
-    figure = sizes.draw_size(data, "accuracy", "xnli")
+    figure = sizes.draw_size(data, ACCURACY, "xnli")
     vi = figure.axes[0]
     assert vi.get_xscale() == "log"
     by_marker = {x.get_marker(): x for x in vi.lines}
@@ -704,7 +707,7 @@ def test_nothing_of_effects_is_cut_off(number: int, huge: float) -> None:
     langs = [f"{lang}g_Latn" if number % 2 else lang for lang in LANGS[:number]]
     table = whole(langs, 4 if huge else 1 + number % 2, huge=huge)
     data = sizes.sizes(table, "accuracy")
-    figure = sizes.draw_size(data, "accuracy", "xnli: neurons touched and accuracy")
+    figure = sizes.draw_size(data, ACCURACY, "xnli: neurons touched and accuracy")
     assert_labels_are_apart(figure)
     assert figure.get_figwidth() <= 7
     assert figure.get_figheight() <= figures.TALLEST
@@ -713,12 +716,12 @@ def test_nothing_of_effects_is_cut_off(number: int, huge: float) -> None:
         if huge:
             data["group"] += ", tuning rows.entropy_lambda.set6.en+own of them all"
         title = "llama31_finetune_xnli: every change of accuracy"
-        assert_labels_are_apart(effects.draw_forest(data, "accuracy", title))
+        assert_labels_are_apart(effects.draw_forest(data, ACCURACY, title))
 
 
 def test_a_note_a_method_counts_scores_beyond_the_scale() -> None:
     table = whole(LANGS[:6], methods=2, models=2, huge=-0.4)
-    figure = sizes.draw_size(sizes.sizes(table, "accuracy"), "accuracy", "xnli")
+    figure = sizes.draw_size(sizes.sizes(table, "accuracy"), ACCURACY, "xnli")
     assert_labels_are_apart(figure)
     first, other = figure.axes[0], figure.axes[1]
     assert [t.get_text() for t in first.texts] == [
@@ -740,7 +743,7 @@ def test_a_note_a_method_counts_scores_beyond_the_scale() -> None:
 
 def test_scores_of_all_languages_share_a_scale_that_suits_them() -> None:
     table = whole(LANGS[:6])
-    figure = sizes.draw_size(sizes.sizes(table, "accuracy"), "accuracy", "xnli")
+    figure = sizes.draw_size(sizes.sizes(table, "accuracy"), ACCURACY, "xnli")
     assert len({axes.get_ylim() for axes in figure.axes}) == 1
     words_of(figure)
     named = [
@@ -755,7 +758,7 @@ def test_scores_of_all_languages_share_a_scale_that_suits_them() -> None:
     assert figure.axes[0].spines["left"].get_bounds() == (low, high)
     far = table["lang"] == LANGS[0]
     table.loc[far, "value"] -= 0.4
-    figure = sizes.draw_size(sizes.sizes(table, "accuracy"), "accuracy", "xnli")
+    figure = sizes.draw_size(sizes.sizes(table, "accuracy"), ACCURACY, "xnli")
     assert_labels_are_apart(figure)
     ends = [axes.get_ylim() for axes in figure.axes]
     assert len(set(ends)) == 6 and not texts(figure)
@@ -777,7 +780,7 @@ def test_numbers_of_neurons_are_round(low: float, high: float, ticks: list[int])
 def test_a_change_is_an_arrow_only_if_it_is_an_outlier() -> None:
     table = whole(LANGS[:6], huge=-0.03)  # others go to -0.01, and intervals to -0.02
     data = effects.effects(table, "accuracy")
-    figure = effects.draw_forest(data, "accuracy", "xnli")
+    figure = effects.draw_forest(data, ACCURACY, "xnli")
     assert not [t for t in texts(figure) if "−" in t]
     assert figure.axes[0].get_xlim()[0] < -4
     assert not [x for a in figure.axes for x in a.lines if x.get_marker() in "<>"]
@@ -791,7 +794,7 @@ def test_what_goes_on_beyond_the_scale_ends_in_an_arrow() -> None:
     wide &= table["statistic"] == "p5"
     table.loc[drawn, "delta"] = -0.4
     table.loc[wide, "delta_ci_high"] = 0.4
-    figure = effects.draw_forest(effects.effects(table, "accuracy"), "accuracy", "xnli")
+    figure = effects.draw_forest(effects.effects(table, "accuracy"), ACCURACY, "xnli")
     arrows = [
         (axes.get_title(), line.get_marker(), line.get_color())
         for axes in figure.axes
@@ -827,8 +830,8 @@ def pairs() -> pd.DataFrame:
         found |= {"task": "xnli", "model": "m", "tuning": "attention", "seed": "1"}
         found |= {"lang": "vi", "method": "lape", "langset": "s", "metric": "accuracy"}
         found |= {"value_name": "p5", "paper_delta": -0.04, "consistent_delta": -0.01}
-        found |= {"matched": "-"}
-        return found | {"difference": 0.03, "p_holm": 0.01} | names
+        found |= {"matched": "-", "difference": 0.03, "p_holm": 0.01}
+        return found | names | declared(names.get("metric", "accuracy"))
 
     rows = [row(), row(value_name="zero", consistent_delta=0.0, p_holm=0.9)]
     drawn = {"method": "random", "matched": "lape"}
@@ -841,7 +844,7 @@ def test_both_profiles_are_joined_by_a_line() -> None:
     assert data["group"].tolist() == ["m, lape (s)"] * 2 + ["m, random for lape (s)"]
     assert data["row"].tolist() == ["p5", "zero", "p5"]
     assert data["paper"].tolist() == pytest.approx([-0.04, -0.04, 0.02])
-    figure = profiles.draw_sites(data, "accuracy", "xnli")
+    figure = profiles.draw_sites(data, ACCURACY, "xnli")
     (axes,) = figure.axes
     marks = {m: [x for x in axes.lines if x.get_marker() == m] for m in "os*"}
     assert [len(marks[m]) for m in "os*"] == [3, 3, 1]
@@ -854,7 +857,7 @@ def test_nothing_of_profiles_is_cut_off(number: int) -> None:
     table = pd.concat([pairs().assign(lang=lang) for lang in LANGS[:number]])
     data = profiles.sites(table, "xnli", "accuracy")
     title = "xnli, accuracy: paper and consistent profile"
-    figure = profiles.draw_sites(data, "accuracy", title)
+    figure = profiles.draw_sites(data, ACCURACY, title)
     assert_labels_are_apart(figure)
     assert len(figure.legends) == 1 and len(figure.legends[0].get_texts()) == 3
     assert_labels_are_apart(figures.message(title, "No intervention was measured."))

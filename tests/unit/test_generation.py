@@ -11,15 +11,16 @@ import torch
 from langneurons import tasks
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import DataError
-from langneurons.nn.evaluation import classification, decoding, generation, runners
+from langneurons.nn.evaluation import decoding
+from langneurons.nn.evaluation.examples import Answered
 from langneurons.nn.evaluation.interventions import build
-from langneurons.nn.evaluation.prompts import Encoded, encode, pad_left, positions
+from langneurons.nn.evaluation.padding import pad_left, pad_right, positions
 from langneurons.nn.models.architectures import mlp_sites
-from langneurons.tasks import xnli, xquad
-from langneurons.tasks.common import items as task_items
-from langneurons.tasks.xquad import Parameters
+from langneurons.nn.tuning import losses
+from langneurons.tasks.common import prompts
+from langneurons.tasks.xquad import TASK, Parameters, scored
 from test_classification import word_tokenizer
-from tiny_models import FAMILIES, LAYERS, VOCAB, tokens
+from tiny_models import FAMILIES, LAYERS, PAD, VOCAB, opened, tokens
 from tiny_models import build as tiny
 
 EOS, NEW, WINDOW = 2, 12, 14
@@ -44,17 +45,16 @@ def parameters(**changes):
     return Parameters(**fixed | changes)
 
 
-def raw(eos=EOS, lengths=LENGTHS, **changes):
-    """Random prompts of the given lengths; ``eos`` ends an answer."""
-    return Encoded(
-        prompts=[tokens(1, n, seed=n)[0].numpy() for n in lengths],
-        golds=[np.array([5, eos]) for _ in lengths],
-        ids=np.arange(len(lengths)),
-        answers=[("w5",)] * len(lengths),
-        dropped=0,
-        parameters=parameters(**{"window": None, **changes}),
-        tokenizer=SimpleNamespace(eos_token_id=eos, pad_token_id=0),
-    )
+def raw(lengths=LENGTHS):
+    """Random prompts of the given lengths."""
+    return [tokens(1, n, seed=n)[0].numpy() for n in lengths]
+
+
+def generate(model, given, micro_batch, change=None, eos=-1, new=NEW, **options):
+    """Continue prompts; ``eos`` ends an answer."""
+    names = SimpleNamespace(eos_token_id=eos, pad_token_id=PAD)
+    lm = opened(model, names, micro_batch).under(change, "vi none")
+    return lm.generate(given, new, **options)
 
 
 def exact(family):
@@ -131,15 +131,11 @@ def an_end(references):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_same_tokens_as_one_by_one_without_a_cache(family, where, window):
     model = exact(family)
-    found = [
-        one_by_one(model, prompt, window, where)
-        for prompt in raw(lengths=LENGTHS).prompts
-    ]
+    found = [one_by_one(model, prompt, window, where) for prompt in raw()]
     eos = an_end(found)
     change = treatment(model) if where else None
     for micro_batch in (1, 3):
-        encoded = raw(eos, window=window)
-        made = decoding.generate(model, encoded, micro_batch, change)
+        made = generate(model, raw(), micro_batch, change, eos, window=window)
         assert made == [until(tokens, eos) for tokens in found]
 
 
@@ -147,20 +143,15 @@ def test_same_tokens_as_one_by_one_without_a_cache(family, where, window):
 @pytest.mark.parametrize("where", POSITIONS)
 def test_positions_while_generating(where, window):
     model = exact("llama")
-    found = [one_by_one(model, p, window, where) for p in raw().prompts]
+    found = [one_by_one(model, p, window, where) for p in raw()]
     change = treatment(model, where)
-    made = decoding.generate(model, raw(-1, window=window), 3, change)
-    assert made == found
-    plain = decoding.generate(model, raw(-1, window=window), 3)
-    assert made != plain
+    assert generate(model, raw(), 3, change, window=window) == found
+    assert generate(model, raw(), 3, window=window) != found
 
 
 def test_positions_give_different_answers():
     model = exact("llama")
-    made = [
-        decoding.generate(model, raw(-1), 7, treatment(model, where))
-        for where in POSITIONS
-    ]
+    made = [generate(model, raw(), 7, treatment(model, where)) for where in POSITIONS]
     assert made[0] == made[1]
     assert len({str(answers) for answers in made}) == 4
 
@@ -168,8 +159,8 @@ def test_positions_give_different_answers():
 @pytest.mark.parametrize("family", ["llama", "mistral", "gemma3"])
 def test_eager_attention(family):
     """Padding is hidden there too; single precision, so at most a tie may differ."""
-    made = decoding.generate(tiny(family, tie_word_embeddings=False), raw(-1), 3)
-    found = [one_by_one(exact(family), prompt) for prompt in raw().prompts]
+    made = generate(tiny(family, tie_word_embeddings=False), raw(), 3)
+    found = [one_by_one(exact(family), prompt) for prompt in raw()]
     same = sum(a == b for a, b in zip(made, found, strict=True))
     assert same >= len(found) - 1
 
@@ -178,32 +169,32 @@ def test_works_in_a_peft_model():
     from peft import LoraConfig, get_peft_model
 
     model = exact("llama")
-    plain = decoding.generate(model, raw(-1), 3, treatment(model))
+    plain = generate(model, raw(), 3, treatment(model))
     wanted = LoraConfig(r=2, target_modules=["q_proj", "gate_proj"])
     wrapped = get_peft_model(model, wanted).eval()
-    assert decoding.generate(wrapped, raw(-1), 3, treatment(model)) == plain
+    assert generate(wrapped, raw(), 3, treatment(model)) == plain
     with torch.no_grad():
         for name, weight in wrapped.named_parameters():
             if "lora_B" in name:
                 weight.normal_(0, 0.3)
-    assert decoding.generate(wrapped, raw(-1), 3, treatment(model)) != plain
+    assert generate(wrapped, raw(), 3, treatment(model)) != plain
 
 
-def reads(model, encoded, micro_batch):
+def reads(model, given, micro_batch, **options):
     """Return the shape of every forward pass."""
     shapes = []
     hook = model.get_input_embeddings().register_forward_hook(
         lambda module, args, output: shapes.append(tuple(args[0].shape))
     )
-    made = decoding.generate(model, encoded, micro_batch)
+    made = generate(model, given, micro_batch, **options)
     hook.remove()
     return shapes, made
 
 
 def test_the_cache_is_used_and_finished_rows_leave():
     model = exact("llama")
-    eos = an_end([one_by_one(model, p) for p in raw().prompts])
-    shapes, made = reads(model, raw(eos), 7)
+    eos = an_end([one_by_one(model, p) for p in raw()])
+    shapes, made = reads(model, raw(), 7, eos=eos)
     assert shapes[0] == (7, max(LENGTHS))
     assert {length for _, length in shapes[1:]} == {1}
     assert len(shapes) == max(map(len, made))
@@ -216,7 +207,7 @@ def test_the_cache_is_used_and_finished_rows_leave():
 
 def test_rows_past_the_window_are_read_whole():
     model = exact("llama")
-    shapes, _ = reads(model, raw(-1, (12, 17, 13), window=WINDOW), 2)
+    shapes, _ = reads(model, raw((12, 17, 13)), 2, window=WINDOW)
     # Prompts of 13 and 12 with a cache; after 2 and 3 tokens they exceed 14.
     assert shapes[:3] == [(2, 13), (2, 1), (1, 1)]
     assert set(shapes[3:]) <= {(2, WINDOW), (1, WINDOW)}
@@ -224,12 +215,17 @@ def test_rows_past_the_window_are_read_whole():
     assert sum(rows for rows, _ in shapes[3:]) == 12 + 10 + 9
 
 
+def answered(given, counted="full"):
+    golds = [np.array([5, EOS]) for _ in given]
+    return Answered(given, golds, counted)
+
+
 def test_half_precision():
     model = tiny("llama").bfloat16()
-    made = decoding.generate(model, raw(-1), 3, treatment(model))
+    made = generate(model, raw(), 3, treatment(model))
     assert [len(answer) for answer in made] == [NEW] * len(LENGTHS)
-    assert made != decoding.generate(model, raw(-1), 3)
-    loss = generation.summed_loss(model, raw())(range(3))
+    assert made != generate(model, raw(), 3)
+    loss = losses.summed(model, answered(raw()), PAD)(range(3))
     assert loss.dtype == torch.float32 and bool(loss.isfinite())
 
 
@@ -237,45 +233,70 @@ def test_ties_go_to_the_lowest_token():
     model = exact("llama")
     with torch.no_grad():
         model.lm_head.weight[:] = model.lm_head.weight[7]
-    assert decoding.generate(model, raw(-1), 3) == [[0] * NEW] * len(LENGTHS)
-    assert decoding.generate(model, raw(0), 3) == [[0]] * len(LENGTHS)
+    assert generate(model, raw(), 3) == [[0] * NEW] * len(LENGTHS)
+    assert generate(model, raw(), 3, eos=0) == [[0]] * len(LENGTHS)
+
+
+@pytest.mark.parametrize("window", [None, 6])
+def test_texts_that_end_an_answer(tokenizer, window):
+    """They may begin and end within tokens; others of the batch go on."""
+    model = exact("llama")
+    found = [one_by_one(model, p, window) for p in raw()]
+    bare = type(tokenizer)(tokenizer_object=tokenizer.backend_tokenizer)
+    bare.add_special_tokens({"pad_token": "<pad>", "eos_token": "<none>"})
+    lm = opened(model, bare, 3)
+    stop = lm.decode(found[2][:4])[-5:]  # from within a token
+    made = lm.generate(raw(), NEW, window=window, stop=[stop, "never"])
+    for answer, whole in zip(made, found, strict=True):
+        said = [n for n in range(1, NEW) if stop in lm.decode(whole[:n])]
+        assert answer == whole[: min(said, default=NEW)]
+    assert len(made[2]) == 4 and max(map(len, made)) == NEW
+    assert lm.decode(made[2], [stop]) + stop == lm.decode(made[2])
 
 
 def test_logits_that_are_not_finite_are_refused():
     model = tiny("llama")
     model.lm_head.weight.data.fill_(float("nan"))
-    with pytest.raises(DataError, match="item 5: the logits of token 1 .*not finite"):
-        decoding.generate(model, raw(), 3)
+    with pytest.raises(DataError, match="vi none: the logits of token 1 .*prompt 6 "):
+        generate(model, raw(), 3)
 
 
 def test_more_positions_than_gpt2_has():
     model = tiny("gpt2")
     with pytest.raises(DataError, match="answer is 80 tokens.*only 64 positions"):
-        decoding.generate(model, raw(max_new_tokens=64), 3)
-    decoding.generate(model, raw(max_new_tokens=3, lengths=(62,)), 3)
-    decoding.generate(model, raw(max_new_tokens=3, lengths=(70,), window=64), 3)
+        generate(model, raw(), 3, new=64)
+    generate(model, raw((62,)), 3, new=3)
+    generate(model, raw((70,)), 3, new=3, window=64)
     with pytest.raises(DataError, match="an item is 72 tokens.*lower the task's max"):
-        generation.summed_loss(model, raw(lengths=(70,)))
+        opened(model).require_fit(answered(raw((70,))))
+
+
+def encode(tokenizer, items, given, training):
+    return prompts.encode(opened(weightless(), tokenizer), items, given, training)
+
+
+def weightless():
+    """Encoding needs no weights."""
+    return SimpleNamespace(config=SimpleNamespace())
 
 
 def test_prompt_answer_and_eos_as_tokens(tokenizer):
     asked = item(3, "w5 w6", "w4 w4", [" w7 w8 ", "w9"])
-    found = encode(tokenizer, [asked], parameters(), training=False, language="vi")
+    found = encode(tokenizer, [asked], parameters(), training=False)
     assert found.prompts[0].tolist() == [1, 4, 4, 5, 6, EOS]  # BOS, as by default
     assert found.golds[0].tolist() == [7, 8, EOS]
-    assert found.ids.tolist() == [3] and found.answers == [(" w7 w8 ", "w9")]
-    assert (found.language, found.eos, found.filler) == ("vi", EOS, 0)
+    assert found.rows == [0]
 
 
 def test_long_items_are_dropped(tokenizer):
     """At max_length - 1 tokens: training counts the answer and EOS, a test does not."""
     items = [item(n, " ".join(["w5"] * n)) for n in (3, 4, 5, 6)]
     ten = parameters(max_length=10)  # 1 BOS, 1 question, n of context, 1 EOS: n + 3
-    train = encode(tokenizer, items, ten, training=True)
-    assert train.ids.tolist() == [3] and train.dropped == 3
-    assert len(train.prompts[0]) + len(train.golds[0]) == 8
+    train = TASK.examples(opened(tiny("llama"), tokenizer), items, ten)
+    assert len(train) == 1 and train.dropped == 3
+    assert len(train.prompts[0]) + len(train.answers[0]) == 8
     test = encode(tokenizer, items, ten, training=False)
-    assert test.ids.tolist() == [3, 4, 5] and test.dropped == 1
+    assert test.rows == [0, 1, 2]
     assert len(test.prompts[-1]) == 8
     with pytest.raises(DataError, match="no item is left of 1.*max_length - 1 = 9"):
         encode(tokenizer, items[-1:], ten, training=False)
@@ -288,7 +309,7 @@ def test_cutting_keeps_the_question(tokenizer):
     items = [item(n, " ".join(f"w{i}" for i in range(5, 5 + n))) for n in (3, 12, 30)]
     cut = parameters(max_length=16, long_test="cut")
     found = encode(tokenizer, items, cut, training=False)
-    assert found.dropped == 0
+    assert found.rows == [0, 1, 2]
     assert found.prompts[0].tolist() == [1, 4, 5, 6, 7, EOS]
     for prompt in found.prompts[1:]:
         assert prompt.tolist() == [1, 4, *range(5, 16), EOS]  # 14 tokens
@@ -305,7 +326,10 @@ def test_tokenizer_without_eos(tokenizer):
         encode(bare, [item(0, "w5")], parameters(), training=False)
 
 
-def test_left_padding():
+def test_padding():
+    ids, mask = pad_right([np.array([7]), np.array([4, 5, 6])], 0)
+    assert ids.tolist() == [[7, 0, 0], [4, 5, 6]]
+    assert mask.tolist() == [[1, 0, 0], [1, 1, 1]]
     ids, mask = pad_left([np.array([7]), np.array([4, 5, 6])], 0)
     assert ids.tolist() == [[0, 0, 7], [4, 5, 6]]
     assert mask.tolist() == [[0, 0, 1], [1, 1, 1]]
@@ -314,7 +338,8 @@ def test_left_padding():
 
 def training_items(tokenizer, loss):
     items = [item(n, " ".join(["w5", "w9"] * n), "w4", "w7 w8") for n in (1, 4, 2, 3)]
-    return encode(tokenizer, items, parameters(loss=loss), training=True)
+    lm = opened(tiny("llama"), tokenizer)
+    return TASK.examples(lm, items, parameters(loss=loss))
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma2", "gpt2"])
@@ -325,7 +350,7 @@ def test_loss_counts_every_token_alike(tokenizer, family, loss):
     model = tiny(family, **changes)
     encoded = training_items(tokenizer, loss)
     sums, counts = [], []
-    for prompt, gold in zip(encoded.prompts, encoded.golds, strict=True):
+    for prompt, gold in zip(encoded.prompts, encoded.answers, strict=True):
         ids = torch.from_numpy(np.concatenate([prompt, gold]))[None]
         labels = ids.clone()
         if loss == "answer_only":
@@ -333,7 +358,7 @@ def test_loss_counts_every_token_alike(tokenizer, family, loss):
         counts.append(int((labels[0, 1:] != -100).sum()))
         with torch.no_grad():
             sums.append(float(model(input_ids=ids, labels=labels).loss) * counts[-1])
-    found = generation.summed_loss(model, encoded)
+    found = losses.summed(model, encoded, PAD)
     mean = sum(counts) / len(counts)
     for rows in ([0], [2, 1], [3, 0, 1, 2]):
         expected = sum(sums[row] for row in rows) / mean
@@ -348,7 +373,7 @@ def test_loss_counts_every_token_alike(tokenizer, family, loss):
 
 def test_gradients_do_not_depend_on_the_micro_batch(tokenizer):
     model = exact("llama")
-    loss = generation.summed_loss(model, training_items(tokenizer, "full"))
+    loss = losses.summed(model, training_items(tokenizer, "full"), PAD)
     weight = model.model.layers[0].mlp.gate_proj.weight
     found = []
     for parts in ([[0, 1, 2, 3]], [[0], [1, 2], [3]]):
@@ -360,10 +385,16 @@ def test_gradients_do_not_depend_on_the_micro_batch(tokenizer):
     torch.testing.assert_close(*found, rtol=0, atol=1e-9)
 
 
+def table(tokenizer, asked, made, language):
+    """Lay answers out."""
+    lm = opened(weightless(), tokenizer)
+    golds = prompts.encode(lm, asked, parameters(), training=False).golds
+    return scored(lm, asked, made, golds=golds, language=language)
+
+
 def test_table(tokenizer):
     asked = [item(10, "w5", answer=["w7 w8", "w9"]), item(11, "w5", answer="w7")]
-    encoded = encode(tokenizer, asked, parameters(), training=False, language="en")
-    found = generation.table([[9, EOS], [7, 6, 4]], encoded)
+    found = table(tokenizer, asked, [[9, EOS], [7, 6, 4]], "en")
     assert found["item"].tolist() == [10, 11]
     assert found["prediction"].tolist() == ["w9", "w7 w6 w4"]
     assert found["gold"].tolist() == ["w7 w8", "w7"]
@@ -377,49 +408,35 @@ def test_table(tokenizer):
     assert found["mlqa_f1"].tolist() == pytest.approx([1, 1 / 2])
     kinds = {k: str(v) for k, v in found.dtypes.items()}
     assert kinds["item"] == kinds["generated_tokens"] == "int32"
-    for name, kind in tasks.metric_kinds("xquad").items():
-        assert kinds[name] == ("bool" if kind == "binary" else "float32")
+    for name, metric in TASK.METRICS.items():
+        assert kinds[name] == ("bool" if metric.kind == "binary" else "float32")
     assert kinds["stopped"] == "bool"
-    right = generation.table([[7, 8, EOS], [7, EOS]], encoded)
-    assert task_items.means(right, xquad.TASK.METRICS) == dict.fromkeys(
-        xquad.TASK.METRICS, 1.0
-    )
+    right = table(tokenizer, asked, [[7, 8, EOS], [7, EOS]], "en")
+    assert tasks.metrics(TASK, right) == dict.fromkeys(TASK.METRICS, 1.0)
 
 
 def test_evaluate_decodes_and_scores(tokenizer):
     model = exact("llama")
     items = [item(n, " ".join(["w5"] * n)) for n in (1, 6, 3)]
-    encoded = encode(tokenizer, items, parameters(window=None), False, "en")
-    plain = generation.evaluate(model, encoded, 2)
+    given = parameters(window=None)
+    encoded = encode(tokenizer, items, given, training=False)
+
+    def evaluated(micro_batch, change=None):
+        lm = opened(model, tokenizer, micro_batch).under(change, "xquad vi")
+        return TASK.evaluate(lm, items, given, "en")
+
+    plain = evaluated(2)
     assert plain["item"].tolist() == [1, 6, 3]
     made = [until(one_by_one(model, p), EOS) for p in encoded.prompts]
     expected = [tokenizer.decode(t, skip_special_tokens=True).strip() for t in made]
     assert plain["prediction"].tolist() == expected
-    treated = generation.evaluate(
-        model, encoded, 2, treatment(model), "llama", "xquad vi"
-    )
-    assert not treated.equals(plain)
-    assert generation.evaluate(model, encoded, 3).equals(plain)
+    assert not evaluated(2, treatment(model)).equals(plain)
+    assert evaluated(3).equals(plain)
 
 
 def test_language_decides_the_mlqa_scores(tokenizer):
-    def scored(language):
+    def exact_match(language):
         asked = [item(0, "w5", answer=["der w7"])]
-        encoded = encode(tokenizer, asked, parameters(), False, language)
-        return generation.table([[7, EOS]], encoded)["mlqa_em"][0]
+        return table(tokenizer, asked, [[7, EOS]], language)["mlqa_em"][0]
 
-    assert scored("de") and not scored("en")
-
-
-def test_the_output_decides_the_runner():
-    assert runners.of(xnli.TASK) is classification
-    assert runners.of(xquad.TASK) is generation
-    assert (runners.name(xnli.TASK), runners.name(xquad.TASK)) == (
-        "nn.evaluation.classification",
-        "nn.evaluation.generation",
-    )
-    for module in (classification, generation):
-        for name in ("load", "encode", "summed_loss", "evaluate"):
-            assert callable(getattr(module, name))
-    assert (classification.HEAD, classification.TASK_TYPE) == ("score", "SEQ_CLS")
-    assert (generation.HEAD, generation.TASK_TYPE) == (None, "CAUSAL_LM")
+    assert exact_match("de") and not exact_match("en")

@@ -225,8 +225,8 @@ def planted(path: Path, lang: str, own: list[int]) -> dict:
 
 def test_select_finds_planted_neurons(tmp_path: Path) -> None:
     files = planted(tmp_path, "en", [3, 4]) | planted(tmp_path, "hi", [17])
-    inputs = MethodInputs(files, 2, 20, None, None, "gate_pre", "batch_mean")
-    found = lape.select(
+    inputs = MethodInputs(files, 2, 20, None, (), "gate_pre", "batch_mean")
+    found = lape.METHOD.select(
         inputs, Parameters(top_rate=0.075, filter_rate=0.9, bar_ratio=0.9)
     )
     assert np.argwhere(found.neurons["en"]).tolist() == [[1, 3], [1, 4]]
@@ -237,7 +237,7 @@ def test_select_finds_planted_neurons(tmp_path: Path) -> None:
 def test_bad_input(tmp_path: Path) -> None:
     inputs = MethodInputs(planted(tmp_path, "en", [3]), 2, 20, None, None, "", "")
     with pytest.raises(DataError, match="at least two"):
-        lape.select(inputs, Parameters())
+        lape.METHOD.select(inputs, Parameters())
     with pytest.raises(DataError, match=r"lape\.top_rate: 0\.01 of 40 neurons"):
         choose(np.ones((2, 40), np.int64), np.array([2, 2]), Parameters())
     for bad in ({"top_rate": 0}, {"filter_rate": 1}, {"thresholds": "x"}, {"rate": 1}):

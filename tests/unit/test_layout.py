@@ -14,6 +14,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import NamedTuple
@@ -200,3 +201,25 @@ def test_scripts_say_what_their_spec_is() -> None:
         text = (SCRIPTS / f"{rule.name}.py").read_text(encoding="utf-8")
         said = ast.get_docstring(ast.parse(text)) or ""
         assert "spec is" in said, rule.name
+
+
+def test_the_floor_plan_has_the_rooms_in_their_order() -> None:
+    """CONTRIBUTING.md, the import contract and the folders agree."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = settings["tool"]["importlinter"]["contracts"]
+    (layers,) = (c["layers"] for c in contracts if c["type"] == "layers")
+    rows = re.findall(r"^\| `([a-z/]+)/` \|", read_plan(), re.MULTILINE)
+    assert [row.replace("/", ".") for row in rows] == layers[::-1]
+    packages = {p.parent.relative_to(LIBRARY) for p in LIBRARY.rglob("__init__.py")}
+    rooms = {Path(row) for row in rows}
+    inside = {p for p in packages for room in rooms if room in p.parents}
+    assert packages - inside == rooms | {Path(), Path("nn")}
+    for room in rooms:
+        text = (LIBRARY / room / "__init__.py").read_text(encoding="utf-8")
+        assert ast.get_docstring(ast.parse(text)), room
+
+
+def read_plan() -> str:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert text.startswith("# Contributing\n\n## The floor plan\n")
+    return text.split("\n## ")[1]

@@ -11,12 +11,21 @@ from hypothesis import strategies as st
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.jobs import cli, files
 from langneurons.neurons.neuron_sets import NeuronSets
-from langneurons.nn.evaluation.classification import Scorer, predict
-from langneurons.nn.models import architectures, folders, loading
+from langneurons.nn.models import architectures, folders, loading, tuned
 from langneurons.nn.tuning import adapters, masking
 from langneurons.nn.tuning.training import Checkpoint, Plan, fit, record
 from langneurons.tasks.common import items
-from test_training import ITEMS, MANIFEST, SEED, data, saved, settings, small_nf4
+from test_classification import predict
+from test_training import (
+    ITEMS,
+    MANIFEST,
+    SEED,
+    data,
+    loss_of,
+    saved,
+    settings,
+    small_nf4,
+)
 from tiny_models import HIDDEN, LAYERS, WIDTH, tokens
 from tiny_models import build as tiny
 from truths import Truth
@@ -31,7 +40,7 @@ def tuning(kind, targets="gate_up_down", attention=False):
 
 
 def wrapped(family="llama", kind="masked_lora", neurons=NEURONS, base=None, **more):
-    base = adapters.prepare(base or tiny(family, "classifier"))
+    base = tuned.prepare(base or tiny(family, "classifier"))
     chosen = neurons if kind in KINDS else None
     return adapters.wrap(
         base, family, tuning(kind, **more), settings(), SEED, neurons=chosen
@@ -40,14 +49,14 @@ def wrapped(family="llama", kind="masked_lora", neurons=NEURONS, base=None, **mo
 
 def train(model, checkpoint=None, stop=None):
     """Take 12 steps of AdamW with weight decay; ``stop`` raises in that step."""
-    scorer, calls = Scorer(model, data()), 0
+    of_rows, calls = loss_of(model), 0
 
     def loss(rows):
         nonlocal calls
         calls += 1
         if calls - 1 == stop:
             raise KeyboardInterrupt
-        return scorer.loss(rows)
+        return of_rows(rows)
 
     plan = Plan.of(ITEMS, settings(), SEED)
     return fit(model, loss, plan, settings(), 4, checkpoint)
@@ -109,7 +118,7 @@ def test_only_the_neurons_change_and_plain_peft_reloads(tmp_path, family, kind):
     scores = predict(model, data(), 4)
     folder = saved(tmp_path, model)
     assert np.array_equal(scores, predict(model, data(), 4))  # saving leaves it alone
-    ours = adapters.open_tuned(tiny(family, "classifier"), folder)
+    ours = tuned.open_adapter(tiny(family, "classifier"), folder)
     again = plain(family, folder)
     for reloaded in (ours, again):
         assert np.array_equal(scores, predict(reloaded, data(), 4))
@@ -255,7 +264,7 @@ def test_rows_are_trained_as_plain_torch_trains_them(family, method):
 
     ours = wrapped(family, "subnetwork_rows")
     head = ours.get_base_model().score.modules_to_save["default"].weight
-    direct = adapters.prepare(tiny(family, "classifier"))
+    direct = tuned.prepare(tiny(family, "classifier"))
     direct.score.weight.data = head.detach().clone()
     weights = {"score.weight": direct.score.weight}
     masks = {}
@@ -268,10 +277,10 @@ def test_rows_are_trained_as_plain_torch_trains_them(family, method):
         masks[found[0]] = mask
     for weight in weights.values():
         weight.requires_grad_(True)
-    for _ in steps(Scorer(direct, data()), weights.values()):
+    for _ in steps(loss_of(direct), weights.values()):
         for name, mask in masks.items():
             weights[name].grad *= mask
-    for _ in steps(Scorer(ours, data()), adapters.trainable(ours).values()):
+    for _ in steps(loss_of(ours), adapters.trainable(ours).values()):
         pass
     mine = dict(ours.merge_and_unload().named_parameters())
     start = dict(tiny(family, "classifier").named_parameters())
@@ -282,7 +291,7 @@ def test_rows_are_trained_as_plain_torch_trains_them(family, method):
 
 def causal(kind, seed):
     """Train a language model on 8 texts; return it, and the loss of each epoch."""
-    base = adapters.prepare(tiny("llama"))
+    base = tuned.prepare(tiny("llama"))
     model = adapters.wrap(
         base, "llama", tuning(kind, attention=True), settings(), seed, None,
         "CAUSAL_LM", NEURONS,
@@ -324,7 +333,7 @@ def test_causal_models_have_no_head_to_train(tmp_path, kind):
     assert config["task_type"] == "CAUSAL_LM" and config["modules_to_save"] is None
     with torch.no_grad():
         expected = model(input_ids=tokens()).logits
-        ours = adapters.open_tuned(tiny("llama"), folder)
+        ours = tuned.open_adapter(tiny("llama"), folder)
         assert torch.equal(ours(input_ids=tokens()).logits, expected)
         again = PeftModel.from_pretrained(tiny("llama"), str(folder)).eval()
         assert torch.equal(again(input_ids=tokens()).logits, expected)
@@ -346,7 +355,7 @@ def test_four_bit_weights(tmp_path, kind):
             lines = (b @ a) if side == "out" else (b @ a).T
             assert lines.any(1).nonzero().flatten().tolist() == ids
     scores = predict(model, data(), 4)
-    again = adapters.open_tuned(
+    again = tuned.open_adapter(
         loading.load_classifier(folder, 3), saved(tmp_path, model)
     )
     assert np.array_equal(scores, predict(again, data(), 4))
@@ -371,14 +380,14 @@ def test_four_bit_weights(tmp_path, kind):
     ],
 )
 def test_errors_come_before_training(kind, neurons, error, message):
-    base = adapters.prepare(tiny("llama", "classifier"))
+    base = tuned.prepare(tiny("llama", "classifier"))
     with pytest.raises(error, match=message):
         adapters.wrap(base, "llama", tuning(kind), settings(), SEED, neurons=neurons)
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_unknown_targets(family):
-    base = adapters.prepare(tiny(family, "classifier"))
+    base = tuned.prepare(tiny(family, "classifier"))
     wrong = tuning("all_mlp", "gate_down")
     with pytest.raises(ConfigError, match="unknown mlp_targets 'gate_down' - did you"):
         adapters.wrap(base, family, wrong, settings(), SEED)

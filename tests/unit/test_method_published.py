@@ -48,16 +48,16 @@ def test_select_takes_the_languages_of_the_set(sets, tmp_path: Path) -> None:
     write_published(sets, path)
     parameters = Parameters(path=str(path), languages=("en", "zh", "hi"))
     languages = {"zh": None, "en": None}
-    inputs = MethodInputs(languages, 3, 10, None, None, "gate_pre", "pooled")
-    found = published.select(inputs, parameters)
+    inputs = MethodInputs(languages, 3, 10, None, (), "gate_pre", "pooled")
+    found = published.METHOD.select(inputs, parameters)
     assert {k: from_mask(v) for k, v in found.neurons.items()} == {
         "zh": sets.of("zh"),
         "en": sets.of("en"),
     }
     assert len(found.thresholds["file_sha256"]) == 64
-    wrong = MethodInputs({"fr": None}, 3, 10, None, None, "gate_pre", "pooled")
+    wrong = MethodInputs({"fr": None}, 3, 10, None, (), "gate_pre", "pooled")
     with pytest.raises(DataError, match="unknown language 'fr'"):
-        published.select(wrong, parameters)
+        published.METHOD.select(wrong, parameters)
 
 
 @pytest.mark.parametrize(

@@ -37,21 +37,27 @@ def spec(**changes: object) -> dict:
         "site": "gate_pre",
         "quantile": "batch_mean",
         "draw": None,
-        "match": None,
+        "reads": [],
     } | changes
 
 
 def test_lape_then_its_control(files: dict[str, Activations]) -> None:
-    found = methods.identify(spec(), list(files.values()), None)
+    found = methods.identify(spec(), list(files.values()))
     assert found.corpora == {"en": "hash of en", "hi": "hash of hi"}
     assert (found.layers, found.intermediate_size) == (2, 60)
     assert found.model_revision == "r1"
     assert found.parameters["thresholds"] == "kth"  # defaults are written out
     assert sum(found.counts.values()) >= found.thresholds["selected"] > 0
     random = methods.identify(
-        spec(method="random-2", kind="matched_random", parameters={}, draw=2),
+        spec(
+            method="random-2",
+            kind="matched_random",
+            parameters={},
+            draw=2,
+            reads=["lape.two"],
+        ),
         list(files.values()),
-        found,
+        [found],
     )
     assert random.counts == found.counts
     assert random.neurons != found.neurons
@@ -59,10 +65,10 @@ def test_lape_then_its_control(files: dict[str, Activations]) -> None:
 
 
 def test_script_writes_the_same_bytes_twice(files, tmp_path: Path) -> None:
-    def run(out: Path, given: dict, *matched: Path) -> subprocess.CompletedProcess[str]:
+    def run(out: Path, given: dict, *reads: Path) -> subprocess.CompletedProcess[str]:
         arguments = ["--spec", json.dumps(given), "--out", str(out), "--activations"]
         arguments += [str(one.path) for one in files.values()]
-        arguments += ["--matched", *map(str, matched)]
+        arguments += ["--reads", *map(str, reads)]
         script = str(SCRIPTS / "identify_neurons.py")
         return subprocess.run(
             [sys.executable, script, *arguments], capture_output=True, text=True
@@ -74,35 +80,37 @@ def test_script_writes_the_same_bytes_twice(files, tmp_path: Path) -> None:
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert "lape.two: en " in done.stderr
     random = spec(method="random-1", kind="matched_random", parameters={}, draw=1)
+    random["reads"] = ["lape.two"]
     done = run(tmp_path / "random.json", random, tmp_path / "a.json")
     assert done.returncode == 0, done.stderr
     lape = NeuronSets.read(tmp_path / "a.json")
     assert NeuronSets.read(tmp_path / "random.json").counts == lape.counts
     done = run(tmp_path / "bad.json", random)
-    assert done.returncode == 1 and "needs a method to match" in done.stderr
+    assert done.returncode == 1 and "neurons are of []" in done.stderr
     assert not (tmp_path / "bad.json").exists() and "Traceback" not in done.stderr
 
 
 def test_wrong_files(files: dict[str, Activations], tmp_path: Path) -> None:
     both = list(files.values())
     with pytest.raises(DataError, match=r"activations are of \['hi', 'en'\]"):
-        methods.identify(spec(), both[::-1], None)
+        methods.identify(spec(), both[::-1])
     with pytest.raises(DataError, match="activations are of model"):
-        methods.identify(spec(model="other"), both, None)
+        methods.identify(spec(model="other"), both)
     pre = heavy_tailed(0, 50, 2, 60)
     later = build(tmp_path / "x.safetensors", pre, language="hi", revision="r2")
     with pytest.raises(DataError, match="model_revision"):
-        methods.identify(spec(), [both[0], later], None)
-    good = methods.identify(spec(), both, None)
-    random = spec(kind="matched_random", parameters={}, draw=1)
+        methods.identify(spec(), [both[0], later])
+    good = methods.identify(spec(), both)
+    random = spec(kind="matched_random", parameters={}, draw=1, reads=["lape.two"])
     for change, message in (
         ({"model": "other"}, "neurons of other, not toy"),
         ({"model_revision": "r0"}, "revision r0"),
         ({"layers": 3}, "3 layers"),
+        ({"language_set": "six"}, r"neurons are of \['lape.six'\], but wanted"),
     ):
         wrong = NeuronSets(**(vars(good) | change))
         with pytest.raises(DataError, match=message):
-            methods.identify(random, both, wrong)
+            methods.identify(random, both, [wrong])
 
 
 def test_a_selection_without_any_neuron_is_an_error(tmp_path: Path) -> None:
@@ -112,7 +120,7 @@ def test_a_selection_without_any_neuron_is_an_error(tmp_path: Path) -> None:
         for lang in ("en", "hi")
     ]
     with pytest.raises(DataError, match="method lape selects no neuron for any"):
-        methods.identify(spec(), files, None)
+        methods.identify(spec(), files)
 
 
 def test_unknown_kind() -> None:
@@ -121,11 +129,13 @@ def test_unknown_kind() -> None:
 
 
 def test_no_method_imports_torch() -> None:
-    kinds = ["act_prob_zero", "actprob", "entropy_lambda", "kojima_ap", "lape"]
-    kinds += ["matched_random", "plnd", "published"]
+    kinds = ["act_prob_zero", "actprob", "entropy_lambda", "intersection"]
+    kinds += ["kojima_ap", "lape", "matched_random", "plnd", "published"]
+    assert methods.kinds() == kinds
     assert [methods.load(kind).PARAMETERS.__name__ for kind in kinds]
     code = (
-        "import sys; from langneurons import methods, statistics, significance;"
+        "import sys; from langneurons import methods;"
+        "from langneurons.neurons import recorded_activations;"
         f"[methods.load(k) for k in {kinds}]; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=SCRIPTS)

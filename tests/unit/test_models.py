@@ -222,12 +222,12 @@ def test_encoder_adds_nothing(tmp_path: Path) -> None:
 
 def test_manifest_functions_do_without_torch() -> None:
     code = (
-        "import sys; from langneurons.nn import models, fetching, quantising; "
+        "import sys; from langneurons.nn.models import fetching, loading, quantising; "
         "print('torch' in sys.modules, 'transformers' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(Path(loading.__file__).parents[2])},
+        env={"PYTHONPATH": str(Path(loading.__file__).parents[3])},
         capture_output=True,
         text=True,
         check=True,

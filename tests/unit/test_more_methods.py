@@ -46,7 +46,7 @@ def inputs_of(
     files: dict[str, Activations], site: str = "gate_pre", quantile: str = "pooled"
 ) -> MethodInputs:
     first = next(iter(files.values()))
-    return MethodInputs(files, first.layers, first.width, None, None, site, quantile)
+    return MethodInputs(files, first.layers, first.width, None, (), site, quantile)
 
 
 def places(selected: methods.Selected) -> Places:
@@ -67,7 +67,7 @@ def test_act_prob_zero_by_hand(tmp_path: Path) -> None:
         "en": build(tmp_path / "en.safetensors", pre),
         "hi": build(tmp_path / "hi.safetensors", -pre, language="hi"),
     }
-    selected = act_prob_zero.select(
+    selected = act_prob_zero.METHOD.select(
         inputs_of(files), act_prob_zero.Parameters(frac=0.5)
     )
     assert places(selected) == {"en": {(0, 0), (0, 1)}, "hi": {(1, 1), (0, 1)}}
@@ -81,7 +81,7 @@ def test_act_prob_zero_defaults_and_errors(tmp_path: Path) -> None:
     assert act_prob_zero.Parameters().frac == 0.00125
     files = {"en": build(tmp_path / "x.safetensors", np.ones((2, 2, 3), np.float32))}
     with pytest.raises(DataError, match=r"act_prob_zero\.frac: 0\.00125 of 6 neurons"):
-        act_prob_zero.select(inputs_of(files), act_prob_zero.Parameters())
+        act_prob_zero.METHOD.select(inputs_of(files), act_prob_zero.Parameters())
 
 
 # -------------------------------------------------------------------------- kojima_ap
@@ -164,7 +164,7 @@ def test_kojima_ap_by_hand(tmp_path: Path) -> None:
     assert found["en"][0].tolist() == pytest.approx(
         [1, (1 / 5 + 2 / 6) / 2, 1 / 3, (1 / 2 + 2 / 5) / 2]
     )
-    selected = kojima_ap.select(inputs_of(files), given_)
+    selected = kojima_ap.METHOD.select(inputs_of(files), given_)
     assert places(selected)["en"] == {(0, 0), (0, 1)}
     assert places(selected)["zh"] == {(0, 1), (0, 0)}
     assert selected.thresholds["ap_by_chance"] == 1 / 3
@@ -208,14 +208,14 @@ def test_kojima_ap_defaults_and_errors(tmp_path: Path) -> None:
     files = responding(tmp_path, means)
     few = kojima_ap.Parameters(top=1, bottom=1, positives=4, negatives=5)
     with pytest.raises(DataError, match="set activations.chunk_means to 5"):
-        kojima_ap.select(inputs_of(files), few)
+        kojima_ap.METHOD.select(inputs_of(files), few)
     with pytest.raises(DataError, match="top 1000 and bottom 1000 are more than the 3"):
-        kojima_ap.select(inputs_of(files), default)
+        kojima_ap.METHOD.select(inputs_of(files), default)
     with pytest.raises(DataError, match="kojima_ap compares languages"):
-        kojima_ap.select(inputs_of({"en": files["en"]}), few)
+        kojima_ap.METHOD.select(inputs_of({"en": files["en"]}), few)
     without = responding(tmp_path, means, chunk_means=0)
     with pytest.raises(DataError, match="recorded are 0; set activations.chunk_means"):
-        kojima_ap.select(inputs_of(without), few)
+        kojima_ap.METHOD.select(inputs_of(without), few)
 
 
 # ------------------------------------------------------------------------------- plnd
@@ -267,7 +267,7 @@ def test_plnd_by_hand(
     hi: set[int],
     zh: set[int],
 ) -> None:
-    selected = plnd.select(
+    selected = plnd.METHOD.select(
         inputs_of(contributing(**THREE)), plnd.Parameters.model_validate(given_)
     )
     found = {lang: {j for _, j in of} for lang, of in places(selected).items()}
@@ -282,7 +282,7 @@ def test_a_share_of_the_chunks_is_not_spoilt_by_rounding(
     # 0.07 * 100 is a little over 7 in floating point.
     rows = [[1.0, 0.0]] * 7 + [[0.0, 1.0]] * 93
     files = contributing(en=rows, hi=[[0.0, 1.0]])
-    selected = plnd.select(
+    selected = plnd.METHOD.select(
         inputs_of(files), plnd.Parameters(min_share=0.07, minus="none")
     )
     assert places(selected)["en"] == {(0, 0), (0, 1)}
@@ -294,7 +294,7 @@ def test_a_neuron_that_never_contributes_is_not_important(
     """Two of four are wanted, but only one has any sum."""
     files = contributing(en=[[0, 0, 5, 0]], hi=[[1, 1, 0, 0]])
     by_sum = plnd.Parameters(importance="total", minus="none")
-    found = places(plnd.select(inputs_of(files), by_sum))
+    found = places(plnd.METHOD.select(inputs_of(files), by_sum))
     assert found == {"en": {(0, 2)}, "hi": {(0, 0), (0, 1)}}
 
 
@@ -305,18 +305,18 @@ def test_plnd_errors(
         plnd.Parameters(importance="total", min_share=0.5)
     files = contributing(**THREE)
     with pytest.raises(DataError, match="unknown language 'zz'"):
-        plnd.select(inputs_of(files), plnd.Parameters(minus="zz"))
+        plnd.METHOD.select(inputs_of(files), plnd.Parameters(minus="zz"))
     alone = {"en": files["en"]}
     with pytest.raises(DataError, match="plnd with minus: others compares languages"):
-        plnd.select(inputs_of(alone), plnd.Parameters())
-    kept = plnd.select(inputs_of(alone), plnd.Parameters(minus="none"))
+        plnd.METHOD.select(inputs_of(alone), plnd.Parameters())
+    kept = plnd.METHOD.select(inputs_of(alone), plnd.Parameters(minus="none"))
     assert places(kept) == {"en": {(0, 0)}}
     other = contributing(top=0.25, hi=THREE["hi"])
     with pytest.raises(DataError, match="contribution_top differs"):
-        plnd.select(inputs_of(files | other), plnd.Parameters())
+        plnd.METHOD.select(inputs_of(files | other), plnd.Parameters())
     without = build(tmp_path / "w.safetensors", np.ones((2, 1, 4), np.float32))
     with pytest.raises(DataError, match=r"set activations\.contribution_top"):
-        plnd.select(inputs_of({"en": without}), plnd.Parameters(minus="none"))
+        plnd.METHOD.select(inputs_of({"en": without}), plnd.Parameters(minus="none"))
 
 
 # --------------------------------------------------------------------- entropy_lambda
@@ -435,14 +435,16 @@ def test_entropy_lambda_does_not_depend_on_the_order_of_languages(
 def test_one_language_cannot_be_contrasted(tmp_path: Path) -> None:
     one = {"en": build(tmp_path / "en.safetensors", np.ones((2, 1, 4), np.float32))}
     with pytest.raises(DataError, match="entropy_lambda compares languages.*two"):
-        entropy_lambda.select(inputs_of(one), entropy_lambda.Parameters())
+        entropy_lambda.METHOD.select(inputs_of(one), entropy_lambda.Parameters())
     # Known before the first job, too.
     recorded = Recorded(chunk_means=2500, contribution_top=0.1)
-    for method in (entropy_lambda, kojima_ap, plnd):
-        unmet = method.Parameters().unmet
-        (problem,) = unmet(recorded, ["en"], "gate_pre")
+    for kind in ("entropy_lambda", "kojima_ap", "lape", "plnd"):
+        method = methods.load(kind)
+        alone = methods.Planned(recorded, ["en"], "gate_pre", {})
+        (problem,) = method.unmet(method.PARAMETERS(), alone)
         assert "compares languages; give a set of at least two" in problem
-        assert unmet(recorded, ["en", "vi"], "gate_pre") == []
+        two = methods.Planned(recorded, ["en", "vi"], "gate_pre", {})
+        assert method.unmet(method.PARAMETERS(), two) == []
 
 
 def test_a_class_that_nothing_is_in_is_the_usual_error(tmp_path: Path) -> None:
@@ -456,10 +458,10 @@ def test_a_class_that_nothing_is_in_is_the_usual_error(tmp_path: Path) -> None:
         "model": "toy", "method": "nju", "kind": "entropy_lambda",
         "parameters": {"top_rate": 0.1, "classes": ["agnostic"]},
         "language_set": "two", "languages": ["en", "hi"], "site": "gate_pre",
-        "quantile": "pooled", "draw": None, "match": None,
+        "quantile": "pooled", "draw": None, "reads": [],
     }  # fmt: skip
     with pytest.raises(DataError, match="method nju selects no neuron for any"):
-        methods.identify(given_, files, None)
+        methods.identify(given_, files)
 
 
 # --------------------------------------------------------------------- planted neurons
@@ -494,7 +496,7 @@ def test_most_active_neurons_are_those_always_on_and_the_planted(
     planted: MethodInputs,
 ) -> None:
     frac = act_prob_zero.Parameters(frac=6 / (LAYERS * WIDTH))
-    found = places(act_prob_zero.select(planted, frac))
+    found = places(act_prob_zero.METHOD.select(planted, frac))
     for lang in ("vi", "hi"):
         assert found[lang] == {*ALWAYS, *PLANTED[lang], SHARED}
     assert found["en"] > {*ALWAYS, *PLANTED["en"]}
@@ -502,7 +504,7 @@ def test_most_active_neurons_are_those_always_on_and_the_planted(
 
 def test_average_precision_finds_the_planted_neurons(planted: MethodInputs) -> None:
     given_ = kojima_ap.Parameters(positives=20, negatives=40, top=2, bottom=0)
-    selected = kojima_ap.select(planted, given_)
+    selected = kojima_ap.METHOD.select(planted, given_)
     assert places(selected) == PLANTED
     # Each planted neuron responds more to every chunk of its language than to others.
     cutoffs = selected.thresholds["ap_cutoff"]
@@ -511,17 +513,17 @@ def test_average_precision_finds_the_planted_neurons(planted: MethodInputs) -> N
     )
     # The neuron of the two others is the most silent one in English.
     lowest = kojima_ap.Parameters(positives=20, negatives=40, top=0, bottom=1)
-    assert places(kojima_ap.select(planted, lowest))["en"] == {SHARED}
+    assert places(kojima_ap.METHOD.select(planted, lowest))["en"] == {SHARED}
 
 
 def test_contributions_find_the_planted_neurons(planted: MethodInputs) -> None:
-    important = places(plnd.select(planted, plnd.Parameters(minus="none")))
+    important = places(plnd.METHOD.select(planted, plnd.Parameters(minus="none")))
     assert important["en"] == {*ALWAYS, *PLANTED["en"]}
     for lang in ("vi", "hi"):
         assert important[lang] == {*ALWAYS, *PLANTED[lang], SHARED}
     # What is important for another language too is gone: SHARED and ALWAYS.
-    assert places(plnd.select(planted, plnd.Parameters())) == PLANTED
-    against_hindi = places(plnd.select(planted, plnd.Parameters(minus="hi")))
+    assert places(plnd.METHOD.select(planted, plnd.Parameters())) == PLANTED
+    against_hindi = places(plnd.METHOD.select(planted, plnd.Parameters(minus="hi")))
     assert against_hindi == {
         "en": PLANTED["en"],
         "vi": PLANTED["vi"],
@@ -531,7 +533,7 @@ def test_contributions_find_the_planted_neurons(planted: MethodInputs) -> None:
 
 def test_entropy_lambda_finds_the_planted_neurons(planted: MethodInputs) -> None:
     given_ = entropy_lambda.Parameters(top_rate=7 / 80, bar_ratio=0.9)
-    selected = entropy_lambda.select(planted, given_)
+    selected = entropy_lambda.METHOD.select(planted, given_)
     assert places(selected) == {
         "en": PLANTED["en"],
         "vi": PLANTED["vi"] | {SHARED},
@@ -544,4 +546,4 @@ def test_entropy_lambda_finds_the_planted_neurons(planted: MethodInputs) -> None
         "none": 0,
     }
     specific = given_.model_copy(update={"classes": ("specific",)})
-    assert places(entropy_lambda.select(planted, specific)) == PLANTED
+    assert places(entropy_lambda.METHOD.select(planted, specific)) == PLANTED

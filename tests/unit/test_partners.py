@@ -398,7 +398,7 @@ def leaves(model: type[BaseModel], *blocks: str) -> Iterator[str]:
 
 
 def parameters(kind: str, folder: Any) -> list[str]:
-    return [f"parameters.{k}" for k in folder.load(kind).Parameters.model_fields]
+    return [f"parameters.{k}" for k in folder.load(kind).PARAMETERS.model_fields]
 
 
 def own(model: type[BaseModel], kind: str, folder: Any, *blocks: str) -> list[str]:

@@ -11,12 +11,18 @@ from safetensors.numpy import save_file
 
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import DataError
+from langneurons.nn.evaluation import perplexity
 from langneurons.nn.evaluation.interventions import build
-from langneurons.nn.evaluation.perplexity import chunk_nll, read_heldout, summary
-from tiny_models import LAYERS, WIDTH, tokens
+from langneurons.nn.evaluation.perplexity import read_heldout, summary
+from tiny_models import LAYERS, WIDTH, opened, tokens
 from tiny_models import build as tiny
 
 CHUNKS = tokens(rows=5, length=12)
+
+
+def chunk_nll(model, chunks, micro_batch, change=None, label="", **options):
+    lm = opened(model, micro_batch=micro_batch).under(change, label)
+    return perplexity.chunk_nll(lm, chunks, **options)
 
 
 def reference(model, chunks):

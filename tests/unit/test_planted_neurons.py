@@ -101,11 +101,11 @@ def test_counts_are_known_exactly(activations):
 
 
 def test_lape_finds_exactly_the_planted_neurons(activations):
-    inputs = MethodInputs(activations, LAYERS, WIDTH, None, None, "gate_pre", "pooled")
+    inputs = MethodInputs(activations, LAYERS, WIDTH, None, (), "gate_pre", "pooled")
     parameters = lape.Parameters(top_rate=7 / 80, filter_rate=0.9, bar_ratio=0.9)
     found = {
         lang: {tuple(place) for place in np.argwhere(mask).tolist()}
-        for lang, mask in lape.select(inputs, parameters).neurons.items()
+        for lang, mask in lape.METHOD.select(inputs, parameters).neurons.items()
     }
     assert found == {
         "en": PLANTED["en"],

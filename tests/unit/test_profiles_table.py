@@ -21,6 +21,7 @@ from langneurons.tables.evaluations import Evaluation
 GOLDEN = Path(__file__).parent / "golden" / "profiles.md"
 N = 40
 METRICS = {"xnli": XNLI, "xquad": XQUAD}
+TITLES = {"xnli": "XNLI", "xquad": "XQuAD"}
 
 
 class Pairs:
@@ -41,7 +42,7 @@ class Pairs:
             scores: dict[str, Any] = {"accuracy": em}
             if task == "xquad":
                 f1 = np.where(em, 1.0, 0.5)
-                scores = {m: em if k == "binary" else f1 for m, k in XQUAD.items()}
+                scores = {m: em if x.kind == "binary" else f1 for m, x in XQUAD.items()}
             self.paths.append(
                 write(self.folder / task, axes, name, task=task, **scores)
             )
@@ -64,7 +65,9 @@ class Pairs:
             for i, path in enumerate(self.paths)
         ]
         triples = list(zip(read[::3], read[1::3], read[2::3], strict=True))
-        return profiles.profile_table(self.pairs, triples, METRICS, 500)
+        return profiles.profile_table(
+            self.pairs, triples, METRICS, TITLES, resamples=500
+        )
 
 
 @pytest.fixture
@@ -129,7 +132,7 @@ def test_tunings_and_seeds_have_their_own_grids(pairs: Pairs) -> None:
 
 
 def test_without_pairs_there_is_a_header_and_a_sentence(tmp_path: Path) -> None:
-    table = profiles.profile_table([], [], {})
+    table = profiles.profile_table([], [], {}, {})
     assert table.empty and tuple(table.columns) == tables.PROFILE_COLUMNS
     out = tmp_path / "profiles.tsv"
     run("compare_profiles", {"pairs": []}, "evaluations", [], out)
@@ -152,7 +155,7 @@ def test_files_that_do_not_fit_are_refused(pairs: Pairs) -> None:
     with pytest.raises(DataError, match="other test items"):
         pairs.table()
     with pytest.raises(DataError, match="1 triples of files for 9 pairs"):
-        profiles.profile_table(pairs.pairs, [()], METRICS)  # type: ignore[list-item]
+        profiles.profile_table(pairs.pairs, [()], METRICS, TITLES)  # type: ignore[list-item]
 
 
 def test_the_script_writes_the_table(pairs: Pairs, tmp_path: Path) -> None:

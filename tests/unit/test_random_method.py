@@ -25,12 +25,12 @@ def target(**languages: float) -> NeuronSets:
 
 
 def draw(
-    matched: NeuronSets | None, languages: list[str], number: int | None = 1, **options
+    matched: NeuronSets, languages: list[str], number: int | None = 1, **options
 ) -> dict[str, np.ndarray]:
     inputs = MethodInputs(
-        dict.fromkeys(languages), LAYERS, WIDTH, number, matched, "gate_pre", "pooled"
+        dict.fromkeys(languages), LAYERS, WIDTH, number, [matched], "gate_pre", "pooled"
     )
-    return dict(matched_random.select(inputs, Parameters(**options)).neurons)
+    return dict(matched_random.METHOD.select(inputs, Parameters(**options)).neurons)
 
 
 @pytest.fixture
@@ -104,15 +104,16 @@ def test_draws_are_uniform() -> None:
 
 
 def test_the_draw_is_recorded(matched: NeuronSets) -> None:
-    inputs = MethodInputs({"en": None}, LAYERS, WIDTH, 3, matched, "gate_pre", "pooled")
-    found = matched_random.select(inputs, Parameters())
+    inputs = MethodInputs(
+        {"en": None}, LAYERS, WIDTH, 3, [matched], "gate_pre", "pooled"
+    )
+    found = matched_random.METHOD.select(inputs, Parameters())
     assert found.thresholds == {"draw": 3, "matched": "lape.set"}
 
 
 def test_bad_input(matched: NeuronSets) -> None:
-    for sets, number in ((None, 1), (matched, None)):
-        with pytest.raises(ConfigError, match="needs a method to match"):
-            draw(sets, ["en"], number)
+    with pytest.raises(ConfigError, match="needs the number of the draw"):
+        draw(matched, ["en"], None)
     with pytest.raises(DataError, match="unknown language 'de'"):
         draw(matched, ["de"])
     with pytest.raises(DataError, match="only .* are left; use match: per_layer"):

@@ -105,7 +105,7 @@ def test_paths_of_the_project_exist(path: Path) -> None:
 RERUNS = {
     "the statistics of the grid: add one": ["a statistic is added"],
     "a statistic's meaning": ["a statistic changes its meaning"],
-    "one method's parameters or module": [
+    "one method's parameters or file": [
         "one method's module",
         "a parameter of one method",
     ],
@@ -116,7 +116,10 @@ RERUNS = {
     "held-out tokens": ["more text is held out"],
     "a file or folder of yours: its content": ["the training file"],
     "an evaluation language: add one": ["an evaluation language is added"],
-    "a model, corpus or seed: add one": ["a seed is added"],
+    "a model, model family, corpus or seed: add one": [
+        "a seed is added",
+        "a model family is added",
+    ],
     "memory, time, partitions, micro-batch, length of a measuring job": [
         "resources",
         "the number of measuring jobs (speed only)",

@@ -27,6 +27,7 @@ from snakemake.utils import update_config
 from langneurons import methods, tasks
 from langneurons.config import catalogue, names, task_entries
 from langneurons.config.schema import Config
+from langneurons.nn.models import families
 from langneurons.study import targets
 from langneurons.study.configuration import load
 
@@ -212,6 +213,7 @@ def refers(words: str) -> bool:
 
 # Keys of free text whose words are checked elsewhere in the code.
 WORDS = {
+    ("models", "family"): set(families.FAMILIES),
     ("methods", "kind"): set(methods.kinds()) | {"methods/"},
     ("tasks", "kind"): set(tasks.kinds()) | {"tasks/"},
     ("statistics", "value"): {"zero", "mean", "median", "min", "max", "const"}
@@ -226,6 +228,7 @@ WORDS = {
 ELSEWHERE = {
     ("Top level", "report"): {"make report"},
     ("grid", "selections"): {"method.language_set"},
+    ("methods", "reads"): {"method.language_set"},
     ("grid", "tables"): {"snakemake all"},
     ("models", "attn_implementation"): {"flash_attn"},
     ("models/hub", "config"): {"{lang}"},
@@ -251,11 +254,12 @@ def test_the_words_of_free_text_are_those_of_the_code() -> None:
     assert set(known.group(1).split(", ")) == WORDS["statistics", "value"]
     for name in ("neuron_language", "value_language"):
         assert catalogue.Statistic.model_fields[name].default == "target"
-    minus = PLUGINS["methods/plnd"].PARAMETERS
+    plnd = PLUGINS["methods/plnd"]
     recorded = catalogue.Activations(contribution_top=0.1)
+    planned = methods.Planned(recorded, ["en", "vi"], "gate_pre", {})
     for word in WORDS["methods/plnd", "minus"]:
-        assert minus(minus=word).unmet(recorded, ["en", "vi"], "gate_pre") == []
-    assert minus(minus="other").unmet(recorded, ["en", "vi"], "gate_pre")
+        assert plnd.unmet(plnd.PARAMETERS(minus=word), planned) == []
+    assert plnd.unmet(plnd.PARAMETERS(minus="other"), planned)
 
 
 def test_the_tables_that_the_reference_names_are_those_that_can_be_made() -> None:
@@ -306,7 +310,7 @@ def test_the_recipe_for_a_method_works() -> None:
         width=50,
         activations={"vi": SimpleNamespace(probability=probability.copy)},
     )
-    chosen = module.select(inputs, module.Parameters(share=0.05)).neurons["vi"]
+    chosen = module.METHOD.select(inputs, module.Parameters(share=0.05)).neurons["vi"]
     assert chosen.dtype == bool and chosen.sum() == 10
     assert chosen[3, 40:].all()
 
@@ -322,7 +326,9 @@ def test_a_recipe_is_valid_on_top_of_the_paper(
         monkeypatch.setattr(plugins, "kinds", lambda found=known[folder]: found)
     load_method = methods.load
     monkeypatch.setattr(
-        methods, "load", lambda kind: module if kind == "loudest" else load_method(kind)
+        methods,
+        "load",
+        lambda kind: module.METHOD if kind == "loudest" else load_method(kind),
     )
     raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     monkeypatch.chdir(tmp_path)

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import build_report
+from evaluation_files import declared
 from langneurons import report, tables
 from langneurons.config.errors import DataError
 from langneurons.costs import spending
@@ -53,7 +54,7 @@ def row(lang: str, delta: float = math.nan, **more: Any) -> dict[str, Any]:
     usual |= {"tuning": "attention", "seed": "42", "lang": lang, "statistic": "zero"}
     usual |= {"metric": "accuracy", "n": 1000, "value": 0.7 + delta, "against": "none"}
     usual |= {"delta": delta, "p_holm": 1.0, "detectable": 0.01, "n_neurons": 10}
-    return usual | more
+    return usual | more | declared(more.get("metric", "accuracy"))
 
 
 def table(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -283,6 +284,7 @@ def profiles(paper: float, same: float, p_holm: float, spread: float) -> pd.Data
             | {"metric": "accuracy", "none": 0.7, "paper_delta": paper + extra}
             | {"consistent_delta": same + extra, "difference": same - paper}
             | {"p_holm": p_holm, "matched": "-", "n_neurons": 20}
+            | declared("accuracy")
         )
     return pd.DataFrame(rows)
 
@@ -478,7 +480,7 @@ def test_a_page_of_any_one_table_is_made(tmp_path: Path) -> None:
         made[kind] = write(tmp_path / f"{kind}.tsv", empty)
     for paths in ([], *([path] for path in made.values())):
         page = tmp_path / "page.html"
-        spec = {"config": CONFIG, "benchmarks": "none", "left_out": {}}
+        spec = {"config": CONFIG, "benchmarks": "none", "left_out": {}, "terms": []}
         build_report.main(
             cli.Job(spec, "", {"tables": paths, "figures": []}, {"out": page}, 1, 1, 1)
         )
@@ -561,6 +563,7 @@ def test_activation_statistics_and_reproduction_are_summed_up() -> None:
             usual
             | {"published": p, "ours": o, "difference": d, "within": w}
             | {"not_compared": "" if w else "statistics.p90.op: add (published: set)"}
+            | {"unit": "%"}
             for p, o, d, w in numbers
         ]
     )
@@ -582,15 +585,15 @@ def test_blocks_are_set_apart_where_the_first_column_seldom_changes() -> None:
 
 
 def test_numbers_are_worded() -> None:
-    assert html_cells.percent(0.12345) == "12.3" and html_cells.change(-0.001) == "-0.1"
+    assert html_cells.percent(0.12345) == "12.3"
     assert html_cells.percent(math.nan) == html_cells.count(None) == "–"
     assert (
-        html_cells.limits(0.1, 0.2) == " [10.0, 20.0]"
-        and html_cells.limits(math.nan, 1) == ""
+        html_cells.limits(0.1, 0.2, html_cells.percent) == " [10.0, 20.0]"
+        and html_cells.limits(math.nan, 1, html_cells.percent) == ""
     )
-    assert html_cells.quantity(1217.0, "neurons") == "1,217"
-    assert html_cells.quantity(0.805, "accuracy") == "80.5"
-    assert html_cells.quantity(-0.26213, "mean_over_neurons") == "-0.2621"
+    assert html_cells.quantity(1217.0, "") == "1,217"
+    assert html_cells.quantity(0.805, "%") == "80.5"
+    assert html_cells.quantity(-0.26213, "") == "-0.2621"
     assert (
         html_cells.mark(0.1, 0.049).style == "up"
         and html_cells.mark(0.1, 0.05).text == ""
@@ -745,7 +748,7 @@ def test_the_script_writes_the_page(tmp_path: Path) -> None:
     left_out = {"results/tables/old.tsv": "seed: 1 then, 2 now"}
     benchmarks = str(tmp_path / "none")
     spec = json.dumps(
-        {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out}
+        {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out, "terms": []}
     )
     out = tmp_path / "report.html"
     command = [sys.executable, script, "--spec", spec, "--out", out]

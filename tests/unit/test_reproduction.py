@@ -30,7 +30,7 @@ from langneurons.tables.reproduction_ours import our_numbers
 
 HELD: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
 # Numbers that say what was measured on.
-NO_RESULTS = {"layers", "intermediate_size", "n"}
+NO_RESULTS = {"layers", "intermediate_size", "n", "last_digit"}
 
 
 def leaves(part: Any, name: str = "") -> int:
@@ -347,6 +347,7 @@ def small_figures() -> dict[str, Any]:
         "sources": {"files": "released files"},
         "cells": empty,
         "raw_files": empty,
+        "percent_metrics": {"columns": ["metric", "last_digit"], "rows": []},
         "language_sets_used": {},
         "neuron_sets": [head | lape, head | ap90],
         "lape_ap90_overlaps": both
@@ -494,10 +495,10 @@ def test_the_script_writes_both_files(tmp_path: Path) -> None:
     assert none == [
         "mondal2025.table4", "task", "llama31", "lape", "set6", "attention", "xnli",
         "hi", "none", "accuracy", "0.75", "0.7", "-0.05", none[13], "no", "5008",
-        "5010", "",
+        "5010", "", "%",
     ]  # fmt: skip
     assert treated[8:12] == ["p90", "accuracy", "0.749", "0.75"]
-    assert raw[1].endswith("0.805\t\t\t\t\t5008\t\t")
+    assert raw[1].endswith("0.805\t\t\t\t\t5008\t\t\t%")
     run = table[table["within"].notna()]
     assert run.groupby("item", sort=False).size().to_dict() == {
         # of 3 languages: counts, overlaps, 2 layers each; and the size selected

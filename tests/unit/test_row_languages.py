@@ -12,7 +12,8 @@ import pytest
 
 from langneurons import tasks
 from langneurons.config.errors import DataError
-from langneurons.tasks import xnli, xquad
+from langneurons.tasks import xnli
+from langneurons.tasks.common import questions
 from langneurons.text import corpora, hub, row_languages
 
 LANGUAGES = ("ar", "vi", "hi")
@@ -45,7 +46,7 @@ def test_a_file_of_all_languages_gives_those_of_one(
     # Numbered anew: items of two languages stay parallel.
     assert [item["id"] for item in items] == [0, 1, 2, 3]
     assert all(set(item) == {"id", "premise", "hypothesis", "label"} for item in items)
-    assert len(list(xnli.read_file(path))) == 12  # without a language: all
+    assert len(list(xnli.TASK.read_file(path))) == 12  # without a language: all
 
 
 def test_a_sample_is_of_the_languages_own_rows(tmp_path: Path) -> None:
@@ -122,7 +123,7 @@ def test_squad_files_may_name_languages_at_any_level(tmp_path: Path) -> None:
     path.write_text(json.dumps(squad(question=each)))
     items = tasks.prepare(spec("xquad", "vi"), [path])
     assert [item["question"] for item in items] == ["q vi"]
-    assert set(items[0]) == {"id", *xquad.COLUMNS} and items[0]["id"] == 0
+    assert set(items[0]) == {"id", *questions.COLUMNS} and items[0]["id"] == 0
     path.write_text(json.dumps(squad(whole={"lang": "vi"})))
     assert len(tasks.prepare(spec("xquad", "vi"), [path])) == 2
     with pytest.raises(DataError, match=r"no row is of language 'ar'.*vi \(2\)"):

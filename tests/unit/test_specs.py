@@ -93,7 +93,7 @@ def written_out(name: str) -> dict[str, Any]:
     for block, plugins in (("methods", methods), ("tasks", tasks)):
         for entry in raw[block].values():
             kind: Any = plugins.load(entry["kind"])
-            filled = kind.Parameters.model_validate(entry.get("parameters", {}))
+            filled = kind.PARAMETERS.model_validate(entry.get("parameters", {}))
             entry["parameters"] = filled.model_dump(mode="json")
     for entry in raw["tasks"].values():
         if "test_items" not in entry:

@@ -10,15 +10,19 @@ import pandas as pd
 import pytest
 
 from evaluation_files import XNLI, XQUAD, Study, cells_of, right
-from langneurons.tables import markdown, task, task_text
+from langneurons.tables import markdown, metrics, task, task_text
+from langneurons.tables.metrics import Shown
 from langneurons.tables.task_layouts import matched
+from langneurons.tasks import Metric
 
 GOLDEN = Path(__file__).parent / "golden"
 N = 40
 
 
 def table_of(study: Study, layout: str) -> pd.DataFrame:
-    return task.task_table(study.rows, study.evaluations, study.metrics, layout, 500)
+    return task.task_table(
+        study.rows, study.evaluations, study.metrics, layout=layout, resamples=500
+    )
 
 
 def check_golden(name: str, text: str) -> None:
@@ -312,10 +316,14 @@ def test_what_a_random_tuning_matches() -> None:
 
 
 def test_metrics_that_share_a_cell() -> None:
-    assert markdown.metric_groups(["accuracy"]) == [("accuracy",)]
-    groups = markdown.metric_groups(XQUAD)
-    assert groups == [("em", "f1"), ("squad_em", "squad_f1"), ("mlqa_em", "mlqa_f1")]
-    titles = [markdown.metric_title(group) for group in groups]
+    shown = {name: Shown.of(name, metric) for name, metric in XQUAD.items()}
+    groups = metrics.grouped(shown)
+    names = [tuple(one.name for one in group) for group in groups]
+    assert names == [("em", "f1"), ("squad_em", "squad_f1"), ("mlqa_em", "mlqa_f1")]
+    titles = [metrics.group_title(group) for group in groups]
     assert titles == ["EM (F1)", "SQuAD EM (F1)", "MLQA EM (F1)"]
-    assert markdown.metric_groups(["item", "f1"]) == [("item",), ("f1",)]
+    # Without a group each stands alone, even under one title.
+    alone = {name: Shown.of(name, Metric("real", "gain")) for name in ("a", "b")}
+    assert [len(group) for group in metrics.grouped(alone)] == [1, 1]
+    assert metrics.group_title([*alone.values()]) == "gain (gain)"
     assert markdown.count([5, 5]) == "5" and markdown.count([1000, 5]) == "5 to 1,000"

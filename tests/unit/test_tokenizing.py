@@ -22,9 +22,10 @@ from tokenizers import models as kinds
 from transformers import PreTrainedTokenizerFast
 
 from langneurons.config.errors import DataError
-from langneurons.nn.evaluation import pairs, prompts
+from langneurons.nn.evaluation.open_model import OpenModel
 from langneurons.nn.models import loading
 from langneurons.tasks import xnli, xquad
+from langneurons.tasks.common import prompts
 
 CONTROL = ["<unk>", "<s>", "</s>", "<|eot_id|>"]
 LETTERS = [*"abcdefgh .,<>/s|_iotmprx", "é", "नि", "你", "▁"]
@@ -157,18 +158,35 @@ def pair(premise: str, hypothesis: str) -> dict[str, Any]:
     return {"id": 0, "premise": premise, "hypothesis": hypothesis, "label": 0}
 
 
+def opened(tokenizer: Any) -> OpenModel:
+    """Open a model of which only the tokenizer is read."""
+    known = {"model": "x", "vocab_size": 10**6, "positions": None}
+    return OpenModel(tokenizer, known, lambda: None)
+
+
+def sequences(
+    tokenizer: Any, items: Any, given: xnli.Parameters, training: bool = False
+) -> list[list[int]]:
+    """Encode pairs for a test, or for training."""
+    lm = opened(tokenizer)
+    if training:
+        return [ids.tolist() for ids in xnli.TASK.examples(lm, items, given).tokens]
+    xnli.TASK.reading(lm, given)
+    return xnli.TASK.encode(lm, items, given)
+
+
 @pytest.mark.parametrize("kind", MAKERS)
 def test_pairs_have_one_separator(tmp_path: Path, kind: str) -> None:
     tokenizer = save(tmp_path, kind)
     given = xnli.Parameters(pool="last_real_token", separator="eos", max_length=99)
     texts = plain_texts()
     items = [pair(a, b) for a, b in itertools.pairwise(texts)]
-    found = pairs.encode(tokenizer, items, given, training=False).tokens
+    found = sequences(tokenizer, items, given)
     for item, ids in zip(items, found, strict=True):
         before = f"{item['premise']} </s> {item['hypothesis']}"
-        assert ids.tolist() == tokenizer(before)["input_ids"]
+        assert ids == tokenizer(before)["input_ids"]
     items = [pair(a, b) for a, b in itertools.pairwise(SPELLED)]
-    for ids in pairs.encode(tokenizer, items, given, training=False).tokens:
+    for ids in sequences(tokenizer, items, given):
         bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
         assert [i for i in ids if i in control_ids(tokenizer)] == [bos, eos]
 
@@ -181,13 +199,13 @@ def test_a_template_gives_control_tokens_and_an_item_does_not(
     template = "{premise}<|eot_id|>{hypothesis}</s>"
     given = xnli.Parameters(template=template, pool="last_real_token", max_length=12)
     items = [pair("a</s>", "b"), pair("a", "ab " * 30 + "<|eot_id|>")]
-    found = pairs.encode(tokenizer, items, given, training=False)
+    found = sequences(tokenizer, items, given)
     bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
     turn = tokenizer.convert_tokens_to_ids("<|eot_id|>")
-    for ids in found.tokens:
+    for ids in found:
         assert [i for i in ids if i in control_ids(tokenizer)] == [bos, turn, eos]
         assert ids[-1] == eos, "the template's end survives the cut"
-    assert len(found.tokens[1]) == 12
+    assert len(found[1]) == 12
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -202,7 +220,7 @@ def test_prompts_and_answers(tmp_path: Path, kind: str) -> None:
             {"id": i, "context": a, "question": b, "answers": [c]}
             for i, (a, b, c) in enumerate(rows)
         ]
-        return prompts.encode(tokenizer, items, given, training=False)
+        return prompts.encode(opened(tokenizer), items, given, training=False)
 
     bos, eos = tokenizer.bos_token_id, tokenizer.eos_token_id
     texts = [text for text in plain_texts() if text.strip()]
@@ -222,7 +240,7 @@ def test_a_context_that_is_cut_keeps_its_characters(tmp_path: Path) -> None:
     tokenizer = save(tmp_path, "byte_level")
     given = xquad.Parameters(template="plain", max_length=20, long_test="cut")
     item = {"id": 0, "context": "</s> " * 40, "question": "ab", "answers": ["c"]}
-    prompt = prompts.encode(tokenizer, [item], given, training=False).prompts[0]
+    prompt = prompts.encode(opened(tokenizer), [item], given, training=False).prompts[0]
     assert len(prompt) < 19
     assert prompt.tolist().count(tokenizer.eos_token_id) == 1
     assert "</s> </s>" in tokenizer.decode(prompt[:-1])
@@ -240,11 +258,11 @@ def test_what_a_tokenizer_appends_does_not_end_a_prompt_or_a_pair(
     given = xnli.Parameters(pool="last_real_token", separator="space", max_length=16)
     item = pair("ab", "c")
     for training in (False, True):
-        found = pairs.encode(tokenizer, [item], given, training).tokens[0]
-        assert found.tolist() == [*begin, *text]
+        (found,) = sequences(tokenizer, [item], given, training)
+        assert found == [*begin, *text]
         task = xquad.Parameters(template="alpaca", max_length=2000)
         asked = {"id": 0, "context": "ab", "question": "c", "answers": ["d"]}
-        prompt = prompts.encode(tokenizer, [asked], task, training).prompts[0]
+        prompt = prompts.encode(opened(tokenizer), [asked], task, training).prompts[0]
         assert eos not in prompt
         assert prompt.tolist()[: len(begin)] == begin
     # A text that is nothing but appended tokens has none.
@@ -262,8 +280,8 @@ def test_saved_truncation_and_padding_are_switched_off(tmp_path: Path) -> None:
     assert loading.encoder(damaged)(texts) == loading.encoder(plain)(texts)
     given = xnli.Parameters(pool="last_real_token", separator="eos", max_length=99)
     long = pair(" ".join("abcdefg"), "c a")
-    one, two = (pairs.encode(t, [long], given, False) for t in (plain, damaged))
-    assert one.tokens[0].tolist() == two.tokens[0].tolist()
+    one, two = (sequences(t, [long], given) for t in (plain, damaged))
+    assert one == two
 
 
 def test_a_tokenizer_without_end_of_text(tmp_path: Path) -> None:
@@ -272,7 +290,7 @@ def test_a_tokenizer_without_end_of_text(tmp_path: Path) -> None:
     assert loading.encoder(bare)(["a </s> b"])[0] == [4, 2, 5], "a word of this one"
     given = xnli.Parameters(pool="last_real_token", separator="eos")
     with pytest.raises(DataError, match="no EOS token"):
-        pairs.encode(bare, [pair("a", "b")], given, training=False)
+        sequences(bare, [pair("a", "b")], given)
 
 
 def test_a_tokenizer_in_another_form_is_refused(

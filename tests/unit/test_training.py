@@ -11,12 +11,13 @@ import torch
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.config.task_entries import Training
 from langneurons.jobs import files
-from langneurons.nn.evaluation.classification import Scorer, predict
-from langneurons.nn.evaluation.pairs import Encoded
-from langneurons.nn.models import folders, loading, quantising
+from langneurons.nn.evaluation.examples import Labelled, Reading
+from langneurons.nn.models import folders, loading, quantising, tuned
 from langneurons.nn.tuning import adapters
+from langneurons.nn.tuning.losses import summed
 from langneurons.nn.tuning.training import Checkpoint, Plan, curve, fit, record
-from test_classification import word_tokenizer
+from test_classification import predict, word_tokenizer
+from tiny_models import PAD
 from tiny_models import build as tiny
 from truths import Truth
 
@@ -40,11 +41,16 @@ def data(pool="last_real_token", items=ITEMS):
         if label:
             row[rng.integers(len(row))] = 3 + 2 * label
         tokens.append(row.astype(np.int64))
-    return Encoded(tokens, np.arange(items), labels, 0, pool, 12, 2)
+    return Labelled(tokens, labels, Reading(pool, 12, 2))
+
+
+def loss_of(model, examples=None):
+    """Return what training minimises."""
+    return summed(model, data() if examples is None else examples, PAD)
 
 
 def wrapped(family="llama", training=None, seed=SEED, **changes):
-    base = adapters.prepare(tiny(family, "classifier", **changes))
+    base = tuned.prepare(tiny(family, "classifier", **changes))
     return adapters.wrap(base, family, ATTENTION, training or settings(), seed)
 
 
@@ -52,7 +58,7 @@ def trained(family="llama", micro_batch=4, checkpoint=None, stop=None, **changes
     """Train a tiny model; ``stop`` raises in the middle of that step (from 0)."""
     training = settings()
     model = wrapped(family, training, **changes)
-    scorer = Scorer(model, data())
+    of_rows = loss_of(model)
     calls = 0
 
     def loss(rows):
@@ -60,7 +66,7 @@ def trained(family="llama", micro_batch=4, checkpoint=None, stop=None, **changes
         calls += 1
         if calls - 1 == stop:
             raise KeyboardInterrupt
-        return scorer.loss(rows)
+        return of_rows(rows)
 
     plan = Plan.of(ITEMS, training, SEED)
     losses = fit(model, loss, plan, training, micro_batch, checkpoint)
@@ -104,7 +110,7 @@ def test_only_attention_is_adapted(family, modules, expected):
 
 
 def test_unknown_tuning():
-    base = adapters.prepare(tiny("llama", "classifier"))
+    base = tuned.prepare(tiny("llama", "classifier"))
     with pytest.raises(ConfigError, match="unknown kind 'full'.*Known: all_mlp, att"):
         adapters.wrap(base, "llama", {"kind": "full"}, settings(), SEED)
 
@@ -153,7 +159,7 @@ def learnt(seed):
     model = wrapped(training=training, seed=seed)
     before = {n: p.clone() for n, p in model.named_parameters()}
     plan = Plan.of(ITEMS, training, seed)
-    losses = fit(model, Scorer(model, data()).loss, plan, training, 4)
+    losses = fit(model, loss_of(model), plan, training, 4)
     assert len(losses) == plan.steps
     return model, before, losses
 
@@ -231,9 +237,9 @@ def test_gradient_of_parts_is_that_of_the_whole():
     gradients = []
     for parts in ([[0, 1, 2, 3, 4]], [[0, 1], [2, 3], [4]]):
         model = wrapped()
-        scorer = Scorer(model, data())
+        of_rows = loss_of(model)
         for rows in parts:
-            (scorer.loss(rows) / 5).backward()
+            (of_rows(rows) / 5).backward()
         gradients.append({n: p.grad for n, p in adapters.trainable(model).items()})
     one, two = gradients
     assert all(torch.allclose(one[n], two[n], atol=1e-6) for n in one)
@@ -242,11 +248,11 @@ def test_gradient_of_parts_is_that_of_the_whole():
 
 def test_loss_that_is_not_finite_is_refused():
     model = wrapped()
-    scorer = Scorer(model, data())
+    of_rows = loss_of(model)
     plan = Plan.of(ITEMS, settings(), SEED)
 
     def loss(rows):
-        return scorer.loss(rows) * float("inf")
+        return of_rows(rows) * float("inf")
 
     with pytest.raises(DataError, match="not finite at step 1; lower learning_rate"):
         fit(model, loss, plan, settings(), 4)
@@ -288,7 +294,7 @@ def test_adapter_opens_with_plain_peft(tmp_path, family, pool):
     model, *_ = trained(family)
     folder = saved(tmp_path, model)
     expected = predict(model, data(pool), 4)
-    ours = adapters.open_tuned(tiny(family, "classifier"), folder)
+    ours = tuned.open_adapter(tiny(family, "classifier"), folder)
     assert np.array_equal(expected, predict(ours, data(pool), 4))
     plain = PeftModel.from_pretrained(tiny(family, "classifier"), str(folder)).eval()
     assert np.array_equal(expected, predict(plain, data(pool), 4))
@@ -317,11 +323,11 @@ def test_bf16_base_keeps_the_head_in_float32(tmp_path):
         return tiny("llama", "classifier").bfloat16()
 
     training = settings()
-    model = adapters.wrap(adapters.prepare(base()), "llama", ATTENTION, training, SEED)
+    model = adapters.wrap(tuned.prepare(base()), "llama", ATTENTION, training, SEED)
     plan = Plan.of(ITEMS, training, SEED)
-    fit(model, Scorer(model, data()).loss, plan, training, 4)
+    fit(model, loss_of(model), plan, training, 4)
     folder = saved(tmp_path, model)
-    again = adapters.open_tuned(base(), folder)
+    again = tuned.open_adapter(base(), folder)
     assert np.array_equal(predict(model, data(), 4), predict(again, data(), 4))
 
 
@@ -346,14 +352,14 @@ def test_nf4_step_save_and_reload_give_the_same_scores(tmp_path):
         return loading.load_classifier(folder, 3)
 
     training = settings(epochs=1, batch_size=ITEMS, warmup_ratio=0)
-    model = adapters.wrap(adapters.prepare(base()), "llama", ATTENTION, training, SEED)
+    model = adapters.wrap(tuned.prepare(base()), "llama", ATTENTION, training, SEED)
     assert model.get_base_model().is_loaded_in_4bit
     assert model.get_base_model().model.norm.weight.dtype == torch.float32
     before = predict(model, data(), 4)
     plan = Plan.of(ITEMS, training, SEED)
     assert plan.steps == 1
-    fit(model, Scorer(model, data()).loss, plan, training, 8)
+    fit(model, loss_of(model), plan, training, 8)
     after = predict(model, data(), 4)
     assert not np.allclose(before, after, atol=1e-3)
-    again = adapters.open_tuned(base(), saved(tmp_path, model))
+    again = tuned.open_adapter(base(), saved(tmp_path, model))
     assert np.array_equal(after, predict(again, data(), 4))

@@ -19,10 +19,10 @@ import test_classification as pair_tests
 import test_generation as generation_tests
 from langneurons.config.catalogue import Statistic
 from langneurons.jobs.gpus import put
-from langneurons.nn.evaluation import decoding, interventions
-from langneurons.nn.evaluation.classification import predict
-from langneurons.nn.evaluation.perplexity import chunk_nll
+from langneurons.nn.evaluation import interventions
 from langneurons.nn.recording.measuring import record
+from test_classification import predict
+from test_perplexity import chunk_nll
 from tiny_models import LAYERS, WIDTH, build, tokens
 
 
@@ -128,11 +128,11 @@ def test_classification_fetches_nothing_before_the_end(pool, treated):
 
 def test_generation_fetches_once_a_token():
     model = generation_tests.exact("llama")
-    encoded = generation_tests.raw(-1, window=None)
+    given, change = generation_tests.raw(), treatment("generated")
     found = []
     for micro_batch in (7, 1):
         with counted(found):
-            decoding.generate(model, encoded, micro_batch, treatment("generated"))
+            generation_tests.generate(model, given, micro_batch, change)
     steps = generation_tests.NEW
     assert [count - 2 for count in found] == [steps, 7 * steps]  # 2: two edits
 

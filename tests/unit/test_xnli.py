@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from langneurons import tasks
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.tasks import xnli
+from langneurons.tasks.common import columns
 from langneurons.tasks.common import items as task_items
 from langneurons.text import hub
 
@@ -40,27 +41,27 @@ def write(path: Path, rows: int, word: str = "p") -> Path:
 def test_words_and_numbers_are_labels() -> None:
     for number, word in enumerate(LABELS):
         for given in (word, number, str(number), f" {word} "):
-            assert xnli.parse_label(given, "here") == number
+            assert columns.label(given, LABELS, "here") == number
 
 
 @pytest.mark.parametrize("bad", [3, -1, "3", "", None, True, "entails", "01", 1.0])
 def test_other_labels_are_refused(bad: Any) -> None:
     with pytest.raises(DataError, match=r"here: label .* 1 or neutral"):
-        xnli.parse_label(bad, "here")
+        columns.label(bad, LABELS, "here")
 
 
 def test_file_and_row_of_a_bad_label(tmp_path: Path) -> None:
     path = tmp_path / "test-hi.tsv"
     path.write_text(HEADER + "a\tb\tneutral\na\tb\tnuetral\n")
     with pytest.raises(DataError, match=r"test-hi\.tsv: row 2 \(line 3\).*'neutral'"):
-        list(xnli.read_file(path))
+        list(xnli.TASK.read_file(path))
 
 
 def test_columns_may_be_in_any_order_and_quotes_are_text(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text('label\tid\thypothesis\tpremise\r\n2\tx\the said "no\t"yes\r\n\n')
     item = {"id": 0, "premise": '"yes', "hypothesis": 'he said "no', "label": 2}
-    assert list(xnli.read_file(path)) == [item]
+    assert list(xnli.TASK.read_file(path)) == [item]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_malformed_files(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "a.tsv"
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
-        list(xnli.read_file(path))
+        list(xnli.TASK.read_file(path))
 
 
 def test_training_takes_the_first_rows(tmp_path: Path) -> None:
@@ -150,14 +151,14 @@ def test_prepared_items_are_read_back(tmp_path: Path) -> None:
     items = tasks.prepare(spec(), [write(tmp_path / "a.tsv", 4, "नमस्ते ")])
     path = tmp_path / "test.hi.jsonl"
     task_items.write_jsonl(path, items)
-    assert xnli.read_items(path) == items
+    assert xnli.TASK.read_items(path) == items
     first = path.read_bytes()
     task_items.write_jsonl(path, items)
     assert path.read_bytes() == first
     for bad in ('{"id": 1}', "{", "[]", "null"):
         path.write_bytes(first + bad.encode() + b"\n")
         with pytest.raises(DataError, match="line 5"):
-            xnli.read_items(path)
+            xnli.TASK.read_items(path)
 
 
 def test_accuracy_counts_every_item() -> None:
@@ -173,7 +174,7 @@ def test_the_last_part_tests(tmp_path: Path) -> None:
 
 
 def test_unknown_kind_and_parameter() -> None:
-    assert tasks.load("xnli") is xnli
+    assert tasks.load("xnli") is xnli.TASK
     with pytest.raises(ConfigError, match="did you mean 'xnli'"):
         tasks.load("xnl")
     assert xnli.Parameters().pool == "padded_last"

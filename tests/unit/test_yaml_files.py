@@ -9,6 +9,7 @@ import pytest
 from configurations import ROOT
 from langneurons.config import yaml_files
 from langneurons.config.errors import ConfigError
+from langneurons.study import configuration
 
 
 @pytest.mark.parametrize(
@@ -62,14 +63,14 @@ def test_files_are_checked_without_snakemake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    assert yaml_files.main(["config/demo.yaml"]) == 0
+    assert configuration.main(["config/demo.yaml"]) == 0
     assert "valid: config/config.yaml, config/demo.yaml" in capsys.readouterr().out
     path = tmp_path / "mine.yaml"
     path.write_text("grid: {seeds: [1]\n")
-    assert yaml_files.main(["config/demo.yaml", str(path)]) == 1
+    assert configuration.main(["config/demo.yaml", str(path)]) == 1
     assert f"{path}, line 2" in capsys.readouterr().err
     path.write_text("grid: {modles: [demo]}\n")
-    assert yaml_files.main(["config/demo.yaml", str(path)]) == 1
+    assert configuration.main(["config/demo.yaml", str(path)]) == 1
     assert (
         "grid.modles: unknown key - did you mean 'models'?" in capsys.readouterr().err
     )

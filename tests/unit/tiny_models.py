@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 
-FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "gpt2", "bloom")
+FAMILIES = (
+    "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "olmo2", "smollm3",
+    "gpt2", "bloom",
+)  # fmt: skip
 LAYERS, HIDDEN, WIDTH, VOCAB, PAD = 2, 16, 24, 40, 0
 
 
@@ -27,7 +31,7 @@ def config(family: str, **changes: Any) -> Any:
     common |= {"hidden_size": HIDDEN, "intermediate_size": WIDTH, "head_dim": 8}
     common |= {"num_hidden_layers": LAYERS, "num_attention_heads": 2}
     common |= {"num_key_value_heads": 1, "max_position_embeddings": 64}
-    if family == "qwen2":
+    if family in ("qwen2", "olmo2", "smollm3"):
         del common["head_dim"]
     if family in ("mistral", "gemma2", "gemma3"):
         common["sliding_window"] = 16
@@ -38,6 +42,8 @@ def config(family: str, **changes: Any) -> Any:
         "qwen3": t.Qwen3Config,
         "gemma2": t.Gemma2Config,
         "gemma3": t.Gemma3TextConfig,
+        "olmo2": t.Olmo2Config,
+        "smollm3": t.SmolLM3Config,
     }
     return kinds[family](**{**common, **changes})
 
@@ -66,3 +72,21 @@ def tokens(rows: int = 3, length: int = 10, seed: int = 0) -> torch.Tensor:
     """Draw random token ids, none of them special."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(3, VOCAB, (rows, length), generator=generator)
+
+
+def opened(model: Any, tokenizer: Any = None, micro_batch: Any = 3) -> Any:
+    """Open a model that is in memory already as a ``LanguageModel``.
+
+    Args:
+        model: from ``build``, PEFT-wrapped or not.
+        tokenizer: None: one that only knows which tokens end and pad a text.
+        micro_batch: sequences per forward pass.
+    """
+    from langneurons.nn.evaluation.language_model import LanguageModel
+
+    if tokenizer is None:
+        tokenizer = SimpleNamespace(eos_token_id=2, pad_token_id=PAD)
+    positions = getattr(model.config, "max_position_embeddings", None)
+    manifest = {"model": "tiny", "vocab_size": VOCAB, "positions": positions}
+    lm = LanguageModel(tokenizer, manifest, lambda: model)
+    return lm.in_batches(micro_batch)

@@ -23,7 +23,7 @@ UUIDS = ["GPU-aa", "GPU-bb", "GPU-cc", "GPU-dd"]
 SNAKEFILE = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "workflow/scripts")!r})
-from langneurons import devices
+from langneurons.jobs import devices
 devices.limit(workflow)
 rule all:
     input: expand("job{{n}}.{{gpus}}", n=range(4), gpus=1), "job4.2", "job5.0"
@@ -37,7 +37,7 @@ JOB = f"""
 import json, os, sys, time
 begun = time.monotonic()
 sys.path.insert(0, {str(ROOT / "workflow/scripts")!r})
-from langneurons import devices
+from langneurons.jobs import devices
 devices.take(int(sys.argv[1]), poll=0.05)
 had = time.monotonic()
 time.sleep(0.6)
@@ -220,7 +220,7 @@ def test_a_job_sees_its_own_gpus_only(
 ) -> None:
     if given is not None:
         monkeypatch.setenv(devices.VISIBLE, given)
-    code = f"from langneurons import devices as d; d.take({wanted}); import os; "
+    code = f"from langneurons.jobs import devices as d; d.take({wanted}); import os; "
     code += "print(os.environ[d.VISIBLE])"
     paths = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
     done = subprocess.run(

@@ -128,7 +128,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         NOTHING,
     ),
     "resources": (
-        replace(str(LIBRARY / "resources.py"), "4000 + 2.5e-6", "5000 + 2.5e-6"),
+        replace(str(LIBRARY / "costs/requests.py"), "4000 + 2.5e-6", "5000 + 2.5e-6"),
         NOTHING,
     ),
     "checkpoint interval (speed only)": (
@@ -138,7 +138,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         PAGE,  # which shows the configuration
     ),
     "progress reporting (cannot change a number)": (
-        append(LIBRARY / "progress.py", "UNUSED = 1\n"),
+        append(LIBRARY / "jobs/progress.py", "UNUSED = 1\n"),
         NOTHING,
     ),
     "the layout of the report": (
@@ -229,6 +229,14 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
     "a seed is added": (
         replace("tiny.yaml", "grid:\n", "grid:\n  seeds: [42, 43]\n"),
         {"tune_model": 4, "evaluate_task": 5} | TASK_TABLES | FOLLOWS,
+    ),
+    "a model family is added": (
+        replace(
+            "workflow/scripts/langneurons/nn/models/families.py",
+            '    "llama": Family("llama"),\n',
+            '    "llama": Family("llama"),\n    "new": Family("new", up=None),\n',
+        ),
+        {},
     ),
     "the model as it is is evaluated too": (
         evaluate_as_it_is,

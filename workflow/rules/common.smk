@@ -8,8 +8,9 @@ import shlex
 
 from snakemake.logging import logger
 
+from langneurons import methods
 from langneurons.config.errors import LangneuronsError
-from langneurons.config.names import BASE
+from langneurons.config.names import BASE, Selection
 from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths
 from langneurons.jobs import devices, failures

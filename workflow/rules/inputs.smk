@@ -38,21 +38,23 @@ def activations_of_set(wildcards):
     """The statistics of all languages that a method contrasts."""
     corpus = CONFIG.method_corpus(wildcards.method)
     languages = CONFIG.language_set(wildcards.langset).languages
-    return [result_paths.activations(corpus, wildcards.model, lang) for lang in languages]
+    return [
+        result_paths.activations(corpus, wildcards.model, lang) for lang in languages
+    ]
 
 
-def matched_neurons(wildcards):
-    """The selection whose counts random neurons match; none for other methods."""
-    match = CONFIG.method(wildcards.method).match
-    return (
-        [result_paths.neurons(wildcards.model, f"{match}.{wildcards.langset}")] if match else []
-    )
+def read_neurons(wildcards):
+    """The selections that a selection is made from; none for most methods."""
+    selection = Selection(wildcards.method, wildcards.langset)
+    return [
+        result_paths.neurons(wildcards.model, read) for read in CONFIG.reads(selection)
+    ]
 
 
-def published_neurons(wildcards):
-    """The neuron file that a method imports; none for other methods."""
-    path = CONFIG.method(wildcards.method).parameters.get("path")
-    return [path] if path else []
+def method_files(wildcards):
+    """The user's files that a method reads; none for most methods."""
+    entry = CONFIG.method(wildcards.method)
+    return list(methods.files_of(entry.kind, entry.parameters).values())
 
 
 def training_items(wildcards):

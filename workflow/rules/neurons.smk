@@ -5,8 +5,8 @@ rule identify_neurons:
     """Select the neurons of each language of a set (sections 3.2 and 3.3)."""
     input:
         activations=activations_of_set,
-        matched=matched_neurons,
-        published=published_neurons,
+        reads=read_neurons,
+        files=method_files,
     output:
         out="results/neurons/{model}/{method}.{langset}.json",
     log:
@@ -23,7 +23,7 @@ rule identify_neurons:
         code=SPECS.method_code,
     shell:
         run("identify_neurons") + " --spec {params.spec:q} --code {params.code}"
-        " --activations {input.activations:q} --matched {input.matched:q}"
+        " --activations {input.activations:q} --reads {input.reads:q}"
         " --out {output.out:q} > {log:q} 2>&1"
 
 

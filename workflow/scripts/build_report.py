@@ -1,8 +1,9 @@
 """Put verdicts, tables, figures, configuration and cost on one self-contained page.
 
 The spec is {"config": the merged configuration, "benchmarks": folder of Snakemake's
-benchmark files, "left_out": files of other settings, path -> what differs}. Benchmarks
-and the provenance beside the inputs are read where they exist.
+benchmark files, "left_out": files of other settings, path -> what differs, "terms":
+[words of the tasks, what they mean]}. Benchmarks and the provenance beside the inputs
+are read where they exist.
 """
 
 from pathlib import Path
@@ -18,6 +19,7 @@ def main(job: cli.Job) -> None:
         job.spec["config"],
         Path(job.spec["benchmarks"]),
         job.spec["left_out"],
+        job.spec["terms"],
     )
     with files.atomic(job.outputs["out"]) as part:
         part.write_text(page, encoding="utf-8")

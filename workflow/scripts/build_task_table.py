@@ -4,18 +4,18 @@ The spec is {"task", "kind", "source_language", "layout", "rows": see
 tables.task.task_table}.
 """
 
-from langneurons import tables
+from langneurons import tables, tasks
 from langneurons.jobs import cli
 from langneurons.tables import evaluations, task, task_text
-from langneurons.tasks import metric_kinds
 
 
 def main(job: cli.Job) -> None:
     spec, paths = job.spec, job.inputs["evaluations"]
-    metrics = metric_kinds(spec["kind"])
+    made, layout = tasks.load(spec["kind"]), spec["layout"]
+    metrics, title = made.METRICS, made.TITLE
     found = [evaluations.Evaluation.read(path, metrics) for path in paths]
-    table = task.task_table(spec["rows"], found, metrics, spec["layout"])
-    text = task_text.task(table, spec["task"], spec["source_language"], spec["layout"])
+    table = task.task_table(spec["rows"], found, metrics, layout=layout, title=title)
+    text = task_text.task(table, spec["task"], spec["source_language"], layout)
     tables.write_markdown(job.outputs["markdown"], text)
     tables.write_tsv(job.outputs["tsv"], table)
 

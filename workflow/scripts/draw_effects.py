@@ -7,6 +7,7 @@ from langneurons import figures
 from langneurons.config.names import NO_TREATMENT
 from langneurons.figures import effects, sizes
 from langneurons.jobs import cli
+from langneurons.tables import metrics
 
 DRAWN = {
     "forest": (effects.effects, effects.draw_forest, "every change of"),
@@ -21,16 +22,19 @@ NOTHING = {
 def main(job: cli.Job) -> None:
     name, metric = job.spec["table"], job.spec["metric"]
     table = figures.read_table(job.inputs["table"], effects.NEEDED)
+    shown = metrics.of_table(table).get(metric)
+    word = metric if shown is None else shown.word
     for stem in figures.stems(job.outputs["figures"]):
         kind = figures.kind_of(stem)
         figures.only(kind, DRAWN, stem)
         describe, draw, what = DRAWN[kind]
         data = describe(table, metric)
-        title = f"{name}: {what} {metric}"
-        if data.empty or (kind == "size" and (data["series"] == NO_TREATMENT).all()):
-            figure = figures.message(title, NOTHING[kind].format(name, metric))
+        title = f"{name}: {what} {word}"
+        without = kind == "size" and (data["series"] == NO_TREATMENT).all()
+        if shown is None or data.empty or without:
+            figure = figures.message(title, NOTHING[kind].format(name, word))
         else:
-            figure = draw(data, metric, title)
+            figure = draw(data, shown, title)
         figures.save(figure, data, stem)
 
 

@@ -6,6 +6,7 @@ The spec is {"task", "metric"} (methods.md, finding 1).
 from langneurons import figures
 from langneurons.figures import profiles
 from langneurons.jobs import cli
+from langneurons.tables import metrics
 
 
 def main(job: cli.Job) -> None:
@@ -14,15 +15,17 @@ def main(job: cli.Job) -> None:
     for stem in figures.stems(job.outputs["figures"]):
         figures.only(figures.kind_of(stem), ["sites"], stem)
         data = profiles.sites(table, task, metric)
-        title = f"{task}, {metric}: paper and consistent profile"
         if data.empty:
+            title = f"{task}, {metric}: paper and consistent profile"
             text = (
                 "No intervention was measured in both profiles. Name statistics of "
                 "profile paper and of profile consistent in the grid to compare them."
             )
             figure = figures.message(title, text)
         else:
-            figure = profiles.draw_sites(data, metric, title)
+            shown = metrics.of_table(table[table["task"] == task])[metric]
+            title = f"{task}, {shown.word}: paper and consistent profile"
+            figure = profiles.draw_sites(data, shown, title)
         figures.save(figure, data, stem)
 
 

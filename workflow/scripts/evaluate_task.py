@@ -11,7 +11,6 @@ model as it is}}.
 from langneurons import tasks
 from langneurons.jobs import cli, manifests
 from langneurons.nn.evaluation import bundles
-from langneurons.tasks.common import items as task_items
 
 
 def main(job: cli.Job) -> None:
@@ -35,30 +34,27 @@ def main(job: cli.Job) -> None:
     items = task.read_items(job.inputs["items"])
     parameters = task.PARAMETERS.model_validate(shared["parameters"])
 
-    from langneurons.nn.evaluation import runners
-    from langneurons.nn.models import loading
-    from langneurons.nn.tuning import adapters
+    from langneurons.nn.evaluation.language_model import LanguageModel
 
     generates = task.generates(parameters) > 1  # the last one is not read back
     treatments = bundles.treatments(left, manifest, generates)
-    folder, runner = job.inputs["model"].parent, runners.of(task)
-    encoded = runner.encode(
-        loading.load_tokenizer(folder), items, parameters, False, shared["language"]
-    )
-    runner.require_fit(encoded, manifest, training=False)
-    kernels = shared["attn_implementation"]
-    base = runner.load(folder, task, job.device, kernels)
-    model = adapters.open_tuned(base, adapter.parent if adapter else None)
+    lm = LanguageModel.open(
+        job.inputs["model"],
+        job.device,
+        labels=len(task.LABELS),
+        adapter=adapter.parent if adapter else None,
+        prepared=True,
+        attention=shared["attn_implementation"],
+        family=shared["family"],
+    ).in_batches(job.batches)
     for cell in left:
-        treatment = treatments[cell.name]
-        label = f"{shared['task']} {shared['language']} {cell.name}"
-        table = runner.evaluate(
-            model, encoded, job.batches, treatment, shared["family"], label
-        )
+        treatment, lang = treatments[cell.name], shared["language"]
+        treated = lm.under(treatment, f"{shared['task']} {lang} {cell.name}")
+        table = task.evaluate(treated, items, parameters, lang)
         axes = {k: shared[k] for k in ("task", "model", "tuning", "seed")}
         record = {"format": "langneurons/evaluation/1", **axes}
-        record |= {"lang": shared["language"], "treatment": cell.name}
-        record |= {"metrics": task_items.means(table, task.METRICS), "n": len(table)}
+        record |= {"lang": lang, "treatment": cell.name}
+        record |= {"metrics": tasks.metrics(task, table), "n": len(table)}
         record["n_neurons"] = treatment.n_neurons if treatment else 0
         bundles.write(cell, record, table)
 

@@ -18,9 +18,8 @@ def main(job: cli.Job) -> None:
     activations = [Activations.open(path) for path in job.inputs["activations"]]
     if not activations:
         raise DataError("--activations: give one file for each language")
-    files = job.inputs["matched"]
-    matched = NeuronSets.read(files[0]) if files else None
-    sets = methods.identify(job.spec, activations, matched)
+    reads = [NeuronSets.read(path) for path in job.inputs["reads"]]
+    sets = methods.identify(job.spec, activations, reads)
     sets.write(job.outputs["out"])
     counts = ", ".join(f"{lang} {count:,}" for lang, count in sets.counts.items())
     print(f"{sets.method}.{sets.language_set}: {counts}", file=sys.stderr)
@@ -30,7 +29,7 @@ if __name__ == "__main__":
     cli.run(
         main,
         __doc__,
-        inputs=["activations", "matched"],
+        inputs=["activations", "reads"],
         outputs=["out"],
-        many=["activations", "matched"],
+        many=["activations", "reads"],
     )

@@ -26,23 +26,24 @@ def main(job: cli.Job) -> None:
     manifest = manifests.read_model(job.inputs["model"])
 
     from langneurons.nn.evaluation import perplexity
-    from langneurons.nn.models import loading
+    from langneurons.nn.evaluation.language_model import LanguageModel
 
     treatments = bundles.treatments(left, manifest, generates=False)
     where = f"corpora.{shared['corpus']}.heldout_tokens"
     chunks = perplexity.read_heldout(job.inputs["tokens"], shared["chunks"], where)
-    kernels = shared["attn_implementation"]
-    folder = job.inputs["model"].parent
-    model = loading.load_causal(folder, job.device, attention=kernels)
+    lm = LanguageModel.open(
+        job.inputs["model"],
+        job.device,
+        attention=shared["attn_implementation"],
+        family=shared["family"],
+    ).in_batches(job.batches)
     for cell in left:
-        treatment = treatments[cell.name]
-        label = f"perplexity {shared['language']} {cell.name}"
-        nll = perplexity.chunk_nll(
-            model, chunks, job.batches, treatment, shared["family"], label
-        )
+        treatment, lang = treatments[cell.name], shared["language"]
+        treated = lm.under(treatment, f"perplexity {lang} {cell.name}")
+        nll = perplexity.chunk_nll(treated, chunks)
         axes = {k: shared[k] for k in ("corpus", "model")}
         record = {"format": "langneurons/perplexity/1", **axes}
-        record |= {"lang": shared["language"], "treatment": cell.name}
+        record |= {"lang": lang, "treatment": cell.name}
         record |= perplexity.summary(nll, chunks.shape[1])
         record["n_neurons"] = treatment.n_neurons if treatment else 0
         bundles.write(cell, record)

@@ -15,31 +15,29 @@ from langneurons.jobs import cli, files, manifests
 
 def main(job: cli.Job) -> None:
     spec, model_path = job.spec, job.inputs["model"]
-    manifest, folder = manifests.read_model(model_path), model_path.parent
+    manifest = manifests.read_model(model_path)
     task = tasks.load(spec["kind"])
     items = task.read_items(job.inputs["items"])
     parameters = task.PARAMETERS.model_validate(spec["parameters"])
     settings = Training.model_validate(spec["training"])
 
-    from langneurons.nn.evaluation import runners
-    from langneurons.nn.models import loading
-    from langneurons.nn.tuning import adapters, masking, training
+    from langneurons.nn.evaluation.open_model import OpenModel
+    from langneurons.nn.models import tuned
+    from langneurons.nn.tuning import adapters, losses, masking, training
 
     neurons = masking.read(job.inputs["neurons"], spec["neurons"], manifest)
-    runner = runners.of(task)
-    tokenizer = loading.load_tokenizer(folder)
-    encoded = runner.encode(tokenizer, items, parameters, training=True)
-    runner.require_fit(encoded, manifest, training=True)
-    kernels = spec["attn_implementation"]
-    base = adapters.prepare(runner.load(folder, task, job.device, kernels))
-    what = spec["family"], spec["tuning"]
-    tuned = masking.plan(base, *what, neurons).count
-    kind = runner.HEAD, runner.TASK_TYPE
+    kernels, labels = spec["attn_implementation"], len(task.LABELS)
+    lm = OpenModel.open(model_path, job.device, labels=labels, attention=kernels)
+    examples = task.examples(lm, items, parameters)
+    lm.require_fit(examples)
+    base, what = tuned.prepare(lm.model), (spec["family"], spec["tuning"])
+    count = masking.plan(base, *what, neurons).count
+    kind = examples.HEAD, examples.TASK_TYPE
     model = adapters.wrap(base, *what, settings, spec["seed"], *kind, neurons)
-    plan = training.Plan.of(len(encoded), settings, spec["seed"])
-    losses = training.fit(
+    plan = training.Plan.of(len(examples), settings, spec["seed"])
+    curve = training.fit(
         model,
-        runner.summed_loss(model, encoded),
+        losses.summed(model, examples, lm.filler),
         plan,
         settings,
         job.micro_batch,
@@ -47,8 +45,8 @@ def main(job: cli.Job) -> None:
         label=f"{spec['task']} {spec['model']} seed {spec['seed']}",
     )
     saved = job.outputs["adapter"], job.outputs["config"]
-    adapters.save(model, *saved, manifest, folder)
-    summary = training.record(model, plan, losses, encoded.dropped, tuned)
+    adapters.save(model, *saved, manifest, model_path.parent)
+    summary = training.record(model, plan, curve, examples.dropped, count)
     files.write_json(job.outputs["log"], summary)
     shutil.rmtree(job.checkpoints, ignore_errors=True)
 

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from .errors import did_you_mean
 from .fields import NAME, Frozen, HubSource, Language, LocalPath, Seed
-from .model_entries import DemoModel, Family, GgufSource, Model
+from .model_entries import DemoModel, GgufSource, Model
 
 __all__ = [
     "NAME",
@@ -23,7 +23,6 @@ __all__ = [
     "Corpus",
     "DemoModel",
     "DemoWorld",
-    "Family",
     "Frozen",
     "GgufSource",
     "Grid",
@@ -165,37 +164,49 @@ class LanguageSet(Frozen):
 
 
 class Method(Frozen):
-    """A catalogue entry of ``methods:``; ``kind`` is a module of methods/.
+    """A catalogue entry of ``methods:``; ``kind`` is a file of methods/.
 
-    ``parameters`` is checked against that module's own ``Parameters`` model.
+    ``parameters`` is checked against that file's own ``Parameters`` model, and so is
+    how many others it ``reads`` and whether it has ``draws``.
     """
 
     kind: str
-    corpus: str | None = Field(None, description="null: grid.corpus")
+    corpus: str | None = Field(
+        None, description="null: that of the methods it reads, or grid.corpus"
+    )
     parameters: dict[str, Any] = Field(default_factory=dict)
-    match: str | None = Field(
-        None, description="kind matched_random only: method whose counts are matched"
+    reads: tuple[str, ...] = Field(
+        (),
+        description="methods whose neurons it reads, of the same language set, or "
+        "selections, method.language_set",
     )
     draws: int | None = Field(
         None,
         ge=1,
         le=1_000,
-        description="kind matched_random only: independent draws",
+        description="independent draws of a method that draws at random",
     )
     profile: Profile | None = Field(
-        None, description="whose site and quantile it reads; null: that of the top"
+        None,
+        description="whose site and quantile it reads; null: that of the methods it "
+        "reads, or of the top",
     )
     published_as: str | None = Field(
         None, description="key of this method in the published figures (lape, ap90)"
     )
 
+    @property
+    def control_of(self) -> str | None:
+        """The method that random neurons stand beside; None: they are not random."""
+        return self.reads[0] if self.draws is not None else None
+
     @model_validator(mode="after")
-    def _random_only(self) -> Method:
-        if self.kind == "matched_random" and (self.match is None or self.draws is None):
-            raise ValueError("kind matched_random needs 'match' (a method) and 'draws'")
-        given = self.match is not None or self.draws is not None
-        if self.kind != "matched_random" and given:
-            raise ValueError("'match' and 'draws' belong to kind matched_random only")
+    def _control_of_one(self) -> Method:
+        if self.draws is not None and (len(self.reads) != 1 or "." in self.reads[0]):
+            raise ValueError(
+                "'draws' are of a random control, which tables set beside the one "
+                "method that it reads, in the same language set; give reads: [method]"
+            )
         return self
 
 
@@ -274,7 +285,7 @@ class Grid(Frozen):
     control_statistics: tuple[str, ...] | None = Field(
         None, description="statistics for random neurons; null: the same as the others"
     )
-    tasks: tuple[str, ...] = ("xnli",)
+    tasks: tuple[str, ...] = ()
     tunings: tuple[str, ...] = Field(
         ("attention",),
         description="tunings whose models get every intervention; base: the model as "

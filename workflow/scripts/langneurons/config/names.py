@@ -44,6 +44,11 @@ class Selection:
             )
         return cls(*match.groups())
 
+    @classmethod
+    def beside(cls, text: str, other: Selection) -> Selection:
+        """Read a selection, or a method, which has the language set of another one."""
+        return cls.parse(text if "." in text else f"{text}.{other.languages}")
+
     def __str__(self) -> str:
         return f"{self.method}.{self.languages}"
 

@@ -84,18 +84,32 @@ class Config(Frozen):
         filled = {k: v for k, v in default.items() if getattr(entry, k) is None}
         return entry.model_copy(update={**filled, "profile": profile})
 
-    def method_reads(self, name: str) -> dict[str, str]:
+    def reads(self, selection: names.Selection) -> list[names.Selection]:
+        """List the selections whose neurons a selection is made from, in order."""
+        given = self.method(selection.method).reads
+        return [names.Selection.beside(text, selection) for text in given]
+
+    def method_profile(self, name: str) -> str:
+        """Name the profile whose site and quantile a method reads."""
+        return self._of_method(name, "profile") or self.profile
+
+    def method_recorded(self, name: str) -> dict[str, str]:
         """Return the site (``measure``) and quantile that a method reads."""
-        return PROFILES[str(self._of_method(name, "profile") or self.profile)]
+        return PROFILES[self.method_profile(name)]
 
     def method_corpus(self, name: str) -> str:
-        return str(self._of_method(name, "corpus") or self.grid.corpus)
+        return self._of_method(name, "corpus") or self.grid.corpus
 
     def _of_method(self, name: str, key: str) -> str | None:
-        """Return what a method says, or a random one's matched method in its place."""
+        """Return what a method says, or else the first one that it reads.
+
+        Where it reads several, all of these say the same (``study.check_methods``).
+        """
         entry = self.method(name)
         own: str | None = getattr(entry, key)
-        return own or (self._of_method(entry.match, key) if entry.match else None)
+        if own or not entry.reads:
+            return own
+        return self._of_method(entry.reads[0].partition(".")[0], key)
 
     def training(self, task: str, model: str, tuning: str) -> Training:
         """Return the optimiser's settings: the tuning's own keys come last."""

@@ -11,11 +11,10 @@ frozen weights need no gradient, which about pays for unpacking 4-bit weights.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
 
 from langneurons import tasks
 from langneurons.config.catalogue import Activations, Model
+from langneurons.config.fields import Frozen
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Task, Training, Tuning
 
@@ -62,33 +61,6 @@ BATCH = 16
 
 HIDDEN_UNITS = 0.036
 """layers x hidden size over parameters^(2/3): Llama 3.1 8B .033, Nemo .039, 70B .038"""
-
-
-@dataclass(frozen=True)
-class Items:
-    """Size of a task's data set.
-
-    Attributes:
-        train: rows of its training split; for XQuAD its one split.
-        test: rows of its test split.
-        train_tokens: tokens of an English training item, words of the prompt included.
-        test_tokens: tokens of a test item, over languages.
-    """
-
-    train: int
-    test: int
-    train_tokens: int
-    test_tokens: int
-
-
-ITEMS = {
-    # Conneau et al. 2018 (MultiNLI's training set); 30 and 20 English words a pair
-    "xnli": Items(392_702, 5_010, 40, 65),
-    # Artetxe et al. 2020; 142 words a passage in 865 letters, Alpaca's instruction
-    "xquad": Items(1_190, 1_190, 280, 400),
-}
-UNKNOWN = Items(10_000, 5_000, 128, 128)
-"""Of other tasks: assumed."""
 
 
 def flops(model: Model, gpu: str) -> float:
@@ -156,13 +128,12 @@ def adapter_bytes(
 
 
 def items_of(config: Config, task: str, split: str) -> int:
-    """Return the items of a split and language: the paper's data, or the demo's."""
+    """Return the items of a split and language: as the task says, or the demo's."""
     entry = config.task(task)
-    size = ITEMS.get(entry.kind, UNKNOWN)
-    whole = size.train if split == "train" else size.test
-    if config.demo_world and entry.data.hub is None:
-        short = "qa" if entry.kind == "xquad" else "nli"
-        whole = getattr(config.demo_world, f"{short}_{split}")
+    made = tasks.load(entry.kind)
+    whole = made.SIZE.train if split == "train" else made.SIZE.test
+    if config.demo_world and entry.data.hub is None and made.DEMO is not None:
+        whole = getattr(config.demo_world, f"{made.DEMO}_{split}")
     if split == "train":
         return math.ceil(whole * entry.train_fraction)
     found = math.ceil(whole * entry.test_fraction)
@@ -171,15 +142,17 @@ def items_of(config: Config, task: str, split: str) -> int:
 
 def tokens_of(entry: Task, split: str) -> int:
     """Return tokens of an item; no more than the task keeps."""
-    size = ITEMS.get(entry.kind, UNKNOWN)
+    made = tasks.load(entry.kind)
+    size = made.SIZE
     each = size.train_tokens if split == "train" else size.test_tokens
-    return min(each, getattr(_parameters(entry), "max_length", each))
+    longest = made.longest(_parameters(entry))
+    return each if longest is None else min(each, longest)
 
 
 def new_tokens(entry: Task) -> int:
     """Return the tokens that are generated at most for an item; 0 for classifiers."""
-    return int(getattr(_parameters(entry), "max_new_tokens", 0))
+    return tasks.load(entry.kind).generates(_parameters(entry))
 
 
-def _parameters(entry: Task) -> Any:
+def _parameters(entry: Task) -> Frozen:
     return tasks.load(entry.kind).PARAMETERS.model_validate(entry.parameters)

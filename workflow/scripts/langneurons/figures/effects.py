@@ -16,6 +16,7 @@ from matplotlib.patches import Patch
 
 from langneurons import tables
 from langneurons.config import names
+from langneurons.tables.metrics import COLUMNS, Shown
 from langneurons.tables.task import is_random_tuning
 from langneurons.tables.task_layouts import matched
 from langneurons.tables.task_lines import without_draw
@@ -35,7 +36,7 @@ from .panels import (
 NEEDED = (
     "model", "method", "langset", "draw", "matched", "tuning", "seed", "lang",
     "statistic", "metric", "value", "against", "delta", "delta_ci_low", "delta_ci_high",
-    "p_holm", "n_neurons",
+    "p_holm", "n_neurons", *COLUMNS,
 )  # fmt: skip
 KEY = ("model", "method", "langset", "draw", "tuning", "lang", "statistic")
 BAND = "0.85"
@@ -96,8 +97,9 @@ def effects(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
     Returns:
         A row for each change: ``lang``, ``group`` and ``row`` (where it is drawn),
-        ``control`` (random neurons), ``delta``, ``ci_low`` and ``ci_high`` (fractions),
-        ``p_holm``, ``significant``, and the names of the table.
+        ``control`` (random neurons), ``delta``, ``ci_low`` and ``ci_high`` (fractions
+        where the unit is ``%``), ``p_holm``, ``significant``, and the names of the
+        table.
     """
     rows = described(table, metric)
     rows = pooled_if_there(rows[rows["delta"].notna()], KEY)
@@ -128,23 +130,26 @@ def effects(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 @styled
-def draw_forest(data: pd.DataFrame, metric: str, title: str) -> Figure:
+def draw_forest(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
     """Draw the changes with their 95 % intervals, over those by random neurons.
 
     Args:
         data: from :func:`effects`, with at least one row.
-        metric: its name.
+        metric: whose changes they are.
         title: name of the table.
     """
-    limit = _limit(data)
+    limit, scale = _limit(data, metric), metric.scale
     # All groups of a model stand together.
     by_model = data.sort_values("model", kind="stable", key=order)
     panels = lay_out(
-        by_model.sort_values("lang", kind="stable", key=order), title, limit
+        by_model.sort_values("lang", kind="stable", key=order),
+        title,
+        limit,
+        metric.decimals,
     )
     for (lang, group, row), part in by_row(data):
         axes, spot = panels.axes[lang], panels.spots[group, row]
-        drawn = 100 * part.loc[part["control"], "delta"]
+        drawn = scale * part.loc[part["control"], "delta"]
         if len(drawn):
             low, high = (np.clip(x, -limit, limit) for x in (drawn.min(), drawn.max()))
             axes.barh(spot, high - low, 0.8, low, color=BAND, zorder=1.2)
@@ -157,25 +162,27 @@ def draw_forest(data: pd.DataFrame, metric: str, title: str) -> Figure:
             )
         own = part[~part["control"]]
         for shift, (_, one) in zip(dodge(len(own)), own.iterrows(), strict=True):
-            _estimate(panels, lang, spot + shift, one)
-    axis = f"change of {metric}, percentage points"
+            _estimate(panels, lang, spot + shift, one, scale)
+    axis = f"change of {metric.word}{metric.steps}"
     add_legend(panels.figure, axis, _legend(data))
     return panels.figure
 
 
-def _limit(data: pd.DataFrame) -> float:
-    """Choose the scale, in percentage points, by intervals and by random neurons."""
+def _limit(data: pd.DataFrame, metric: Shown) -> float:
+    """Choose the scale, in the metric's unit, by intervals and by random neurons."""
     own, drawn = data[~data["control"]], data[data["control"]]
     ends = [own[end].fillna(own["delta"]) for end in ("ci_low", "ci_high")]
     # Random draws may be many; they may widen the scale, but not narrow it.
     with_drawn = [*ends, drawn["delta"]]
-    found = [robust_limit(100 * pd.concat(x)) for x in (ends, with_drawn)]
+    found = [robust_limit(metric.scale * pd.concat(x)) for x in (ends, with_drawn)]
     return max(found) if len(own) else found[1]
 
 
-def _estimate(panels: Panels, lang: str, spot: float, one: pd.Series) -> None:
+def _estimate(
+    panels: Panels, lang: str, spot: float, one: pd.Series, scale: float
+) -> None:
     axes = panels.axes[lang]
-    value, low, high = (100 * float(one[k]) for k in ("delta", "ci_low", "ci_high"))
+    value, low, high = (scale * float(one[k]) for k in ("delta", "ci_low", "ci_high"))
     face = BLUE if one["significant"] else "white"
     if panels.number_if_beyond(axes, value, spot, BLUE, face):
         return
@@ -189,9 +196,11 @@ def _estimate(panels: Panels, lang: str, spot: float, one: pd.Series) -> None:
 
 def _legend(data: pd.DataFrame) -> list[Any]:
     style: dict[str, Any] = dict(color=BLUE, ms=3.4, mew=0.9, lw=0.9)
-    handles: list[Any] = [
-        Line2D([], [], marker="o", mfc="white", label="change, 95 % interval", **style)
-    ]
+    # A metric of all items together has no intervals.
+    known = data.loc[~data["control"], "ci_low"].notna().any()
+    label = "change, 95 % interval" if known else "change"
+    own = style if known else style | {"ls": ""}
+    handles: list[Any] = [Line2D([], [], marker="o", mfc="white", label=label, **own)]
     if data["significant"].any():
         label = f"Holm p < {LEVEL}"
         handles.append(Line2D([], [], marker="o", mfc=BLUE, label=label, **style))

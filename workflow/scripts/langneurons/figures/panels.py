@@ -32,12 +32,14 @@ class Panels:
         axes: of each language.
         spots: height of each row, (group, row) -> y.
         limit: the scale goes from -limit to limit, in its unit.
+        decimals: digits behind the point of numbers.
     """
 
     figure: Figure
     axes: dict[str, Axes]
     spots: dict[tuple[str, str], float]
     limit: float
+    decimals: int
 
     def arrow(
         self, axes: Axes, side: float, spot: float, colour: str, face: str
@@ -56,8 +58,10 @@ class Panels:
         if abs(value) <= self.limit:
             return False
         side = math.copysign(1, value)
+        # Large numbers have one digit less behind the point.
+        digits = max(0, self.decimals - 1) if abs(value) >= 9.5 else self.decimals
         axes.annotate(
-            f"{value:+.{0 if abs(value) >= 9.5 else 1}f}".replace("-", "−"),
+            f"{value:+.{digits}f}".replace("-", "−"),
             (self.arrow(axes, side, spot, colour, face), spot),
             (-4 * side, 0),
             textcoords="offset points",
@@ -70,13 +74,14 @@ class Panels:
         return True
 
 
-def lay_out(rows: pd.DataFrame, title: str, limit: float) -> Panels:
+def lay_out(rows: pd.DataFrame, title: str, limit: float, decimals: int) -> Panels:
     """Make the panels, name their rows, and shade a line with each group's name.
 
     Args:
         rows: columns lang, group and row; order of appearance is kept.
         title: of the figure.
         limit: the scale goes from -limit to limit.
+        decimals: digits behind the point of numbers beyond the scale.
 
     Returns:
         Panels with names and zero lines, without marks.
@@ -124,7 +129,8 @@ def lay_out(rows: pd.DataFrame, title: str, limit: float) -> Panels:
     ticks = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(-limit, limit)
     first.set_xticks([tick for tick in ticks if abs(tick) <= limit])
     first.set_yticks([*spots.values()], [row for _, row in spots])
-    return Panels(figure, dict(zip(langs, grid.flat, strict=False)), spots, limit)
+    by_lang = dict(zip(langs, grid.flat, strict=False))
+    return Panels(figure, by_lang, spots, limit, decimals)
 
 
 def add_legend(figure: Figure, axis: str, handles: Sequence[Any]) -> None:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from langneurons import tables
+from langneurons.tables.metrics import COLUMNS, Shown
 
 from . import BLUE, GREY, LEVEL, VERMILLION, robust_limit, styled
 from .panels import add_legend, by_row, dodge, joined, lay_out, pooled_if_there
@@ -20,7 +21,7 @@ from .panels import add_legend, by_row, dodge, joined, lay_out, pooled_if_there
 NEEDED = (
     "task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
     "matched", "value_name", "metric", "paper_delta", "consistent_delta", "difference",
-    "diff_ci_low", "diff_ci_high", "p_holm",
+    "diff_ci_low", "diff_ci_high", "p_holm", *COLUMNS,
 )  # fmt: skip
 KEY = (
     "model", "tuning", "lang", "method", "langset", "draw", "matched", "value_name",
@@ -43,8 +44,9 @@ def sites(table: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:
 
     Returns:
         A row a pair: ``lang``, ``group``, ``row``, ``paper`` and ``consistent`` (the
-        change against no intervention, fractions), ``difference`` of the two with
-        ``ci_low`` and ``ci_high``, ``p_holm``, ``significant``, and the table's names.
+        change against no intervention; a fraction where the unit is ``%``),
+        ``difference`` of the two with ``ci_low`` and ``ci_high``, ``p_holm``,
+        ``significant``, and the table's names.
         Draws of random neurons are one row, their median. Pairs without neurons to
         overwrite are left out.
     """
@@ -96,22 +98,23 @@ def _median_of_draws(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 @styled
-def draw_sites(data: pd.DataFrame, metric: str, title: str) -> Figure:
+def draw_sites(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
     """Draw both changes of each intervention, joined by a line.
 
     Args:
         data: from :func:`sites`, with at least one row.
-        metric: its name.
+        metric: whose changes they are.
         title: name of the task.
     """
-    limit = robust_limit(100 * data[["paper", "consistent"]].to_numpy().ravel())
-    panels = lay_out(data, title, limit)
+    scale = metric.scale
+    limit = robust_limit(scale * data[["paper", "consistent"]].to_numpy().ravel())
+    panels = lay_out(data, title, limit, metric.decimals)
     star = False
     for (lang, group, row), part in by_row(data):
         axes, spot = panels.axes[lang], panels.spots[group, row]
         for shift, (_, one) in zip(dodge(len(part)), part.iterrows(), strict=True):
             y = spot + shift
-            values = [100 * float(one[k]) for k in ("paper", "consistent")]
+            values = [scale * float(one[k]) for k in ("paper", "consistent")]
             ends = [max(-limit, min(limit, v)) for v in values]
             axes.plot(ends, [y, y], "-", color=GREY, lw=1.1, zorder=1.5)
             for value, mark in zip(values, (PAPER, CONSISTENT), strict=True):
@@ -132,6 +135,6 @@ def draw_sites(data: pd.DataFrame, metric: str, title: str) -> Figure:
         handles.append(
             Line2D([], [], ls="", marker="*", color="black", ms=3.6, label=label)
         )
-    axis = f"change of {metric} against no intervention, percentage points"
+    axis = f"change of {metric.word} against no intervention{metric.steps}"
     add_legend(panels.figure, axis, handles)
     return panels.figure

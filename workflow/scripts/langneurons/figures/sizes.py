@@ -15,6 +15,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from langneurons import tables
 from langneurons.config import names
+from langneurons.tables.metrics import Shown
 
 from . import (
     BLUE,
@@ -41,7 +42,7 @@ COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 MARKERS = "osD^vPh"  # 7 of them and 6 colours: 42 pairs
 ASIDE = 0.9  # random neurons are as many as those they match, and stand beside them
 NOTE = 0.11  # inches of a line on scores beyond the scale
-LEAST = 1.0  # percentage points that a panel shows
+LEAST = 10  # units of the last digit that a panel shows at least
 BASELINE: dict[str, Any] = dict(color="0.3", lw=0.7, ls=(0, (4, 2)))
 
 
@@ -54,7 +55,8 @@ def sizes(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
     Returns:
         Columns model, lang, series (the method, ``random``, or ``none`` for what the
-        others are set against), value (a fraction), n_neurons, and the table's names.
+        others are set against), value (a fraction where the unit is ``%``), n_neurons,
+        and the table's names.
     """
     rows = pooled_if_there(described(table, metric), KEY)
     untreated = rows["statistic"] == names.NO_TREATMENT
@@ -84,7 +86,7 @@ class Scale:
     """What part of the scores is shown.
 
     Attributes:
-        ranges: lowest and highest score, in percent, of each (model, language).
+        ranges: lowest and highest score, in its unit, of each (model, language).
         shared: whether they are the same everywhere.
         notes: the most methods of a panel that have points beyond them.
     """
@@ -100,13 +102,14 @@ class Scale:
         return low - (high - low) * room / (1 - room)
 
 
-def choose_scale(data: pd.DataFrame) -> Scale:
+def choose_scale(data: pd.DataFrame, metric: Shown) -> Scale:
     """Choose the scores that are shown: the same for all languages if they allow it.
 
     Where they lie too far apart for one scale, each panel shows the same span about its
     score without intervention.
     """
-    value, series = 100 * data["value"], data["series"]
+    value, series = metric.scale * data["value"], data["series"]
+    least = LEAST * 10.0**-metric.decimals
     key = [data["model"], data["lang"]]
     base = value.where(series == names.NO_TREATMENT).groupby(key).transform("median")
     centre = base.fillna(value.groupby(key).transform("median"))
@@ -118,9 +121,9 @@ def choose_scale(data: pd.DataFrame) -> Scale:
     usual = ~touched | (away.abs() <= max(limits))
     low, high = away[usual].min(), away[usual].max()
     lowest, highest = value[usual].min(), value[usual].max()
-    shared = bool(highest - lowest <= 3 * max(high - low, LEAST))
+    shared = bool(highest - lowest <= 3 * max(high - low, least))
     ends = [lowest, highest] if shared else [low, high]
-    margin = max(0.07 * (ends[1] - ends[0]), (LEAST - (ends[1] - ends[0])) / 2)
+    margin = max(0.07 * (ends[1] - ends[0]), (least - (ends[1] - ends[0])) / 2)
     start = 0 * centre if shared else centre
     bottom, top = start + ends[0] - margin, start + ends[1] + margin
     beyond = data[(value < bottom) | (value > top)].groupby(["model", "lang"])
@@ -134,12 +137,12 @@ def choose_scale(data: pd.DataFrame) -> Scale:
 
 
 @styled
-def draw_size(data: pd.DataFrame, metric: str, title: str) -> Figure:
+def draw_size(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
     """Draw the score against the number of neurons touched.
 
     Args:
         data: from :func:`sizes`, with at least one row that is not ``none``.
-        metric: its name.
+        metric: whose scores they are.
         title: name of the table.
     """
     touched = data[data["series"] != names.NO_TREATMENT]
@@ -147,7 +150,7 @@ def draw_size(data: pd.DataFrame, metric: str, title: str) -> Figure:
     series.sort(key=lambda name: name == tables.RANDOM)
     marks = {name: _mark(i, name) for i, name in enumerate(series)}
     models, langs = (list(dict.fromkeys(data[k])) for k in ("model", "lang"))
-    scale = choose_scale(data)
+    scale = choose_scale(data, metric)
     columns = side_by_side(len(langs), 1)
     per_model = math.ceil(len(langs) / columns)
     lines = per_model * len(models)
@@ -168,9 +171,9 @@ def draw_size(data: pd.DataFrame, metric: str, title: str) -> Figure:
         axes.set_title(f"{model}, {lang}" if len(models) > 1 else lang, pad=3)
         key = str(model), str(lang)
         axes.set_ylim(scale.bottom(key, height - 0.4), scale.ranges[key][1])
-        _panel(axes, part, marks, scale.ranges[key])
+        _panel(axes, part, marks, scale.ranges[key], metric)
         if column == 0:
-            axes.set_ylabel(f"{metric}, %")
+            axes.set_ylabel(metric.label)
     for column in grid.T:
         *above, lowest = [axes for axes in column if axes.get_visible()]
         for axes in above:
@@ -204,6 +207,7 @@ def _panel(
     part: pd.DataFrame,
     marks: dict[str, dict[str, Any]],
     shown: tuple[float, float],
+    metric: Shown,
 ) -> None:
     """Draw the scores of a panel, and below them a note on those beyond the scale."""
     low, high = shown
@@ -214,17 +218,18 @@ def _panel(
     if axes.get_ylim()[0] < low:
         axes.axhspan(axes.get_ylim()[0], low, color="0.96", lw=0, zorder=0.5)
     for value in part.loc[part["series"] == names.NO_TREATMENT, "value"]:
-        axes.axhline(100 * value, zorder=1, **BASELINE)
+        axes.axhline(metric.scale * value, zorder=1, **BASELINE)
     notes = 0
     # From below to above, notes are in the order of the legend.
     for name in reversed(marks):
         own = part[part["series"] == name]
         x = own["n_neurons"].astype(float) * (ASIDE if name == tables.RANDOM else 1)
-        y = 100 * own["value"]
+        y = metric.scale * own["value"]
         inside = y.between(low, high)
         axes.plot(x[inside], y[inside], **marks[name])
         if not inside.all():
-            _note(axes, y[~inside], shown, marks[name], notes)
+            text = _beyond(y[~inside], shown, metric.decimals)
+            _note(axes, text, marks[name], notes)
             notes += 1
             arrow = dict(ls="", color=marks[name]["color"], ms=3, mew=0, zorder=4)
             for beyond, edge, marker in ((y < low, low, 7), (y > high, high, 6)):
@@ -232,24 +237,21 @@ def _panel(
                 axes.plot(spots, [edge] * len(spots), marker=marker, **arrow)
 
 
-def _note(
-    axes: Axes,
-    values: pd.Series,
-    shown: tuple[float, float],
-    mark: dict[str, Any],
-    line: int,
-) -> None:
-    """Write how many scores a method has beyond the scale, and how far they go."""
+def _beyond(values: pd.Series, shown: tuple[float, float], decimals: int) -> str:
+    """Say how many scores a method has beyond the scale, and how far they go."""
     below, number = values < shown[0], len(values)
-    least, most = f"{values.min():.1f}", f"{values.max():.1f}"
+    least, most = (f"{end:.{decimals}f}" for end in (values.min(), values.max()))
     if number == 1:
-        text = f"1 {'below' if below.all() else 'above'}: {least}"
-    elif below.all():
-        text = f"{number} below, lowest {least}"
-    elif below.any():
-        text = f"{number} beyond, {least} to {most}"
-    else:
-        text = f"{number} above, highest {most}"
+        return f"1 {'below' if below.all() else 'above'}: {least}"
+    if below.all():
+        return f"{number} below, lowest {least}"
+    if below.any():
+        return f"{number} beyond, {least} to {most}"
+    return f"{number} above, highest {most}"
+
+
+def _note(axes: Axes, text: str, mark: dict[str, Any], line: int) -> None:
+    """Write a text in a line below a panel."""
     height = 72 * NOTE * (line + 0.65)
     lift = ScaledTranslation(0, height / 72, axes.figure.dpi_scale_trans)
     spot = axes.transAxes + lift

@@ -152,8 +152,7 @@ def random_rows(config: Config, task: str) -> list[Row]:
 
     def tuned(text: str, lang: str) -> Iterator[tuple[str, str]]:
         control = Selection.parse(text)
-        base = str(config.method(control.method).match)
-        matched = Selection(base, control.languages)
+        (matched,) = config.reads(control)
         for selection in (matched, *expand_draws(config, text)):
             yield str(TuningName(MASKED, selection, (lang,))), NO_TREATMENT
 
@@ -235,6 +234,17 @@ def all_selections(config: Config) -> list[Selection]:
     return list(found)
 
 
+def computed_selections(config: Config) -> list[Selection]:
+    """List every selection of the grid, and those that these are made from."""
+    found = dict.fromkeys(all_selections(config))
+    todo = list(found)
+    for selection in todo:  # which grows meanwhile
+        new = [read for read in config.reads(selection) if read not in found]
+        found |= dict.fromkeys(new)
+        todo += new
+    return list(found)
+
+
 def drawn_selections(config: Config) -> list[Selection]:
     """List the selections that figures show: all but random ones."""
     return [s for s in all_selections(config) if not is_control(config, s)]
@@ -244,7 +254,9 @@ def measured(config: Config) -> list[tuple[str, str, str]]:
     """List model, corpus and language of every activation file that neurons need."""
     found: dict[tuple[str, str, str], None] = {}
     for model in config.grid.models:
-        for selection in drawn_selections(config):
+        for selection in computed_selections(config):
+            if is_control(config, selection):
+                continue
             corpus = config.method_corpus(selection.method)
             for lang in config.language_set(selection.languages).languages:
                 found[model, corpus, lang] = None

@@ -2,10 +2,10 @@
 
 The hash covers the script and what it uses of our own modules, definition by
 definition and transitively, from the syntax tree: comments, docstrings and layout do
-not count, and neither does a definition that the script never reaches, nor the module
-that a definition stands in: moving a function changes nothing. Modules that only
-report, parse arguments, write files or size jobs cannot change a result and are left
-out.
+not count, and neither does a definition that the script never reaches, what is imported
+for types only, nor the module that a definition stands in: moving a function changes
+nothing. Modules that only report, parse arguments, write files or size jobs cannot
+change a result and are left out.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ PLUMBING = frozenset(
         "jobs.files",
         "jobs.progress",
         "jobs.provenance",
+        "nn.models.families",  # the row that a job reads stands in its spec
     }
 )
 """Modules that cannot change a number, by their names in the package."""
@@ -98,7 +99,11 @@ class _Tree:
         if module not in self._modules:
             path = self.path(module)
             text = path.read_text(encoding="utf-8") if path else ""
-            body = _without_docstrings(ast.parse(text)).body
+            body = [
+                statement
+                for statement in _without_docstrings(ast.parse(text)).body
+                if not _is_for_types(statement)
+            ]
             aliases = self._aliases(module, body)
             self._modules[module] = [self._read(module, each, aliases) for each in body]
         return self._modules[module]
@@ -299,6 +304,12 @@ class _Plain(ast.NodeTransformer):
 @cache
 def _tree(root: Path) -> _Tree:
     return _Tree(root)
+
+
+def _is_for_types(statement: ast.stmt) -> bool:
+    """Tell whether a statement is ``if TYPE_CHECKING:``, which never runs."""
+    test = statement.test if isinstance(statement, ast.If) else None
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
 
 
 def _bound(statement: ast.stmt) -> set[str]:

@@ -1,9 +1,8 @@
-"""Identification methods: each module selects neurons for every language of a set.
+"""Identification methods: one file each, and what every one of them says and does.
 
-A method is one file, ``methods/<kind>.py``, with ``Parameters`` (a frozen model of its
-configuration) and ``select(inputs, parameters) -> Selected``. ``Parameters`` may have
-``unmet(recorded, languages, site)``, which says before the first job what the method
-lacks: ``recorded`` is the block ``activations`` of the configuration.
+``methods/<kind>.py`` holds ``Parameters`` (a frozen model of its configuration), a
+class that is a :class:`Method`, and ``METHOD``, an instance of it. Nothing outside this
+folder knows a method by its name.
 """
 
 from __future__ import annotations
@@ -12,17 +11,20 @@ import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from langneurons.config.catalogue import Activations as Recorded
 from langneurons.config.errors import ConfigError, DataError, unknown_name
+from langneurons.config.fields import Frozen
 from langneurons.neurons.neuron_sets import Mask, NeuronSets, from_mask
 
 if TYPE_CHECKING:
     from langneurons.neurons.recorded_activations import Activations
+
+P = TypeVar("P", bound=Frozen)
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class MethodInputs:
         layers: number of layers of the model, L.
         width: neurons in a layer, F.
         draw: number of the random draw, from 1; None for a method without draws.
-        matched: the neurons whose counts a random control matches.
+        reads: the neurons of the selections that it is made from, in the order of
+            ``reads:`` in the configuration.
         site: where activations are read, gate_pre or act_post.
         quantile: which quantile the profile means, pooled or batch_mean.
     """
@@ -43,7 +46,7 @@ class MethodInputs:
     layers: int
     width: int
     draw: int | None
-    matched: NeuronSets | None
+    reads: Sequence[NeuronSets]
     site: str
     quantile: str
 
@@ -77,21 +80,78 @@ class Selected:
     thresholds: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Planned:
+    """What is known of a selection before the first job.
+
+    Attributes:
+        recorded: what the pass over the text records (``activations:``).
+        languages: of the language set.
+        site: where activations are read, gate_pre or act_post.
+        reads: selections that it is made from, such as ``lape.set1``, and their
+            languages.
+    """
+
+    recorded: Recorded
+    languages: Sequence[str]
+    site: str
+    reads: Mapping[str, Sequence[str]]
+
+
+class Method(Protocol[P]):
+    """What a method says of itself, and how it selects neurons.
+
+    Attributes:
+        PARAMETERS: model of ``parameters:`` in the configuration.
+        READS: how many other selections it reads, at least and at most (None: any
+            number); they stand under ``reads:`` in the configuration.
+        DRAWS: whether it draws at random, ``draws:`` times. It then reads the one
+            method that it is the control of.
+        IMPORTED: whether its neurons are somebody else's, from a file. Nothing in its
+            entry then says how they were found.
+    """
+
+    PARAMETERS: type[P]
+    READS: tuple[int, int | None] = (0, 0)
+    DRAWS: bool = False
+    IMPORTED: bool = False
+
+    def select(self, inputs: MethodInputs, parameters: P) -> Selected:
+        """Select the neurons of each language of the set."""
+        ...
+
+    def unmet(self, parameters: P, planned: Planned) -> list[str]:
+        """Say before the first job what a selection lacks; empty: nothing."""
+        return []
+
+    def files(self, parameters: P) -> Mapping[str, str]:
+        """Return the files of the user that it reads: parameter -> path."""
+        return {}
+
+
 def kinds() -> list[str]:
     """List the methods that there are, without importing them."""
     folder = Path(__file__).parent
     return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
 
 
-def load(kind: str) -> ModuleType:
-    """Import the module of a method.
+def load(kind: str) -> Method[Frozen]:
+    """Import a method.
 
     Raises:
-        ConfigError: there is no such module.
+        ConfigError: there is no such file.
     """
     if kind not in kinds():
         raise ConfigError(unknown_name("method kind", kind, kinds(), "methods"))
-    return importlib.import_module(f"{__name__}.{kind}")
+    # Which parameters a method takes is known in its own file only.
+    module = importlib.import_module(f"{__name__}.{kind}")
+    return cast("Method[Frozen]", module.METHOD)
+
+
+def files_of(kind: str, parameters: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the files of the user that an entry names: parameter -> path."""
+    method = load(kind)
+    return method.files(method.PARAMETERS.model_validate(parameters))
 
 
 def share_of(rate: float, neurons: int, what: str) -> int:
@@ -146,18 +206,18 @@ def lowest(scores: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.int64
 def identify(
     spec: Mapping[str, Any],
     activations: Sequence[Activations],
-    matched: NeuronSets | None,
+    reads: Sequence[NeuronSets] = (),
 ) -> NeuronSets:
     """Run one method on the activations of a language set.
 
     Args:
         spec: model, method, kind, parameters, language_set, languages, site,
-            quantile, draw and match.
+            quantile, draw and reads.
         activations: one file a language, in the order of ``languages``.
-        matched: neurons of the method named by ``match``, if there is one.
+        reads: neurons of the selections named by ``reads``, in their order.
 
     Raises:
-        DataError: files of other languages or models, or no neuron at all.
+        DataError: files of other languages, models or selections, or no neuron at all.
     """
     from langneurons.neurons.recorded_activations import check_same_model
 
@@ -171,23 +231,25 @@ def identify(
     check_same_model(activations)
     first = activations[0]
     revision = first.metadata.get("model_revision", "")
-    if matched is not None:
-        where = f"{matched.method}.{matched.language_set}"
-        if matched.model != spec["model"]:
-            raise DataError(f"{where}: neurons of {matched.model}, not {spec['model']}")
-        matched.require_model(first.layers, first.width, revision, where)
-    module = load(spec["kind"])
-    parameters = module.PARAMETERS.model_validate(spec["parameters"])
+    given = [f"{one.method}.{one.language_set}" for one in reads]
+    if given != list(spec["reads"]):
+        raise DataError(f"neurons are of {given}, but wanted are {spec['reads']}")
+    for one, where in zip(reads, given, strict=True):
+        if one.model != spec["model"]:
+            raise DataError(f"{where}: neurons of {one.model}, not {spec['model']}")
+        one.require_model(first.layers, first.width, revision, where)
+    method = load(spec["kind"])
+    parameters = method.PARAMETERS.model_validate(spec["parameters"])
     inputs = MethodInputs(
         activations=dict(zip(languages, activations, strict=True)),
         layers=first.layers,
         width=first.width,
         draw=spec["draw"],
-        matched=matched,
+        reads=reads,
         site=spec["site"],
         quantile=spec["quantile"],
     )
-    selected: Selected = module.select(inputs, parameters)
+    selected = method.select(inputs, parameters)
     if not any(mask.any() for mask in selected.neurons.values()):
         raise DataError(
             f"method {spec['method']} selects no neuron for any of {languages}; "

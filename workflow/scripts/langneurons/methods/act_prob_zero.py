@@ -15,9 +15,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
-from langneurons.config.catalogue import Frozen
+from langneurons.config.fields import Frozen
 
-from . import MethodInputs, Selected, lowest, share_of
+from . import Method, MethodInputs, Selected, lowest, share_of
 
 
 class Parameters(Frozen):
@@ -28,25 +28,30 @@ class Parameters(Frozen):
     )
 
 
-def select(inputs: MethodInputs, parameters: Parameters) -> Selected:
-    """Select the neurons of each language with the largest p_k.
+class ActProbZero(Method[Parameters]):
+    """The largest probability of a > 0; see the module."""
 
-    Of equally probable neurons the first by layer and id are taken.
+    PARAMETERS = Parameters
 
-    Raises:
-        DataError: a share of neurons that rounds to none.
-    """
-    neurons = inputs.layers * inputs.width
-    wanted = share_of(parameters.frac, neurons, "act_prob_zero.frac")
-    masks, cutoffs = {}, {}
-    for lang, one in inputs.activations.items():
-        probability = one.probability().ravel()
-        chosen = lowest(-probability, wanted)
-        mask = np.zeros(neurons, np.bool_)
-        mask[chosen] = True
-        masks[lang] = mask.reshape(inputs.layers, inputs.width)
-        cutoffs[lang] = float(probability[chosen].min())
-    return Selected(masks, {"wanted": wanted, "probability_cutoff": cutoffs})
+    def select(self, inputs: MethodInputs, parameters: Parameters) -> Selected:
+        """Select the neurons of each language with the largest p_k.
+
+        Of equally probable neurons the first by layer and id are taken.
+
+        Raises:
+            DataError: a share of neurons that rounds to none.
+        """
+        neurons = inputs.layers * inputs.width
+        wanted = share_of(parameters.frac, neurons, "act_prob_zero.frac")
+        masks, cutoffs = {}, {}
+        for lang, one in inputs.activations.items():
+            probability = one.probability().ravel()
+            chosen = lowest(-probability, wanted)
+            mask = np.zeros(neurons, np.bool_)
+            mask[chosen] = True
+            masks[lang] = mask.reshape(inputs.layers, inputs.width)
+            cutoffs[lang] = float(probability[chosen].min())
+        return Selected(masks, {"wanted": wanted, "probability_cutoff": cutoffs})
 
 
-PARAMETERS = Parameters
+METHOD = ActProbZero()

@@ -8,18 +8,16 @@ neuron, so that the rank is noise: ``same_lang_pooled`` is there as that control
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from langneurons.config.catalogue import Activations as Recorded
-from langneurons.config.catalogue import Frozen
 from langneurons.config.errors import DataError
+from langneurons.config.fields import Frozen
 
-from . import MethodInputs, Selected, lowest, share_of
+from . import Method, MethodInputs, Planned, Selected, lowest, share_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,42 +58,55 @@ class Parameters(Frozen):
             )
         return self
 
-    def unmet(
-        self, recorded: Recorded, languages: Sequence[str], site: str
-    ) -> list[str]:
-        """Say what a selection by these parameters lacks."""
-        paper = self.threshold_population == "same_lang_batchmean"
-        if self.percentile and paper and site not in recorded.batch_quantiles:
-            return [
+
+class ActProb(Method[Parameters]):
+    """The largest relevance in the language itself; see the module."""
+
+    PARAMETERS = Parameters
+
+    def select(self, inputs: MethodInputs, parameters: Parameters) -> Selected:
+        """Select the neurons of each language with the largest relevance.
+
+        Raises:
+            DataError: batch quantiles that were not recorded; no English in the set for
+                ``english``; one language where languages are compared.
+        """
+        wanted = share_of(parameters.frac, inputs.layers * inputs.width, "actprob.frac")
+        if parameters.contrast != "none":
+            inputs.require_contrast(f"actprob with contrast {parameters.contrast}")
+        scores = contrasted(relevance(inputs, parameters), inputs, parameters)
+        masks, cutoffs = {}, {}
+        for lang, score in scores.items():
+            chosen = lowest(-score.ravel(), wanted)
+            mask = np.zeros(score.size, np.bool_)
+            mask[chosen] = True
+            masks[lang] = mask.reshape(score.shape)
+            cutoffs[lang] = float(score.ravel()[chosen].min())
+        if parameters.contrast == "exclusive":
+            once = sum(mask.astype(np.int64) for mask in masks.values()) == 1
+            masks = {lang: mask & once for lang, mask in masks.items()}
+        thresholds: dict[str, Any] = {"wanted": wanted, "score_cutoff": cutoffs}
+        return Selected(masks, thresholds)
+
+    def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
+        found, whose = [], parameters.threshold_population
+        if parameters.contrast != "none" and len(planned.languages) < 2:
+            found.append(
+                f"contrast {parameters.contrast} compares languages; give a set of at "
+                "least two"
+            )
+        if whose == "english" and "en" not in planned.languages:
+            found.append(
+                "threshold_population english needs 'en' in the language set; it has "
+                f"{', '.join(planned.languages)}"
+            )
+        recorded = planned.site in planned.recorded.batch_quantiles
+        if parameters.percentile and whose == "same_lang_batchmean" and not recorded:
+            found.append(
                 "same_lang_batchmean needs the mean of per-batch percentiles at "
-                f"{site}; add that site to activations.batch_quantiles"
-            ]
-        return []
-
-
-def select(inputs: MethodInputs, parameters: Parameters) -> Selected:
-    """Select the neurons of each language with the largest relevance.
-
-    Raises:
-        DataError: batch quantiles that were not recorded; no English in the set for
-            ``english``; one language where languages are compared.
-    """
-    wanted = share_of(parameters.frac, inputs.layers * inputs.width, "actprob.frac")
-    if parameters.contrast != "none":
-        inputs.require_contrast(f"actprob with contrast {parameters.contrast}")
-    scores = contrasted(relevance(inputs, parameters), inputs, parameters)
-    masks, cutoffs = {}, {}
-    for lang, score in scores.items():
-        chosen = lowest(-score.ravel(), wanted)
-        mask = np.zeros(score.size, np.bool_)
-        mask[chosen] = True
-        masks[lang] = mask.reshape(score.shape)
-        cutoffs[lang] = float(score.ravel()[chosen].min())
-    if parameters.contrast == "exclusive":
-        once = sum(mask.astype(np.int64) for mask in masks.values()) == 1
-        masks = {lang: mask & once for lang, mask in masks.items()}
-    thresholds: dict[str, Any] = {"wanted": wanted, "score_cutoff": cutoffs}
-    return Selected(masks, thresholds)
+                f"{planned.site}; add that site to activations.batch_quantiles"
+            )
+        return found
 
 
 def relevance(inputs: MethodInputs, parameters: Parameters) -> dict[str, Floats]:
@@ -170,4 +181,4 @@ def contrasted(
     return out
 
 
-PARAMETERS = Parameters
+METHOD = ActProb()

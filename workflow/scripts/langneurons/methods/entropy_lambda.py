@@ -21,18 +21,17 @@ What differs from the released code:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from langneurons.config.catalogue import Activations as Recorded
-from langneurons.config.catalogue import Frozen
 from langneurons.config.errors import DataError
+from langneurons.config.fields import Frozen
 
-from . import MethodInputs, Selected, kth_smallest, lowest, share_of
+from . import Method, MethodInputs, Planned, Selected, kth_smallest, lowest, share_of
 
 Floats = npt.NDArray[np.float64]
 Class = Literal["specific", "related", "agnostic"]
@@ -75,31 +74,33 @@ class Parameters(Frozen):
                 )
         return self
 
-    def unmet(
-        self, recorded: Recorded, languages: Sequence[str], site: str
-    ) -> list[str]:
-        """Say what a selection by these parameters lacks."""
-        if len(languages) < 2:
+
+class EntropyLambda(Method[Parameters]):
+    """Low entropy, and active often; see the module."""
+
+    PARAMETERS = Parameters
+
+    def select(self, inputs: MethodInputs, parameters: Parameters) -> Selected:
+        """Select the neurons of each language by entropy and activation probability.
+
+        Raises:
+            DataError: one language only; a share of neurons that rounds to none; no
+                lambda without neurons of all languages.
+        """
+        inputs.require_contrast("entropy_lambda")
+        files = inputs.activations.values()
+        probability = np.stack([one.probability().ravel() for one in files])
+        mask, thresholds = choose(probability, parameters)
+        shape = (inputs.layers, inputs.width)
+        return Selected(
+            {lang: mask[k].reshape(shape) for k, lang in enumerate(inputs.languages)},
+            thresholds,
+        )
+
+    def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
+        if len(planned.languages) < 2:
             return ["entropy_lambda compares languages; give a set of at least two"]
         return []
-
-
-def select(inputs: MethodInputs, parameters: Parameters) -> Selected:
-    """Select the neurons of each language by entropy and activation probability.
-
-    Raises:
-        DataError: one language only; a share of neurons that rounds to none; no lambda
-            without neurons of all languages.
-    """
-    inputs.require_contrast("entropy_lambda")
-    files = inputs.activations.values()
-    probability = np.stack([one.probability().ravel() for one in files])
-    mask, thresholds = choose(probability, parameters)
-    shape = (inputs.layers, inputs.width)
-    return Selected(
-        {lang: mask[k].reshape(shape) for k, lang in enumerate(inputs.languages)},
-        thresholds,
-    )
 
 
 def choose(
@@ -192,4 +193,4 @@ def _largest(agnostic: Callable[[float], int], parameters: Parameters) -> float:
     return low
 
 
-PARAMETERS = Parameters
+METHOD = EntropyLambda()

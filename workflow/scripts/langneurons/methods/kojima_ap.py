@@ -22,19 +22,17 @@ What differs from the released code:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from langneurons.config.catalogue import Activations as Recorded
-from langneurons.config.catalogue import Frozen
 from langneurons.config.errors import DataError
+from langneurons.config.fields import Frozen
 from langneurons.text.token_files import evenly
 
-from . import MethodInputs, Selected, lowest
+from . import Method, MethodInputs, Planned, Selected, lowest
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -67,56 +65,59 @@ class Parameters(Frozen):
         """Return how many chunk means each language of a set must have recorded."""
         return max(self.positives, -(-self.negatives // max(1, languages - 1)))
 
-    def unmet(
-        self, recorded: Recorded, languages: Sequence[str], site: str
-    ) -> list[str]:
-        """Say what a selection by these parameters lacks."""
-        if len(languages) < 2:
+
+class KojimaAp(Method[Parameters]):
+    """The most extreme average precision; see the module."""
+
+    PARAMETERS = Parameters
+
+    def select(self, inputs: MethodInputs, parameters: Parameters) -> Selected:
+        """Select the neurons with the most extreme average precision for each language.
+
+        Raises:
+            DataError: one language only; too few chunk means; more neurons wanted than
+                there are.
+        """
+        inputs.require_contrast("kojima_ap")
+        neurons = inputs.layers * inputs.width
+        if parameters.top + parameters.bottom > neurons:
+            raise DataError(
+                f"kojima_ap: top {parameters.top} and bottom {parameters.bottom} are "
+                f"more than the {neurons} neurons of the model; give smaller numbers"
+            )
+        precision = precisions(inputs, parameters)
+        masks: dict[str, Mask] = {}
+        cutoffs: dict[str, dict[str, float | None]] = {}
+        for lang, scores in precision.items():
+            flat = scores.ravel()
+            top = lowest(-flat, parameters.top)
+            rest = np.setdiff1d(np.arange(neurons), top, assume_unique=True)
+            bottom = rest[lowest(flat[rest], parameters.bottom)]
+            mask = np.zeros(neurons, np.bool_)
+            mask[top] = mask[bottom] = True
+            masks[lang] = mask.reshape(scores.shape)
+            cutoffs[lang] = {
+                "top": float(flat[top].min()) if top.size else None,
+                "bottom": float(flat[bottom].max()) if bottom.size else None,
+            }
+        total = parameters.positives + parameters.negatives
+        thresholds: dict[str, Any] = {
+            "ap_cutoff": cutoffs,
+            "ap_by_chance": parameters.positives / total,
+        }
+        return Selected(masks, thresholds)
+
+    def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
+        if len(planned.languages) < 2:
             return ["kojima_ap compares languages; give a set of at least two"]
-        needed = self.chunks_needed(len(languages))
-        if recorded.chunk_means < needed:
+        needed = parameters.chunks_needed(len(planned.languages))
+        recorded = planned.recorded.chunk_means
+        if recorded < needed:
             return [
-                f"kojima_ap reads the means of {needed} chunks a language, recorded "
-                f"are {recorded.chunk_means}; set activations.chunk_means to {needed}"
+                f"kojima_ap reads the means of {needed} chunks per language, recorded "
+                f"are {recorded}; set activations.chunk_means to {needed}"
             ]
         return []
-
-
-def select(inputs: MethodInputs, parameters: Parameters) -> Selected:
-    """Select the neurons with the most extreme average precision for each language.
-
-    Raises:
-        DataError: one language only; too few chunk means; more neurons wanted than
-            there are.
-    """
-    inputs.require_contrast("kojima_ap")
-    neurons = inputs.layers * inputs.width
-    if parameters.top + parameters.bottom > neurons:
-        raise DataError(
-            f"kojima_ap: top {parameters.top} and bottom {parameters.bottom} are more "
-            f"than the {neurons} neurons of the model; give smaller numbers"
-        )
-    precision = precisions(inputs, parameters)
-    masks: dict[str, Mask] = {}
-    cutoffs: dict[str, dict[str, float | None]] = {}
-    for lang, scores in precision.items():
-        flat = scores.ravel()
-        top = lowest(-flat, parameters.top)
-        rest = np.setdiff1d(np.arange(neurons), top, assume_unique=True)
-        bottom = rest[lowest(flat[rest], parameters.bottom)]
-        mask = np.zeros(neurons, np.bool_)
-        mask[top] = mask[bottom] = True
-        masks[lang] = mask.reshape(scores.shape)
-        cutoffs[lang] = {
-            "top": float(flat[top].min()) if top.size else None,
-            "bottom": float(flat[bottom].max()) if bottom.size else None,
-        }
-    total = parameters.positives + parameters.negatives
-    thresholds: dict[str, Any] = {
-        "ap_cutoff": cutoffs,
-        "ap_by_chance": parameters.positives / total,
-    }
-    return Selected(masks, thresholds)
 
 
 def precisions(inputs: MethodInputs, parameters: Parameters) -> dict[str, Floats]:
@@ -238,4 +239,4 @@ def _descending(
     return (keys & np.uint64(2**32 - 1)).astype(np.intp), last
 
 
-PARAMETERS = Parameters
+METHOD = KojimaAp()

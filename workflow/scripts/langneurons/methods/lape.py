@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from langneurons.config.catalogue import Frozen
+from langneurons.config.fields import Frozen
 
-from . import MethodInputs, Selected, kth_smallest, lowest, share_of
+from . import Method, MethodInputs, Planned, Selected, kth_smallest, lowest, share_of
 
 # Added inside the logarithm and to the denominator by the released code of the paper.
 EPSILON = 1e-10
@@ -51,22 +51,32 @@ class Parameters(Frozen):
     )
 
 
-def select(inputs: MethodInputs, parameters: Parameters) -> Selected:
-    """Select the neurons of each language from counts of a > 0.
+class Lape(Method[Parameters]):
+    """Low entropy of activation probabilities over languages; see the module."""
 
-    Raises:
-        DataError: one language only, or a share of neurons that rounds to none.
-    """
-    inputs.require_contrast("lape")
-    files = list(inputs.activations.values())
-    counts = np.stack([one.counts().ravel() for one in files])
-    totals = np.array([one.n for one in files], np.int64)
-    mask, thresholds = choose(counts, totals, parameters)
-    shape = (inputs.layers, inputs.width)
-    return Selected(
-        {lang: mask[k].reshape(shape) for k, lang in enumerate(inputs.languages)},
-        thresholds,
-    )
+    PARAMETERS = Parameters
+
+    def select(self, inputs: MethodInputs, parameters: Parameters) -> Selected:
+        """Select the neurons of each language from counts of a > 0.
+
+        Raises:
+            DataError: one language only, or a share of neurons that rounds to none.
+        """
+        inputs.require_contrast("lape")
+        files = list(inputs.activations.values())
+        counts = np.stack([one.counts().ravel() for one in files])
+        totals = np.array([one.n for one in files], np.int64)
+        mask, thresholds = choose(counts, totals, parameters)
+        shape = (inputs.layers, inputs.width)
+        return Selected(
+            {lang: mask[k].reshape(shape) for k, lang in enumerate(inputs.languages)},
+            thresholds,
+        )
+
+    def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
+        if len(planned.languages) < 2:
+            return ["lape compares languages; give a set of at least two"]
+        return []
 
 
 def choose(
@@ -152,4 +162,4 @@ def _entropy_epsilon(probability: Floats) -> Floats:
     return -(shares * np.log(shares + EPSILON)).sum(axis=0)
 
 
-PARAMETERS = Parameters
+METHOD = Lape()

@@ -7,11 +7,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from langneurons.config.catalogue import Frozen
 from langneurons.config.errors import ConfigError, DataError
+from langneurons.config.fields import Frozen
 from langneurons.neurons.neuron_sets import Mask
 
-from . import MethodInputs, Selected
+from . import Method, MethodInputs, Selected
 
 
 class Parameters(Frozen):
@@ -25,44 +25,53 @@ class Parameters(Frozen):
     seed: int = Field(0, ge=0, description="changes all draws")
 
 
-def select(inputs: MethodInputs, parameters: Parameters) -> Selected:
-    """Draw neurons without replacement, independently for each language.
+class MatchedRandom(Method[Parameters]):
+    """As many random neurons as another method selects."""
 
-    A draw depends on the seed, its number, the language and the layer only: not on
-    the order of languages, nor on which others are in the set.
+    PARAMETERS = Parameters
+    READS = (1, 1)
+    DRAWS = True
 
-    Raises:
-        ConfigError: no selection to match, or no number of the draw.
-        DataError: a language without matched neurons; too few neurons to draw from.
-    """
-    if inputs.matched is None or inputs.draw is None:
-        raise ConfigError(
-            "matched_random needs a method to match and the number of the draw, as in "
-            "the selection random-1.set1"
-        )
-    matched = inputs.matched
-    taken = np.zeros((inputs.layers, inputs.width), np.bool_)
-    if parameters.match == "complement":
-        for lang in matched.languages:
-            taken |= matched.mask(lang)
-    drawn = {}
-    for lang in inputs.languages:
-        key = [parameters.seed, inputs.draw, *lang.encode()]
-        target = matched.mask(lang)
-        if parameters.match == "global":
-            out = _draw(key, int(target.sum()), taken.ravel(), "the model")
-            drawn[lang] = out.reshape(target.shape)
-            continue
-        rows = [
-            _draw([*key, 256 + layer], int(row.sum()), taken[layer], f"layer {layer}")
-            for layer, row in enumerate(target)
-        ]
-        drawn[lang] = np.stack(rows)
-    record = {
-        "draw": inputs.draw,
-        "matched": f"{matched.method}.{matched.language_set}",
-    }
-    return Selected(drawn, record)
+    def select(self, inputs: MethodInputs, parameters: Parameters) -> Selected:
+        """Draw neurons without replacement, independently for each language.
+
+        A draw depends on the seed, its number, the language and the layer only: not on
+        the order of languages, nor on which others are in the set.
+
+        Raises:
+            ConfigError: no number of the draw.
+            DataError: a language without matched neurons; too few neurons to draw from.
+        """
+        if inputs.draw is None:
+            raise ConfigError(
+                "matched_random needs the number of the draw, as in the selection "
+                "random-1.set1"
+            )
+        (matched,) = inputs.reads
+        taken = np.zeros((inputs.layers, inputs.width), np.bool_)
+        if parameters.match == "complement":
+            for lang in matched.languages:
+                taken |= matched.mask(lang)
+        drawn = {}
+        for lang in inputs.languages:
+            key = [parameters.seed, inputs.draw, *lang.encode()]
+            target = matched.mask(lang)
+            if parameters.match == "global":
+                out = _draw(key, int(target.sum()), taken.ravel(), "the model")
+                drawn[lang] = out.reshape(target.shape)
+                continue
+            rows = [
+                _draw(
+                    [*key, 256 + layer], int(row.sum()), taken[layer], f"layer {layer}"
+                )
+                for layer, row in enumerate(target)
+            ]
+            drawn[lang] = np.stack(rows)
+        record = {
+            "draw": inputs.draw,
+            "matched": f"{matched.method}.{matched.language_set}",
+        }
+        return Selected(drawn, record)
 
 
 def _draw(key: list[int], count: int, taken: Mask, where: str) -> Mask:
@@ -80,4 +89,4 @@ def _draw(key: list[int], count: int, taken: Mask, where: str) -> Mask:
     return out
 
 
-PARAMETERS = Parameters
+METHOD = MatchedRandom()

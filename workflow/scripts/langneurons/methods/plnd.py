@@ -26,18 +26,16 @@ What differs from the released code:
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from langneurons.config.catalogue import Activations as Recorded
-from langneurons.config.catalogue import Frozen
 from langneurons.config.errors import DataError, unknown_name
+from langneurons.config.fields import Frozen
 from langneurons.neurons.neuron_sets import Mask
 
-from . import MethodInputs, Selected, lowest
+from . import Method, MethodInputs, Planned, Selected, lowest
 
 if TYPE_CHECKING:
     from langneurons.neurons.recorded_activations import Activations
@@ -72,60 +70,68 @@ class Parameters(Frozen):
             )
         return self
 
-    def unmet(
-        self, recorded: Recorded, languages: Sequence[str], site: str
-    ) -> list[str]:
-        """Say what a selection by these parameters lacks."""
+
+class Plnd(Method[Parameters]):
+    """Important in every text of one language only; see the module."""
+
+    PARAMETERS = Parameters
+
+    def select(self, inputs: MethodInputs, parameters: Parameters) -> Selected:
+        """Select the neurons that are important for each language and not for others.
+
+        Raises:
+            DataError: contributions that were not recorded, or with different shares;
+                an unknown language in ``minus``; one language where languages are
+                compared.
+        """
+        allowed = ["others", "none", *inputs.languages]
+        if parameters.minus not in allowed:
+            raise DataError(
+                unknown_name("language", parameters.minus, allowed, "minus")
+            )
+        if parameters.minus == "others":
+            inputs.require_contrast("plnd with minus: others")
+        recorded = {lang: one.top_chunks() for lang, one in inputs.activations.items()}
+        shares = {lang: top.share for lang, top in recorded.items()}
+        if len(set(shares.values())) > 1:
+            raise DataError(
+                "plnd: activations.contribution_top differs between the files: "
+                f"{shares}; delete those of another share to redo them"
+            )
+        important = {
+            lang: _important(one, parameters)
+            for lang, one in inputs.activations.items()
+        }
+        times = np.sum(list(important.values()), axis=0)
+        masks: dict[str, Mask] = {}
+        for lang, own in important.items():
+            if parameters.minus == "others":
+                masks[lang] = own & (times == 1)
+            elif parameters.minus in ("none", lang):
+                masks[lang] = own
+            else:
+                masks[lang] = own & ~important[parameters.minus]
+        thresholds: dict[str, Any] = {
+            "contribution_top": next(iter(shares.values())),
+            "chunks": {lang: top.chunks for lang, top in recorded.items()},
+            "important": {lang: int(own.sum()) for lang, own in important.items()},
+        }
+        return Selected(masks, thresholds)
+
+    def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
         found = []
-        if not recorded.contribution_top:
+        if not planned.recorded.contribution_top:
             found.append(
                 "plnd reads contributions, which the pass does not record; set "
                 "activations.contribution_top"
             )
-        if self.minus not in ("none", "others", *languages):
-            found.append(unknown_name("language", self.minus, languages, "minus"))
-        if self.minus == "others" and len(languages) < 2:
+        if parameters.minus not in ("none", "others", *planned.languages):
+            found.append(
+                unknown_name("language", parameters.minus, planned.languages, "minus")
+            )
+        if parameters.minus == "others" and len(planned.languages) < 2:
             found.append("plnd compares languages; give a set of at least two")
         return found
-
-
-def select(inputs: MethodInputs, parameters: Parameters) -> Selected:
-    """Select the neurons that are important for each language and not for others.
-
-    Raises:
-        DataError: contributions that were not recorded, or with different shares; an
-            unknown language in ``minus``; one language where languages are compared.
-    """
-    allowed = ["others", "none", *inputs.languages]
-    if parameters.minus not in allowed:
-        raise DataError(unknown_name("language", parameters.minus, allowed, "minus"))
-    if parameters.minus == "others":
-        inputs.require_contrast("plnd with minus: others")
-    recorded = {lang: one.top_chunks() for lang, one in inputs.activations.items()}
-    shares = {lang: top.share for lang, top in recorded.items()}
-    if len(set(shares.values())) > 1:
-        raise DataError(
-            f"plnd: activations.contribution_top differs between the files: {shares}; "
-            "delete those of another share to redo them"
-        )
-    important = {
-        lang: _important(one, parameters) for lang, one in inputs.activations.items()
-    }
-    times = np.sum(list(important.values()), axis=0)
-    masks: dict[str, Mask] = {}
-    for lang, own in important.items():
-        if parameters.minus == "others":
-            masks[lang] = own & (times == 1)
-        elif parameters.minus in ("none", lang):
-            masks[lang] = own
-        else:
-            masks[lang] = own & ~important[parameters.minus]
-    thresholds: dict[str, Any] = {
-        "contribution_top": next(iter(shares.values())),
-        "chunks": {lang: top.chunks for lang, top in recorded.items()},
-        "important": {lang: int(own.sum()) for lang, own in important.items()},
-    }
-    return Selected(masks, thresholds)
 
 
 def _important(one: Activations, parameters: Parameters) -> Mask:
@@ -142,4 +148,4 @@ def _important(one: Activations, parameters: Parameters) -> Mask:
     return mask
 
 
-PARAMETERS = Parameters
+METHOD = Plnd()

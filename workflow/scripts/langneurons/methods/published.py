@@ -18,7 +18,7 @@ from langneurons.config.fields import Frozen, LocalPath
 from langneurons.jobs.files import atomic, require, sha256
 from langneurons.neurons.neuron_sets import Mask, NeuronSets
 
-from . import MethodInputs, Selected
+from . import Method, MethodInputs, Planned, Selected
 
 CODE = re.compile(r"unsupported global:? (?:GLOBAL )?(\S+)", re.IGNORECASE)
 """How torch names what a file holds besides plain data."""
@@ -33,21 +33,35 @@ class Parameters(Frozen):
     )
 
 
-def select(inputs: MethodInputs, parameters: Parameters) -> Selected:
-    """Take the neurons from the file.
+class Published(Method[Parameters]):
+    """Neurons that others released."""
 
-    Raises:
-        DataError: a file that is damaged or of another model, a wrong number of
-            languages, or a language of the set that the file does not have.
-    """
-    found = read_published(
-        parameters.path, parameters.languages, inputs.layers, inputs.width
-    )
-    for lang in inputs.languages:
-        if lang not in found:
-            raise DataError(unknown_name("language", lang, found, parameters.path))
-    neurons = {lang: found[lang] for lang in inputs.languages}
-    return Selected(neurons, {"file_sha256": sha256(parameters.path)})
+    PARAMETERS = Parameters
+    IMPORTED = True
+
+    def select(self, inputs: MethodInputs, parameters: Parameters) -> Selected:
+        """Take the neurons from the file.
+
+        Raises:
+            DataError: a file that is damaged or of another model, a wrong number of
+                languages, or a language of the set that the file does not have.
+        """
+        found = read_published(
+            parameters.path, parameters.languages, inputs.layers, inputs.width
+        )
+        for lang in inputs.languages:
+            if lang not in found:
+                raise DataError(unknown_name("language", lang, found, parameters.path))
+        neurons = {lang: found[lang] for lang in inputs.languages}
+        return Selected(neurons, {"file_sha256": sha256(parameters.path)})
+
+    def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
+        where, known = "parameters.languages", parameters.languages
+        lacking = [lang for lang in planned.languages if lang not in known]
+        return [unknown_name("language", lang, known, where) for lang in lacking]
+
+    def files(self, parameters: Parameters) -> dict[str, str]:
+        return {"path": parameters.path}
 
 
 def read_published(
@@ -160,4 +174,4 @@ def write_published(sets: NeuronSets, path: Path | str) -> None:
         part.write_bytes(buffer.getvalue())
 
 
-PARAMETERS = Parameters
+METHOD = Published()

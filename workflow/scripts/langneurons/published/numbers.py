@@ -5,6 +5,7 @@ They stand beside our numbers in the tables and are used in no computation.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,8 +17,6 @@ from . import numbers_file
 FIGURES = Path(__file__).parents[4] / "config" / "published_results.json"
 BASELINE = "attention"
 """Published name of tuning the attention projections alone."""
-# Tables of fractions of items; Table 6 (activation values) is not one of them.
-IN_PERCENT = frozenset({"accuracy", "em", "f1"})
 # Methods that compare languages: another language set selects other neurons.
 CONTRASTIVE = frozenset({"lape"})
 
@@ -28,7 +27,7 @@ class Key(NamedTuple):
     Attributes:
         model: such as ``llama31``.
         tuning: ``attention``, or neurons that were tuned: ``lape:en+vi``.
-        task: ``xnli`` or ``xquad``.
+        task: such as ``xnli``; a task of ours says its own as ``PUBLISHED``.
         lang: evaluation language.
         method: whose neurons were overwritten; None without intervention.
         statistic: what was written into them, ``none`` without intervention.
@@ -42,7 +41,7 @@ class Key(NamedTuple):
     statistic: str
 
 
-def records(table: dict[str, Any]) -> list[dict[str, Any]]:
+def records(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the rows of a {"columns", "rows"} part of the file as mappings."""
     return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
 
@@ -51,6 +50,19 @@ def records(table: dict[str, Any]) -> list[dict[str, Any]]:
 def figures(path: Path = FIGURES) -> dict[str, Any]:
     """Return the file of published figures; it is read once."""
     return numbers_file.read(path)
+
+
+def printed_digits(whole: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics of the tables of tasks, and one unit of their last digit.
+
+    Args:
+        whole: content of the file.
+
+    Returns:
+        Metric -> a fraction; the paper prints percent.
+    """
+    rows = records(whole["percent_metrics"])
+    return {row["metric"]: row["last_digit"] / 100 for row in rows}
 
 
 def means_over_neurons(model: str, lang: str) -> dict[str, float]:
@@ -68,7 +80,7 @@ def _cells(path: Path) -> dict[Key, dict[str, float]]:
     """Return the metrics of each cell of the task tables, in percent."""
     found: dict[Key, dict[str, float]] = {}
     for cell in records(figures(path)["cells"]):
-        if cell["metric"] not in IN_PERCENT:
+        if cell["task"] is None:  # activation values of Table 6
             continue
         # "No Int" is one run, printed once for each method.
         method = None if cell["statistic"] == NO_TREATMENT else cell["method"]
@@ -86,8 +98,7 @@ def values(key: Key, path: Path = FIGURES) -> dict[str, float]:
         path: the file of figures.
 
     Returns:
-        Metric (``accuracy`` for XNLI, ``em`` and ``f1`` for XQuAD) -> fraction, 0 to 1;
-        the paper prints percent.
+        Metric, such as ``accuracy`` -> fraction, 0 to 1; the paper prints percent.
     """
     found = _cells(path).get(key, {})
     return {metric: round(value / 100, 6) for metric, value in found.items()}

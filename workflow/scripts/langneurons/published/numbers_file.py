@@ -16,11 +16,14 @@ TABLES: dict[str, tuple[str, ...]] = {
     "cells": (*AXES, "value"),
     "raw_files": (*AXES, "n", "value"),
     "test_items": ("task", "model", "lang", "n"),
+    "percent_metrics": ("metric", "last_digit"),
     "lape_ap90_overlaps": ("model", "lang", "lape_language_set", "neurons"),
 }
 """Parts with ``columns`` and ``rows``, and the columns that are read."""
 
-NUMBERS: dict[str, type] = {"value": float, "n": int, "neurons": int}
+NUMBERS: dict[str, type] = {
+    "value": float, "n": int, "neurons": int, "last_digit": float
+}  # fmt: skip
 """Columns of numbers; the others are text or null."""
 
 SET: dict[str, type] = {
@@ -44,6 +47,7 @@ def read(path: Path | str) -> dict[str, Any]:
     whole = files.read_object(path, WHAT, parts)
     for part, columns in TABLES.items():
         _check_table(path, part, whole[part], columns)
+    _check_metrics(path, whole)
     files.check_keys(
         path, whole["lape_ap90_overlaps"], f"{WHAT}: overlaps", {"source": str}
     )
@@ -54,6 +58,22 @@ def read(path: Path | str) -> dict[str, Any]:
         files.check_keys(path, entry, what, SET)
         _check_set(f"{path}: neuron set {number}", entry)
     return whole
+
+
+def _check_metrics(path: Path | str, whole: Mapping[str, Any]) -> None:
+    """Check that a printed cell of a task has a metric that is said to be percent."""
+    listed = [row[0] for row in _cells_of(whole["percent_metrics"], "metric")]
+    for number, row in enumerate(_cells_of(whole["cells"], "task", "metric"), start=1):
+        if row[0] is not None and row[1] not in listed:
+            raise DataError(
+                f"{path}: cells: row {number:,}: percent_metrics does not have its "
+                f"metric, {row[1]!r}; it has {', '.join(listed)}"
+            )
+
+
+def _cells_of(table: Mapping[str, Any], *columns: str) -> list[list[Any]]:
+    spots = [table["columns"].index(column) for column in columns]
+    return [[row[spot] for spot in spots] for row in table["rows"]]
 
 
 def _check_table(

@@ -23,8 +23,6 @@ PROCEDURE = Path(__file__).parents[4] / "config" / "published_procedure.json"
 STUDY = "mondal2025"
 RANDOM = "random"
 """Published key of random neurons, whatever they match."""
-FROM_FILE = "published"
-"""Kind of methods that read neurons from a file; ``published_as`` says whose."""
 Fields = dict[str, Any]
 
 
@@ -140,11 +138,12 @@ def of_task(entry: Task) -> Fields:
 def of_method(config: Config, name: str) -> Fields:
     """Return the fields of a method, defaults of its kind's parameters filled in."""
     entry: Method = config.method(name)
-    found = fields(entry) | {"profile": entry.profile or config.profile}
+    found = fields(entry) | {"profile": config.method_profile(name)}
     del found["parameters"]
-    if entry.kind == FROM_FILE:
+    kind = methods.load(entry.kind)
+    if kind.IMPORTED:  # ``published_as`` says whose neurons these are
         return {"kind": entry.kind}
-    parameters = methods.load(entry.kind).PARAMETERS.model_validate(entry.parameters)
+    parameters = kind.PARAMETERS.model_validate(entry.parameters)
     return found | {f"parameters.{k}": v for k, v in fields(parameters).items()}
 
 

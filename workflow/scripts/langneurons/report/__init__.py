@@ -17,6 +17,7 @@ def build(
     config: Mapping[str, Any],
     benchmarks: Path,
     left_out: Mapping[str, str] | None = None,
+    terms: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Build the page.
 
@@ -26,6 +27,7 @@ def build(
         config: the merged configuration.
         benchmarks: folder of Snakemake's benchmark files; may be absent.
         left_out: files that were made under other settings: path -> what differs.
+        terms: words of the tasks that the page explains, and what they mean.
 
     Returns:
         HTML; the same bytes for the same files.
@@ -43,4 +45,5 @@ def build(
         config,
         spending.sum_up(benchmarks, spending.gpus_of(config)),
         left_out or {},
+        terms,
     )

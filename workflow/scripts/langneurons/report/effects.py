@@ -19,15 +19,12 @@ from langneurons import tables
 LEVEL = 0.05
 """Of significance, after Holm's correction; intervals are 95 %."""
 
-LARGE = 0.02
-"""A difference (2 points) that a table should at least be able to show."""
-
 PAIR = ["model", "lang"]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over model-language pairs, in fractions, and its 95 % t interval.
+    """A mean over model-language pairs, as tables have it, and its 95 % t interval.
 
     Attributes:
         mean: NaN without values.
@@ -63,10 +60,9 @@ class Interval:
             return 1
         return -1 if self.high < 0 else 0
 
-    @property
-    def wide(self) -> bool:
-        """Whether an effect of 2 points is inside or there is no interval at all."""
-        return not (self.low > -LARGE and self.high < LARGE)
+    def holds(self, effect: float) -> bool:
+        """Whether an effect of that size is inside or there is no interval at all."""
+        return not (self.low > -effect and self.high < effect)
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class Effect:
     """What a group of treatments did, cell by cell and on the mean.
 
     Attributes:
-        cells: number of tested cells.
+        cells: number of tested cells; none for a metric of all items together.
         rises: cells that are significantly higher after Holm's correction.
         falls: cells that are significantly lower.
         change: mean change over model-language pairs.
@@ -124,7 +120,7 @@ def effect(tested: pd.DataFrame, control: pd.DataFrame, keys: Sequence[str]) -> 
     by_key = control.groupby([*keys], sort=False)["delta"].mean().rename("control")
     matched = tested.join(by_key, on=[*keys], how="inner")
     return Effect(
-        cells=len(tested),
+        cells=int(tested["p_holm"].notna().sum()),
         rises=int((clear > 0).sum()),
         falls=int((clear < 0).sum()),
         change=over_pairs(tested["delta"], tested),

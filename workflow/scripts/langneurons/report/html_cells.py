@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from langneurons import tables
+from langneurons.tables.metrics import PERCENT, Shown
 
 from .effects import LEVEL
 
@@ -92,8 +93,6 @@ def _number(form: str, scale: float = 1) -> Callable[[Any], str]:
 
 percent = _number(".1f", 100)
 """A fraction in percent."""
-change = _number("+.1f", 100)
-"""A difference of fractions in percentage points."""
 probability = _number(".2g")
 count = _number(",.0f")
 hours = _number(",.2f")
@@ -103,7 +102,7 @@ perplexity = _number(",.2f")
 value4 = _number(".4f")
 
 
-def limits(low: float, high: float, form: Callable[[Any], str] = percent) -> str:
+def limits(low: float, high: float, form: Callable[[Any], str]) -> str:
     """An interval in brackets; nothing where there is none."""
     if math.isnan(low) or math.isnan(high):
         return ""
@@ -117,18 +116,13 @@ def mark(delta: float, p_holm: float) -> Cell:
     return Cell(f" {UP}", "up") if delta > 0 else Cell(f" {DOWN}", "down")
 
 
-def quantity(value: float, metric: str) -> str:
+def quantity(value: float, unit: str) -> str:
     """A number of the reproduction table: percent, a count, or as it is."""
     if math.isnan(value):
         return ABSENT
-    if metric in FRACTIONS:
+    if unit == PERCENT:
         return percent(value)
     return count(value) if value == round(value) else value4(value)
-
-
-FRACTIONS = frozenset(
-    ("accuracy", "em", "f1", "squad_em", "squad_f1", "mlqa_em", "mlqa_f1")
-)
 
 
 def neurons(row: Any) -> str:
@@ -146,17 +140,39 @@ def neurons(row: Any) -> str:
 def every_row(kind: str, frame: pd.DataFrame) -> Grid:
     """Lay out every row of a table, intervals beside their values."""
     if kind in ("task", "finetune", "random"):
-        return grid(TASK_TITLES, [_task_row(r) for _, r in frame.iterrows()], 8)
+        return _of_metrics(TASK_TITLES, frame, _task_row)
     if kind == "perplexity":
         rows = [_perplexity_row(r) for _, r in frame.iterrows()]
         return grid(PERPLEXITY_TITLES, rows, 5)
     if kind == "profiles":
-        return grid(PROFILE_TITLES, [_profile_row(r) for _, r in frame.iterrows()], 8)
+        return _of_metrics(PROFILE_TITLES, frame, _profile_row)
     if kind == "reproduction":
         texts = [c for c in REPRODUCTION_TEXTS if c in frame]
         rows = [_reproduction_row(r, texts) for _, r in frame.iterrows()]
         return grid([*texts, *REPRODUCTION_NUMBERS], rows, len(texts))
     return _plain(frame)
+
+
+def _of_metrics(
+    titles: Sequence[str],
+    frame: pd.DataFrame,
+    lay_out: Callable[[Any, Shown], list[Cell | str]],
+) -> Grid:
+    """Lay out rows of metrics; the metric's cell names its unit if not all are percent.
+
+    Args:
+        titles: of the columns, ``metric`` among them; some end in `` %``.
+        frame: the rows.
+        lay_out: writes a row of a metric.
+    """
+    read = [(row, Shown.read(row)) for _, row in frame.iterrows()]
+    lines = [lay_out(row, metric) for row, metric in read]
+    if not all(metric.is_percent for _, metric in read):
+        spot = titles.index("metric")
+        titles = [title.removesuffix(" %") for title in titles]
+        for line, (_, metric) in zip(lines, read, strict=True):
+            line[spot] = metric.word + metric.in_unit
+    return grid(titles, lines, 8)
 
 
 TASK_TITLES = (
@@ -166,17 +182,17 @@ TASK_TITLES = (
 )  # fmt: skip
 
 
-def _task_row(row: Any) -> list[Cell | str]:
+def _task_row(row: Any, metric: Shown) -> list[Cell | str]:
     sign = mark(row["delta"], row["p_holm"])
     return [
         *(row["model"], neurons(row), row["tuning"], row["seed"], row["lang"]),
-        *(row["statistic"], row["metric"], row["against"], count(row["n"])),
-        Cell(percent(row["value"]) + sign.text, sign.style),
-        limits(row["ci_low"], row["ci_high"]).strip(),
-        change(row["delta"]),
-        limits(row["delta_ci_low"], row["delta_ci_high"], change).strip(),
-        *(probability(row["p_holm"]), percent(row["detectable"])),
-        *(count(row["n_neurons"]), percent(row["published"])),
+        *(row["statistic"], metric.word, row["against"], count(row["n"])),
+        Cell(metric.value(row["value"]) + sign.text, sign.style),
+        limits(row["ci_low"], row["ci_high"], metric.value).strip(),
+        metric.change(row["delta"]),
+        limits(row["delta_ci_low"], row["delta_ci_high"], metric.change).strip(),
+        *(probability(row["p_holm"]), metric.value(row["detectable"])),
+        *(count(row["n_neurons"]), metric.value(row["published"])),
     ]
 
 
@@ -203,13 +219,14 @@ PROFILE_TITLES = (
 )  # fmt: skip
 
 
-def _profile_row(row: Any) -> list[Cell | str]:
+def _profile_row(row: Any, metric: Shown) -> list[Cell | str]:
+    value, change = metric.value, metric.change
     sign = mark(row["difference"], row["p_holm"])
     return [
         *(row["task"], row["model"], neurons(row), row["tuning"], row["seed"]),
-        *(row["lang"], row["value_name"], row["metric"], count(row["n"])),
-        *(percent(row["none"]), percent(row["paper"]), change(row["paper_delta"])),
-        *(percent(row["consistent"]), change(row["consistent_delta"])),
+        *(row["lang"], row["value_name"], metric.word, count(row["n"])),
+        *(value(row["none"]), value(row["paper"]), change(row["paper_delta"])),
+        *(value(row["consistent"]), change(row["consistent_delta"])),
         Cell(change(row["difference"]) + sign.text, sign.style),
         limits(row["diff_ci_low"], row["diff_ci_high"], change).strip(),
         probability(row["p_holm"]),
@@ -226,7 +243,7 @@ REPRODUCTION_NUMBERS = ("published", "ours", "difference", "tolerance")
 def _reproduction_row(row: Any, texts: Sequence[str]) -> list[Cell | str]:
     style = {"no": "down", "yes": "up"}.get(str(row["within"]), "")
     numbers = [
-        quantity(float(row.get(c, math.nan)), str(row["metric"]))
+        quantity(float(row.get(c, math.nan)), str(row["unit"]))
         for c in REPRODUCTION_NUMBERS
     ]
     names = [str(row[c]) or ABSENT for c in texts]

@@ -11,13 +11,14 @@ import pandas as pd
 
 from langneurons.config.errors import DataError
 from langneurons.jobs import files, provenance
-from langneurons.tables import table_files
+from langneurons.tables import metrics, table_files
 
 # Columns that a layout or a verdict reads; others are shown where they are present.
 TASK = (
     "model", "method", "langset", "draw", "matched", "tuning", "seed", "lang",
     "statistic", "metric", "n", "value", "ci_low", "ci_high", "against", "delta",
     "delta_ci_low", "delta_ci_high", "p_holm", "detectable", "n_neurons", "published",
+    "task_title", *metrics.COLUMNS,
 )  # fmt: skip
 PERPLEXITY = (
     "model", "method", "langset", "draw", "matched", "neuron_lang", "lang",
@@ -30,11 +31,11 @@ PROFILES = (
     "task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
     "matched", "value_name", "metric", "n", "none", "paper", "paper_delta",
     "consistent", "consistent_delta", "difference", "diff_ci_low", "diff_ci_high",
-    "p_holm", "n_neurons",
+    "p_holm", "n_neurons", "task_title", *metrics.COLUMNS,
 )  # fmt: skip
 REPRODUCTION = (
     "source", "item", "model", "metric", "published", "ours", "difference", "within",
-    "not_compared",
+    "not_compared", "unit",
 )  # fmt: skip
 NEEDED = {
     "task": TASK,
@@ -45,6 +46,8 @@ NEEDED = {
     "profiles": PROFILES,
     "reproduction": REPRODUCTION,
 }
+OF_TASKS = ("task", "finetune", "random", "profiles")
+"""Kinds of tables whose rows are of metrics of tasks."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,20 @@ class Table:
     def task(self) -> str:
         """The task of a task, finetune or random table."""
         return self.name.removeprefix(f"{self.kind}_")
+
+    @property
+    def called(self) -> str:
+        """The task, with its title where that says more."""
+        of_task = self.kind in ("task", "finetune", "random")
+        title = metrics.task_title(self.frame) if of_task else ""
+        return metrics.named(self.task, title)
+
+    @property
+    def metrics(self) -> list[metrics.Shown]:
+        """The metrics of tasks that its rows are of."""
+        if self.kind not in OF_TASKS:
+            return []
+        return list(metrics.of_table(self.frame).values())
 
     def source(self, config: Mapping[str, Any]) -> str:
         """Return the language of the training data.

@@ -9,6 +9,7 @@ import pandas as pd
 
 from langneurons import tables
 from langneurons.config import names
+from langneurons.tables.metrics import COLUMNS, Shown
 
 from . import html_cells
 from .html_cells import ABSENT, Cell, Grid, grid
@@ -31,16 +32,15 @@ def compact(table: Table, source: str) -> list[Grid]:
         return []
     if table.kind in ("task", "finetune"):
         tuned = table.kind == "finetune"
-        parts = _groups(frame, ["metric"])
-        return [_by_statistic(part, str(m), tuned, source) for m, part in parts]
+        return [_by_statistic(part, m, tuned, source) for m, part in _by_metric(frame)]
     if table.kind == "random":
-        return [_by_role(p, str(m), source) for m, p in _groups(frame, ["metric"])]
+        return [_by_role(part, m, source) for m, part in _by_metric(frame)]
     if table.kind == "perplexity":
         return _perplexity(frame)
     if table.kind == "activation_statistics":
         return _activation(frame)
     if table.kind == "profiles":
-        return [_profiles(p, str(m)) for m, p in _groups(frame, ["metric"])]
+        return [_profiles(part, m) for m, part in _by_metric(frame)]
     if table.kind == "reproduction":
         return [_reproduction(frame), *_not_compared(frame)]
     return []
@@ -54,33 +54,39 @@ def _groups(
         yield (values[0] if len(keys) == 1 else values), part
 
 
-def _value(row: Any, *, reference: bool = False) -> Cell:
+def _by_metric(frame: pd.DataFrame) -> Iterable[tuple[Shown, pd.DataFrame]]:
+    """Group rows by metric; tasks may mean different ones by one name."""
+    for _, part in _groups(frame, ["metric", *COLUMNS]):
+        yield Shown.read(part.iloc[0]), part
+
+
+def _value(row: Any, metric: Shown, *, reference: bool = False) -> Cell:
     """Word a cell as the paper does: value, mark, published value in parentheses."""
     if tables.is_empty(row):
         return Cell(tables.NO_NEURONS)
     sign = html_cells.mark(row["delta"], row["p_holm"])
-    text = html_cells.percent(row["value"]) + sign.text
+    text = metric.value(row["value"]) + sign.text
     if reference:
-        text += html_cells.limits(row["ci_low"], row["ci_high"])
+        text += html_cells.limits(row["ci_low"], row["ci_high"], metric.value)
     if not pd.isna(row["published"]):
-        text += f" ({html_cells.percent(row['published'])})"
+        text += f" ({metric.value(row['published'])})"
     return Cell(text, sign.style)
 
 
-def _spread(rows: pd.DataFrame) -> Cell:
+def _spread(rows: pd.DataFrame, metric: Shown) -> Cell:
     """Word several random draws: their mean, lowest and highest value."""
     if rows.empty:
         return Cell(ABSENT)
     if all(map(tables.is_empty, rows.to_dict("records"))):
         return Cell(tables.NO_NEURONS, "random")
     value = rows["value"]
-    text = html_cells.percent(value.mean())
+    text = metric.value(value.mean())
     if len(rows) > 1:
-        text += html_cells.limits(value.min(), value.max())
+        text += html_cells.limits(value.min(), value.max(), metric.value)
     return Cell(text, "random")
 
 
-def _by_statistic(frame: pd.DataFrame, metric: str, tuned: bool, source: str) -> Grid:
+def _by_statistic(frame: pd.DataFrame, metric: Shown, tuned: bool, source: str) -> Grid:
     """Lay out interventions: a line for each model, tuning, neurons and language.
 
     Where neurons are tuned (Table 7), tunings are named by whose neurons they are of.
@@ -95,7 +101,9 @@ def _by_statistic(frame: pd.DataFrame, metric: str, tuned: bool, source: str) ->
             tuning, seed = UNTUNED, tables.NOTHING
         tuning = _role(tuning, lang, source) if own else tuning
         none = rows[rows["statistic"] == names.NO_TREATMENT]
-        first = _value(none.iloc[0], reference=True) if len(none) else Cell(ABSENT)
+        first = Cell(ABSENT)
+        if len(none):
+            first = _value(none.iloc[0], metric, reference=True)
         treated = rows[rows["statistic"] != names.NO_TREATMENT]
         # Languages of different sets are in one block, as in the paper.
         block = (
@@ -115,8 +123,10 @@ def _by_statistic(frame: pd.DataFrame, metric: str, tuned: bool, source: str) ->
                 found = part[part["statistic"] == statistic]
                 if found.empty:
                     shown.append(Cell(ABSENT))
+                elif is_random:
+                    shown.append(_spread(found, metric))
                 else:
-                    shown.append(_spread(found) if is_random else _value(found.iloc[0]))
+                    shown.append(_value(found.iloc[0], metric))
             label = "the same" if label == str(own) else label
             head = Cell("") if is_random else first
             lines.append([model, tuning, seed, label, lang, head, *shown])
@@ -131,7 +141,7 @@ def _by_statistic(frame: pd.DataFrame, metric: str, tuned: bool, source: str) ->
         # Whose neurons are overwritten is said by the tuning, or none are.
         header.pop(3)
         lines = [[*line[:3], *line[4:]] for line in lines]
-    return grid(header, lines, header.index("No Int"), title=metric)
+    return grid(header, lines, header.index("No Int"), title=metric.heading)
 
 
 def _role(tuning: str, lang: str, source: str) -> str:
@@ -146,7 +156,7 @@ def _role(tuning: str, lang: str, source: str) -> str:
     return f"{front}{method}.{parsed.selection.languages}, {whose}"
 
 
-def _by_role(frame: pd.DataFrame, metric: str, source: str) -> Grid:
+def _by_role(frame: pd.DataFrame, metric: Shown, source: str) -> Grid:
     """Lay out tunings: a line for each kind, a column for each language (Table 8)."""
     frame = frame[frame["statistic"] == names.NO_TREATMENT]
     roles = [
@@ -163,13 +173,13 @@ def _by_role(frame: pd.DataFrame, metric: str, source: str) -> Grid:
             if cell.empty:
                 shown.append(Cell(ABSENT))
             elif axes[3] == "random":
-                shown.append(_spread(cell))
+                shown.append(_spread(cell, metric))
             else:
-                shown.append(_value(cell.iloc[0], reference=True))
+                shown.append(_value(cell.iloc[0], metric, reference=True))
         model, seed, role = map(str, axes[:3])
         lines.append([model, tables.NOTHING if role == UNTUNED else seed, role, *shown])
     header = ["model", "seed", "tuning, neurons of", *languages]
-    return grid(header, lines, 3, title=metric)
+    return grid(header, lines, 3, title=metric.heading)
 
 
 def _perplexity(frame: pd.DataFrame) -> list[Grid]:
@@ -231,7 +241,7 @@ def _activation(frame: pd.DataFrame) -> list[Grid]:
     return found
 
 
-def _profiles(frame: pd.DataFrame, metric: str) -> Grid:
+def _profiles(frame: pd.DataFrame, metric: Shown) -> Grid:
     """Lay out the change by each value: paper's sites / equal sites."""
     values = list(frame["value_name"].unique())
     lines: list[Row] = []
@@ -248,14 +258,14 @@ def _profiles(frame: pd.DataFrame, metric: str) -> Grid:
                 shown.append(Cell(tables.NO_NEURONS))
                 continue
             sign = html_cells.mark(row["difference"], row["p_holm"])
-            pair = f"{html_cells.change(row['paper_delta'])} / "
-            pair += html_cells.change(row["consistent_delta"])
+            pair = f"{metric.change(row['paper_delta'])} / "
+            pair += metric.change(row["consistent_delta"])
             shown.append(Cell(pair + sign.text, sign.style))
         first = rows.iloc[0]
         head = [str(x) for x in axes[:4]] + [html_cells.neurons(first), str(axes[8])]
-        lines.append([*head, html_cells.percent(first["none"]), *shown])
+        lines.append([*head, metric.value(first["none"]), *shown])
     header = ["task", "model", "tuning", "seed", "neurons", "lang", "No Int"]
-    return grid([*header, *map(str, values)], lines, 6, title=metric)
+    return grid([*header, *map(str, values)], lines, 6, title=metric.heading)
 
 
 def _reproduction(frame: pd.DataFrame) -> Grid:
@@ -272,7 +282,7 @@ def _reproduction(frame: pd.DataFrame) -> Grid:
                 f"{int((judged['within'] == 'yes').sum())} of {len(judged)}"
                 if len(judged)
                 else ABSENT,
-                html_cells.quantity(float(largest), str(axes[2])),
+                html_cells.quantity(float(largest), str(rows["unit"].iloc[0])),
             ]
         )
     header = ["source", "model", "metric", "published", "run here", "within tolerance"]

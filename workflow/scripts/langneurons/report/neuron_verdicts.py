@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from langneurons import tables
+from langneurons.tables.metrics import Shown
 
 from . import effects
 from .effects import LEVEL, Interval
@@ -122,10 +123,14 @@ def h4(profiles: pd.DataFrame | None, by_task: Tables, sources: Sources) -> Verd
 
     - not run: no low percentile and zero for the same neurons under both.
     - supported: clearly different from zero at the same site.
-    - undecided: not clear at the same site, and the interval reaches beyond 2 points.
+    - undecided: not clear at the same site, and the interval reaches beyond a
+      difference that matters (2 points, unless the task declares another).
     - contradicted: clear as in the paper only, and at least one cell differs
       significantly between the two ways.
     - not supported: anything else.
+
+    Means are over numbers of one unit: tasks whose primary metric has another one than
+    the first task's are left out, and named.
 
     Args:
         profiles: the profiles table, or None.
@@ -135,23 +140,29 @@ def h4(profiles: pd.DataFrame | None, by_task: Tables, sources: Sources) -> Verd
     rows = _against_zero(profiles, by_task, sources)
     if rows.empty:
         return Verdict("H4", NOT_RUN, NEEDS["H4"], pd.DataFrame())
+    metric = Shown.read(rows.iloc[0])
+    other = rows["unit"] != rows["unit"].iloc[0]
+    left = ", ".join(dict.fromkeys(rows.loc[other, "task"]))
+    rows = rows[~other]
     paper = effects.over_pairs(rows["paper_delta"] - rows["zero_paper"], rows)
     same = effects.over_pairs(rows["consistent_delta"] - rows["zero_same"], rows)
     clear = int((rows["p_holm"] < LEVEL).sum())
     if same.sign:
         verdict = SUPPORTED
-    elif same.wide:
+    elif same.holds(metric.matters):
         verdict = UNDECIDED
     elif paper.sign and clear:
         verdict = CONTRADICTED
     else:
         verdict = NOT_SUPPORTED
     sentence = (
-        f"Low percentiles minus zero: {points(paper)} with the paper's sites, "
-        f"{points(same)} with equal sites, over {same.n} model-language pairs; "
-        f"{clear} of {len(rows)} low-percentile cells differ significantly between "
-        "the two."
+        f"Low percentiles minus zero: {points(paper, metric)} with the paper's sites, "
+        f"{points(same, metric)} with equal sites, over {same.n} model-language pairs; "
+        f"{clear} of {int(rows['p_holm'].notna().sum())} low-percentile cells differ "
+        "significantly between the two."
     )
+    if left:
+        sentence += f" Left out, measured in another unit: {left}."
     numbers = pd.DataFrame(
         [
             _interval_row("low percentiles - zero, paper's sites", paper),
@@ -162,7 +173,7 @@ def h4(profiles: pd.DataFrame | None, by_task: Tables, sources: Sources) -> Verd
             ),
         ]
     )
-    return Verdict("H4", verdict, sentence, numbers)
+    return Verdict("H4", verdict, sentence, numbers, (metric,) * len(numbers))
 
 
 def _against_zero(

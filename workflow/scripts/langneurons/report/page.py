@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,16 @@ import pandas as pd
 import yaml
 
 from langneurons.costs import spending
+from langneurons.tables.metrics import TWO_POINTS
 
 from . import gallery, html_cells, inputs, layouts, neuron_verdicts, origin, verdicts
 from .html_cells import Cell, Grid
 from .inputs import Table
-from .texts import GLOSSARY, HYPOTHESES, RULES, TITLES
+from .texts import GLOSSARY, HYPOTHESES, OTHER_SIZES, OTHER_UNITS, RULES, TITLES
 from .verdicts import Verdict
+
+OF_METRICS = ("H1", "H2", "H4")
+"""Hypotheses on changes of the tasks' primary metrics."""
 
 LONG = 60
 """Rows from which a table is folded, even one that has no compact layout."""
@@ -49,6 +53,7 @@ def render(
     config: Mapping[str, Any],
     spent: Sequence[spending.Cost],
     left_out: Mapping[str, str],
+    terms: Sequence[tuple[str, str]],
 ) -> str:
     """Lay out the page.
 
@@ -58,12 +63,16 @@ def render(
         config: the merged configuration.
         spent: cost by stage, the total last; empty without benchmark files.
         left_out: files that were made under other settings: path -> what differs.
+        terms: words of the tasks, and what they mean.
 
     Returns:
         HTML that loads nothing else; the same bytes for the same arguments and the same
         provenance files.
     """
     paths = [t.path for t in tables] + [Path(p.path) for p in pictures]
+    metrics = [metric for table in tables for metric in table.metrics]
+    other_units = not all(metric.is_percent for metric in metrics)
+    usual = all(metric.matters == TWO_POINTS for metric in metrics)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -73,7 +82,7 @@ def render(
     )
     return environment.get_template("page.html").render(
         judged=[
-            (HYPOTHESES[v.key], v, _numbers(v), RULES[v.key])
+            (HYPOTHESES[v.key], v, _numbers(v), _rule(v.key, usual))
             for v in judge(tables, config)
         ],
         sections=[section(t, t.source(config)) for t in _ordered(tables)],
@@ -88,8 +97,15 @@ def render(
         scope=_scope(config),
         left_out=left_out,
         origin=origin.trace(paths, config),
-        glossary=GLOSSARY,
+        glossary=[*GLOSSARY, *terms, *([OTHER_UNITS] if other_units else ())],
+        other_units=other_units,
     )
+
+
+def _rule(key: str, usual: bool) -> str:
+    """State the rule of a hypothesis, for metrics that call 2 points a difference."""
+    of_metrics = key in OF_METRICS
+    return RULES[key] + ("" if usual or not of_metrics else f" {OTHER_SIZES}")
 
 
 def judge(tables: Sequence[Table], config: Mapping[str, Any]) -> list[Verdict]:
@@ -116,7 +132,7 @@ def judge(tables: Sequence[Table], config: Mapping[str, Any]) -> list[Verdict]:
 
 def section(table: Table, source: str) -> Section:
     """Lay out one table, in short and in full."""
-    title = TITLES.get(table.kind, "{task}").format(task=table.task)
+    title = TITLES.get(table.kind, "{task}").format(task=table.called)
     compact = layouts.compact(table, source)
     rows = html_cells.every_row(table.kind, table.frame)
     unfolded = not compact and len(rows.rows) <= LONG
@@ -148,11 +164,8 @@ def _scope(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 # Columns of the verdicts' numbers, and how they are worded.
+OF_CHANGES = ("change", "gain over random", "random")
 FORMS = {
-    "detectable": html_cells.percent,
-    "change": html_cells.change,
-    "gain over random": html_cells.change,
-    "random": html_cells.change,
     "own text": html_cells.nats,
     "other texts": html_cells.nats,
     "random neurons": html_cells.nats,
@@ -160,10 +173,6 @@ FORMS = {
     "p (own > random)": html_cells.probability,
 }
 UNITS = {
-    "change": "points",
-    "gain over random": "points",
-    "random": "points",
-    "detectable": "points",
     "own text": "nats per token",
     "other texts": "nats per token",
     "random neurons": "nats per token",
@@ -180,20 +189,31 @@ def _numbers(verdict: Verdict) -> Grid | None:
     shown = [c for c in names if c not in hidden]
     texts = [c for c in shown if c in ("part", "verdict", "statistic")]
     shown = texts + [c for c in shown if c not in texts]
+    own = list(dict.fromkeys(metric.points.strip() for metric in verdict.metrics))
+    units = UNITS | dict.fromkeys((*OF_CHANGES, "detectable"), "".join(own[:1]))
+    if len(own) > 1:  # each cell names its own
+        units = UNITS
     lines: list[list[Cell | str]] = []
-    for _, row in table.iterrows():
+    for i, (_, row) in enumerate(table.iterrows()):
+        forms: dict[str, Callable[[Any], str]] = dict(FORMS)
+        after = ""
+        if verdict.metrics:
+            metric = verdict.metrics[i]
+            forms |= dict.fromkeys(OF_CHANGES, metric.change)
+            forms["detectable"] = metric.value
+            after = metric.points if len(own) > 1 else ""
         line: list[Cell | str] = []
         for column in shown:
             if column in texts:
                 line.append(str(row[column]))
                 continue
-            text = FORMS.get(column, html_cells.count)(row[column])
+            text = forms.get(column, html_cells.count)(row[column])
             if f"{column} low" in names:
                 low, high = row[f"{column} low"], row[f"{column} high"]
-                text += html_cells.limits(low, high, html_cells.change)
-            line.append(text)
+                text += html_cells.limits(low, high, forms[column])
+            line.append(text + (after if column in (*OF_CHANGES, "detectable") else ""))
         lines.append(line)
-    titles = [f"{c}, {UNITS[c]}" if c in UNITS else c for c in shown]
+    titles = [f"{c}, {units[c]}" if units.get(c) else c for c in shown]
     return html_cells.grid(titles, lines, len(texts), fold=False)
 
 

@@ -68,6 +68,10 @@ RULES = {
     "function, written after it), and a cell differs significantly between the two. "
     "Not supported: anything else.",
 }
+OTHER_SIZES = (
+    "Where a task declares another difference that matters, that one stands for the 2 "
+    "points; where it declares none in its unit, it is taken as not shown."
+)
 TITLES = {
     "task": "{task}: interventions at test time",
     "finetune": "{task}: fine-tuning selected neurons",
@@ -147,10 +151,9 @@ GLOSSARY = (
         "nats per token",
         "negative log-likelihood of a text; perplexity is its exponential.",
     ),
-    (
-        "EM, F1",
-        "XQuAD: share of answers that match exactly, and overlap of answer tokens; on "
-        "token ids including the end sign, as in the paper, unless named squad or "
-        "mlqa.",
-    ),
+)
+OTHER_UNITS = (
+    "unit",
+    "a metric that is no share of something is shown as it is, in the unit that its "
+    "title names; so is its change.",
 )

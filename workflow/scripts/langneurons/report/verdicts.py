@@ -5,7 +5,8 @@ and H4, on the neurons themselves, are in ``neuron_verdicts``. Each ``h*`` funct
 takes tables and returns a :class:`Verdict`. What the rules share: a cell is
 *significant* if p < 0.05 after Holm's correction within its table; a mean is *clearly*
 above or below zero if its 95 % interval over model-language pairs is; a table is
-*blunt* if half of its cells could not have shown a difference of 2 points.
+*blunt* if half of its cells could not have shown a difference that matters: 2 points,
+unless the task declares another.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import pandas as pd
 
 from langneurons import tables
 from langneurons.config import names
+from langneurons.tables.metrics import Shown
 
 from . import effects
-from .effects import LARGE, Effect, Interval
+from .effects import Effect, Interval
 
 SUPPORTED, NOT_SUPPORTED = "supported", "not supported"
 CONTRADICTED, UNDECIDED, NOT_RUN = "contradicted", "undecided", "not run"
@@ -38,12 +40,19 @@ class Verdict:
         verdict: supported, not supported, contradicted, undecided or not run.
         sentence: the evidence in one sentence.
         numbers: one row a part (a task, or a selection), for the page's details.
+        metrics: of each row of numbers the metric whose changes it has; empty where
+            they are not of tasks.
     """
 
     key: str
     verdict: str
     sentence: str
     numbers: pd.DataFrame
+    metrics: tuple[Shown, ...] = ()
+
+
+Part = tuple[str, str, Effect, Shown]
+"""A task, its verdict, what was found, and its primary metric."""
 
 
 def h1(by_task: Tables, sources: Sources) -> Verdict:
@@ -55,7 +64,8 @@ def h1(by_task: Tables, sources: Sources) -> Verdict:
     - supported: more significant rises than falls, the mean change clearly above zero
       and clearly above that of count-matched random neurons.
     - contradicted: more significant falls than rises, the mean change clearly below 0.
-    - undecided: nothing significant and the table is blunt; or it would be supported
+    - undecided: nothing significant and the table is blunt; or the metric is of all
+      items together, so that nothing is tested; or it would be supported
       but for random controls that were not run; or something is significant but there
       is only one model-language pair.
     - not supported: anything else.
@@ -67,7 +77,7 @@ def h1(by_task: Tables, sources: Sources) -> Verdict:
         sources: language of the training data by task.
     """
     keys = ["model", "tuning", "seed", "lang", "statistic", "matched", "langset"]
-    parts = []
+    parts: list[Part] = []
     for task, table in by_task.items():
         rows = effects.chosen_rows(table, sources.get(task))
         # Without fine-tuning nothing is transferred.
@@ -76,7 +86,7 @@ def h1(by_task: Tables, sources: Sources) -> Verdict:
         is_random = rows["method"] == tables.RANDOM
         tested = rows[~is_random].assign(matched=rows["method"])
         found = effects.effect(tested, rows[is_random], keys)
-        parts.append((task, decide(found), found))
+        parts += _part(task, found, table)
     return _of_effects("H1", parts, "interventions")
 
 
@@ -92,7 +102,7 @@ def h2(finetune: Tables, random: Tables, sources: Sources) -> Verdict:
         random: random tables by task.
         sources: language of the training data by task.
     """
-    parts = []
+    parts: list[Part] = []
     axes = ["model", "tuning", "seed", "lang", "statistic", "metric", "against"]
     for task in dict.fromkeys([*finetune, *random]):
         both = [t[task] for t in (finetune, random) if task in t]
@@ -102,8 +112,16 @@ def h2(finetune: Tables, random: Tables, sources: Sources) -> Verdict:
         roles = rows["tuning"].map(tuning_role)
         tested, control = rows[roles == "selected"], rows[roles == "random"]
         found = effects.effect(tested, control, ["model", "seed", "lang"])
-        parts.append((task, decide(found), found))
+        parts += _part(task, found, table)
     return _of_effects("H2", parts, "tunings of selected neurons")
+
+
+def _part(task: str, found: Effect, table: pd.DataFrame) -> list[Part]:
+    """Judge a task; nothing where no cell has a change."""
+    if not found.change.n:
+        return []
+    metric = Shown.read(table.iloc[0])  # the primary one is first
+    return [(task, decide(found, metric.matters), found, metric)]
 
 
 def tuning_role(name: str) -> str:
@@ -115,10 +133,15 @@ def tuning_role(name: str) -> str:
     return "random" if drawn else "selected"
 
 
-def decide(found: Effect) -> str:
-    """Apply the rule of :func:`h1` to one task."""
+def decide(found: Effect, matters: float) -> str:
+    """Apply the rule of :func:`h1` to one task.
+
+    Args:
+        found: its effect, of at least one cell.
+        matters: the difference that its cells should be able to show; NaN: not known.
+    """
     if found.cells == 0:
-        return NOT_RUN
+        return UNDECIDED
     if found.rises > found.falls and found.change.sign == 1:
         if found.gain.n == 0:
             return UNDECIDED
@@ -126,7 +149,7 @@ def decide(found: Effect) -> str:
     if found.falls > found.rises and found.change.sign == -1:
         return CONTRADICTED
     clear = found.rises + found.falls
-    if clear == 0 and not found.detectable <= LARGE:
+    if clear == 0 and not found.detectable <= matters:
         return UNDECIDED
     if clear and found.change.n < 2:
         return UNDECIDED
@@ -147,25 +170,27 @@ def combine(verdicts: Sequence[str]) -> str:
     return decided.pop() if len(decided) == 1 else NOT_SUPPORTED
 
 
-def _of_effects(
-    key: str, parts: Sequence[tuple[str, str, Effect]], what: str
-) -> Verdict:
+def _of_effects(key: str, parts: Sequence[Part], what: str) -> Verdict:
     """Word the verdict on a hypothesis from its tasks."""
-    run = [(task, verdict, found) for task, verdict, found in parts if found.cells]
-    if not run:
+    if not parts:
         return Verdict(key, NOT_RUN, NEEDS[key], pd.DataFrame())
     sentences, rows = [], []
-    for task, verdict, found in run:
+    for task, verdict, found, metric in parts:
         random = (
-            f"random neurons {100 * found.control.mean:+.1f}"
+            f"random neurons {metric.change(found.control.mean)}"
             if found.control.n
             else "no random control"
         )
+        tested = (
+            f"of {found.cells} {what} {found.rises} rise and {found.falls} fall "
+            "significantly"
+        )
+        if not metric.is_tested:
+            tested = f"{metric.word} is of all items together and not tested"
         sentences.append(
-            f"{task}: of {found.cells} {what} {found.rises} rise and {found.falls} "
-            f"fall significantly; mean change {points(found.change)} over "
+            f"{task}: {tested}; mean change {points(found.change, metric)} over "
             f"{found.change.n} model-language pairs, {random}; smallest detectable "
-            f"difference {_detectable(found)}"
+            f"difference {_detectable(found, metric)}"
         )
         rows.append(
             {
@@ -180,24 +205,25 @@ def _of_effects(
                 "detectable": found.detectable,
             }
         )
-    verdict = combine([v for _, v, _ in run])
-    return Verdict(key, verdict, "; ".join(sentences) + ".", pd.DataFrame(rows))
+    verdict = combine([part[1] for part in parts])
+    sentence, numbers = "; ".join(sentences) + ".", pd.DataFrame(rows)
+    return Verdict(key, verdict, sentence, numbers, tuple(part[3] for part in parts))
 
 
-def _detectable(found: Effect) -> str:
+def _detectable(found: Effect, metric: Shown) -> str:
     if math.isnan(found.detectable):
         return "unknown"
-    return f"{100 * found.detectable:.1f} points (median)"
+    return f"{metric.value(found.detectable)}{metric.points} (median)"
 
 
-def points(value: Interval) -> str:
-    """Word a mean with its interval in percentage points."""
+def points(value: Interval, metric: Shown) -> str:
+    """Word a mean with its interval, in percentage points or the metric's unit."""
     if value.n == 0:
         return "unknown"
-    text = f"{100 * value.mean:+.1f} points"
+    text = f"{metric.change(value.mean)}{metric.points}"
     if value.n == 1:
         return text
-    return f"{text} [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
+    return f"{text} [{metric.change(value.low)}, {metric.change(value.high)}]"
 
 
 def interval_columns(name: str, value: Interval) -> dict[str, float]:

@@ -1,8 +1,9 @@
 """Intervals, tests and power over items: what the paper's tables lack (section 4).
 
 Proportions have Wilson intervals and McNemar's exact test; scores between 0 and 1, such
-as F1, a bootstrap interval and a sign-flip permutation test; both a paired bootstrap
-interval of the difference and the smallest difference that the test could have seen.
+as F1, and real numbers a bootstrap interval and a sign-flip permutation test; all a
+paired bootstrap interval of the difference and the smallest difference that the test
+could have seen.
 """
 
 from __future__ import annotations
@@ -160,14 +161,15 @@ def detectable(a: npt.ArrayLike, b: npt.ArrayLike, kind: str) -> float:
       gives the number of items that McNemar's test needs,
       ``n = (z1 sqrt(d) + z2 sqrt(d - x**2))**2 / x**2``; this is solved for the
       difference x.
-    - ``score``: ``x = (z1 + z2) s / sqrt(n)``, s the standard deviation of the
-      differences.
+    - ``score`` and ``real``: ``x = (z1 + z2) s / sqrt(n)``, s the standard deviation
+      of the differences.
 
     Where hardly any item differs, both go to 0, although the tests cannot reject at all
     below ``FEWEST_CHANGES`` items that all differ in one direction. So x is at least
     the share of items at which so many do with probability ``POWER`` (about 7.9 / n,
     as the rule of three is 3 / n), times the mean size of the differences found (1 for
-    ``binary``, and where there are none).
+    ``binary``, and for a ``score`` without any). A ``real`` number that differs on
+    every item needs no such bound, and one that differs on none tells no size.
 
     Both are formulas for large samples; the exact test on few items needs a little
     more.
@@ -175,19 +177,23 @@ def detectable(a: npt.ArrayLike, b: npt.ArrayLike, kind: str) -> float:
     Args:
         a: [items] right or wrong, or scores, with the treatment.
         b: [items] the same items, in the same order, without it.
-        kind: ``binary`` (McNemar's test) or ``score`` (permutation test).
+        kind: ``binary`` (McNemar's test), ``score`` (from 0 to 1) or ``real`` (any
+            number; both permutation test).
 
     Returns:
         A positive difference in the unit of the scores, NaN with fewer items than
-        ``FEWEST_CHANGES``, where no difference can be seen.
+        ``FEWEST_CHANGES``, where no difference can be seen, and for ``real`` numbers
+        that are all the same, which do not tell how much they vary.
 
     Raises:
         DataError: another kind, or not the same items.
     """
     from scipy.stats import beta, norm
 
-    if kind not in ("binary", "score"):
-        raise DataError(f"detectable difference: kind {kind!r}; allowed: binary, score")
+    if kind not in ("binary", "score", "real"):
+        raise DataError(
+            f"detectable difference: kind {kind!r}; allowed: binary, score, real"
+        )
     difference = differences_of(a, b, "detectable difference")
     n = difference.size
     if n < FEWEST_CHANGES:
@@ -196,10 +202,13 @@ def detectable(a: npt.ArrayLike, b: npt.ArrayLike, kind: str) -> float:
     # P(at least k of n items differ) is a beta distribution's function of their share.
     least = float(beta.ppf(POWER, FEWEST_CHANGES, n - FEWEST_CHANGES + 1))
     z1, z2 = float(norm.ppf(1 - ALPHA / 2)), float(norm.ppf(POWER))
-    if kind == "score":
+    if kind != "binary":
+        noise = (z1 + z2) * float(difference.std(ddof=1)) / math.sqrt(n)
+        if kind == "real" and sizes.size in (0, n):
+            return noise if sizes.size else math.nan
         if sizes.size:
             least *= float(sizes.mean())
-        return max(least, (z1 + z2) * float(difference.std(ddof=1)) / math.sqrt(n))
+        return max(least, noise)
     root = z1 * math.sqrt(n) + z2 * math.sqrt(n + z2**2 - z1**2)
     return max(least, math.sqrt(sizes.size / n) * root / (n + z2**2))
 

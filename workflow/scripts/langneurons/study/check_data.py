@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langneurons import methods
-from langneurons.config import user_paths
+from langneurons.config import names, user_paths
 from langneurons.config.errors import unknown_name
 from langneurons.config.names import Selection
 from langneurons.config.task_entries import Task
 from langneurons.demo.languages import GRAMMARS
 from langneurons.demo.world_files import SOURCE
 from langneurons.grid import result_paths
-from langneurons.grid.rows import all_selections, is_trained
+from langneurons.grid.rows import computed_selections, is_trained
 
 from .check_effects import UNMEASURED, known_languages, used_statistics
 
@@ -51,7 +51,7 @@ def _covered(config: Config) -> Iterator[str]:
 def texts_needed(config: Config) -> dict[str, set[str]]:
     """Return the languages of each corpus whose text a job reads."""
     found: dict[str, set[str]] = {config.grid.corpus: set()}
-    for selection in all_selections(config):
+    for selection in computed_selections(config):
         corpus = config.method_corpus(selection.method)
         languages = config.language_set(selection.languages).languages
         found.setdefault(corpus, set()).update(languages)
@@ -159,16 +159,8 @@ def _demo(config: Config) -> Iterator[str]:
 def _recorded(config: Config) -> Iterator[str]:
     """Check that the measuring pass keeps what each method and statistic reads."""
     recorded = config.activations
-    for selection in all_selections(config):
-        method = config.method(selection.method)
-        parameters: Any = methods.load(method.kind).PARAMETERS.model_validate(
-            method.parameters
-        )
-        if hasattr(parameters, "unmet"):
-            languages = config.language_set(selection.languages).languages
-            site = config.method_reads(selection.method)["measure"]
-            for text in parameters.unmet(recorded, languages, site):
-                yield f"methods.{selection.method}: {text}"
+    for selection in computed_selections(config):
+        yield from _unmet(config, selection)
     for name in sorted({name for _, name in used_statistics(config)}):
         entry = config.statistic(name)
         percentile = entry.value.startswith("p") or entry.value == "median"
@@ -181,6 +173,25 @@ def _recorded(config: Config) -> Iterator[str]:
                 f"statistics.{name}: quantile batch_mean at {entry.measure} is not "
                 "recorded; add that site to activations.batch_quantiles"
             )
+
+
+def _unmet(config: Config, selection: Selection) -> Iterator[str]:
+    """Check that a selection has what its method reads, in its language set."""
+    entry, name = config.method(selection.method), names.split_draw(selection.method)[0]
+    reads = [str(read) for read in config.reads(selection)]
+    for read in dict.fromkeys(reads):
+        if reads.count(read) > 1:
+            yield f"methods.{name}.reads: for {selection} it reads {read} twice"
+    planned = methods.Planned(
+        recorded=config.activations,
+        languages=config.language_set(selection.languages).languages,
+        site=config.method_recorded(name)["measure"],
+        reads={read: result_paths.selection_languages(config, read) for read in reads},
+    )
+    method = methods.load(entry.kind)
+    parameters = method.PARAMETERS.model_validate(entry.parameters)
+    for text in method.unmet(parameters, planned):
+        yield f"methods.{name}: {text}"
 
 
 def _heldout(config: Config) -> Iterator[str]:

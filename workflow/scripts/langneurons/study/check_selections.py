@@ -26,7 +26,7 @@ def selection_problems(config: Config) -> Iterator[str]:
         lists["neuron_tuning.selections"] = block.selections
         lists["neuron_tuning.controls"] = block.controls
     for where, given in lists.items():
-        found = [x for text in given for x in _selection(config, text, where)]
+        found = [x for text in given for x in one_selection(config, text, where)]
         yield from found
         if found:
             continue
@@ -35,32 +35,39 @@ def selection_problems(config: Config) -> Iterator[str]:
         yield from _twice(expanded, where)
 
 
-def _selection(config: Config, text: str, where: str) -> Iterator[str]:
+def one_selection(config: Config, text: str, where: str) -> Iterator[str]:
     """Check one selection: method, draw and language set."""
     try:
         selection = Selection.parse(text)
     except ConfigError as error:
         yield f"{where}: {error}"
         return
-    base, draw = names.split_draw(selection.method)
     langset = selection.languages
     if langset not in config.language_sets:
         yield unknown_name("language set", langset, config.language_sets, where)
+    yield from method_problems(config, selection.method, where, f".{langset}")
+
+
+def method_problems(
+    config: Config, name: str, where: str, ending: str = ""
+) -> Iterator[str]:
+    """Check a method's name, or that of a draw, and what is written behind it."""
+    base, draw = names.split_draw(name)
     if base not in config.methods:
         yield unknown_name("method", base, config.methods, where)
         return
     if draw is None:
         return
-    method = config.methods[base]
+    method, text = config.methods[base], f"{name}{ending}"
     if method.draws is None:
         yield (
             f"{where}: {text!r}: a number of a draw, but {base} (kind {method.kind}) "
-            f"draws nothing; allowed: {base}.{langset}"
+            f"draws nothing; allowed: {base}{ending}"
         )
-    elif not (1 <= draw <= method.draws and names.draw(base, draw) == selection.method):
+    elif not (1 <= draw <= method.draws and names.draw(base, draw) == name):
         yield (
             f"{where}: {text!r}: {base} has draws 1 to {method.draws}, as in "
-            f"{names.draw(base, 1)}.{langset}"
+            f"{names.draw(base, 1)}{ending}"
         )
 
 
@@ -75,7 +82,7 @@ def _kinds_fit(config: Config, given: Iterable[str], where: str) -> Iterator[str
         random = _is_random(config, text)
         base = Selection.parse(text).method
         if where == "neuron_tuning.controls" and not random:
-            yield f"{where}: {base} is no random method (kind matched_random)"
+            yield f"{where}: {base} is no random method (one with 'draws')"
         elif where == "neuron_tuning.selections" and random:
             yield (
                 f"{where}: {text} are random neurons; they belong to "
@@ -173,7 +180,7 @@ def _tuned_neurons(
 ) -> Iterator[str]:
     """Check whose neurons a tuning changes."""
     selection = name.selection
-    found = list(_selection(config, str(selection), where))
+    found = list(one_selection(config, str(selection), where))
     yield from found
     if found or selection is None:
         return

@@ -16,14 +16,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from langneurons import methods, tasks
-from langneurons.config.catalogue import NAME
+from langneurons.config.catalogue import NAME, Method, Model
 from langneurons.config.errors import unknown_name
 from langneurons.config.explain import explain
 from langneurons.config.names import BASE, NO_TREATMENT
 from langneurons.config.schema import Config
+from langneurons.config.task_entries import Task
+from langneurons.nn.models import families
 from langneurons.published import numbers
 
-from . import check_data, check_effects, check_tuning
+from . import check_data, check_effects, check_methods, check_tuning
 from .check_selections import selection_problems, tuning_problems
 from .partner_clashes import clashes, twin_controls
 from .targets import FINETUNE, OTHER_TABLES, RANDOM, table_names
@@ -87,11 +89,6 @@ def _names(config: Config) -> Iterator[str]:
                 f"tunings.{name}: kind {tuning.kind}; {BASE!r} is the name of kind "
                 "none, the model as it is, and no other has either"
             )
-    for name, method in config.methods.items():
-        if "-" in name:
-            yield f"methods.{name}: '-' is kept for the number of a random draw"
-        if name == "random" and method.match is None:
-            yield "methods.random: in the tables 'random' are the controls; rename it"
     yield from _language_names(config)
 
 
@@ -112,26 +109,45 @@ def _entries(config: Config) -> Iterator[str]:
     for name, model in config.models.items():
         if model.builder and config.demo_world is None:
             yield f"models.{name}: builder demo_world needs a demo_world block"
+        yield from _family(config, name, model)
         yield from _published(model, "model", f"models.{name}")
     for name, method in config.methods.items():
         where = f"methods.{name}"
-        yield from _plugin("methods", "method", method, where)
+        yield from _plugin(method, where)
         if method.corpus:
             yield from _unknown(
                 "corpus", [method.corpus], config.corpora, f"{where}.corpus"
             )
         yield from _published(method, "method", where)
-        if method.match:
-            others = [k for k, v in config.methods.items() if v.draws is None]
-            yield from _unknown("method", [method.match], others, f"{where}.match")
+    yield from check_methods.problems(config)
     for name, task in config.tasks.items():
         where = f"tasks.{name}"
-        yield from _plugin("tasks", "task", task, where)
+        yield from _plugin(task, where)
         for key in ("statistics", "control_statistics"):
             given = getattr(task, key)
             yield from _unknown("statistic", given, config.statistics, f"{where}.{key}")
         yield from _unknown(
             "model", task.training_by_model, config.models, f"{where}.training_by_model"
+        )
+
+
+def _family(config: Config, name: str, model: Model) -> Iterator[str]:
+    """Check that a model's family is known, and has what is asked of it."""
+    if model.family not in families.FAMILIES:
+        yield families.unknown(model.family, f"models.{name}.family")
+        return
+    row, wanted = families.find(model.family), model.attn_implementation
+    if wanted and wanted not in row.kernels:
+        yield (
+            f"models.{name}: attn_implementation {wanted}: family {model.family} has "
+            f"only {', '.join(row.kernels)}"
+        )
+    document = config.activations.attention == "document"
+    if document and name in config.grid.models and not row.position_ids:
+        yield (
+            f"activations.attention: 'document' cannot be had with {name}: family "
+            f"{model.family} takes no position ids; use chunk, or take it out of "
+            "grid.models"
         )
 
 
@@ -150,17 +166,18 @@ def _published(entry: Any, what: str, where: str) -> list[str]:
     return _unknown(f"published {what}", given, known, f"{where}.published_as")
 
 
-def _plugin(folder: str, what: str, entry: Any, where: str) -> list[str]:
+def _plugin(entry: Method | Task, where: str) -> list[str]:
     """Check the kind of a method or task, and its parameters."""
-    plugins = {"methods": methods, "tasks": tasks}[folder]
-    if entry.kind not in plugins.kinds():
-        known = plugins.kinds()
+    is_method = isinstance(entry, Method)
+    known = methods.kinds() if is_method else tasks.kinds()
+    if entry.kind not in known:
+        what = "method" if is_method else "task"
         return _unknown(f"{what} kind", [entry.kind], known, f"{where}.kind")
-    loaded: Any = plugins.load(entry.kind)
+    plugin = methods.load(entry.kind) if is_method else tasks.load(entry.kind)
     try:
-        loaded.PARAMETERS.model_validate(entry.parameters)
+        plugin.PARAMETERS.model_validate(entry.parameters)
     except ValidationError as error:
-        return explain(error, loaded.PARAMETERS, (where, "parameters"))
+        return explain(error, plugin.PARAMETERS, (where, "parameters"))
     return []
 
 
@@ -185,10 +202,3 @@ def _grid(config: Config) -> Iterator[str]:
         yield from _unknown("task", tuned.tasks, grid.tasks, "neuron_tuning.tasks")
     for where, given in lists.items():
         yield from _unknown("statistic", given, config.statistics, where)
-    for name in grid.models:
-        bloom = name in config.models and config.models[name].family == "bloom"
-        if bloom and config.activations.attention == "document":
-            yield (
-                f"activations.attention: 'document' cannot be had with {name}: family "
-                "bloom takes no position ids; use chunk, or take it out of grid.models"
-            )

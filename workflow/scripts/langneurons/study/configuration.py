@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ from pydantic import ValidationError
 
 from langneurons import methods, tasks
 from langneurons.config import names
+from langneurons.config.catalogue import Frozen, Method
 from langneurons.config.errors import ConfigError, LangneuronsError
 from langneurons.config.explain import explain
 from langneurons.config.schema import Config
+from langneurons.config.task_entries import Task
 from langneurons.config.yaml_files import BASE, read
 
 from .checks import cross_check
@@ -53,19 +55,21 @@ def _as_read(config: Config) -> Config:
     told must not depend on that, or it would run again.
     """
 
-    def given(entries: Mapping[str, Any], plugins: Any) -> dict[str, Any]:
-        found = {}
+    def given(
+        entries: Mapping[str, Method] | Mapping[str, Task],
+        model: Callable[[str], type[Frozen]],
+    ) -> dict[str, Method | Task]:
+        found: dict[str, Method | Task] = {}
         for name, entry in entries.items():
-            parameters = plugins.load(entry.kind).PARAMETERS
-            checked = parameters.model_validate(entry.parameters)
+            checked = model(entry.kind).model_validate(entry.parameters)
             said = checked.model_dump(mode="json", exclude_unset=True)
             found[name] = entry.model_copy(update={"parameters": said})
         return found
 
     tunings = tuple(str(names.TuningName.parse(name)) for name in config.grid.tunings)
     changed = {
-        "methods": given(config.methods, methods),
-        "tasks": given(config.tasks, tasks),
+        "methods": given(config.methods, lambda kind: methods.load(kind).PARAMETERS),
+        "tasks": given(config.tasks, lambda kind: tasks.load(kind).PARAMETERS),
         "grid": config.grid.model_copy(update={"tunings": tunings}),
     }
     return config.model_copy(update=changed)

@@ -130,7 +130,8 @@ def _assumptions(gpu: str) -> list[str]:
     return [
         "Tokens, hours (job after job), GPU hours and disk are of jobs to do: those",
         "with a missing output. What an edit makes anew, only `snakemake -n` knows.",
-        "Assumed, within a factor of two (workflow/scripts/langneurons/rates.py):",
+        "Assumed, within a factor of two",
+        "(workflow/scripts/langneurons/costs/rates.py):",
         f"  {rates.FORWARD} FLOP a parameter and token forward, three times that in "
         f"training; {rates.FLOPS[gpu]:.1e} FLOP/s on one {gpu},",
         f"  {rates.FLOPS['cpu']:.0e} on CPUs; GPUs that share a model take turns;",

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from langneurons import methods
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths
-from langneurons.grid.rows import RESULTS, all_selections, is_trained
+from langneurons.grid.rows import RESULTS, computed_selections, is_trained
 from langneurons.nn.models import fetching
 
 
@@ -92,13 +93,12 @@ def _models(config: Config) -> Iterator[Named]:
 
 def _text(config: Config) -> Iterator[Named]:
     wanted: dict[tuple[str, str], None] = {}
-    for selection in all_selections(config):
+    for selection in computed_selections(config):
         method = config.method(selection.method)
-        if path := method.parameters.get("path"):
-            made = [
-                result_paths.neurons(model, selection) for model in config.grid.models
-            ]
-            yield Named(f"methods.{selection.method}.parameters.path", str(path), made)
+        made = [result_paths.neurons(model, selection) for model in config.grid.models]
+        place = f"methods.{selection.method}.parameters"
+        for key, path in methods.files_of(method.kind, method.parameters).items():
+            yield Named(f"{place}.{key}", path, made)
         corpus = config.method_corpus(selection.method)
         for lang in config.language_set(selection.languages).languages:
             wanted[corpus, lang] = None

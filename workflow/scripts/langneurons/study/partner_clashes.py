@@ -100,11 +100,11 @@ def twin_controls(config: Config) -> list[str]:
         for text in given:
             selection = Selection.parse(text)
             base = split_draw(selection.method)[0]
-            match = config.methods[base].match
+            match = config.methods[base].control_of
             first = seen.setdefault((match, selection.languages), base)
             if match is not None and first != base:
                 problems.append(
-                    f"{where}: {first} and {base} both match {match} in "
+                    f"{where}: {first} and {base} are both controls of {match} in "
                     f"{selection.languages}; tables name random neurons by what they "
                     "match, and would take one for the other. Name one of them here"
                 )

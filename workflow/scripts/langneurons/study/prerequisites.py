@@ -51,19 +51,22 @@ class Needs:
             for b in self.evaluations
             if b.tuning != BASE
         )
-        drawn = drawn_selections(config)
-        self.neurons = {(m, s): None for m in config.grid.models for s in drawn}
+        self.neurons: dict[tuple[str, Selection], None] = {}
+        for model in config.grid.models:
+            for selection in drawn_selections(config):
+                self._add_neurons(model, selection)
         self.activations: dict[tuple[str, str, str], None] = {}
         for bundle in (*self.evaluations, *self.perplexities):
             read = result_paths.bundle_inputs(config, bundle)
             for path in read["neurons"]:
-                self._add_neurons(str(bundle.model), Path(path).stem)
+                found = Selection.parse(Path(path).stem)
+                self._add_neurons(str(bundle.model), found)
             for path in read["activations"]:
                 _, corpus, model, lang = Path(path).with_suffix("").parts[-4:]
                 self.activations[corpus, model, lang] = None
         for _, model, tuning, _ in self.tunings:
             for path in result_paths.tuned_neurons(model, tuning):
-                self._add_neurons(model, Path(path).stem)
+                self._add_neurons(model, Selection.parse(Path(path).stem))
         for model, selection in self.neurons:
             corpus = config.method_corpus(selection.method)
             for lang in config.language_set(selection.languages).languages:
@@ -75,9 +78,9 @@ class Needs:
         )
         self.tokens = self.activations | self.held_out
 
-    def _add_neurons(self, model: str, text: str) -> None:
-        selection = Selection.parse(text)
-        self.neurons[model, selection] = None
-        match = self.config.method(selection.method).match
-        if match:
-            self.neurons[model, Selection(match, selection.languages)] = None
+    def _add_neurons(self, model: str, selection: Selection) -> None:
+        """Add the neurons of a selection, and those that they are made from."""
+        if (model, selection) not in self.neurons:
+            self.neurons[model, selection] = None
+            for read in self.config.reads(selection):
+                self._add_neurons(model, read)

@@ -23,7 +23,7 @@ from langneurons.config.schema import Config
 from langneurons.grid import result_paths
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
-from langneurons.nn.evaluation import runners
+from langneurons.nn.models import families
 
 SPEED_ONLY = {"checkpoint_every"}
 HELD_OUT_RESERVE = 1_000_000
@@ -50,8 +50,13 @@ class Specs:
     def _model(self, name: Any) -> dict[str, Any]:
         """Return what every job that runs a model says of it."""
         entry = self.config.model(str(name))
-        kernels = {"attn_implementation": entry.attn_implementation}
-        return {"model": name, "family": entry.family} | kernels
+        return {
+            "model": name,
+            "family": entry.family,
+            # Not the whole table, by the code's hash: other rows change nothing.
+            "architecture": families.described(entry.family),
+            "attn_implementation": entry.attn_implementation,
+        }
 
     def demo_world(self, wildcards: Any) -> str:
         if self.config.demo_world is None:
@@ -131,7 +136,7 @@ class Specs:
     def identify_neurons(self, wildcards: Any) -> str:
         selection = Selection(wildcards.method, wildcards.langset)
         entry = self.config.method(selection.method)
-        reads = self.config.method_reads(selection.method)
+        recorded = self.config.method_recorded(selection.method)
         kind = methods.load(entry.kind)
         return canonical(
             {
@@ -143,15 +148,15 @@ class Specs:
                 "languages": result_paths.selection_languages(
                     self.config, str(selection)
                 ),
-                "site": reads["measure"],
-                "quantile": reads["quantile"],
+                "site": recorded["measure"],
+                "quantile": recorded["quantile"],
                 "draw": split_draw(selection.method)[1],
-                "match": entry.match,
+                "reads": [str(read) for read in self.config.reads(selection)],
             }
         )
 
     def method_code(self, wildcards: Any) -> str:
-        """Hash the identification code, with the one method module that is used."""
+        """Hash the identification code, with the one method that is used."""
         kind = self.config.method(wildcards.method).kind
         return code_hash("identify_neurons", (f"methods.{kind}",))
 
@@ -164,12 +169,8 @@ class Specs:
         return code
 
     def bundle_code(self, rule: str, task: str) -> str:
-        """Hash a rule and the task's module; if a model runs, its runner too."""
-        kind = self.config.task(task).kind
-        modules = [f"tasks.{kind}"]
-        if rule != "prepare_task":
-            modules.append(runners.name(tasks.load(kind)))
-        return code_hash(rule, tuple(modules))
+        """Hash a rule and the task's module, with what they reach."""
+        return code_hash(rule, (f"tasks.{self.config.task(task).kind}",))
 
     def prepare_task(self, wildcards: Any) -> str:
         """Say which rows of which source are taken; each split has its own."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from langneurons import tasks
 from langneurons.config.catalogue import PROFILES as CATALOGUE
 from langneurons.config.catalogue import Statistic
 from langneurons.config.names import (
@@ -23,6 +24,7 @@ from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.published.numbers import means_over_neurons
 from langneurons.published.partners import Partners
+from langneurons.tables import metrics
 
 from . import targets
 from .partner_clashes import identity
@@ -64,7 +66,7 @@ class TableSpecs:
         if row.treatment == NO_TREATMENT and tuned is not None:
             # Whose counts a tuning of random neurons has.
             base, number = split_draw(tuned.method)
-            columns |= {"draw": number, "matched": self.config.method(base).match}
+            columns |= {"draw": number, "matched": self.config.method(base).control_of}
         published = {"published": self.partners.values(task, row)}
         axes = {k: getattr(row, k) for k in ("model", "tuning", "seed", "lang")}
         return axes | columns | published
@@ -78,10 +80,10 @@ class TableSpecs:
         base, number = split_draw(parsed.selection.method)
         entry = self.config.method(base)
         return {
-            "method": "random" if entry.match else base,
+            "method": "random" if entry.control_of else base,
             "langset": parsed.selection.languages,
             "draw": number,
-            "matched": entry.match,
+            "matched": entry.control_of,
             "statistic": parsed.statistic,
         }
 
@@ -199,9 +201,20 @@ class TableSpecs:
                 each with the reason.
         """
         text = self.config.model_dump(mode="json", exclude={"report"})
-        return canonical(
-            {"config": text, "benchmarks": "benchmarks", "left_out": dict(left_out)}
-        )
+        spec = {"config": text, "benchmarks": "benchmarks", "left_out": dict(left_out)}
+        return canonical(spec | {"terms": self._terms()})
+
+    def _terms(self) -> list[tuple[str, str]]:
+        """Explain the metrics of the grid's tasks in the tasks' own words."""
+        found = []
+        for name in self.config.grid.tasks:
+            task = tasks.load(self.config.task(name).kind)
+            shown = {k: metrics.Shown.of(k, m) for k, m in task.METRICS.items()}
+            titles = [one.metric_title for one in metrics.grouped(shown)[0]]
+            if task.NOTES:
+                notes = " ".join(task.NOTES)
+                found.append((", ".join(titles), f"{task.TITLE}: {notes}"))
+        return list(dict.fromkeys(found))
 
     def plan(self, wildcards: Any) -> str:
         config = self.config.model_dump(mode="json", exclude_unset=True)

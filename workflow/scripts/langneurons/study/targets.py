@@ -81,8 +81,9 @@ def wanted_tables(config: Config) -> list[str]:
 
 
 def metrics(config: Config, task: str) -> list[str]:
-    """List the metrics of a task that are drawn: the first two."""
-    return list(tasks.load(config.task(task).kind).METRICS)[:2]
+    """List the metrics of a task that are drawn, as it declares."""
+    found = tasks.load(config.task(task).kind).METRICS
+    return [name for name, metric in found.items() if metric.drawn]
 
 
 def shared_pairs(config: Config) -> list[tuple[Selection, Selection]]:

@@ -41,7 +41,8 @@ TASK_COLUMNS = (
     "model", "method", "langset", "draw", "matched", "tuning", "seed", "lang",
     "statistic", "metric", "n", "value", "ci_low", "ci_high", "against", "delta",
     "delta_ci_low", "delta_ci_high", "p_value", "p_holm", "detectable", "n_neurons",
-    "published",
+    "published", "task_title", "metric_title", "metric_about", "metric_kind",
+    "metric_group", "unit", "decimals", "matters",
 )  # fmt: skip
 PERPLEXITY_COLUMNS = (
     "model", "method", "langset", "draw", "matched", "neuron_lang", "lang", "statistic",
@@ -56,7 +57,8 @@ PROFILE_COLUMNS = (
     "task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
     "matched", "value_name", "metric", "n", "none", "paper", "paper_delta",
     "consistent", "consistent_delta", "difference", "diff_ci_low", "diff_ci_high",
-    "p_value", "p_holm", "n_neurons",
+    "p_value", "p_holm", "n_neurons", "task_title", "metric_title", "metric_about",
+    "metric_kind", "metric_group", "unit", "decimals", "matters",
 )  # fmt: skip
 
 TASK_KEY = TASK_COLUMNS[: TASK_COLUMNS.index("n")]

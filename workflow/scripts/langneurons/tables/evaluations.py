@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,13 @@ import pandas as pd
 from langneurons.config.errors import DataError
 from langneurons.jobs import files
 from langneurons.stats import significance
+from langneurons.tasks import Metric
 
 from . import POOLED
+from .metrics import CORPUS
 
 RESAMPLES = 10_000  # of each bootstrap
-BINARY = "binary"
+BINARY, REAL = "binary", "real"
 
 
 @dataclass(frozen=True)
@@ -29,26 +32,29 @@ class Evaluation:
         path: the JSON file, for messages.
         record: its content.
         items: int [n] ids of the items.
-        scores: for each metric [n] numbers: bool where an item is right or wrong,
-            else float64 from 0 to 1.
+        scores: for each metric of single items [n] numbers: bool where an item is
+            right or wrong, else float64, from 0 to 1 for a score.
+        values: for each metric of all items together its number.
     """
 
     path: Path
     record: Mapping[str, Any]
     items: npt.NDArray[np.int64]
     scores: Mapping[str, npt.NDArray[Any]]
+    values: Mapping[str, float]
 
     @classmethod
-    def read(cls, path: Path, metrics: Mapping[str, str]) -> Evaluation:
+    def read(cls, path: Path, metrics: Mapping[str, Metric]) -> Evaluation:
         """Read an evaluation and the predictions beside it (``.parquet``).
 
         Args:
             path: the JSON file.
-            metrics: metric -> "binary" or "score", as in the task's ``METRICS``.
+            metrics: the task's ``METRICS``. Those of kind ``corpus`` are read from
+                ``metrics`` of the record.
 
         Raises:
             DataError: the predictions are missing, damaged, lack a metric, or are not
-                those of the record.
+                those of the record, which may lack a metric too.
         """
         keys = {"n": int, "n_neurons": int, "treatment": str}
         record = files.read_object(path, "an evaluation", keys)
@@ -61,7 +67,8 @@ class Evaluation:
                 f"{beside}: damaged, or changed by hand: its content is not what "
                 f"{path.name} was written with; delete both to evaluate again"
             )
-        table = _predictions(beside, path.name, metrics)
+        kinds = {k: m.kind for k, m in metrics.items() if m.kind != CORPUS}
+        table = _predictions(beside, path.name, kinds)
         if len(table) != record["n"]:
             raise DataError(
                 f"{beside}: {len(table)} items, but {path.name} was made from "
@@ -69,9 +76,10 @@ class Evaluation:
             )
         scores = {
             name: table[name].to_numpy(np.bool_ if kind == BINARY else np.float64)
-            for name, kind in metrics.items()
+            for name, kind in kinds.items()
         }
-        return cls(path, record, table["item"].to_numpy(np.int64), scores)
+        values = {k: _of_all(record, k, path) for k in metrics if k not in kinds}
+        return cls(path, record, table["item"].to_numpy(np.int64), scores, values)
 
     def check_items(self, other: Evaluation) -> None:
         """Refuse to compare evaluations of different test items.
@@ -86,8 +94,31 @@ class Evaluation:
             )
 
 
+def _of_all(record: Mapping[str, Any], metric: str, path: Path) -> float:
+    """Read a metric of all items together.
+
+    Raises:
+        DataError: it is missing, or no finite number.
+    """
+    given = record.get("metrics")
+    value = given.get(metric) if isinstance(given, dict) else None
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = float(value or 0) if is_number else math.nan
+    if not math.isfinite(number):
+        raise DataError(
+            f"{path}: metrics.{metric} is {value!r}, not a finite number; delete it "
+            f"and {path.stem}.parquet to evaluate again"
+        )
+    return number
+
+
 def _predictions(path: Path, record: str, metrics: Mapping[str, str]) -> pd.DataFrame:
     """Read the items and scores of a per-item table, and check their types.
+
+    Args:
+        path: the table.
+        record: name of the JSON file beside it, for messages.
+        metrics: metric of single items -> its kind.
 
     Raises:
         DataError: the file is damaged, lacks a column, or has a gap or other values.
@@ -116,7 +147,12 @@ def _predictions(path: Path, record: str, metrics: Mapping[str, str]) -> pd.Data
             raise DataError(
                 f"{path}: {name} has gaps or values of type {column.dtype}; {again}"
             )
-        if name != "item" and not column.between(0, 1).all():
+        if name == "item":
+            continue
+        if metrics[name] == REAL:
+            if not np.isfinite(column).all():
+                raise DataError(f"{path}: {name} is not finite everywhere; {again}")
+        elif not column.between(0, 1).all():
             raise DataError(f"{path}: {name} is not from 0 to 1 everywhere; {again}")
     return table
 
@@ -128,7 +164,7 @@ def mean_interval(
 
     Args:
         values: [n] one number an item.
-        kind: "binary" (Wilson's interval) or "score" (percentile bootstrap).
+        kind: "binary" (Wilson's interval), "score" or "real" (percentile bootstrap).
         resamples: of the bootstrap.
     """
     if kind == BINARY:
@@ -145,7 +181,7 @@ def compare(
     Args:
         a: [n] the metric with the treatment.
         b: [n] the metric of what it is set against.
-        kind: "binary" (McNemar's exact test) or "score" (paired permutation).
+        kind: "binary" (McNemar's exact test), "score" or "real" (paired permutation).
         resamples: of the paired bootstrap.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What the layouts share: Markdown tables, percentages, marks of significance."""
+"""What the layouts share: Markdown tables, numbers, marks of significance."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 
 LEVEL = 0.05  # of significance, after Holm's correction
 ABSENT = "–"
-NAMES = {"em": "EM", "f1": "F1", "squad": "SQuAD", "mlqa": "MLQA"}
-"""How names of metrics, or their parts, are written."""
 
 
 def grid(header: Sequence[str], lines: Iterable[Sequence[str]], names: int) -> str:
@@ -41,16 +39,6 @@ def number(value: float, form: str) -> str:
     return ABSENT if math.isnan(value) else format(value, form)
 
 
-def percent(value: float) -> str:
-    """Write a fraction in percent."""
-    return number(100 * value, ".1f")
-
-
-def points(value: float) -> str:
-    """Write a difference of fractions in percentage points, with its sign."""
-    return number(100 * value, "+.1f")
-
-
 def mark(p_holm: float, difference: float) -> str:
     """Mark a difference that is significant, by its direction."""
     if not p_holm < LEVEL:
@@ -63,31 +51,6 @@ def count(values: Iterable[int]) -> str:
     found = sorted(set(values))
     ends = dict.fromkeys(f"{value:,}" for value in (found[0], found[-1]))
     return " to ".join(ends)
-
-
-def metric_groups(metrics: Iterable[str]) -> list[tuple[str, ...]]:
-    """Group metrics that share a cell: exact match and F1, as in the paper's Table 5.
-
-    Args:
-        metrics: names, the primary one first.
-    """
-    left = list(dict.fromkeys(metrics))
-    groups: list[tuple[str, ...]] = []
-    while left:
-        first = left.pop(0)
-        second = f"{first.removesuffix('em')}f1"
-        if first.endswith("em") and second in left:
-            left.remove(second)
-            groups.append((first, second))
-        else:
-            groups.append((first,))
-    return groups
-
-
-def metric_title(group: Sequence[str]) -> str:
-    """Name a group: ``accuracy``, ``EM (F1)``, ``SQuAD EM (F1)``."""
-    words = [[NAMES.get(w, w) for w in name.split("_")] for name in group]
-    return " ".join(words[0]) + "".join(f" ({name[-1]})" for name in words[1:])
 
 
 def together(parts: Sequence[str]) -> str:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from . import EMPTY_LEGEND, NO_NEURONS, RANDOM
-from .markdown import (
-    ABSENT,
-    LEVEL,
-    count,
-    grid,
-    mark,
-    metric_groups,
-    metric_title,
-    percent,
-    points,
-    together,
-)
+from . import metrics as declared
+from .markdown import ABSENT, LEVEL, count, grid, mark, together
+from .metrics import Shown
 
 NO_PAIRS = "No intervention of this configuration was run under both profiles."
 LEGEND = """\
-- Cells: `paper` → `consistent`, percent. `paper`: measured before the activation
+- Cells: `paper` → `consistent`, {units}. `paper`: measured before the activation
   function, written after it. `consistent`: both at one place, pooled percentiles.
 - ▲ ▼: the consistent value is higher or lower on the same items; exact McNemar test
   (right or wrong answers) or paired permutation test (scores), p < 0.05 after Holm's
@@ -43,9 +34,12 @@ def profiles(table: pd.DataFrame) -> str:
         return f"{title}\n\n{NO_PAIRS}\n"
     text, short = [title], []
     for task, whole in table.groupby("task", sort=False):
-        groups = metric_groups(whole["metric"])
+        metrics = declared.of_table(whole)
+        groups = declared.grouped(metrics)
+        called = declared.named(str(task), declared.task_title(whole))
+        primary = declared.group_title(groups[0])
         several = len(whole[["tuning", "seed"]].drop_duplicates()) > 1
-        text.append(f"## {task}: {metric_title(groups[0])}")
+        text.append(f"## {called}: {primary}{_unit(groups[0])}")
         text.append(f"{count(whole['n'])} items a language.")
         for (tuning, seed), part in whole.groupby(["tuning", "seed"], sort=False):
             if several:
@@ -53,18 +47,25 @@ def profiles(table: pd.DataFrame) -> str:
             text.append(_block(part, groups[:1]))
             if groups[1:]:
                 text += ["Other metrics:", _block(part, groups[1:])]
-        short += _in_short(str(task), whole)
+        short += _in_short(str(task), whole, metrics)
     lines = "\n".join(short) or "- Nothing but random neurons was run under both."
-    text += ["## In short", lines, "## How to read it", LEGEND]
+    is_percent = all(one.is_percent for one in declared.of_table(table).values())
+    legend = LEGEND.format(units="percent" if is_percent else "percent unless named")
+    text += ["## In short", lines, "## How to read it", legend]
     if (table["n_neurons"] == 0).any():
         text[-1] += f"\n{EMPTY_LEGEND}"
     return "\n\n".join(text) + "\n"
 
 
-def _block(part: pd.DataFrame, groups: Sequence[Sequence[str]]) -> str:
+def _unit(group: Sequence[Shown]) -> str:
+    """Name the unit of a group, if it is not percent."""
+    return "" if all(m.is_percent for m in group) else declared.group_unit(group)
+
+
+def _block(part: pd.DataFrame, groups: Sequence[Sequence[Shown]]) -> str:
     """Lay out some metrics of one tuning and seed; name the metric if not primary."""
     values = list(dict.fromkeys(part["value_name"]))
-    primary = part["metric"].iloc[0] in groups[0]
+    primary = part["metric"].iloc[0] in [metric.name for metric in groups[0]]
     lines = []
     for (model, method, matched, langset, lang), rows in part.groupby(
         ["model", "method", "matched", "langset", "lang"], sort=False
@@ -72,24 +73,25 @@ def _block(part: pd.DataFrame, groups: Sequence[Sequence[str]]) -> str:
         whose = f"random for {matched}" if method == RANDOM else method
         for group in groups:
             head = [str(model), f"{whose}.{langset}", str(lang)]
-            head += [] if primary else [metric_title(group)]
+            head += [] if primary else [declared.group_title(group) + _unit(group)]
             none = rows.drop_duplicates("metric").set_index("metric")["none"]
-            cells = [together([percent(none[metric]) for metric in group])]
+            cells = [together([metric.value(none[metric.name]) for metric in group])]
             cells += [_cell(rows[rows["value_name"] == v], group) for v in values]
             lines.append([*head, *cells])
     heads = HEADS if primary else [*HEADS, "metric"]
     return grid([*heads, "No Int", *values], lines, len(heads))
 
 
-def _cell(rows: pd.DataFrame, group: Sequence[str]) -> str:
+def _cell(rows: pd.DataFrame, group: Sequence[Shown]) -> str:
     if rows.empty:
         return ABSENT
     if (rows["n_neurons"] == 0).all():
         return NO_NEURONS
     parts = []
     for metric in group:
-        own = rows[rows["metric"] == metric]
-        text = f"{percent(own['paper'].mean())} → {percent(own['consistent'].mean())}"
+        own = rows[rows["metric"] == metric.name]
+        values = [metric.value(own[k].mean()) for k in ("paper", "consistent")]
+        text = " → ".join(values)
         if len(own) == 1:
             row = own.iloc[0]
             text += mark(row["p_holm"], row["difference"])
@@ -97,18 +99,26 @@ def _cell(rows: pd.DataFrame, group: Sequence[str]) -> str:
     return together(parts)
 
 
-def _in_short(task: str, whole: pd.DataFrame) -> list[str]:
+def _in_short(
+    task: str, whole: pd.DataFrame, metrics: Mapping[str, Shown]
+) -> list[str]:
     """Count the clear differences of each metric, and say how large the others are."""
     lines = []
     tested = whole[(whole["method"] != RANDOM) & whole["difference"].notna()]
-    for metric, rows in tested.groupby("metric", sort=False):
+    for name, rows in tested.groupby("metric", sort=False):
+        metric, change = metrics[str(name)], rows["difference"]
+        mean, low, high = map(
+            metric.change, (change.mean(), change.min(), change.max())
+        )
         clear = rows[rows["p_holm"] < LEVEL]["difference"]
+        counted = (
+            f"of {len(rows)} pairs the consistent profile is significantly higher in "
+            f"{int((clear > 0).sum())} and lower in {int((clear < 0).sum())}"
+        )
+        if not metric.is_tested:
+            counted = f"{len(rows)} pairs, of all items together and not tested"
         lines.append(
-            f"- {task}, {metric_title([str(metric)])}: of {len(rows)} pairs the "
-            "consistent profile is significantly higher in "
-            f"{int((clear > 0).sum())} and lower in {int((clear < 0).sum())}; mean "
-            "difference "
-            f"{points(rows['difference'].mean())} points, from "
-            f"{points(rows['difference'].min())} to {points(rows['difference'].max())}."
+            f"- {task}, {metric.metric_title}: {counted}; mean difference "
+            f"{mean}{metric.points}, from {low} to {high}."
         )
     return lines

@@ -31,6 +31,7 @@ from langneurons.jobs.files import atomic
 from langneurons.published import numbers
 
 from . import NOTHING
+from .metrics import PERCENT
 
 NAMES = (
     "source", "item", "model", "method", "langset", "tuning", "task", "lang",
@@ -38,14 +39,12 @@ NAMES = (
 )  # fmt: skip
 COLUMNS = (
     *NAMES, "published", "ours", "difference", "tolerance", "within", "n_published",
-    "n_ours", "not_compared",
+    "n_ours", "not_compared", "unit",
 )  # fmt: skip
 TASK, RAW_FILE, ACTIVATION, NEURONS = "task", "raw_file", "activation", "neurons"
 """Kinds of items: a printed cell, a raw result file, Table 6, a neuron set."""
 PER_LAYER = "per_layer"
 Z = 1.959964
-PRINTED_UNIT = {"accuracy": 0.001, "em": 0.01, "f1": 0.001}
-"""One unit of the last digit that the paper prints, as a fraction."""
 ACTIVATION_TOLERANCE = 0.01
 RELATIVE_TOLERANCE, FEW_NEURONS = 0.1, 3
 MEAN_OVER_NEURONS = "mean_over_neurons"
@@ -83,14 +82,17 @@ def table(
         any language), ``count`` (of a language), ``overlap`` (of two languages, or of
         LAPE and AP90), ``per_layer`` (``statistic`` names the layer). ``not_compared``
         names the first field in which what the configuration has under these names is
-        not the published procedure; empty where it has none, or one that is.
+        not the published procedure; empty where it has none, or one that is. ``unit``:
+        ``%`` for fractions, else empty.
     """
     rows = []
+    digits = numbers.printed_digits(figures)
     for row in published_numbers(figures):
         found = ours.get(key_of(row))
         row["not_compared"] = (reasons or {}).get(key_of(row), "")
         if found is not None:
-            tolerance = _tolerance(row, found)
+            digit = digits[row["metric"]] if row["item"] == TASK else 0.0
+            tolerance = _tolerance(row, found, digit)
             difference = found.value - row["published"]
             # Sums of the same fractions may differ in the last digits.
             within = "yes" if abs(difference) <= tolerance + 1e-9 else "no"
@@ -122,7 +124,7 @@ def published_numbers(figures: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for item, part in ((TASK, "cells"), (RAW_FILE, "raw_files")):
         for cell in numbers.records(figures[part]):
             row = empty | {k: cell[k] or NOTHING for k in NAMES if k in cell}
-            value, n = cell["value"], cell.get("n")
+            value, n, unit = cell["value"], cell.get("n"), ""
             if cell["task"] is None:
                 row["item"] = ACTIVATION
             else:
@@ -130,20 +132,21 @@ def published_numbers(figures: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 row |= {"item": item, "langset": sets.get(cell["lang"], NOTHING)}
                 n = n or _test_items(figures, cell)
                 value = value if item == RAW_FILE else round(value / 100, 6)
-            yield row | {"published": value, "n_published": n}
+                unit = PERCENT
+            yield row | {"published": value, "n_published": n, "unit": unit}
     for entry in figures["neuron_sets"]:
         head = empty | {"item": NEURONS, "langset": entry["language_set"]}
         head |= {k: entry[k] for k in ("source", "model", "method")}
         for key, value in _published_counts(entry).items():
             axes = zip(("lang", "statistic", "metric"), key, strict=True)
-            yield head | dict(axes) | {"published": value}
+            yield head | dict(axes) | {"published": value, "unit": ""}
     both = figures["lape_ap90_overlaps"]
     head = empty | {"item": NEURONS, "method": BOTH, "metric": "overlap"}
     head |= {"source": both["source"]}
     for cell in numbers.records(both):
         names = {"model": cell["model"], "lang": cell["lang"]}
         names["langset"] = cell["lape_language_set"]
-        yield head | names | {"published": cell["neurons"]}
+        yield head | names | {"published": cell["neurons"], "unit": ""}
 
 
 def _test_items(figures: Mapping[str, Any], cell: Mapping[str, Any]) -> int:
@@ -169,8 +172,14 @@ def _published_counts(entry: Mapping[str, Any]) -> dict[Key, int]:
     return found
 
 
-def _tolerance(row: Mapping[str, Any], ours: Number) -> float:
-    """Return by how much ours may differ; see the top of this module."""
+def _tolerance(row: Mapping[str, Any], ours: Number, digit: float) -> float:
+    """Return by how much ours may differ; see the top of this module.
+
+    Args:
+        row: the published number.
+        ours: beside it.
+        digit: one unit of the last digit that was printed.
+    """
     value = row["published"]
     if row["item"] == ACTIVATION:
         return ACTIVATION_TOLERANCE
@@ -182,8 +191,7 @@ def _tolerance(row: Mapping[str, Any], ours: Number) -> float:
     theirs, n = row["n_published"], ours.n or 1
     p = (theirs * value + n * ours.value) / (theirs + n)
     sampling = Z * math.sqrt(p * (1 - p) * (1 / theirs + 1 / n))
-    unit = PRINTED_UNIT[row["metric"]] if row["item"] == TASK else 0.0
-    return sampling + unit / 2
+    return sampling + digit / 2
 
 
 def write_tsv(path: Path, whole: pd.DataFrame) -> None:

@@ -158,7 +158,7 @@ def _named(
 ) -> Iterator[tuple[list[Key], str | None]]:
     """Yield the published keys that each result of ours stands for, and why not."""
     for one in spec["evaluations"]:
-        metrics = published.IN_PERCENT
+        metrics = published.printed_digits(figures)
         yield [_task_key(one["key"], figures, m) for m in metrics], one["why"]
     for one in spec["activations"]:
         cells = published.records(figures["cells"])

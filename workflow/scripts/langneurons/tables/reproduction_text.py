@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from .markdown import ABSENT, grid
+from .metrics import PERCENT
 from .reproduction import ACTIVATION, NEURONS, PER_LAYER, RAW_FILE, TASK
 
 OUTSIDE = " ✗"
@@ -66,7 +67,7 @@ def _summary(table: pd.DataFrame) -> str:
         shown, middle = ABSENT, found["difference"].abs().median()
         if len(found):
             item = part["item"].iloc[0]
-            if item in (TASK, RAW_FILE):
+            if part["unit"].iloc[0] == PERCENT:
                 shown = f"{100 * middle:.2f} points"
             else:
                 shown = f"{middle:.4f}" if item == ACTIVATION else f"{middle:g} neurons"
@@ -97,7 +98,7 @@ def _not_compared(table: pd.DataFrame) -> list[str]:
 
 def _side_by_side(part: pd.DataFrame) -> str:
     """Lay out cells with a column for each statistic."""
-    scale, digits = (1.0, 4) if part["item"].iloc[0] == ACTIVATION else (100.0, 1)
+    scale, digits = (100.0, 1) if part["unit"].iloc[0] == PERCENT else (1.0, 4)
     names = [k for k in LINE_NAMES if k == "model" or part[k].nunique() > 1]
     statistics = list(dict.fromkeys(part["statistic"]))
     lines = []

@@ -19,7 +19,8 @@ from langneurons.jobs import files
 NAMES = (
     "model", "method", "langset", "matched", "tuning", "seed", "lang", "statistic",
     "metric", "against", "neuron_lang", "corpus", "site", "quantile", "task",
-    "value_name", "source", "item", "within", "not_compared",
+    "value_name", "source", "item", "within", "not_compared", "task_title",
+    "metric_title", "metric_about", "metric_kind", "metric_group", "unit",
 )  # fmt: skip
 """Columns of text; ``none`` is a statistic, and ``nan`` is a language."""
 
@@ -28,7 +29,7 @@ NUMBERS = (
     "p_value", "p_holm", "detectable", "n_neurons", "published", "n_chunks", "n_tokens",
     "nll", "perplexity", "delta_nll", "delta_se", "delta_perplexity", "sd", "none",
     "paper", "paper_delta", "consistent", "consistent_delta", "difference",
-    "diff_ci_low", "diff_ci_high", "ours",
+    "diff_ci_low", "diff_ci_high", "ours", "decimals", "matters",
 )  # fmt: skip
 """Columns of numbers; an empty field is none."""
 

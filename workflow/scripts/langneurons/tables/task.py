@@ -22,6 +22,7 @@ from langneurons.config.names import (
     split_draw,
 )
 from langneurons.stats import significance
+from langneurons.tasks import Metric
 
 from . import (
     ATTENTION,
@@ -36,13 +37,22 @@ from . import (
     is_empty,
     row_names,
 )
-from .evaluations import RESAMPLES, Evaluation, compare, holm_by_metric, mean_interval
+from .evaluations import (
+    REAL,
+    RESAMPLES,
+    Evaluation,
+    compare,
+    holm_by_metric,
+    mean_interval,
+)
+from .metrics import Shown
 
 LAYOUTS = ("interventions", "tunings", "random")
 NUMBERS = (
     "value", "ci_low", "ci_high", "delta", "delta_ci_low", "delta_ci_high", "p_value",
-    "p_holm", "detectable", "published",
+    "p_holm", "detectable", "published", "matters",
 )  # fmt: skip
+COUNTS = ("draw", "n", "n_neurons", "decimals")
 Axes = tuple[Any, ...]
 Compared = tuple[Mapping[str, Any], Evaluation, str, Evaluation | None]
 
@@ -61,8 +71,10 @@ def is_control(row: Any) -> bool:
 def task_table(
     rows: Sequence[Mapping[str, Any]],
     evaluations: Sequence[Evaluation],
-    metrics: Mapping[str, str],
+    metrics: Mapping[str, Metric],
+    *,
     layout: str = "interventions",
+    title: str = "",
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """Set each evaluation against its reference, metric by metric.
@@ -70,18 +82,21 @@ def task_table(
     Args:
         rows: one mapping an evaluation: ``model``, ``tuning``, ``seed``, ``lang``,
             ``method``, ``langset``, ``draw``, ``matched``, ``statistic`` and
-            ``published`` (metric -> fraction, or None); method, language set, draw and
+            ``published`` (metric -> value, or None); method, language set, draw and
             matched None where there is no intervention.
         evaluations: one for each row, in their order.
-        metrics: metric -> "binary" or "score", as in the task's ``METRICS``.
+        metrics: the task's ``METRICS``.
         layout: interventions, tunings or random. In the last two a tuning without
             intervention is set against the tuning ``attention``, or without one against
             ``base``; in ``tunings`` the tuning ``attention`` itself against ``base``.
+        title: the task's ``TITLE``.
         resamples: of each bootstrap.
 
     Returns:
         ``TASK_COLUMNS``, one row an evaluation and metric, then the pooled rows where
-        there are several seeds. Values and differences are fractions.
+        there are several seeds. Values and differences are fractions where the unit is
+        ``%``, else in that unit. A metric of all items together has a ``value`` and a
+        ``delta``, no intervals and no test.
 
         - ``value``, ``ci``: mean over items with its 95 % interval, Wilson's for a
           binary metric, else a bootstrap over items.
@@ -97,6 +112,8 @@ def task_table(
           the same metric, but random interventions and random tunings.
         - ``detectable``: smallest difference that the test (at 0.05, before Holm) finds
           with 80 % power.
+        - ``task_title``, ``metric_title`` to ``matters``: what the task declares, see
+          ``metrics``.
 
     Raises:
         DataError: files do not fit the rows, or items differ between two that are
@@ -117,19 +134,21 @@ def task_table(
             evaluation.check_items(reference)
         compared.append((row, evaluation, against, reference))
     found = [
-        _line(one, metric, kind, resamples)
+        _line(one, metric, given.kind, resamples)
         for one in compared
-        for metric, kind in metrics.items()
+        for metric, given in metrics.items()
     ]
     for group in _seed_groups(compared):
-        found += [_pooled_line(group, metric, resamples) for metric in metrics]
+        found += [_pooled_line(group, m, metrics[m].kind, resamples) for m in metrics]
+    declared = {m: Shown.of(m, given).columns for m, given in metrics.items()}
+    found = [line | {"task_title": title} | declared[line["metric"]] for line in found]
     table = pd.DataFrame(found).reindex(columns=[*TASK_COLUMNS])
     tested = [not is_control(line) for line in found]
     table["p_holm"] = holm_by_metric(table, tested)
     table["seed"] = table["seed"].astype(str)
     check_unique(table, TASK_KEY)
     types: dict[str, Any] = dict.fromkeys(NUMBERS, float)
-    return table.astype(types | dict.fromkeys(("draw", "n", "n_neurons"), "Int64"))
+    return table.astype(types | dict.fromkeys(COUNTS, "Int64"))
 
 
 def _axes(row: Mapping[str, Any], **changed: str | int) -> Axes:
@@ -166,13 +185,18 @@ def _reference(
 
 def _line(compared: Compared, metric: str, kind: str, resamples: int) -> dict[str, Any]:
     row, evaluation, against, reference = compared
-    scores = evaluation.scores[metric]
-    value, low, high = mean_interval(scores, kind, resamples)
     line = row_names(row) | {k: row[k] for k in ("tuning", "seed", "lang")}
-    line |= {"metric": metric, "n": len(scores), "value": value, "against": against}
-    line |= {"ci_low": low, "ci_high": high}
+    line |= {"metric": metric, "n": len(evaluation.items), "against": against}
     line |= {"n_neurons": evaluation.record["n_neurons"]}
     line |= {"published": (row.get("published") or {}).get(metric)}
+    if metric in evaluation.values:
+        line["value"] = evaluation.values[metric]
+        if reference is not None:
+            line["delta"] = line["value"] - reference.values[metric]
+        return line
+    scores = evaluation.scores[metric]
+    value, low, high = mean_interval(scores, kind, resamples)
+    line |= {"value": value, "ci_low": low, "ci_high": high}
     if reference is not None:
         line |= compare(scores, reference.scores[metric], kind, resamples)
     return line
@@ -193,27 +217,35 @@ def _seed_groups(compared: Sequence[Compared]) -> list[list[Compared]]:
 
 
 def _pooled_line(
-    group: Sequence[Compared], metric: str, resamples: int
+    group: Sequence[Compared], metric: str, kind: str, resamples: int
 ) -> dict[str, Any]:
     """Take the seeds of one treatment together."""
-    row, _, against, _ = group[0]
-    scores = np.stack([one[1].scores[metric] for one in group]).astype(np.float64)
-    value, low, high = significance.pooled(scores, resamples)
+    row, first, against, _ = group[0]
     line = row_names(row) | {k: row[k] for k in ("tuning", "lang")}
-    line |= {"seed": POOLED, "metric": metric, "n": scores.shape[1], "value": value}
-    line |= {"ci_low": low, "ci_high": high, "against": against}
+    line |= {"seed": POOLED, "metric": metric, "n": len(first.items)}
     neurons = {one[1].record["n_neurons"] for one in group}
     line |= {"n_neurons": neurons.pop() if len(neurons) == 1 else None}
     line |= {"published": (row.get("published") or {}).get(metric)}
-    references = [one[3].scores[metric] for one in group if one[3] is not None]
-    if len(references) < len(group):
-        line["against"] = NOTHING
-    else:
+    beside = [one[3] for one in group if one[3] is not None]
+    compared = len(beside) == len(group)
+    line["against"] = against if compared else NOTHING
+    if metric in first.values:
+        line["value"] = float(np.mean([one[1].values[metric] for one in group]))
+        if compared:
+            other = float(np.mean([one.values[metric] for one in beside]))
+            line["delta"] = line["value"] - other
+        return line
+    scores = np.stack([one[1].scores[metric] for one in group]).astype(np.float64)
+    value, low, high = significance.pooled(scores, resamples)
+    line |= {"value": value, "ci_low": low, "ci_high": high}
+    if compared:
+        references = [one.scores[metric] for one in beside]
         others = np.stack(references).astype(np.float64)
         delta, low, high = significance.pooled(scores - others, resamples)
         line |= {"delta": delta, "delta_ci_low": low, "delta_ci_high": high}
         # Over runs an item has a mean, no longer right or wrong.
         a, b = scores.mean(axis=0), others.mean(axis=0)
         line["p_value"] = significance.paired_permutation(a, b)
-        line["detectable"] = significance.detectable(a, b, "score")
+        mean_of = REAL if kind == REAL else "score"
+        line["detectable"] = significance.detectable(a, b, mean_of)
     return line

@@ -12,7 +12,8 @@ import pandas as pd
 from langneurons.config.names import NO_TREATMENT, Selection, TuningName, split_draw
 
 from . import NO_NEURONS, NOTHING, RANDOM, is_empty
-from .markdown import ABSENT, grid, mark, metric_title, percent, together
+from .markdown import ABSENT, grid, mark, together
+from .metrics import Shown, group_title, group_unit
 from .task import is_control
 
 Row = Mapping[Any, Any]
@@ -117,7 +118,7 @@ def without_draw(tuning: str) -> str:
 
 
 def blocks(
-    header: Sequence[str], lines: Sequence[Line], groups: Sequence[Sequence[str]]
+    header: Sequence[str], lines: Sequence[Line], groups: Sequence[Sequence[Shown]]
 ) -> list[str]:
     """Write a Markdown table of the primary metrics, and one of all the others.
 
@@ -130,7 +131,7 @@ def blocks(
     found = [grid(header, [t for x in lines for t in _text(x, groups[0])], names)]
     if len(groups) > 1:
         more = [
-            [*text[:names], metric_title(group), *text[names:]]
+            [*text[:names], _metric(group, groups[0]), *text[names:]]
             for line in lines
             for group in groups[1:]
             for text in _text(line, group)
@@ -140,7 +141,13 @@ def blocks(
     return found
 
 
-def _text(line: Line, group: Sequence[str]) -> list[list[str]]:
+def _metric(group: Sequence[Shown], primary: Sequence[Shown]) -> str:
+    """Name a group, with its unit where that is not the one of the title."""
+    unit = group_unit(group)
+    return group_title(group) + (unit if unit != group_unit(primary) else "")
+
+
+def _text(line: Line, group: Sequence[Shown]) -> list[list[str]]:
     """Write a line; below it what was published, where a cell holds two metrics."""
     cells = [_cell(spot, group) for spot in line.cells]
     text = [[*line.head, *cells]]
@@ -151,40 +158,43 @@ def _text(line: Line, group: Sequence[str]) -> list[list[str]]:
     return text
 
 
-def _cell(spot: Spot | None, group: Sequence[str]) -> str:
+def _cell(spot: Spot | None, group: Sequence[Shown]) -> str:
     """Write one cell: ``80.5 ▲ (80.1)``, ``41.0 ▼ (73.6)``, ``80.1 [79.0, 81.2]``."""
     if spot is None:
         return ""
     if not spot:
         return ABSENT
-    if all(is_empty(row) for row in spot[group[0]]):
+    if all(is_empty(row) for row in spot[group[0].name]):
         return NO_NEURONS
     parts = []
     for metric in group:
-        rows = spot[metric]
-        text = _range(rows) if is_control(rows[0]) else _value(rows[0])
+        rows = spot[metric.name]
+        is_random = is_control(rows[0])
+        text = _range(rows, metric) if is_random else _value(rows[0], metric)
         published = rows[0]["published"]
         if len(group) == 1 and not math.isnan(published):
-            text += f" ({percent(published)})"
+            text += f" ({metric.value(published)})"
         parts.append(text)
     return together(parts)
 
 
-def _range(rows: Iterable[Row]) -> str:
+def _range(rows: Iterable[Row], metric: Shown) -> str:
     values = [row["value"] for row in rows]
-    ends = f"[{percent(min(values))}, {percent(max(values))}]"
-    return f"{percent(sum(values) / len(values))} {ends}"
+    ends = f"[{metric.value(min(values))}, {metric.value(max(values))}]"
+    return f"{metric.value(sum(values) / len(values))} {ends}"
 
 
-def _value(row: Row) -> str:
-    text = percent(row["value"]) + mark(row["p_holm"], row["delta"])
-    if row["statistic"] == NO_TREATMENT:
-        text += f" [{percent(row['ci_low'])}, {percent(row['ci_high'])}]"
+def _value(row: Row, metric: Shown) -> str:
+    text = metric.value(row["value"]) + mark(row["p_holm"], row["delta"])
+    if row["statistic"] == NO_TREATMENT and metric.is_tested:
+        text += f" [{metric.value(row['ci_low'])}, {metric.value(row['ci_high'])}]"
     return text
 
 
-def _published(spot: Spot | None, group: Sequence[str]) -> str:
+def _published(spot: Spot | None, group: Sequence[Shown]) -> str:
     if spot is None:
         return ""
-    values = [spot[metric][0]["published"] if spot else math.nan for metric in group]
-    return ABSENT if all(map(math.isnan, values)) else together([*map(percent, values)])
+    values = [spot[m.name][0]["published"] if spot else math.nan for m in group]
+    if all(map(math.isnan, values)):
+        return ABSENT
+    return together([m.value(v) for m, v in zip(group, values, strict=True)])

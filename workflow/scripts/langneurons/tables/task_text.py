@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,9 @@ import pandas as pd
 from langneurons.config.names import BASE, NO_TREATMENT
 
 from . import ATTENTION, EMPTY_LEGEND, NOTHING, POOLED, is_empty
-from .markdown import LEVEL, count, metric_groups, metric_title, percent, points
+from . import metrics as declared
+from .markdown import LEVEL, count
+from .metrics import Shown
 from .task import is_control
 from .task_layouts import entries, interventions, random, tunings
 from .task_lines import Section, blocks
@@ -56,9 +59,12 @@ SHARED_LEGEND = """\
 - *random*: as many random neurons in each layer; mean [lowest, highest] draw."""
 PUBLISHED_LEGEND = """\
 - (in parentheses): the value published for the same cell, where there is one."""
-PAIR_LEGEND = """\
-- EM (F1): exact match and, in parentheses, F1; *published*: the values of the line
-  above it in the paper."""
+PAIR_LEGEND = (
+    "- {title}: {about}; *published*: the values of the line above it in the paper."
+)
+CORPUS_LEGEND = (
+    "- {titles}: a number of all items together; without intervals, tests and marks."
+)
 POOLED_LEGEND = """\
 - *pooled*: mean over seeds; the interval is for other seeds and other items, and the
   test is that of each item's mean over the seeds."""
@@ -71,15 +77,19 @@ def task(table: pd.DataFrame, name: str, source: str, layout: str) -> str:
     """Lay out a task's table.
 
     Args:
-        table: from ``task.task_table``.
-        name: of the task.
+        table: from ``task.task_table``, or read back.
+        name: of the task in the configuration.
         source: language of the training data.
         layout: interventions, tunings or random, as the table was made.
     """
-    groups = metric_groups(table["metric"])
+    metrics = declared.of_table(table)
+    groups = declared.grouped(metrics)
+    title = declared.group_title(groups[0])
+    unit = declared.group_unit(groups[0])
+    called = declared.named(name, declared.task_title(table))
     shown = without_pooled_seeds(table)
     text = [
-        f"# {name}: {metric_title(groups[0])} {TITLES[layout]}, percent",
+        f"# {called}: {title} {TITLES[layout]}{unit}",
         f"{_models(table, source)} on {count(table['n'])} items a language.",
     ]
     for heading, (header, lines) in _sections(shown, layout):
@@ -88,7 +98,7 @@ def task(table: pd.DataFrame, name: str, source: str, layout: str) -> str:
         if written[1:]:
             text += ["Other metrics:", *written[1:]]
     text += ["## In short", in_short(shown), "## How to read it"]
-    return "\n\n".join([*text, _legend(table, layout, len(groups[0]) > 1)]) + "\n"
+    return "\n\n".join([*text, _legend(table, layout, groups)]) + "\n"
 
 
 def _models(table: pd.DataFrame, source: str) -> str:
@@ -140,7 +150,7 @@ def _by_seed(shown: pd.DataFrame, layout: str) -> Iterator[tuple[str, pd.DataFra
         yield seed, shown[untuned | (shown["seed"] == seed)]
 
 
-def _legend(table: pd.DataFrame, layout: str, pairs: bool) -> str:
+def _legend(table: pd.DataFrame, layout: str, groups: Sequence[Sequence[Shown]]) -> str:
     against = [x for x in (ATTENTION, BASE) if (table["against"] == x).any()]
     only_base = against == [BASE]
     if layout == "random":
@@ -157,12 +167,18 @@ def _legend(table: pd.DataFrame, layout: str, pairs: bool) -> str:
         parts.append(SHARED_LEGEND)
     if table.apply(is_empty, axis=1).any():
         parts.append(EMPTY_LEGEND)
-    if pairs:
-        parts.append(PAIR_LEGEND)
+    if len(groups[0]) > 1:
+        about = declared.group_about(groups[0])
+        parts.append(
+            _wrapped(PAIR_LEGEND, title=declared.group_title(groups[0]), about=about)
+        )
     elif table["published"].notna().any():
         parts.append(PUBLISHED_LEGEND)
     if (table["seed"] == POOLED).any():
         parts.append(POOLED_LEGEND)
+    untested = [x.metric_title for g in groups for x in g if not x.is_tested]
+    if untested:
+        parts.append(_wrapped(CORPUS_LEGEND, titles=", ".join(untested)))
     return "\n".join([*parts, LAST_LEGEND])
 
 
@@ -174,6 +190,11 @@ def _marks(against: list[str]) -> str:
     return f"{MARK_LEGEND}{also if BASE in against else ''}."
 
 
+def _wrapped(legend: str, **words: str) -> str:
+    text = legend.format(**words)
+    return textwrap.fill(text, 88, subsequent_indent="  ", break_on_hyphens=False)
+
+
 def in_short(shown: pd.DataFrame) -> str:
     """Sum up a table: strongest and weakest effects, clear ones, controls, power.
 
@@ -181,50 +202,62 @@ def in_short(shown: pd.DataFrame) -> str:
         shown: rows of a task table, each result once.
     """
     is_random = shown.apply(is_control, axis=1)
+    metrics = declared.of_table(shown)
+    primary = next(iter(metrics.values()))
     lines: list[str] = []
     for against in (NO_TREATMENT, ATTENTION, BASE):
         what = "intervention" if against == NO_TREATMENT else "tuning"
         rows = shown[shown["against"] == against]
         tested = rows[~is_random[rows.index]]
-        lines += _effects(tested, what)
-        lines += _controls(rows[is_random[rows.index]], what)
+        lines += _effects(tested, what, metrics)
+        lines += _controls(rows[is_random[rows.index]], what, primary)
     compared = shown[(shown["against"] != NOTHING) & ~is_random]
-    metric = shown["metric"].iloc[0]
-    primary = compared[compared["metric"] == metric]["detectable"]
-    if primary.notna().any():
-        low, middle, high = primary.min(), primary.median(), primary.max()
+    found = compared[compared["metric"] == primary.name]["detectable"]
+    if found.notna().any():
+        low, middle, high = map(
+            primary.value, (found.min(), found.median(), found.max())
+        )
         lines.append(
-            f"- Smallest difference in {metric_title([metric])} that a test could have "
+            f"- Smallest difference in {primary.metric_title} that a test could have "
             "found (80 % power, before Holm's correction): "
-            f"{percent(low)} to {percent(high)} points, median {percent(middle)}."
+            f"{low} to {high}{primary.points}, median {middle}."
         )
     return "\n".join(lines) or "- The table compares nothing."
 
 
-def _effects(tested: pd.DataFrame, what: str) -> list[str]:
+def _effects(
+    tested: pd.DataFrame, what: str, metrics: Mapping[str, Shown]
+) -> list[str]:
     if tested.empty:
         return []
-    metrics = list(dict.fromkeys(tested["metric"]))
-    primary = tested[tested["metric"] == metrics[0]]
+    first = next(iter(metrics.values()))
+    primary = tested[tested["metric"] == first.name]
     order = primary.sort_values("delta", key=abs, kind="stable", ascending=False)
     against = f" against `{order['against'].iloc[0]}`" if what == "tuning" else ""
     lines = [
-        f"- Strongest {what}{against}: {_one_line(order.iloc[0])}",
-        f"- Weakest {what}{against}: {_one_line(order.iloc[-1])}",
+        f"- Strongest {what}{against}: {_one_line(order.iloc[0], first)}",
+        f"- Weakest {what}{against}: {_one_line(order.iloc[-1], first)}",
     ]
-    for metric in metrics:
-        rows = tested[tested["metric"] == metric]
+    for name, metric in metrics.items():
+        rows = tested[tested["metric"] == name]
+        change = f"{metric.change(rows['delta'].mean())}{metric.points}"
+        if not metric.is_tested:
+            lines.append(
+                f"- The mean change of {metric.metric_title} by {len(rows)} {what}s is "
+                f"{change}; it is of all items together and not tested."
+            )
+            continue
         clear = rows[rows["p_holm"] < LEVEL]["delta"]
         lines.append(
             f"- Of {len(rows)} {what}s {int((clear > 0).sum())} raise and "
-            f"{int((clear < 0).sum())} lower {metric_title([metric])} significantly; "
-            f"the mean change is {points(rows['delta'].mean())} points."
+            f"{int((clear < 0).sum())} lower {metric.metric_title} significantly; "
+            f"the mean change is {change}."
         )
     return lines
 
 
-def _one_line(row: Any) -> str:
-    low, high = points(row["delta_ci_low"]), points(row["delta_ci_high"])
+def _one_line(row: Any, metric: Shown) -> str:
+    low, high = metric.change(row["delta_ci_low"]), metric.change(row["delta_ci_high"])
     what = str(row["tuning"])
     if row["statistic"] != NO_TREATMENT:
         prefix = {ATTENTION: "", BASE: "not fine-tuned, "}.get(what, f"tuned {what}, ")
@@ -232,19 +265,21 @@ def _one_line(row: Any) -> str:
     neurons = ""
     if row["against"] == NO_TREATMENT and not pd.isna(row["n_neurons"]):
         neurons = f" ({row['n_neurons']:,} neurons)"
+    tested = f" [{low}, {high}], Holm p = {row['p_holm']:.2g}"
     return (
-        f"{row['model']} {what} on {row['lang']}, {points(row['delta'])} points "
-        f"[{low}, {high}], Holm p = {row['p_holm']:.2g}{neurons}"
+        f"{row['model']} {what} on {row['lang']}, {metric.change(row['delta'])}"
+        f"{metric.points}{tested if metric.is_tested else ''}{neurons}"
     )
 
 
-def _controls(rows: pd.DataFrame, what: str) -> list[str]:
+def _controls(rows: pd.DataFrame, what: str, metric: Shown) -> list[str]:
     """Sum up random neurons: overwritten, or tuned."""
     if rows.empty:
         return []
-    primary = rows[rows["metric"] == rows["metric"].iloc[0]]["delta"]
+    primary = rows[rows["metric"] == metric.name]["delta"]
+    low, high = metric.change(primary.min()), metric.change(primary.max())
     name = "Random neurons" if what == "intervention" else "Tuning of random neurons"
     return [
-        f"- {name}: mean change {points(primary.mean())} points over {len(primary)} "
-        f"results, from {points(primary.min())} to {points(primary.max())}."
+        f"- {name}: mean change {metric.change(primary.mean())}{metric.points} over "
+        f"{len(primary)} results, from {low} to {high}."
     ]

@@ -11,13 +11,20 @@ import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from langneurons.config.errors import ConfigError, DataError, unknown_name
 from langneurons.config.fields import Frozen
+from langneurons.nn.evaluation.examples import Examples
 from langneurons.text.row_languages import Own
 
-from .common.items import sample
+from .common.items import means, sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from langneurons.nn.evaluation.language_model import LanguageModel
+    from langneurons.nn.evaluation.open_model import OpenModel
 
 Item = dict[str, Any]
 """One item: ``id``, its number in the file, and what the task reads of it."""
@@ -35,12 +42,22 @@ class Metric:
         title: as it is written in tables and figures.
         unit: ``%`` is shown times 100, any other as it is; empty for a plain number.
         group: metrics of one group share a cell of a table.
+        about: in words, for the legends of tables; empty: the title says it.
+        decimals: digits behind the point, as it is shown.
+        drawn: whether it has figures.
+        matters: smallest difference that a study should be able to see, as the numbers
+            are kept (0.02 for 2 points of a ``%``); None: 2 points for ``%``, and not
+            known for any other unit.
     """
 
     kind: Literal["binary", "score", "real", "corpus"]
     title: str
     unit: str = "%"
     group: str = ""
+    about: str = ""
+    decimals: int = 1
+    drawn: bool = True
+    matters: float | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,8 @@ class Task(Protocol[P]):
         PARAMETERS: model of ``parameters:`` in the configuration.
         TITLE: name in tables and the report.
         METRICS: by name, the primary one first; per-item tables have a column of each
-            name, unless its kind is ``corpus``.
+            name, unless its kind is ``corpus``: such a one stands under ``metrics`` in
+            the record of an evaluation only.
         LABELS: classes of a classifier, in the order of their numbers; empty where the
             model answers in its own words.
         TEST_ONLY: names of parameters that training does not read.
@@ -80,7 +98,8 @@ class Task(Protocol[P]):
         SIZE: of the data set that the paper uses.
         DEMO: name of its items in the demo world's configuration (``nli_train``), or
             None.
-        NOTES: what a reader of its tables has to know, one sentence per metric or two.
+        NOTES: what its metrics measure, in sentences; the report has them among its
+            terms.
     """
 
     PARAMETERS: type[P]
@@ -115,6 +134,70 @@ class Task(Protocol[P]):
         """Return the tokens of the longest item that is kept; None: no limit."""
         return None
 
+    def examples(self, lm: OpenModel, items: Sequence[Item], parameters: P) -> Examples:
+        """Say what a model learns from items; left out by a task that only tests.
+
+        Args:
+            lm: encodes texts, and refuses what it cannot read (``require_positions``).
+            items: training items.
+            parameters: of the task.
+
+        Raises:
+            ConfigError: the task has no training items.
+        """
+        raise ConfigError(f"{self.TITLE} has no training items, it can only be tested")
+
+    def evaluate(
+        self, lm: LanguageModel, items: Sequence[Item], parameters: P, language: str
+    ) -> pd.DataFrame:
+        """Run a model on test items and score what comes out.
+
+        Args:
+            lm: the model, as it is or under an intervention.
+            items: test items.
+            parameters: of the task.
+            language: code of the items' language.
+
+        Returns:
+            One row per item: ``item``, its ``id``; a column for each metric whose kind
+            is not ``corpus``; and whatever else a reader may want to see.
+        """
+        ...
+
+    def corpus(self, predictions: pd.DataFrame) -> Mapping[str, float]:
+        """Return the metrics of kind ``corpus``, of all items together.
+
+        Args:
+            predictions: from ``evaluate``.
+        """
+        return {}
+
+
+def is_trainable(task: Task[Frozen]) -> bool:
+    """Tell whether a model can be tuned on a task: whether it has ``examples``."""
+    return type(task).examples is not Task.examples
+
+
+def metrics(task: Task[Frozen], predictions: pd.DataFrame) -> dict[str, float]:
+    """Sum up a per-item table: means, and what only all items together have.
+
+    Args:
+        task: that made the table.
+        predictions: from its ``evaluate``.
+
+    Raises:
+        DataError: ``corpus`` returned other metrics than those of its kind.
+    """
+    whole = dict(task.corpus(predictions))
+    wanted = {name for name, metric in task.METRICS.items() if metric.kind == "corpus"}
+    if set(whole) != wanted:
+        raise DataError(
+            f"{task.TITLE}: corpus() returned {sorted(whole)}, but METRICS has "
+            f"{sorted(wanted)} of kind corpus"
+        )
+    found = whole | means(predictions, [n for n in task.METRICS if n not in wanted])
+    return {name: found[name] for name in task.METRICS}
+
 
 def kinds() -> list[str]:
     """List the tasks that there are, without importing them."""
@@ -132,11 +215,6 @@ def load(kind: str) -> Task[Frozen]:
         raise ConfigError(unknown_name("task kind", kind, kinds(), "tasks"))
     # Which parameters a task takes is known in its own file only.
     return cast("Task[Frozen]", importlib.import_module(f"{__name__}.{kind}").TASK)
-
-
-def metric_kinds(kind: str) -> dict[str, str]:
-    """Return what kind each metric of a task is."""
-    return {name: metric.kind for name, metric in load(kind).METRICS.items()}
 
 
 def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, Any]]:

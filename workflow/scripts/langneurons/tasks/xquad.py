@@ -6,24 +6,25 @@ same in every language. Trained on English, tested zero-shot.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from pydantic import Field, model_validator
 
 from langneurons.config.catalogue import Frozen
-from langneurons.config.errors import DataError
-from langneurons.jobs import files, json_text
-from langneurons.text import hub, row_languages
+from langneurons.nn.evaluation.examples import Answered, Ids
 
 from . import Item, Metric, Size, Task
-from .common.items import read_jsonl
+from .common import answers, prompts, questions
 
-COLUMNS = ("context", "question", "answers")
-SPLITS = {"train": ("train", "validation"), "test": ("test", "validation")}
-"""Splits of a hub data set, in order of preference; XQuAD has the last only."""
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from langneurons.nn.evaluation.language_model import LanguageModel
+    from langneurons.nn.evaluation.open_model import OpenModel
 
 # The wording of Alpaca's prompt, as in the paper; a blank follows the context there.
 ALPACA = (
@@ -43,11 +44,7 @@ INDENT = " " * 12
 
 
 class Parameters(Frozen):
-    """How an item becomes a prompt, what is learnt from it, and how answers are made.
-
-    A text task's parameters have ``prompt``, and the fields ``max_length``,
-    ``long_test``, ``max_new_tokens``, ``window`` and ``loss``.
-    """
+    """How an item becomes a prompt, what is learnt, and how answers are made."""
 
     max_length: int = Field(
         512,
@@ -112,122 +109,6 @@ class Parameters(Frozen):
         return "\n".join([first.lstrip(), *others])
 
 
-def read_file(path: Path | str) -> Iterator[dict[str, Any]]:
-    """Read a JSON file in the layout of SQuAD 1.1.
-
-    Yields:
-        ``id`` (row number from 0), ``context``, ``question``, ``answers`` (texts);
-        ``language`` if the file names one: as a whole, or for an article, a passage or
-        a question.
-
-    Raises:
-        DataError: not such a file, or a question without an answer.
-    """
-    whole, row = files.read_json(path), 0
-    for a, article in enumerate(_list(whole, "data", f"{path}: ")):
-        where = f"{path}: data[{a}]."
-        for p, paragraph in enumerate(_list(article, "paragraphs", where)):
-            spot = f"{where}paragraphs[{p}]."
-            for q, asked in enumerate(_list(paragraph, "qas", spot)):
-                at = f"{spot}qas[{q}]"
-                answers = _list(asked, "answers", f"{at}.")
-                texts = [a.get("text") for a in answers if isinstance(a, dict)]
-                cells = {
-                    "context": paragraph.get("context"),
-                    "question": asked.get("question"),
-                    "answers": texts,
-                }
-                blocks = (whole, article, paragraph, asked)
-                yield _item(row, cells | _languages(blocks, at), at)
-                row += 1
-
-
-def _languages(blocks: Iterable[Mapping[str, Any]], where: str) -> dict[str, Any]:
-    """Return the language that a question is in, if the file says it; see ``_item``."""
-    said = [row_languages.of(block, where) for block in blocks]
-    given = [language for language in said if language is not None]
-    if not all(row_languages.same(given[0], other) for other in given):
-        raise DataError(f"{where}: the languages around it differ: {', '.join(given)}")
-    return {"language": given[-1]} if given else {}
-
-
-def _list(block: Any, key: str, where: str) -> list[Any]:
-    found = block.get(key) if isinstance(block, dict) else None
-    if not isinstance(found, list):
-        raise DataError(
-            f"{where}{key} is not a list. A file in the layout of SQuAD 1.1 is "
-            "expected: data > paragraphs (context) > qas (question) > answers (text)"
-        )
-    return found
-
-
-def read_hub(
-    source: Mapping[str, Any], language: str, split: str
-) -> Iterator[dict[str, Any]]:
-    """Stream a hub data set with columns context, question, answers (with ``text``).
-
-    Args:
-        source: a ``HubSource`` as a mapping.
-        language: replaces ``{lang}`` in its configuration.
-        split: ``train`` or ``test``. Where the data set has none of that name, the
-            ``validation`` split is read: XQuAD has no other, SQuAD hides its test.
-    """
-    for row, cells in enumerate(_rows(source, language, SPLITS[split])):
-        where = f"hub dataset {source['repo']}, {language} {split}, row {row + 1:,}"
-        if absent := [name for name in COLUMNS if name not in cells]:
-            raise DataError(
-                f"{where}: no column {', '.join(absent)}; has {list(cells)}"
-            )
-        answers = cells["answers"]
-        texts = answers.get("text") if isinstance(answers, dict) else None
-        yield _item(row, {**cells, "answers": texts}, where)
-
-
-def _rows(
-    source: Mapping[str, Any], language: str, splits: tuple[str, ...]
-) -> Iterator[dict[str, Any]]:
-    for split in splits:
-        stream = iter(hub.rows(source, language, split))
-        try:
-            first = next(stream, None)
-        except DataError as error:
-            # A ValueError is what ``datasets`` says of a split that is not there.
-            if split == splits[-1] or not isinstance(error.__cause__, ValueError):
-                raise
-            continue
-        if first is not None:
-            yield first
-            yield from stream
-        return
-
-
-def _item(row: int, cells: Mapping[str, Any], where: str) -> dict[str, Any]:
-    for name in COLUMNS[:2]:
-        if not isinstance(cells[name], str) or not cells[name].strip():
-            raise DataError(f"{where}: {name} is {cells[name]!r}; a text is expected")
-    answers = cells["answers"]
-    if not isinstance(answers, list) or not answers:
-        raise DataError(
-            f"{where}: no answer; every question needs one (SQuAD 1.1, not 2.0)"
-        )
-    if bad := [a for a in answers if not isinstance(a, str) or not a.strip()]:
-        raise DataError(f"{where}: answer {bad[0]!r}; a text is expected")
-    if not all(map(json_text.is_text, (*(cells[k] for k in COLUMNS[:2]), *answers))):
-        raise DataError(f"{where}: its text holds {json_text.HALF_OF_A_PAIR}")
-    item = {"id": row, **{name: cells[name] for name in COLUMNS}}
-    said = row_languages.of(cells, where)
-    return item if said is None else item | {"language": said}
-
-
-def read_items(path: Path | str) -> list[dict[str, Any]]:
-    """Read prepared items (JSON lines, as ``tasks.prepare`` writes them)."""
-    items = read_jsonl(path, keys=("id", *COLUMNS))
-    return [
-        _item(item["id"], item, f"{path}: line {number:,}")
-        for number, item in enumerate(items, start=1)
-    ]
-
-
 class Xquad(Task[Parameters]):
     """Questions about passages; see the module."""
 
@@ -236,12 +117,12 @@ class Xquad(Task[Parameters]):
     # The first two compare token ids (paper), the others words; see ``answers``.
     METRICS = MappingProxyType(
         {
-            "em": Metric("binary", "EM", group="token ids"),
+            "em": Metric("binary", "EM", group="token ids", about="exact match"),
             "f1": Metric("score", "F1", group="token ids"),
-            "squad_em": Metric("binary", "SQuAD EM", group="squad"),
-            "squad_f1": Metric("score", "SQuAD F1", group="squad"),
-            "mlqa_em": Metric("binary", "MLQA EM", group="mlqa"),
-            "mlqa_f1": Metric("score", "MLQA F1", group="mlqa"),
+            "squad_em": Metric("binary", "SQuAD EM", group="squad", drawn=False),
+            "squad_f1": Metric("score", "SQuAD F1", group="squad", drawn=False),
+            "mlqa_em": Metric("binary", "MLQA EM", group="mlqa", drawn=False),
+            "mlqa_f1": Metric("score", "MLQA F1", group="mlqa", drawn=False),
         }
     )
     TEST_ONLY = ("long_test", "max_new_tokens", "window")
@@ -254,23 +135,111 @@ class Xquad(Task[Parameters]):
         "Artetxe et al. 2020; 142 words a passage in 865 letters, Alpaca's instruction",
     )
     DEMO = "qa"
+    NOTES = (
+        "share of answers that match exactly, and overlap of answer tokens; on token "
+        "ids including the end sign, as in the paper, unless named squad or mlqa.",
+    )
 
     def read_file(self, path: Path | str) -> Iterator[Item]:
-        return read_file(path)
+        return questions.read_file(path)
 
     def read_hub(
         self, source: Mapping[str, Any], language: str, split: str
     ) -> Iterator[Item]:
-        return read_hub(source, language, split)
+        return questions.read_hub(source, language, split)
 
     def read_items(self, path: Path | str) -> list[Item]:
-        return read_items(path)
+        return questions.read_items(path)
 
     def generates(self, parameters: Parameters) -> int:
         return parameters.max_new_tokens
 
     def longest(self, parameters: Parameters) -> int:
         return parameters.max_length
+
+    # The longest that items may be is asked for, not the longest item: another
+    # language has longer ones, and its job would fail after the training.
+
+    def examples(
+        self, lm: OpenModel, items: Sequence[Item], parameters: Parameters
+    ) -> Answered:
+        """Return prompts with the first answer; long items are left out."""
+        # Items have less than max_length - 1 tokens.
+        length, what = parameters.max_length - 2, "an item that max_length allows"
+        lm.require_positions(length, what, "the task's max_length")
+        found = prompts.encode(lm, items, parameters, training=True)
+        dropped = len(items) - len(found.rows)
+        return Answered(found.prompts, found.golds, parameters.loss, dropped)
+
+    def evaluate(
+        self,
+        lm: LanguageModel,
+        items: Sequence[Item],
+        parameters: Parameters,
+        language: str,
+    ) -> pd.DataFrame:
+        """Generate an answer for every item and score it; see ``scored``."""
+        new, window = parameters.max_new_tokens, parameters.window
+        length = parameters.max_length - 2 + new - 1  # the last one is not read
+        lm.require_positions(
+            min(length, window or length),
+            "an item that max_length allows with its answer",
+            "the task's max_length, max_new_tokens or window",
+        )
+        found = prompts.encode(lm, items, parameters, training=False)
+        lm.require_tokens(found.golds)
+        made = lm.generate(found.prompts, new, window=window)
+        kept = [items[row] for row in found.rows]
+        return scored(lm, kept, made, golds=found.golds, language=language)
+
+
+def scored(
+    lm: OpenModel,
+    items: Sequence[Item],
+    made: Sequence[Sequence[int]],
+    *,
+    golds: Sequence[Ids],
+    language: str,
+) -> pd.DataFrame:
+    """Score answers and lay them out, one row per item.
+
+    Args:
+        lm: turns tokens into text.
+        items: test items.
+        made: generated tokens of each item.
+        golds: tokens of each item's first answer and EOS.
+        language: code of the items' language, whose rules MLQA's metrics follow.
+
+    Returns:
+        DataFrame: item int32; em, squad_em, mlqa_em bool; f1, squad_f1, mlqa_f1
+        float32; prediction and gold (the first answer) text; generated_tokens int32;
+        stopped bool, whether EOS was generated.
+    """
+    import pandas as pd
+
+    found: dict[str, list[Any]] = {}
+    texts = [lm.decode(tokens).strip() for tokens in made]
+    for item, gold, tokens, text in zip(items, golds, made, texts, strict=True):
+        right = item["answers"]
+        scores = {
+            "": answers.token_id_scores(tokens, gold.tolist()),
+            "squad_": answers.squad_scores(text, right),
+            "mlqa_": answers.mlqa_scores(text, right, language),
+        }
+        for kind, (exact, f1) in scores.items():
+            found.setdefault(f"{kind}em", []).append(exact)
+            found.setdefault(f"{kind}f1", []).append(f1)
+    columns: dict[str, Any] = {
+        "item": np.asarray([item["id"] for item in items], dtype=np.int32)
+    }
+    for name, values in found.items():
+        binary = name.endswith("em")
+        columns[name] = np.asarray(values, dtype=np.bool_ if binary else np.float32)
+    columns["prediction"] = texts
+    columns["gold"] = [item["answers"][0].strip() for item in items]
+    columns["generated_tokens"] = np.asarray([len(t) for t in made], dtype=np.int32)
+    columns["stopped"] = [lm.eos in t[-1:] for t in made]
+    return pd.DataFrame(columns)
 
 
 TASK = Xquad()

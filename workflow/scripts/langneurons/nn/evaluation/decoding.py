@@ -8,7 +8,8 @@ have seen those that leave: from there on everything is computed anew here too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,38 @@ import torch
 from torch import Tensor
 
 from langneurons.config.errors import DataError
-from langneurons.jobs import batching
 from langneurons.jobs.batching import MicroBatch, Timer, Trial
 from langneurons.jobs.gpus import put
 from langneurons.jobs.progress import Progress
-from langneurons.nn.models.backbone import Backbone
+from langneurons.nn.models.backbone import select
 
-from .interventions import Handle, Intervention, applied
-from .prompts import Encoded, pad_left, positions
+from .examples import Ids
+from .interventions import Handle
+from .padding import pad_left, positions
+from .running import Run
 
 CROWDED = 0.75
 """Finished rows leave a batch when at most this share of its rows goes on.
 
 Leaving copies the cache of the others, about as much work as one more token.
 """
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When an answer ends, and how much of the text the model sees meanwhile.
+
+    Attributes:
+        new: tokens generated at most.
+        eos: token that ends an answer.
+        window: the model sees the last so many tokens; None: all of them.
+        stops: whether an answer has said all that is wanted, EOS apart; None: never.
+    """
+
+    new: int
+    eos: int
+    window: int | None = None
+    stops: Callable[[Sequence[int]], bool] | None = None
 
 
 class _Decoder:
@@ -40,23 +59,25 @@ class _Decoder:
     """
 
     def __init__(
-        self, model: Any, encoded: Encoded, handle: Handle, progress: Progress
+        self,
+        run: Run,
+        prompts: Sequence[Ids],
+        limits: Limits,
+        *,
+        handle: Handle,
+        progress: Progress,
     ) -> None:
-        self.backbone = Backbone(model)
-        self.encoded, self.handle, self.progress = encoded, handle, progress
-        self.limit: int = encoded.parameters.max_new_tokens
-        longest = max(map(len, encoded.prompts)) + self.limit - 1
-        self.window: int = encoded.parameters.window or longest
-        self.backbone.require_positions(
-            min(longest, self.window),
-            "the longest prompt with its answer",
-            "max_length, max_new_tokens or window",
-        )
-        self.made: list[list[int]] = [[] for _ in range(len(encoded))]
+        self.backbone, self.filler, self.label = run.backbone, run.filler, run.label
+        self.prompts, self.limits = prompts, limits
+        self.handle, self.progress = handle, progress
+        self.limit = limits.new
+        longest = max(map(len, prompts)) + self.limit - 1
+        self.window: int = limits.window or longest
+        self.made: list[list[int]] = [[] for _ in prompts]
 
     def run(self, batches: MicroBatch) -> None:
         """Generate the answers of all items, longest prompt first."""
-        lengths = [len(prompt) for prompt in self.encoded.prompts]
+        lengths = [len(prompt) for prompt in self.prompts]
         order = sorted(range(len(lengths)), key=lambda row: -lengths[row])
         long = [row for row in order if lengths[row] > self.window]
         short = order[len(long) :]
@@ -80,14 +101,16 @@ class _Decoder:
             long = going + long
 
     def _finished(self, row: int) -> bool:
-        made = self.made[row]
-        return len(made) == self.limit or self.encoded.eos in made[-1:]
+        made, stops = self.made[row], self.limits.stops
+        if len(made) == self.limit or self.limits.eos in made[-1:]:
+            return True
+        return bool(made) and stops is not None and stops(made)
 
     def _trial(self, longest: int) -> Trial:
         """Return a function that times decoding, from a cache of the full length."""
 
         def trial(count: int, timer: Timer) -> float:
-            ids = torch.full((count, max(1, longest - 2)), self.encoded.filler)
+            ids = torch.full((count, max(1, longest - 2)), self.filler)
             caches: list[Any] = []
 
             def step(ids: Tensor) -> None:
@@ -115,8 +138,8 @@ class _Decoder:
         places: list[int | None] = list(rows)  # None: a row that is done
         outgrown: list[int] = []
         device = self.backbone.device
-        prompts = [self.encoded.prompts[row] for row in rows]
-        ids, mask = (put(t, device) for t in pad_left(prompts, self.encoded.filler))
+        prompts = [self.prompts[row] for row in rows]
+        ids, mask = (put(t, device) for t in pad_left(prompts, self.filler))
         place, past = positions(mask), None
         made = torch.zeros_like(ids)
         while True:
@@ -129,15 +152,15 @@ class _Decoder:
                     continue
                 if self._finished(row):
                     places[i] = None
-                elif len(self.encoded.prompts[row]) + len(self.made[row]) > self.window:
+                elif len(self.prompts[row]) + len(self.made[row]) > self.window:
                     outgrown.append(row)
                     places[i] = None
             going = [i for i, row in enumerate(places) if row is not None]
             if not going:
                 return outgrown
             if len(going) <= CROWDED * len(places):
+                select(past, going)
                 kept = put(torch.tensor(going), device)
-                past.batch_select_indices(kept)
                 tokens, mask, place = tokens[kept], mask[kept], place[kept]
                 places = [places[i] for i in going]
             ids = tokens[:, None]
@@ -149,7 +172,7 @@ class _Decoder:
         """Generate one token of each row from its last ``window`` tokens."""
         parts, made = [], torch.zeros(len(rows), self.window, dtype=torch.long)
         for i, row in enumerate(rows):
-            text = np.concatenate([self.encoded.prompts[row], self.made[row]])
+            text = np.concatenate([self.prompts[row], self.made[row]])
             parts.append(torch.from_numpy(text[-self.window :].astype(np.int64)))
             made[i, max(0, self.window - len(self.made[row])) :] = 1
         ids = torch.stack(parts)
@@ -173,44 +196,32 @@ class _Decoder:
                 continue
             if token < 0:
                 raise DataError(
-                    f"item {self.encoded.ids[row]}: the logits of token "
-                    f"{len(self.made[row]) + 1} of its answer are not finite"
+                    f"{self.label}: the logits of token {len(self.made[row]) + 1} of "
+                    f"the answer to prompt {row + 1} are not finite"
                 )
             self.made[row].append(token)
-        return best.indices
+        return best.indices.to(self.backbone.device)
 
 
-def generate(
-    model: Any,
-    encoded: Encoded,
-    micro_batch: int | MicroBatch,
-    intervention: Intervention | None = None,
-    family: str | None = None,
-    label: str = "generate",
-) -> list[list[int]]:
-    """Continue every prompt greedily, until EOS or ``max_new_tokens``.
+def generate(run: Run, prompts: Sequence[Ids], limits: Limits) -> list[list[int]]:
+    """Continue every prompt greedily.
 
-    Batches hold prompts of similar length; neither they nor ``micro_batch`` change
+    Batches hold prompts of similar length; neither they nor the micro-batch change
     logits beyond rounding. Where two tokens are equally likely up to rounding, that can
     change which is taken.
 
     Args:
-        model: a tuned language model.
-        encoded: the items, with ``parameters.max_new_tokens`` and ``window``.
-        micro_batch: items per forward pass; speed and memory only.
-        intervention: None leaves the model as it is.
-        family: see ``architectures.mlp_sites``.
-        label: for the progress lines.
+        run: a language model, and what is done to it.
+        prompts: token ids.
+        limits: when an answer ends.
 
     Returns:
-        Per item, the generated tokens; EOS is the last where the model stopped.
+        Per prompt, the generated tokens; EOS is the last where the model stopped.
 
     Raises:
-        DataError: logits are not finite, or the model has too few positions.
+        DataError: logits are not finite.
     """
-    progress = Progress(len(encoded), "items", label)
-    with torch.inference_mode(), applied(model, intervention, family) as handle:
-        decoder = _Decoder(model, encoded, handle, progress)
-        decoder.run(batching.of(micro_batch))
-    progress.close()
+    with torch.inference_mode(), run.passes(len(prompts), "items") as (handle, bar):
+        decoder = _Decoder(run, prompts, limits, handle=handle, progress=bar)
+        decoder.run(run.batches)
     return decoder.made

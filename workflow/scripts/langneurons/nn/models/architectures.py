@@ -1,4 +1,4 @@
-"""Where the MLP neurons are in each supported family of models.
+"""Finding the MLP neurons of a loaded model.
 
 A neuron is one coordinate of the MLP's intermediate layer. Gated families compute
 ``down(act(gate(x)) * up(x))``, GPT-2 and BLOOM ``down(act(up(x)))``; the three tensors
@@ -8,8 +8,7 @@ that can be read or written (Mondal et al. 2025, section 3; methods.md 1.1) are
 * ``act_post``: its output,
 * ``prod``: input of the down projection.
 
-To add a family, add a ``Layout`` to ``LAYOUTS``, its name to ``catalogue.Family`` and a
-tiny model to the tests.
+What these modules are called in each family says the table in ``families``.
 """
 
 from __future__ import annotations
@@ -20,73 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 from langneurons.config.errors import ConfigError, DataError, unknown_name
 
+from . import families
+
 if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Module names of a family, relative to one decoder layer.
-
-    Attributes:
-        layers: name of the list of decoder layers.
-        act: the module that is the activation function.
-        down: the projection back to the residual stream.
-        activation: configuration key with the activation's name, or ``=name``.
-        attention: q, k, v and o to the end of the module's name, as PEFT takes it.
-        gate: the projection whose output the activation function takes.
-        up: the projection it is multiplied with; None where there is none.
-    """
-
-    layers: str
-    act: str
-    down: str
-    activation: str
-    attention: dict[str, str]
-    gate: str = "mlp.gate_proj"
-    up: str | None = "mlp.up_proj"
-
-
-_SPLIT = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "o_proj"}
-_GATED = Layout("layers", "mlp.act_fn", "mlp.down_proj", "hidden_act", _SPLIT)
-_GEMMA = Layout("layers", "mlp.act_fn", "mlp.down_proj", "hidden_activation", _SPLIT)
-
-LAYOUTS: dict[str, Layout] = {
-    "llama": _GATED,
-    "mistral": _GATED,
-    "qwen2": _GATED,
-    "qwen3": _GATED,
-    "gemma2": _GEMMA,
-    "gemma3": _GEMMA,
-    # One matrix computes q, k and v in these two, so they are adapted together.
-    "gpt2": Layout(
-        "h",
-        "mlp.act",
-        "mlp.c_proj",
-        "activation_function",
-        # "c_proj" alone would also name the MLP's down projection.
-        {"q": "c_attn", "k": "c_attn", "v": "c_attn", "o": "attn.c_proj"},
-        gate="mlp.c_fc",
-        up=None,
-    ),
-    "bloom": Layout(
-        "h",
-        "mlp.gelu_impl",
-        "mlp.dense_4h_to_h",
-        # Fixed in the code of BLOOM: 0.5 x (1 + tanh(0.79788456 x (1 + 0.044715 x^2))).
-        "=gelu_pytorch_tanh",
-        {
-            "q": "query_key_value",
-            "k": "query_key_value",
-            "v": "query_key_value",
-            "o": "self_attention.dense",
-        },
-        gate="mlp.dense_h_to_4h",
-        up=None,
-    ),
-}
 MLP_TARGETS = ("gate", "gate_up", "gate_up_down")
-_SAME_FAMILY = {"gemma3_text": "gemma3"}
 _SAME_ACTIVATION = {"swish": "silu"}
 
 
@@ -103,7 +42,7 @@ class Sites:
     """The MLP neurons of a model.
 
     Attributes:
-        family: a key of ``LAYOUTS``.
+        family: a key of ``families.FAMILIES``.
         activation: the activation function's name in transformers, e.g. ``silu``.
         width: neurons per layer (intermediate size).
         layers: first layer first.
@@ -115,20 +54,16 @@ class Sites:
     layers: tuple[LayerSites, ...]
 
 
-def layout(family: str) -> Layout:
-    """Look up a family; an unknown one is a DataError that lists the known ones."""
-    if family not in LAYOUTS:
-        message = unknown_name("model family", family, LAYOUTS, "model")
-        raise DataError(f"{message}. To add one, see nn/architectures.py (LAYOUTS)")
-    return LAYOUTS[family]
-
-
 def family_of(model: nn.Module) -> str:
-    """Read the family from a loaded model's configuration."""
+    """Read the family from a loaded model's configuration.
+
+    Raises:
+        DataError: an architecture that the table does not have.
+    """
     kind = str(_text_config(model).model_type)
-    family = _SAME_FAMILY.get(kind, kind)
-    layout(family)
-    return family
+    if (found := families.of_type(kind)) is None:
+        raise DataError(families.unknown(kind, "model"))
+    return found
 
 
 def attention_modules(family: str) -> dict[str, str]:
@@ -136,7 +71,7 @@ def attention_modules(family: str) -> dict[str, str]:
 
     Families that fuse q, k and v name the same module three times.
     """
-    return dict(layout(family).attention)
+    return dict(families.find(family).attention)
 
 
 def mlp_modules(family: str, targets: str) -> dict[str, str]:
@@ -146,7 +81,7 @@ def mlp_modules(family: str, targets: str) -> dict[str, str]:
     place, and ``gate_up`` means the same.
 
     Args:
-        family: a key of ``LAYOUTS``.
+        family: a key of ``families.FAMILIES``.
         targets: one of ``MLP_TARGETS``.
 
     Returns:
@@ -155,7 +90,7 @@ def mlp_modules(family: str, targets: str) -> dict[str, str]:
     """
     if targets not in MLP_TARGETS:
         raise ConfigError(unknown_name("mlp_targets", targets, MLP_TARGETS, "tunings"))
-    names = layout(family)
+    names = families.find(family)
     found = {names.gate: "out"}
     if "up" in targets.split("_") and names.up is not None:
         found[names.up] = "out"
@@ -172,14 +107,14 @@ def mlp_sites(model: nn.Module, family: str | None = None) -> Sites:
 
     Args:
         model: a transformers or PEFT model.
-        family: a key of ``LAYOUTS``; None: from the model's configuration.
+        family: a key of ``families.FAMILIES``; None: from the model's configuration.
 
     Raises:
         DataError: if the family is unknown, or a layer has not exactly one of each
             module (for example because a fused kernel replaced the MLP).
     """
     family = family_of(model) if family is None else family
-    names = layout(family)
+    names = families.find(family)
     config = _text_config(model)
     wanted = int(config.num_hidden_layers)
     acts = by_layer(model, names.layers, names.act)
@@ -198,10 +133,7 @@ def mlp_sites(model: nn.Module, family: str | None = None) -> Sites:
             f"model: layers have different numbers of neurons: {sorted(widths)}; "
             "only models with equal layers are supported"
         )
-    if names.activation.startswith("="):
-        activation = names.activation[1:]
-    else:
-        activation = str(getattr(config, names.activation))
+    activation = names.fixed_activation() or str(getattr(config, names.activation))
     return Sites(
         family=family,
         activation=_SAME_ACTIVATION.get(activation, activation),

@@ -1,24 +1,28 @@
-"""Running the decoder under a head: what classification and generation share."""
+"""Running the decoder under a head, on one device or split over several."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from langneurons.config.errors import DataError
 from langneurons.jobs.gpus import put
 
 
 class Backbone:
     """The decoder inside a stock model, PEFT-wrapped or not.
 
+    A large model lies on several GPUs, layer by layer. What goes in is sent to where
+    the input embeddings are, and hidden states come back there (``device``), whatever
+    device the last layer is on. A head computes where its own weights are.
+
     Attributes:
         model: the stock model, with its head.
         decoder: the part below the head.
-        device: where its weights are.
+        device: of inputs, of masks and of the hidden states returned.
     """
 
     def __init__(self, model: Any) -> None:
@@ -27,9 +31,10 @@ class Backbone:
         self.decoder = getattr(self.model, self.model.base_model_prefix)
         taken = inspect.signature(self.decoder.forward).parameters
         self.takes_positions = "position_ids" in taken
-        weights = list(self.decoder.parameters())
-        self.device = weights[0].device
-        low = any(w.dtype in (torch.bfloat16, torch.uint8) for w in weights)
+        self.device = _place(self.model.get_input_embeddings())
+        low = any(
+            w.dtype in (torch.bfloat16, torch.uint8) for w in self.decoder.parameters()
+        )
         # In float32 models autocast would only lose precision.
         self.low = self.device.type == "cuda" and low
 
@@ -45,25 +50,16 @@ class Backbone:
         window: int | None = getattr(config, "sliding_window", None)
         return window
 
-    def require_positions(self, length: int, what: str, keys: str) -> None:
-        """Refuse sequences longer than a table of learned positions (GPT-2).
-
-        Args:
-            length: tokens of the longest sequence.
-            what: is so long.
-            keys: of the task's parameters that make it shorter.
-        """
-        table = getattr(self.decoder, "wpe", None)
-        if isinstance(table, nn.Embedding) and table.num_embeddings < length:
-            raise DataError(
-                f"{what} is {length} tokens, but the model has only "
-                f"{table.num_embeddings} positions; lower the task's {keys}"
-            )
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens that the output layer scores."""
+        return int(self.model.config.get_text_config().vocab_size)
 
     def hidden(self, ids: Tensor, mask: Tensor, positions: Tensor) -> Tensor:
         """Run the decoder without a cache; see ``step``."""
-        state: Tensor = self._run(ids, mask, positions, None, False).last_hidden_state
-        return state
+        out = self._run(ids, mask, positions, None, False)
+        state: Tensor = out.last_hidden_state
+        return state.to(self.device)
 
     def step(
         self, ids: Tensor, mask: Tensor, positions: Tensor, past: Any = None
@@ -80,10 +76,10 @@ class Backbone:
             The last hidden states [rows, new tokens, hidden size], and the cache.
         """
         out = self._run(ids, mask, positions, past, True)
-        return out.last_hidden_state, out.past_key_values
+        return out.last_hidden_state.to(self.device), out.past_key_values
 
     def logits(self, states: Tensor) -> Tensor:
-        """Apply a language model's output layer.
+        """Apply a language model's output layer, on the device of its weights.
 
         Args:
             states: hidden states [..., size].
@@ -92,7 +88,8 @@ class Backbone:
             Scores of the next token [..., vocabulary], float32 or better.
         """
         head = self.model.get_output_embeddings()
-        if not torch.is_autocast_enabled(self.device.type):
+        states = states.to(_place(head))
+        if not torch.is_autocast_enabled(states.device.type):
             states = states.to(head.weight.dtype)
         scores: Tensor = head(states)
         # Gemma 2 squashes its logits; a model's forward pass does so after the head.
@@ -101,6 +98,19 @@ class Backbone:
         if cap is not None:
             scores = torch.tanh(scores / cap) * cap
         return scores if scores.dtype == torch.float64 else scores.float()
+
+    def classes(self, features: Tensor) -> Tensor:
+        """Apply a classifier's head.
+
+        Args:
+            features: float32 [rows, size].
+
+        Returns:
+            float32 [rows, labels], on ``device``.
+        """
+        head = self.model.score
+        scores: Tensor = head(features.to(_place(head)))
+        return scores.float().to(self.device)
 
     def _run(
         self, ids: Tensor, mask: Tensor, positions: Tensor, past: Any, cache: bool
@@ -116,3 +126,24 @@ class Backbone:
             use_cache=cache,
             **options,
         )
+
+
+def select(past: Any, rows: Sequence[int]) -> None:
+    """Keep some rows of a cache, in this order; one that is named twice is copied.
+
+    Args:
+        past: cache from ``Backbone.step``, changed in place. Each of its layers may be
+            on another device.
+        rows: numbers of rows.
+    """
+    chosen, there = torch.tensor(rows), {}
+    for layer in past.layers:
+        device = layer.keys.device
+        if device not in there:
+            there[device] = put(chosen, device)
+        layer.batch_select_indices(there[device])
+
+
+def _place(module: nn.Module) -> torch.device:
+    """Return the device of a module's weights."""
+    return next(module.parameters()).device

@@ -11,23 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from langneurons.config.errors import DataError, unknown_name
+from langneurons.config.errors import DataError
 from langneurons.jobs import files
 
+from . import families
+
 MANIFEST = "manifest.json"
-
-
-# family of the catalogue -> ``model_type`` in config.json
-MODEL_TYPES = {
-    "llama": "llama",
-    "mistral": "mistral",
-    "qwen2": "qwen2",
-    "qwen3": "qwen3",
-    "gemma2": "gemma2",
-    "gemma3": "gemma3_text",
-    "gpt2": "gpt2",
-    "bloom": "bloom",
-}
 
 
 def read_config(folder: Path | str, family: str | None = None) -> dict[str, Any]:
@@ -46,25 +35,15 @@ def read_config(folder: Path | str, family: str | None = None) -> dict[str, Any]
     config = read_object(path)
     if family is None:
         return config
-    if family not in MODEL_TYPES:
-        raise DataError(unknown_name("model family", family, MODEL_TYPES, str(path)))
+    wanted = families.find(family, str(path)).model_type
     found = str(config.get("model_type"))
-    if found == MODEL_TYPES[family]:
+    if found == wanted:
         return config
-    right = [name for name, kind in MODEL_TYPES.items() if kind == found]
-    hint = f"Set family: {right[0]}" if right else _unsupported(found)
+    right = families.of_type(found)
+    hint = f"Set family: {right}" if right else families.not_known(found)
     raise DataError(
         f"{path}: model_type is {found!r}, but the catalogue says family {family!r} "
-        f"(model_type {MODEL_TYPES[family]!r}). {hint}"
-    )
-
-
-def _unsupported(model_type: str) -> str:
-    known = ", ".join(sorted(MODEL_TYPES))
-    if model_type == "gemma3":
-        return "This is the image-and-text Gemma 3; only its text-only sizes are known."
-    return (
-        f"Known families: {known}. A new one is added in nn/models and architectures."
+        f"(model_type {wanted!r}). {hint}"
     )
 
 
@@ -113,13 +92,13 @@ def describe(folder: Path | str) -> dict[str, Any]:
         return found
 
     hidden = required("n_embed", "hidden_size", "n_embd")
-    # BLOOM always computes the tanh form of GELU and has no key for it.
-    bloom = config.get("model_type") == "bloom"
+    known = families.of_type(str(config.get("model_type")))
     activation = (
-        config.get("hidden_activation")
+        (families.find(known).fixed_activation() if known else None)
+        or config.get("hidden_activation")
         or config.get("hidden_act")
         or config.get("activation_function")
-        or ("gelu_pytorch_tanh" if bloom else "silu")
+        or "silu"
     )
     # GPT-2 and BLOOM have no gate and, by default, four neurons per hidden unit.
     width = _first(config, ("intermediate_size", "n_inner"), path) or 4 * hidden

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from langneurons.config.errors import DataError
 from langneurons.jobs.gpus import put
+from langneurons.nn.models import families
 
 Array = np.ndarray[Any, Any]
 
@@ -57,13 +58,12 @@ def require(model: Any, family: str) -> None:
     """Refuse models that cannot keep documents apart.
 
     Raises:
-        DataError: BLOOM: its positions are part of its attention mask; or a model that
-            takes no position ids.
+        DataError: a model that takes no position ids.
     """
     import inspect
 
     taken = inspect.signature(model.forward).parameters
-    if family == "bloom" or "position_ids" not in taken:
+    if not families.find(family).position_ids or "position_ids" not in taken:
         raise DataError(
             f"activations.attention 'document': {family} models take no position ids; "
             "use attention: chunk, or leave this model out"

@@ -14,69 +14,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from langneurons.config.errors import DataError
 from langneurons.config.task_entries import Training
-from langneurons.jobs import files, tensors
+from langneurons.jobs import files
+from langneurons.nn.models import families
 from langneurons.nn.models.architectures import attention_modules
+from langneurons.nn.models.tuned import ADAPTER, CONFIG
 
 from . import masking
 
 INITIAL_STD = 0.01
 """Standard deviation of LoRA's A at the start; B starts at 0 (methods.md 2.1)."""
-
-
-ADAPTER = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
-
-
-def prepare(model: Any) -> Any:
-    """Freeze a loaded model and set precisions, alike for training and evaluation.
-
-    Around 4-bit weights, norms and embeddings become float32 (QLoRA); a classifier's
-    head always does. Scores of a saved adapter are reproduced only from a base prepared
-    this way.
-    """
-    if getattr(model, "is_loaded_in_4bit", False):
-        from peft import prepare_model_for_kbit_training
-
-        prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    model.requires_grad_(False)
-    if hasattr(model, "score"):  # a language model has no such head
-        model.score.float()
-    return model.eval()
-
-
-def open_tuned(model: Any, adapter: Path | str | None) -> Any:
-    """Put a saved adapter, and its head if it has one, on a freshly loaded model.
-
-    Args:
-        model: from ``models.load_classifier`` or ``models.load_causal``, as it was for
-            training.
-        adapter: folder with ``adapter_model.safetensors`` and ``adapter_config.json``;
-            None: the model as it is, in the precisions that it has below an adapter, so
-            that what a tuned one does otherwise is its adapter's doing.
-
-    Raises:
-        DataError: a file is absent, damaged, or of another model.
-    """
-    if adapter is None:
-        return prepare(model)
-    from peft import PeftModel
-
-    folder = Path(adapter)
-    settings = {"peft_type": str, "r": int}
-    files.read_object(folder / CONFIG, "the configuration of an adapter", settings)
-    tensors.open_file(folder / ADAPTER)
-    prepare(model)
-    device = str(next(model.parameters()).device)
-    try:
-        tuned = PeftModel.from_pretrained(model, str(folder), torch_device=device)
-    except (OSError, ValueError, TypeError, LookupError, RuntimeError) as error:
-        raise DataError(
-            f"{folder}: the adapter cannot be put on this model ({error})"
-            f"{files.redo(folder)}"
-        ) from error
-    return tuned.eval()
 
 
 def wrap(
@@ -92,8 +39,8 @@ def wrap(
     """Add trainable LoRA matrices, and a fresh head, to a prepared model.
 
     Args:
-        model: from ``prepare``.
-        family: key of ``architectures.LAYOUTS``.
+        model: from ``tuned.prepare``.
+        family: key of ``families.FAMILIES``.
         tuning: ``task_catalogue.Tuning`` as a mapping: which weights may change.
         training: rank, alpha and the attention projections.
         seed: of the initial weights.
@@ -134,8 +81,7 @@ def wrap(
         bias="none",
         target_modules=targets,
         modules_to_save=None if head is None else [head],
-        # GPT-2's projections store their weights as [in, out].
-        fan_in_fan_out=family == "gpt2",
+        fan_in_fan_out=families.find(family).conv1d,
     )
     peft_model = get_peft_model(model, config)
     _initialise(peft_model, seed)

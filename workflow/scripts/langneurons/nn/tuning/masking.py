@@ -28,7 +28,8 @@ from torch.nn.utils import parametrize
 
 from langneurons.config.errors import ConfigError, DataError, unknown_name
 from langneurons.neurons.neuron_sets import NeuronSets, check_ids
-from langneurons.nn.models.architectures import by_layer, layout, mlp_modules, mlp_sites
+from langneurons.nn.models import families
+from langneurons.nn.models.architectures import by_layer, mlp_modules, mlp_sites
 
 KINDS = ("attention", "all_mlp", "masked_lora", "subnetwork_rows")
 NEURON_KINDS = KINDS[2:]
@@ -84,7 +85,7 @@ class Plan:
     """Which neurons a tuning changes, and in which projections.
 
     Attributes:
-        family: key of ``architectures.LAYOUTS``.
+        family: key of ``families.FAMILIES``.
         kind: one of ``KINDS``.
         neurons: layer -> sorted ids; layers that do not change are absent.
         sides: projection, named relative to a layer, -> ``out`` or ``in``, see
@@ -108,7 +109,9 @@ class Plan:
             return None
         layers = "|".join(map(str, self.neurons))
         names = "|".join(name.replace(".", r"\.") for name in self.sides)
-        return rf"(?:.*\.)?{layout(self.family).layers}\.(?:{layers})\.(?:{names})"
+        return (
+            rf"(?:.*\.)?{families.find(self.family).layers}\.(?:{layers})\.(?:{names})"
+        )
 
     @property
     def ranks(self) -> dict[str, int]:
@@ -116,7 +119,7 @@ class Plan:
         if self.kind != "subnetwork_rows":
             return {}
         return {
-            f"{layout(self.family).layers}.{layer}.{name}": len(ids)
+            f"{families.find(self.family).layers}.{layer}.{name}": len(ids)
             for layer, ids in self.neurons.items()
             for name in self.sides
         }
@@ -129,7 +132,7 @@ def plan(
 
     Args:
         model: any model that ``architectures.mlp_sites`` knows.
-        family: key of ``architectures.LAYOUTS``.
+        family: key of ``families.FAMILIES``.
         tuning: ``task_catalogue.Tuning`` as a mapping.
         neurons: layer -> sorted ids, for the kinds that tune chosen neurons.
 
@@ -241,6 +244,6 @@ def stock_state(model: nn.Module) -> dict[str, Tensor]:
 
 def _adapted(model: nn.Module, todo: Plan) -> Iterator[tuple[Any, str, list[int]]]:
     for name, side in todo.sides.items():
-        found = by_layer(model, layout(todo.family).layers, name)
+        found = by_layer(model, families.find(todo.family).layers, name)
         for layer, ids in todo.neurons.items():
             yield found[layer], side, ids

@@ -234,7 +234,7 @@ def fit(
         for start in range(0, len(rows), micro_batch):
             part = loss(rows[start : start + micro_batch]) / len(rows)
             part.backward()
-            losses[step] += part.detach()
+            losses[step] += part.detach().to(losses.device)
         nn.utils.clip_grad_norm_(weights, training.max_gradient_norm)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

@@ -1,0 +1,207 @@
+"""The one way to run a model on items: likelihoods, answers, classes.
+
+Wording and scoring are the task's. Batches by length, memory, padding, devices and
+interventions are in here; none of them changes a result beyond rounding.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from langneurons.config.errors import DataError
+from langneurons.jobs import batching
+from langneurons.jobs.batching import MicroBatch
+from langneurons.nn.models.backbone import Backbone
+
+from .examples import Ids, Likelihood, Reading
+from .interventions import Intervention
+from .open_model import OpenModel
+from .running import Run
+
+if TYPE_CHECKING:
+    from typing import Self
+
+Tokens = Sequence[int] | Ids
+"""Token ids of one sequence."""
+
+
+class LanguageModel(OpenModel):
+    """A model that items are run on, as it is or under an intervention.
+
+    Attributes:
+        label: of progress lines and messages.
+    """
+
+    label: str = ""
+    _batches: int | MicroBatch = 1
+    _intervention: Intervention | None = None
+
+    def in_batches(self, micro_batch: int | MicroBatch) -> Self:
+        """Return the same model; so many sequences pass at once, instead of one."""
+        same = copy.copy(self)
+        same._batches = micro_batch
+        return same
+
+    def under(self, intervention: Intervention | None, label: str = "") -> Self:
+        """Return the same model under a treatment; its weights are loaded once.
+
+        Args:
+            intervention: what is written while it runs; None: nothing.
+            label: of progress lines and messages.
+        """
+        same = copy.copy(self)
+        same._intervention, same.label = intervention, label
+        return same
+
+    def run(self) -> Run:
+        """Load the model, if it is not yet, for one of the ways to run it."""
+        return Run(
+            Backbone(self.model),
+            self.filler,
+            batching.of(self._batches),
+            self._intervention,
+            self.family,
+            self.label,
+        )
+
+    def loglikelihood(
+        self, contexts: Sequence[Tokens], continuations: Sequence[Sequence[Tokens]]
+    ) -> list[Likelihood]:
+        """Say how likely continuations are; a context is run once for all of its own.
+
+        For the positions of an intervention a continuation counts as generated:
+        ``prompt`` writes the context only, ``last`` the context's last token and every
+        one of the continuation.
+
+        Args:
+            contexts: per item, token ids, at least one.
+            continuations: per item, token ids of one continuation or more.
+
+        Returns:
+            Per item, sums of log-probabilities (nats), token counts, and whether each
+            continuation is the greedy choice.
+
+        Raises:
+            DataError: a sequence is empty, longer than the model allows, or has tokens
+                that it does not know; or a likelihood is not finite.
+        """
+        from .likelihood import loglikelihood
+
+        given = _arrays(contexts)
+        texts = [_arrays(each) for each in continuations]
+        if not all(texts):
+            raise DataError("an item has no continuation to score")
+        self.require_tokens([*given, *(ids for each in texts for ids in each)])
+        whole = (
+            len(context) + max(map(len, each)) - 1  # the last token is not read
+            for context, each in zip(given, texts, strict=True)
+        )
+        what = "the longest context with its continuation"
+        self.require_positions(max(whole), what, "the task's max_length")
+        return loglikelihood(self.run(), given, texts)
+
+    def next_tokens(
+        self, prompts: Sequence[Tokens], candidates: Sequence[int] | None = None
+    ) -> np.ndarray[Any, Any]:
+        """Return log-probabilities of the token that follows each prompt.
+
+        Args:
+            prompts: token ids, at least one each.
+            candidates: tokens that are wanted; None: the whole vocabulary.
+
+        Returns:
+            float32 [prompts, candidates] (nats).
+
+        Raises:
+            DataError: see ``loglikelihood``.
+        """
+        from .likelihood import next_tokens
+
+        given = _arrays(prompts)
+        wanted = [] if candidates is None else _arrays([candidates])
+        self.require_tokens([*given, *wanted])
+        longest = max(map(len, given))
+        self.require_positions(longest, "the longest prompt", "the task's max_length")
+        return next_tokens(self.run(), given, candidates)
+
+    def generate(
+        self,
+        prompts: Sequence[Tokens],
+        max_new_tokens: int,
+        *,
+        window: int | None = None,
+        stop: Sequence[str] = (),
+    ) -> list[list[int]]:
+        """Continue every prompt greedily, until EOS, a text of ``stop`` or the limit.
+
+        Args:
+            prompts: token ids, at least one each.
+            max_new_tokens: tokens generated at most, EOS included.
+            window: the model sees the last so many tokens; None: all of them.
+            stop: texts that end an answer; ``decode`` takes them off again.
+
+        Returns:
+            Per prompt, the generated tokens; EOS is the last where the model stopped.
+
+        Raises:
+            DataError: the tokenizer has no EOS; the model has too few positions or does
+                not know a token; logits are not finite.
+        """
+        from .decoding import Limits, generate
+
+        if self.eos is None:
+            raise DataError(
+                "the tokenizer has no EOS token, so answers could not end; set "
+                "eos_token in its tokenizer_config.json"
+            )
+        given = _arrays(prompts)
+        self.require_tokens(given)
+        longest = max(map(len, given)) + max_new_tokens - 1  # the last is not read
+        self.require_positions(
+            min(longest, window or longest),
+            "the longest prompt with its answer",
+            "the task's max_length, max_new_tokens or window",
+        )
+        stops = self._stops(stop) if stop else None
+        limits = Limits(max_new_tokens, self.eos, window, stops)
+        return generate(self.run(), given, limits)
+
+    def _stops(self, stop: Sequence[str]) -> Callable[[Sequence[int]], bool]:
+        def stops(made: Sequence[int]) -> bool:
+            text = self.decode(made)
+            return any(each in text for each in stop)
+
+        return stops
+
+    def classify(
+        self, sequences: Sequence[Tokens], reading: Reading
+    ) -> np.ndarray[Any, Any]:
+        """Score sequences with the classifier's head.
+
+        Args:
+            sequences: token ids, at most ``reading.length`` each.
+            reading: where the head reads them.
+
+        Returns:
+            float32 [sequences, labels].
+
+        Raises:
+            DataError: the model has too few positions or does not know a token; scores
+                are not finite.
+        """
+        from .classifying import scores
+
+        given = _arrays(sequences)
+        filler = np.array([reading.filler])
+        self.require_tokens([*given, filler] if given else given)
+        length = reading.length
+        self.require_positions(length, "max_length", "the task's max_length")
+        return scores(self.run(), given, reading)
+
+
+def _arrays(sequences: Sequence[Tokens]) -> list[Ids]:
+    return [np.asarray(ids, dtype=np.int64) for ids in sequences]
