@@ -6,10 +6,12 @@ import sys
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from langneurons import tasks
 from langneurons.config.catalogue import Frozen
+from langneurons.nn.evaluation.examples import Answered
 from langneurons.tables.metrics import Shown
 from langneurons.tasks import Metric, Size, Task
 
@@ -44,6 +46,13 @@ class Stories(Task[Parameters]):
 
     def longest(self, parameters: Any) -> int:
         return int(parameters.words)
+
+    def examples(self, lm: Any, items: Any, parameters: Any) -> Any:
+        begun, ends = (
+            [np.array(ids) for ids in lm.encode([item[key] for item in items])]
+            for key in ("story", "ending")
+        )
+        return Answered(begun, ends, "answer_only")
 
 
 TASK = Stories()

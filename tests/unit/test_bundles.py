@@ -26,7 +26,7 @@ from langneurons.config.names import Treatment
 from langneurons.config.task_entries import Training, Tuning
 from langneurons.jobs import cli, files
 from langneurons.neurons.neuron_sets import NeuronSets
-from langneurons.nn.evaluation import bundles
+from langneurons.nn.evaluation import bundles, overwriting
 from langneurons.nn.models import folders
 from langneurons.nn.tuning import adapters
 from langneurons.tasks.common import items as task_items
@@ -215,23 +215,23 @@ def test_outputs_that_are_not_the_treatments(world):
 
 def test_values_that_are_not_measured(world):
     found = cells(world)
-    chosen, values, entry = bundles.overwritten(found["lape.set1.zero"], MANIFEST)
+    chosen, values, entry = overwriting.overwritten(found["lape.set1.zero"], MANIFEST)
     assert chosen == {0: [1, 5], 1: [7]} and entry.op == "set"
     assert values.shape == (LAYERS, WIDTH) and not values.any()
     world["spec"]["treatments"]["lape.set1.p90"] = treatment("const", constant=-1.5)
-    chosen, values, _ = bundles.overwritten(cells(world)["lape.set1.p90"], MANIFEST)
+    chosen, values, _ = overwriting.overwritten(cells(world)["lape.set1.p90"], MANIFEST)
     assert values.dtype == np.float32 and (values == -1.5).all()
     with pytest.raises(DataError, match="overwrites nothing"):
-        bundles.overwritten(found["none"], MANIFEST)
+        overwriting.overwritten(found["none"], MANIFEST)
 
 
 def test_neurons_of_another_model_or_language(world):
     cell = cells(world)["lape.set1.zero"]
     with pytest.raises(DataError, match="not 3 of 24"):
-        bundles.overwritten(cell, MANIFEST | {"layers": 3})
+        overwriting.overwritten(cell, MANIFEST | {"layers": 3})
     world["spec"]["treatments"]["lape.set1.zero"]["neuron_language"] = "vj"
     with pytest.raises(DataError, match="unknown language 'vj'.*Known: hi, vi"):
-        bundles.overwritten(cells(world)["lape.set1.zero"], MANIFEST)
+        overwriting.overwritten(cells(world)["lape.set1.zero"], MANIFEST)
 
 
 def test_values_come_from_the_value_language(world):
@@ -240,12 +240,12 @@ def test_values_come_from_the_value_language(world):
         path, activation_files.heavy_tailed(0, 200, 2, 24)
     )
     cell = cells(world)["lape.set1.p90"]
-    chosen, values, entry = bundles.overwritten(cell, MANIFEST)
+    chosen, values, entry = overwriting.overwritten(cell, MANIFEST)
     assert chosen == {0: [1, 5], 1: [7]} and entry.value == "p90"
     assert np.array_equal(values, measured.value("p90", "act_post", "pooled"))
     activation_files.build(path, activation_files.heavy_tailed(0, 200, 2, 25))
     with pytest.raises(DataError, match="25 neurons, but tiny has 2 of 24"):
-        bundles.overwritten(cells(world)["lape.set1.p90"], MANIFEST)
+        overwriting.overwritten(cells(world)["lape.set1.p90"], MANIFEST)
 
 
 def jobs(folder, **more):

@@ -121,6 +121,14 @@ FORMS = {
         },
         [("b", "return 1", "return 2", True), ("c", "return 2", "return 3", True)],
     ),
+    "an import for types alone": (
+        "from langneurons.c import f\ndef main():\n    return f\n",
+        {
+            "c": "if TYPE_CHECKING:\n    from .b import helper\n"
+            "def f(x: helper):\n    return 2\n"
+        },
+        [("b", "return 1", "return 2", False), ("c", "return 2", "return 3", True)],
+    ),
     "a description of a key, and its default": (
         "from langneurons.c import X\ndef main():\n    return X\n",
         {"c": "X = Field(1, description='words')\n"},

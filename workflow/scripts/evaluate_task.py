@@ -15,18 +15,7 @@ from langneurons.nn.evaluation import bundles
 
 def main(job: cli.Job) -> None:
     shared, adapter = job.spec["shared"], job.inputs["adapter"]
-    names = ("model", "items") if adapter is None else ("model", "adapter", "items")
-    common = {name: job.inputs[name] for name in names}
-    cells = bundles.cells(
-        job.spec,
-        job.code,
-        job.outputs["out"],
-        common,
-        job.inputs["neurons"],
-        job.inputs["activations"],
-    )
-    job.own.update(bundles.own(job.spec, cells, common))
-    left = bundles.pending(cells, table=True)
+    left = bundles.begin(job, ("model", "adapter", "items"), table=True)
     if not left:
         return
     manifest = manifests.read_model(job.inputs["model"])
@@ -34,10 +23,11 @@ def main(job: cli.Job) -> None:
     items = task.read_items(job.inputs["items"])
     parameters = task.PARAMETERS.model_validate(shared["parameters"])
 
+    from langneurons.nn.evaluation import overwriting
     from langneurons.nn.evaluation.language_model import LanguageModel
 
     generates = task.generates(parameters) > 1  # the last one is not read back
-    treatments = bundles.treatments(left, manifest, generates)
+    treatments = overwriting.read(left, manifest, generates)
     lm = LanguageModel.open(
         job.inputs["model"],
         job.device,

@@ -9,26 +9,16 @@ from langneurons.nn.evaluation import bundles
 
 
 def main(job: cli.Job) -> None:
-    shared, names = job.spec["shared"], ("model", "tokens")
-    common = {name: job.inputs[name] for name in names}
-    cells = bundles.cells(
-        job.spec,
-        job.code,
-        job.outputs["out"],
-        common,
-        job.inputs["neurons"],
-        job.inputs["activations"],
-    )
-    job.own.update(bundles.own(job.spec, cells, common))
-    left = bundles.pending(cells, table=False)
+    shared = job.spec["shared"]
+    left = bundles.begin(job, ("model", "tokens"), table=False)
     if not left:
         return
     manifest = manifests.read_model(job.inputs["model"])
 
-    from langneurons.nn.evaluation import perplexity
+    from langneurons.nn.evaluation import overwriting, perplexity
     from langneurons.nn.evaluation.language_model import LanguageModel
 
-    treatments = bundles.treatments(left, manifest, generates=False)
+    treatments = overwriting.read(left, manifest, generates=False)
     where = f"corpora.{shared['corpus']}.heldout_tokens"
     chunks = perplexity.read_heldout(job.inputs["tokens"], shared["chunks"], where)
     lm = LanguageModel.open(

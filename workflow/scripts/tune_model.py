@@ -52,10 +52,5 @@ def main(job: cli.Job) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(
-        main,
-        __doc__,
-        inputs=["model", "items", "neurons"],
-        outputs=["adapter", "config", "log"],
-        many=["neurons"],
-    )
+    read, made = ["model", "items", "neurons"], ["adapter", "config", "log"]
+    cli.run(main, __doc__, inputs=read, outputs=made, many=["neurons"])

@@ -23,15 +23,36 @@ def problems(config: Config) -> list[str]:
 
 def _tasks(config: Config) -> Iterator[str]:
     """Check that each task has what its tunings, or the lack of one, need."""
-    for name in config.grid.tasks:
+    block = config.neuron_tuning
+    for name in dict.fromkeys([*config.grid.tasks, *(block.tasks if block else ())]):
         task = config.task(name)
-        if tasks.load(task.kind).LABELS:
+        kind = tasks.load(task.kind)
+        if kind.LABELS:
             yield from _untrained_head(config, name, task)
+        if not tasks.is_trainable(kind):
+            yield from _untrainable(config, name, task)
         if is_trained(config, name) and task.data.hub is None and not task.data.train:
             yield (
                 f"tasks.{name}.data.train: missing; tunings of the grid train on this "
                 f"task (only {BASE} does without)"
             )
+
+
+def _untrainable(config: Config, name: str, task: Task) -> Iterator[str]:
+    """Refuse to tune on a task that has no training items."""
+    block = config.neuron_tuning
+    tuned = [each for each in config.grid.tunings if each != BASE]
+    if name in config.grid.tasks and tuned:
+        yield (
+            f"grid.tunings: {', '.join(tuned)} cannot be trained on tasks.{name}: kind "
+            f"{task.kind} has no training items, it can only be tested. Evaluate {BASE}"
+            f" on it, or take {name} out of grid.tasks"
+        )
+    if block is not None and name in block.tasks:
+        yield (
+            f"neuron_tuning.tasks: nothing can be trained on tasks.{name}: kind "
+            f"{task.kind} has no training items, it can only be tested"
+        )
 
 
 def _untrained_head(config: Config, name: str, task: Task) -> Iterator[str]:
