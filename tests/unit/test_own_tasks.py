@@ -81,7 +81,7 @@ def test_the_recipe_is_a_task_without_torch(reviews, tmp_path):
         capture_output=True,
         text=True,
     )
-    assert ran.stdout.strip() == "Reviews", ran.stderr
+    assert ran.stdout.strip() == "Sentiment", ran.stderr
 
 
 def test_a_text_of_one_column_is_read_and_encoded(reviews, table):
