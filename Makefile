@@ -34,7 +34,7 @@ INSTALL = pip install --disable-pip-version-check --quiet
 # files that are no valid Python; they are never imported.
 COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
 
-.PHONY: help setup demo small check plan report bench test test-processors test-slurm test-kernels lint format clean
+.PHONY: help setup demo small check plan report reference bench test test-processors test-slurm test-kernels lint format clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -76,6 +76,9 @@ report: $(RUN) ## results/report.html from what is there; nothing else is comput
 	  --quiet rules --cores 1 --configfile $(CONFIG) \
 	  --config report=existing
 
+reference: $(RUN) ## docs/keys.md and the schema for editors, from the code
+	@PYTHONPATH=workflow/scripts python -m langneurons.study.references
+
 bench: $(RUN) ## benchmarks of the library: ten minutes on two idle cores (BENCH_ARGS=...)
 	@python -m benchmarks $(BENCH_ARGS)
 
@@ -105,6 +108,7 @@ lint: $(DEV) ## style, types and Snakemake's own checks
 	@snakefmt --check Snakefile workflow/rules
 	@mypy
 	@PYTHONPATH=workflow/scripts lint-imports --no-cache
+	@PYTHONPATH=workflow/scripts python -m langneurons.study.references --check
 	@snakemake --lint
 	@snakemake --lint --configfile config/demo.yaml
 

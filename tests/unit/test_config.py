@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from configurations import ROOT, merge, paper, read
-from langneurons.config import schema as configuration
+from configurations import merge, paper, read
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths, rows
@@ -64,7 +63,7 @@ def test_the_demo_extends_the_paper_configuration() -> None:
         ({"methods": {"lape": {"kind": "lap"}}}, "did you mean 'lape'"),
         ({"methods": {"a-1": {"kind": "lape"}}}, "'-' is kept for"),
         ({"methods": {"r": {"kind": "matched_random"}}}, "reads 1 other method; given"),
-        ({"statistics": {"p7": {"value": "p7"}}}, "value 'p7' is unknown"),
+        ({"statistics": {"p7": {"value": "p7"}}}, "did you mean 'p75'"),
         ({"statistics": {"c": {"value": "const"}}}, "'constant' is given"),
         (
             {"statistics": {"mean": {"value": "p90", "measure": "act_post"}}},
@@ -352,8 +351,3 @@ def test_the_spec_of_a_job_holds_only_what_it_reads(config: Config) -> None:
     assert len(set(specs)) == 3
     assert one.tune_model(Wildcards) != kernels.tune_model(Wildcards)
     assert "checkpoint_every" not in one.tune_model(Wildcards)
-
-
-def test_the_shipped_schema_is_that_of_the_code() -> None:
-    path = ROOT / "workflow" / "schemas" / "config.schema.json"
-    assert json.loads(path.read_text(encoding="utf-8")) == configuration.json_schema()

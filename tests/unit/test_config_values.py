@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from configurations import tiny
-from langneurons.config import schema as configuration
 from langneurons.config.errors import ConfigError
 from langneurons.config.fields import Frozen
 from langneurons.config.schema import Config
+from langneurons.study import references
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 
@@ -85,7 +85,7 @@ def test_every_list_of_the_configuration_is_a_set() -> None:
 
 
 def test_the_schema_says_that_lists_are_sets() -> None:
-    schema = configuration.json_schema()
+    schema = references.editor_schema()
     lists = []
 
     def collect(part: Any) -> None:
@@ -112,7 +112,7 @@ def test_the_schema_says_that_lists_are_sets() -> None:
         ("models: {no: {family: llama}}", "models: the key false is no text"),
         ("models: {1: {family: llama}}", "models: the key 1 is no text"),
         ("corpora: {demo: {text_column: 2024-01-01}}", "quote it, as in '2024-01-01'"),
-        ("statistics: {mean: {value: 5}}", "quote it, as in '5'"),
+        ("statistics: {a: {value: p5, value_language: 5}}", "quote it, as in '5'"),
         ("grid: {seeds: [yes]}", "grid.seeds: a number is needed, not true"),
         ("grid: {seeds: [-1]}", "grid.seeds.0: must be at least 0 (given: -1)"),
         ("grid: {statistics: mean}", "grid.statistics: a list is needed"),

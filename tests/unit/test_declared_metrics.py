@@ -304,6 +304,7 @@ def test_the_report_shows_units_and_titles(study: Study, tmp_path: Path) -> None
     assert "<h4>chrf, of all items together</h4>" in text
     assert "<dt>gain</dt><dd>Made-up endings: how much likelier.</dd>" in text
     assert "unless a title or column says otherwise" in text and "<dt>unit</dt>" in text
+    assert "Where a task declares another difference that matters" in text
     assert ">-0.75 ▼</td>" in text and ">39.0</td>" in text
     assert ">-75.0" not in text and ">3,900" not in text
     assert "of 2 interventions 0 rise and 1 fall significantly; mean change" in text

@@ -135,6 +135,11 @@ FORMS = {
         {"c": "X = Field(1, description='words')\n"},
         [("c", "words", "others", False), ("c", "Field(1", "Field(2", True)],
     ),
+    "a constant, and the docstring below it": (
+        "from langneurons.c import X\ndef main():\n    return X\n",
+        {"c": 'X = 1\n"""Words."""\n'},
+        [("c", "Words", "Others", False), ("c", "X = 1", "X = 2", True)],
+    ),
     "a class: its base, its methods, their docstrings": (
         "from langneurons.c import C\ndef main():\n    return C\n",
         {

@@ -22,7 +22,11 @@ DOCUMENTS = sorted(
 )
 MADE = {"results", "logs", "data", ".venv", ".snakemake"}  # by runs and users
 # Files that a document tells its reader to make.
-YOURS = {"workflow/scripts/langneurons/methods/loudest.py", "envs/langneurons.sif"}
+YOURS = {
+    "workflow/scripts/langneurons/methods/loudest.py",
+    "workflow/scripts/langneurons/tasks/sentiment.py",
+    "envs/langneurons.sif",
+}
 
 
 def read(path: Path) -> str:

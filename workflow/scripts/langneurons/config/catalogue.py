@@ -6,14 +6,13 @@ unknown keys. ``config`` puts them together and checks them against each other.
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from .errors import did_you_mean
-from .fields import NAME, Frozen, HubSource, Language, LocalPath, Seed
-from .model_entries import DemoModel, GgufSource, Model
+from .corpus_entries import Activations, Corpus, LanguageFilter, Site
+from .fields import NAME, Frozen, HubSource, Language, Seed
+from .model_entries import DemoModel, DemoWorld, GgufSource, Model
 
 __all__ = [
     "NAME",
@@ -36,113 +35,25 @@ __all__ = [
     "Statistic",
 ]
 
-Site = Literal["gate_pre", "act_post"]
 WriteSite = Literal["gate_pre", "act_post", "prod"]
 Quantile = Literal["batch_mean", "pooled"]
 Profile = Literal["paper", "consistent"]
 PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
-
-
-class LanguageFilter(Frozen):
-    """Keep only documents that pycld2 identifies as the corpus language."""
-
-    minimum_percent: int = Field(80, ge=1, le=100, description="share of the text")
-
-
-MOST_SHARDS = 10_000
-"""Measuring jobs of one model and language; many more and planning takes for ever."""
-
-
-class Corpus(Frozen):
-    """A catalogue entry of ``corpora:``: monolingual text, packed into chunks."""
-
-    hub: HubSource | None = None
-    folder: LocalPath | None = Field(
-        None, description="folder with one {lang}.txt a language"
-    )
-    text_column: str = Field("text", description="column of a hub data set")
-    tokens: int = Field(100_000_000, ge=512, description="tokens per language")
-    heldout_tokens: int = Field(
-        131_072,
-        ge=0,
-        description="tokens kept aside for perplexity; identification never sees them, "
-        "and does not depend on their number",
-    )
-    chunk_length: int = Field(512, ge=2, description="tokens per chunk")
-    bos: Literal["document", "chunk", "none"] = Field(
-        "document",
-        description="where the BOS token is put (paper: every article start)",
-    )
-    shuffle_seed: Seed | None = Field(
-        42, description="null keeps the order of the source"
-    )
-    language_filter: LanguageFilter | None = None
-    fetch_bytes_per_token: float = Field(
-        8.0, gt=0, description="hub only: bytes of text fetched per token wanted"
-    )
-    tokens_per_shard: int = Field(
-        20_000_000, ge=1, description="one measuring job works on so many tokens"
-    )
-
-    @model_validator(mode="after")
-    def _one_source(self) -> Corpus:
-        if (self.hub is None) == (self.folder is None):
-            raise ValueError("give exactly one of 'hub' and 'folder'")
-        return self
-
-    @model_validator(mode="after")
-    def _few_shards(self) -> Corpus:
-        if (shards := math.ceil(self.tokens / self.tokens_per_shard)) > MOST_SHARDS:
-            least = math.ceil(self.tokens / MOST_SHARDS)
-            raise ValueError(
-                f"{self.tokens:,} tokens in pieces of {self.tokens_per_shard:,} are "
-                f"{shards:,} jobs for each model and language; at most "
-                f"{MOST_SHARDS:,}: raise tokens_per_shard to {least:,} or more"
-            )
-        return self
-
-
-class Activations(Frozen):
-    """What the one streaming pass over a corpus records (methods.md 1.3)."""
-
-    attention: Literal["chunk", "document"] = Field(
-        "chunk",
-        description="what a token sees: all of its chunk before it (paper), or its own "
-        "document only, with positions from its start",
-    )
-    histogram_every: int = Field(
-        8, ge=1, description="every m-th token enters the quantile histogram"
-    )
-    batch_quantiles: tuple[Site, ...] = Field(
-        ("gate_pre",),
-        description="sites where the paper's mean of per-batch quantiles is kept too",
-    )
-    batch_quantiles_every: int = Field(
-        16,
-        ge=1,
-        description="every k-th batch has its quantiles taken (paper: 1, every batch)",
-    )
-    batch_chunks: int = Field(
-        4, ge=1, description="chunks in a batch of those quantiles (paper: 4 x 512)"
-    )
-    chunk_means: int = Field(
-        0,
-        ge=0,
-        description="chunks of a language whose mean per neuron is kept, for kojima_ap",
-    )
-    contribution_top: float = Field(
-        0,
-        ge=0,
-        lt=1,
-        description="share of a layer's neurons that counts as important for a chunk, "
-        "for plnd; 0: not recorded",
-    )
+Value = Literal[
+    "zero", "const", "mean", "median", "min", "max",
+    "p5", "p10", "p25", "p50", "p75", "p90", "p95",
+]  # fmt: skip
 
 
 class LanguageSet(Frozen):
-    """Languages that an identification method contrasts with each other."""
+    """Languages that a method contrasts with each other (appendix: Set1, Set6).
 
-    languages: tuple[Language, ...] = Field(min_length=1)
+    A plain list of codes is short for ``languages``.
+    """
+
+    languages: tuple[Language, ...] = Field(
+        min_length=1, description="whose neurons are found, and compared"
+    )
     evaluate: tuple[Language, ...] | None = Field(
         None,
         description="evaluation languages whose interventions use this set; null: all",
@@ -164,21 +75,22 @@ class LanguageSet(Frozen):
 
 
 class Method(Frozen):
-    """A catalogue entry of ``methods:``; ``kind`` is a file of methods/.
+    """A way to find neurons: a kind, which is a file of methods/, with parameters.
 
-    ``parameters`` is checked against that file's own ``Parameters`` model, and so is
-    how many others it ``reads`` and whether it has ``draws``.
+    Its kind says how many other methods it ``reads``, and whether it has ``draws``.
     """
 
-    kind: str
+    kind: str = Field(description="a file of `methods/`")
     corpus: str | None = Field(
-        None, description="null: that of the methods it reads, or grid.corpus"
+        None,
+        description="text that it reads; null: that of the methods it reads, or "
+        "`grid.corpus`",
     )
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: dict[str, Any] = Field(default_factory=dict, description="of that kind")
     reads: tuple[str, ...] = Field(
         (),
         description="methods whose neurons it reads, of the same language set, or "
-        "selections, method.language_set",
+        "selections, `method.language_set`",
     )
     draws: int | None = Field(
         None,
@@ -188,11 +100,13 @@ class Method(Frozen):
     )
     profile: Profile | None = Field(
         None,
-        description="whose site and quantile it reads; null: that of the methods it "
-        "reads, or of the top",
+        description="whose site and quantile it reads (`paper`, `consistent`: see the "
+        "top level); null: that of the methods it reads, or of the top",
     )
     published_as: str | None = Field(
-        None, description="key of this method in the published figures (lape, ap90)"
+        None,
+        description="key of this method in the published figures (lape, ap90); they "
+        "stand beside the published procedure only",
     )
 
     @property
@@ -211,47 +125,73 @@ class Method(Frozen):
 
 
 class Statistic(Frozen):
-    """A catalogue entry of ``statistics:``: what is written into neurons, and how."""
+    """What is written into a neuron whose activation is a (section 3.4).
 
-    value: str = Field(
-        description="zero, mean, median, min, max, p5 p10 p25 p50 p75 p90 p95, const"
+    v is ``value``, as it was measured in text of ``value_language``.
+    """
+
+    value: Value = Field(
+        description="what v is:\n`zero`: 0\n`const`: the number in `constant`\n"
+        "`mean`, `min`, `max`: of the neuron's activations over the corpus\n"
+        "`median`, `p50`: half of the activations are below\n"
+        "`p5`, `p10`, `p25`, `p75`, `p90`, `p95`: percentiles of the activations"
     )
-    constant: float | None = Field(None, description="the number when value: const")
-    op: Literal["set", "add", "scale", "clamp_min", "clamp_max", "interpolate"] = "set"
+    constant: float | None = Field(
+        None, description="the number, with `value: const` and only then"
+    )
+    op: Literal["set", "add", "scale", "clamp_min", "clamp_max", "interpolate"] = Field(
+        "set",
+        description="what becomes of a:\n`set`: v (paper)\n`add`: a + weight · v\n"
+        "`scale`: a · v\n`clamp_min`: at least v\n`clamp_max`: at most v\n"
+        "`interpolate`: (1 - weight) · a + weight · v",
+    )
     weight: float = Field(
         1.0, description="add: factor on the value; interpolate: share of the value"
     )
     profile: Profile | None = Field(
-        None, description="whose measure, write and quantile; null: that of the top"
+        None,
+        description="whose measure, write and quantile (`paper`, `consistent`: see the "
+        "top level); null: that of the top",
     )
     measure: Site | None = Field(
-        None, description="where measured; null: the profile's"
+        None,
+        description="site where v is measured; null: the profile's:\n"
+        "`gate_pre`: output of the gate projection, before the activation function\n"
+        "`act_post`: after the activation function",
     )
-    write: WriteSite | None = Field(None, description="where written; null: profile's")
-    quantile: Quantile | None = Field(None, description="null: the profile's")
+    write: WriteSite | None = Field(
+        None,
+        description="site where a is; null: the profile's:\n"
+        "`gate_pre`, `act_post`: as above\n"
+        "`prod`: after the gate, input of the down projection",
+    )
+    quantile: Quantile | None = Field(
+        None,
+        description="which quantile a median or percentile is; null: the profile's:\n"
+        "`batch_mean`: mean of the quantiles within batches (paper)\n"
+        "`pooled`: of all tokens at once, from a histogram",
+    )
     neuron_language: Language = Field(
-        "target", description="whose neurons: target, source or a language code"
+        "target",
+        description="whose neurons:\n`target`: of the tested language\n`source`: of "
+        "the language of the training data\na code: of that language",
     )
     value_language: Language = Field(
-        "target", description="whose statistics: target, source or a language code"
+        "target", description="whose statistics: `target`, `source` or a code, as above"
     )
     positions: Literal["all", "non_pad", "last", "prompt", "generated"] = Field(
-        "all", description="token positions written (paper: all, padding included)"
+        "all",
+        description="token positions written:\n`all`: all, padding included (paper)\n"
+        "`non_pad`: all but padding\n`last`: the last of the text, and each token that "
+        "is generated; not for perplexity\n`prompt`: all but generated tokens\n"
+        "`generated`: only these; tasks that generate text",
     )
     layers: tuple[int, int] | None = Field(
         None, description="first and last layer written, from 0; null: all layers"
     )
 
     @model_validator(mode="after")
-    def _known_value(self) -> Statistic:
-        allowed = {"zero", "mean", "median", "min", "max", "const"}
-        allowed |= {f"p{p}" for p in PERCENTILES}
-        if self.value not in allowed:
-            hint = did_you_mean(self.value, allowed)
-            raise ValueError(
-                f"value {self.value!r} is unknown{hint or '.'} "
-                f"Known: {', '.join(sorted(allowed))}"
-            )
+    def _const_has_a_number(self) -> Statistic:
         if (self.value == "const") != (self.constant is not None):
             raise ValueError("'constant' is given with value: const, and only then")
         return self
@@ -260,12 +200,18 @@ class Statistic(Frozen):
 class Perplexity(Frozen):
     """Perplexity of held-out text under interventions (methods.md 3.1)."""
 
-    languages: tuple[Language, ...] = Field(min_length=1)
-    corpus: str | None = Field(None, description="null: grid.corpus")
-    selections: tuple[str, ...] = Field(
-        description="selections whose sets are switched"
+    languages: tuple[Language, ...] = Field(
+        min_length=1, description="languages of text and neurons"
     )
-    statistics: tuple[str, ...] = ("zero",)
+    corpus: str | None = Field(
+        None, description="text that is held out; null: `grid.corpus`"
+    )
+    selections: tuple[str, ...] = Field(
+        description="selections whose neurons are switched, language by language"
+    )
+    statistics: tuple[str, ...] = Field(
+        ("zero",), description="what is written into the neurons (paper: zero)"
+    )
     control_statistics: tuple[str, ...] | None = Field(
         None, description="for random neurons; null: the same as the others"
     )
@@ -275,45 +221,45 @@ class Perplexity(Frozen):
 class Grid(Frozen):
     """Lists of names to run; every name is defined in its catalogue."""
 
-    models: tuple[str, ...] = Field(min_length=1)
-    corpus: str
-    selections: tuple[str, ...] = Field(min_length=1, description="method.language_set")
+    models: tuple[str, ...] = Field(min_length=1, description="models to study")
+    corpus: str = Field(
+        description="text from which neurons are identified, if a method names no other"
+    )
+    selections: tuple[str, ...] = Field(
+        min_length=1,
+        description="neurons to overwrite, each `method.language_set`; a random method "
+        "stands for all its draws",
+    )
     identify: tuple[str, ...] = Field(
         (), description="further selections: their neurons and figures only"
     )
-    statistics: tuple[str, ...] = ()
+    statistics: tuple[str, ...] = Field(
+        (), description="what is written into them (Table 4, columns)"
+    )
     control_statistics: tuple[str, ...] | None = Field(
         None, description="statistics for random neurons; null: the same as the others"
     )
-    tasks: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = Field((), description="tasks to tune for and evaluate on")
     tunings: tuple[str, ...] = Field(
         ("attention",),
-        description="tunings whose models get every intervention; base: the model as "
-        "it is",
+        description="how models are fine-tuned (`base`: not at all); each gets every "
+        "intervention",
     )
     seeds: tuple[Seed, ...] = Field(
         (42,), min_length=1, description="seeds of fine-tuning; tuning base has only 0"
     )
     tables: tuple[str, ...] | None = Field(
-        None, description="tables that `snakemake all` makes; null: every one"
+        None,
+        description="tables of `snakemake all`: names of tasks (interventions), "
+        "`finetune_{task}`, `random_{task}`, `perplexity`, `activation_statistics`, "
+        "`profiles`, `reproduction`; null: every one",
     )
     bundle_size: int | None = Field(
-        None, ge=1, description="treatments per evaluation job; null: all in one job"
+        None,
+        ge=1,
+        description="treatments per evaluation job; null: all of one model, tuning, "
+        "seed and language, which loads the model once",
     )
-
-
-class DemoWorld(Frozen):
-    """The synthetic multilingual world (six artificial languages, one grammar)."""
-
-    languages: tuple[Language, ...] = ("en", "vi", "hi", "ur", "zh", "el")
-    low_resource: tuple[Language, ...] = ("ur",)
-    pretraining_tokens: int = Field(1_500_000, ge=1000)
-    corpus_tokens: int = Field(20_000, ge=100, description="per language, for neurons")
-    nli_train: int = Field(3000, ge=3)
-    nli_test: int = Field(600, ge=3)
-    qa_train: int = Field(2000, ge=1)
-    qa_test: int = Field(300, ge=1)
-    seed: Seed = 7
 
 
 PROFILES: dict[str, dict[str, str]] = {

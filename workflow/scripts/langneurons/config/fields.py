@@ -142,7 +142,7 @@ LanguagePath = Annotated[str, _explained(lambda text: _path(text, ("lang",)))]
 
 
 class HubSource(Frozen):
-    """A repository on the Hugging Face hub, pinned."""
+    """A repository on the Hugging Face hub, pinned: model, corpus or task data."""
 
     repo: str = Field(
         pattern=r"^[\w.-]+(/[\w.-]+)?$", description="owner/name on the hub"
@@ -152,5 +152,5 @@ class HubSource(Frozen):
         description="full commit hash; a branch or tag would not be reproducible",
     )
     config: Annotated[str, _explained(_hub_config)] | None = Field(
-        None, description="configuration of a data set; {lang} is replaced"
+        None, description="configuration of a data set; `{lang}` is replaced"
     )

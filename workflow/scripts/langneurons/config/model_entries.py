@@ -6,17 +6,19 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .fields import Frozen, HubSource, LocalPath, Seed
+from .fields import Frozen, HubSource, Language, LocalPath, Seed
 
 
 class GgufSource(Frozen):
-    """A GGUF file, from a path or from an installed Python package."""
+    """A GGUF file; exactly one of ``path`` and ``package`` is given."""
 
-    path: LocalPath | None = Field(None, description="path of the .gguf file")
+    path: LocalPath | None = Field(None, description="path of the `.gguf` file")
     package: str | None = Field(
-        None, description="installed package with an assemble(path) function"
+        None, description="installed package with a function `assemble(path)`"
     )
-    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$")
+    sha256: str | None = Field(
+        None, pattern=r"^[0-9a-f]{64}$", description="hash that the file must have"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> GgufSource:
@@ -28,16 +30,18 @@ class GgufSource(Frozen):
 class DemoModel(Frozen):
     """A tiny decoder pretrained on the demo world (one rule of the workflow)."""
 
-    architecture: Literal["llama", "mistral"] = "llama"
-    hidden_size: int = Field(64, ge=8)
+    architecture: Literal["llama", "mistral"] = Field(
+        "llama", description="`llama` or `mistral`; the same as the model's family"
+    )
+    hidden_size: int = Field(64, ge=8, description="width of the residual stream")
     intermediate_size: int = Field(384, ge=8, description="MLP neurons per layer")
-    layers: int = Field(4, ge=1)
-    heads: int = Field(4, ge=1)
+    layers: int = Field(4, ge=1, description="number of layers")
+    heads: int = Field(4, ge=1, description="attention heads")
     steps: int = Field(1000, ge=1, description="optimiser steps of pretraining")
-    tokens_per_step: int = Field(1536, ge=64)
+    tokens_per_step: int = Field(1536, ge=64, description="tokens in a batch")
     sequence_length: int = Field(64, ge=8, description="tokens per row of training")
-    learning_rate: float = Field(6e-3, gt=0)
-    seed: Seed = 1
+    learning_rate: float = Field(6e-3, gt=0, description="of AdamW, at its peak")
+    seed: Seed = Field(1, description="of weights and order")
 
     @model_validator(mode="after")
     def _heads_fit(self) -> DemoModel:
@@ -50,35 +54,77 @@ class DemoModel(Frozen):
         return self
 
 
+class DemoWorld(Frozen):
+    """The synthetic multilingual world (six artificial languages, one grammar)."""
+
+    languages: tuple[Language, ...] = Field(
+        ("en", "vi", "hi", "ur", "zh", "el"),
+        description="up to as many as are artificial languages; `en` is the source",
+    )
+    low_resource: tuple[Language, ...] = Field(
+        ("ur",), description="languages with less text in pretraining"
+    )
+    pretraining_tokens: int = Field(
+        1_500_000, ge=1000, description="size of the pretraining text"
+    )
+    corpus_tokens: int = Field(20_000, ge=100, description="per language, for neurons")
+    nli_train: int = Field(
+        3000, ge=3, description="inference items to train on, in `en`"
+    )
+    nli_test: int = Field(
+        600, ge=3, description="inference items to test on, in each language"
+    )
+    qa_train: int = Field(2000, ge=1, description="question items to train on, in `en`")
+    qa_test: int = Field(
+        300, ge=1, description="question items to test on, in each language"
+    )
+    seed: Seed = Field(7, description="of everything in it")
+
+
 Attention = Literal["sdpa", "eager", "flash_attention_2"]
 
 
 class Model(Frozen):
-    """A catalogue entry of ``models:``; exactly one source is given."""
+    """A language model (section 4.1).
 
-    family: str = Field(description="architecture; says where the MLP sites are")
-    hub: HubSource | None = None
+    Exactly one of ``hub``, ``folder``, ``gguf`` and ``builder`` is given.
+    """
+
+    family: str = Field(description="architecture; says where the MLP is")
+    hub: HubSource | None = Field(None, description="repository on the hub")
     folder: LocalPath | None = Field(
         None, description="local folder in Hugging Face layout"
     )
-    gguf: GgufSource | None = None
-    builder: Literal["demo_world"] | None = None
-    demo: DemoModel | None = Field(None, description="only with builder: demo_world")
+    gguf: GgufSource | None = Field(None, description="GGUF file")
+    builder: Literal["demo_world"] | None = Field(
+        None, description="`demo_world`: trained by this workflow"
+    )
+    demo: DemoModel | None = Field(
+        None,
+        description="size and training of that model; only with `builder: demo_world`",
+    )
     quantization: Literal["nf4", "none"] = Field(
-        "nf4", description="nf4: double quantisation, bf16 compute (paper, section 4)"
+        "nf4",
+        description="of the weights:\n`nf4`: 4 bits, double quantisation, bf16 compute "
+        "(paper, section 4)\n`none`: they stay as they are",
     )
     dtype: Literal["bfloat16", "float32"] = Field(
-        "bfloat16", description="dtype of the weights that are not quantised"
+        "bfloat16",
+        description="of the weights that are not quantised: `bfloat16` or `float32`",
     )
     attn_implementation: Attention | None = Field(
         None,
-        description="kernels of attention; null: what transformers takes, mostly sdpa",
+        description="kernels of attention, which round differently; null: what "
+        "transformers takes, mostly sdpa:\n`sdpa`, `eager`: of torch\n"
+        "`flash_attention_2`: a GPU, the package `flash_attn`, no float32",
     )
     parameters: float = Field(
         8e9, gt=0, description="number of weights; sizes memory and GPU requests only"
     )
     published_as: str | None = Field(
-        None, description="key of this model in the published figures (llama31, nemo)"
+        None,
+        description="key of this model in the published figures (llama31, nemo); they "
+        "stand beside the published procedure only",
     )
 
     @model_validator(mode="after")

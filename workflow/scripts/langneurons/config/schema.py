@@ -7,7 +7,7 @@ means), so that ``--configfile`` replaces the lists and merges the catalogues.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -35,24 +35,44 @@ class Config(Frozen):
     """A checked configuration. Build it with ``study.configuration.load``."""
 
     profile: Literal["paper", "consistent"] = Field(
-        "paper", description="defaults of measure, write and quantile (methods.md 9)"
+        "paper",
+        description="defaults of `measure`, `write` and `quantile` of statistics:\n"
+        "`paper`: the released code; measured at gate_pre, written at act_post, mean "
+        "over batches\n`consistent`: act_post, act_post, pooled",
     )
-    grid: Grid
-    models: dict[str, Model]
-    corpora: dict[str, Corpus]
-    language_sets: dict[str, LanguageSet]
-    methods: dict[str, Method]
-    statistics: dict[str, Statistic] = Field(default_factory=dict)
-    tasks: dict[str, Task] = Field(default_factory=dict)
+    grid: Grid = Field(description="lists of names to run")
+    models: dict[str, Model] = Field(description="catalogue of models")
+    corpora: dict[str, Corpus] = Field(description="catalogue of corpora")
+    language_sets: dict[str, LanguageSet] = Field(
+        description="catalogue of language sets"
+    )
+    methods: dict[str, Method] = Field(description="catalogue of methods")
+    statistics: dict[str, Statistic] = Field(
+        default_factory=dict, description="catalogue of statistics"
+    )
+    tasks: dict[str, Task] = Field(
+        default_factory=dict, description="catalogue of tasks"
+    )
     tunings: dict[str, Tuning] = Field(
-        default_factory=lambda: {"attention": Tuning(kind="attention")}
+        default_factory=lambda: {"attention": Tuning(kind="attention")},
+        description="catalogue of tunings",
     )
-    neuron_tuning: NeuronTuning | None = None
-    activations: Activations = Activations()
-    perplexity: Perplexity | None = None
-    demo_world: DemoWorld | None = None
+    neuron_tuning: NeuronTuning | None = Field(
+        None, description="tables of neuron fine-tuning; null: none"
+    )
+    activations: Activations = Field(
+        Activations(), description="what the measuring pass records"
+    )
+    perplexity: Perplexity | None = Field(
+        None, description="the perplexity table; null: none"
+    )
+    demo_world: DemoWorld | None = Field(
+        None, description="the artificial world; null: none"
+    )
     report: Literal["complete", "existing"] = Field(
-        "complete", description="whether the report waits for all tables and figures"
+        "complete",
+        description="what the report shows:\n`complete`: it waits for all tables and "
+        "figures\n`existing`: what is there (`make report`)",
     )
 
     def model(self, name: str) -> Model:
@@ -127,24 +147,3 @@ def _lookup(what: str, name: str, entries: Mapping[str, Entry], where: str) -> E
     if name not in entries:
         raise ConfigError(unknown_name(what, name, entries, where))
     return entries[name]
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of the configuration, for editors."""
-    schema = Config.model_json_schema()
-    schema["title"] = "langneurons configuration"
-    _lists_are_sets(schema)
-    defined = schema["$defs"]
-    languages = defined["LanguageSet"]["properties"]["languages"]
-    short = {k: v for k, v in languages.items() if k != "title"}
-    defined["LanguageSet"] = {"anyOf": [defined["LanguageSet"], short]}
-    return schema
-
-
-def _lists_are_sets(part: Any) -> None:
-    """Say of every list of any length that each entry stands once."""
-    if isinstance(part, dict) and part.get("type") == "array" and "items" in part:
-        part["uniqueItems"] = True
-    for inner in part.values() if isinstance(part, dict) else part:
-        if isinstance(inner, (dict, list)):
-            _lists_are_sets(inner)

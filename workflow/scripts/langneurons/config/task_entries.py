@@ -12,21 +12,34 @@ from .fields import Frozen, HubSource, Language, LanguagePath, Seed
 class Training(Frozen):
     """QLoRA fine-tuning (paper, section 4 and appendix; methods.md 2.2)."""
 
-    rank: int = Field(64, ge=1)
+    rank: int = Field(64, ge=1, description="of LoRA")
     alpha: float = Field(128, gt=0, description="LoRA scale is alpha / rank")
     attention_modules: tuple[Literal["q", "k", "v", "o"], ...] = Field(
-        ("q", "k", "v", "o"), min_length=1
+        ("q", "k", "v", "o"),
+        min_length=1,
+        description="projections of attention that get LoRA: any of `q`, `k`, `v`, `o`",
     )
-    learning_rate: float = Field(1e-5, gt=0)
+    learning_rate: float = Field(
+        1e-5, gt=0, description="at its peak, then linear to 0"
+    )
     batch_size: int = Field(8, ge=1, description="examples per optimiser step")
-    epochs: float = Field(2, gt=0)
-    warmup_ratio: float = Field(0.01, ge=0, le=1)
-    warmup_of: Literal["epoch", "training"] = Field(
-        "epoch", description="the released code takes the ratio of one epoch's steps"
+    epochs: float = Field(2, gt=0, description="passes over the training items")
+    warmup_ratio: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="share of the steps in which the learning rate rises",
     )
-    adam_betas: tuple[float, float] = (0.95, 0.999)
-    weight_decay: float = Field(0.1, ge=0)
-    max_gradient_norm: float = Field(10.0, gt=0)
+    warmup_of: Literal["epoch", "training"] = Field(
+        "epoch",
+        description="of which steps that share is:\n`epoch`: of one epoch (released "
+        "code)\n`training`: of all (the paper's text)",
+    )
+    adam_betas: tuple[float, float] = Field((0.95, 0.999), description="of AdamW")
+    weight_decay: float = Field(0.1, ge=0, description="of AdamW")
+    max_gradient_norm: float = Field(
+        10.0, gt=0, description="gradients are clipped to it"
+    )
     checkpoint_every: int = Field(
         500,
         ge=1,
@@ -35,22 +48,26 @@ class Training(Frozen):
 
 
 class TaskData(Frozen):
-    """Where the items of a task come from: the hub, or files with {lang}.
+    """Where the items of a task come from: the hub, or files.
 
-    Training items are needed only where a tuning of the grid trains on the task.
+    Either ``hub``, or ``test`` and, where a tuning of the grid trains on the task,
+    ``train``.
     """
 
-    hub: HubSource | None = None
+    hub: HubSource | None = Field(
+        None, description="data set on the hub; null where files are given"
+    )
     train_hub: HubSource | None = Field(
         None, description="training items from another data set; null: the same"
     )
     train: LanguagePath | None = Field(
         None,
-        description="path of the training file, with {lang}; null where the task is "
-        "evaluated on tuning base only",
+        description="training file, `{lang}` is replaced, its layout is the task's; "
+        "null where the task is evaluated on tuning base only",
     )
     test: LanguagePath | None = Field(
-        None, description="path of the test file, with {lang}"
+        None,
+        description="test file, likewise; several languages need `{lang}` in it",
     )
 
     @model_validator(mode="after")
@@ -65,10 +82,10 @@ class TaskData(Frozen):
 
 
 class Task(Frozen):
-    """A catalogue entry of ``tasks:``; ``kind`` is a module of tasks/."""
+    """What is learnt and tested: a kind, which is a file of tasks/, with data."""
 
-    kind: str
-    data: TaskData
+    kind: str = Field(description="a file of `tasks/`")
+    data: TaskData = Field(description="where its items come from")
     source_language: Language = Field("en", description="language of the training data")
     languages: tuple[Language, ...] = Field(
         min_length=1, description="evaluation languages, zero-shot"
@@ -82,19 +99,18 @@ class Task(Frozen):
     test_items: int | None = Field(
         None, ge=1, description="a fixed random sample of so many items; null: all"
     )
-    test_seed: Seed = 0
+    test_seed: Seed = Field(0, description="of that sample")
     statistics: tuple[str, ...] | None = Field(
-        None, description="null: grid.statistics"
+        None,
+        description="what is written into neurons; null: `grid.statistics`",
     )
     control_statistics: tuple[str, ...] | None = Field(
-        None, description="for random neurons; null: grid.control_statistics"
+        None, description="for random neurons; null: `grid.control_statistics`"
     )
-    parameters: dict[str, Any] = Field(
-        default_factory=dict, description="checked by the task's own Parameters"
-    )
-    training: Training = Training()
+    parameters: dict[str, Any] = Field(default_factory=dict, description="of that kind")
+    training: Training = Field(Training(), description="how adapters are trained")
     training_by_model: dict[str, Training] = Field(
-        default_factory=dict, description="model -> keys of 'training' that differ"
+        default_factory=dict, description="keys of `training` that differ, by model"
     )
 
     @field_serializer("training_by_model")
@@ -109,21 +125,27 @@ Kind = Literal["none", "attention", "all_mlp", "masked_lora", "subnetwork_rows"]
 
 
 class Tuning(Frozen):
-    """A catalogue entry of ``tunings:``: which weights fine-tuning may change."""
+    """Which weights fine-tuning may change."""
 
     kind: Kind = Field(
-        description="nothing (entry base only: the model as it is, not fine-tuned); "
-        "LoRA on the attention projections; the same and on all neurons; the same and "
-        "on selected neurons only; or the selected neurons' own rows"
+        description="which weights change:\n"
+        "`none`: none, the model as it is; entry base only, with no other key\n"
+        "`attention`: LoRA on the attention projections\n"
+        "`all_mlp`: and on the MLP of every neuron\n"
+        "`masked_lora`: and on that of selected neurons only; dW is zero elsewhere\n"
+        "`subnetwork_rows`: the selected neurons' own rows and columns, at full rank"
     )
     attention: bool = Field(
-        True, description="LoRA on the attention projections too; not all kinds"
+        True,
+        description="LoRA on the attention projections too; of kind attention always",
     )
     mlp_targets: Literal["gate", "gate_up", "gate_up_down"] = Field(
-        "gate", description="MLP projections that change (paper: the gate)"
+        "gate",
+        description="MLP projections that change:\n`gate`: the gate (paper)\n"
+        "`gate_up`: and the up projection\n`gate_up_down`: and the down projection",
     )
     training: Training = Field(
-        Training(), description="keys of the task's 'training' that differ"
+        Training(), description="keys of the task's `training` that differ"
     )
 
     @field_serializer("training")
@@ -153,14 +175,18 @@ class Tuning(Frozen):
 class NeuronTuning(Frozen):
     """Fine-tuning of selected neurons (paper, Tables 3, 7 and 8; methods.md 2.1)."""
 
-    tasks: tuple[str, ...] = Field(min_length=1)
+    tasks: tuple[str, ...] = Field(
+        min_length=1, description="tasks of the grid whose tuning changes neurons"
+    )
     selections: tuple[str, ...] = Field(
         min_length=1, description="whose neurons, for the languages their set covers"
     )
     languages: tuple[Literal["source", "target", "both"], ...] = Field(
         ("source", "target", "both"),
         min_length=1,
-        description="neurons of the training language, the evaluation language, both",
+        description="whose neurons are tuned, each in turn:\n"
+        "`source`: of the training language\n`target`: of the evaluation language\n"
+        "`both`: of both together",
     )
     entries: tuple[str, ...] = Field(
         ("masked",), min_length=1, description="entries of tunings, tried with each"
@@ -168,7 +194,7 @@ class NeuronTuning(Frozen):
     baselines: tuple[str, ...] = Field(
         ("attention",),
         description="tunings without neurons, to set them against: each other tuning "
-        "against attention, attention (or, without it, each tuning) against base",
+        "against attention, and attention (or, without it, each tuning) against base",
     )
     controls: tuple[str, ...] = Field(
         (), description="random selections, tuned for the evaluation language"

@@ -183,7 +183,8 @@ def draw_size(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
     base = data.loc[data["series"] == names.NO_TREATMENT, "tuning"]
     label = "no intervention"
     if set(touched["tuning"]) - set(base):
-        label = f"{joined(base)} tuning"
+        untuned = set(base) == {names.BASE}
+        label = "not fine-tuned" if untuned else f"{joined(base)} tuning"
     handles = [Line2D([], [], label=label, **BASELINE)]
     for name, mark in marks.items():
         shown = "random neurons" if name == tables.RANDOM else name

@@ -330,13 +330,21 @@ def _bound(statement: ast.stmt) -> set[str]:
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
+    """Take out docstrings, those below a constant too, and descriptions of keys."""
     owners = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     for node in ast.walk(tree):
-        if (
-            isinstance(node, owners)
-            and ast.get_docstring(node, clean=False) is not None
-        ):
-            node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, owners):
+            said = [each for each in node.body if not _is_text(each)]
+            node.body = said or [ast.Pass()]
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Field":
             node.keywords = [k for k in node.keywords if k.arg != "description"]
     return tree
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Tell whether a statement is a text and nothing else."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

@@ -23,10 +23,12 @@ Floats = npt.NDArray[np.float64]
 
 
 class Parameters(Frozen):
-    """Parameters of ``actprob``; the defaults are the paper's Act Prob 90p."""
+    """Parameters of ``actprob`` (section 3.3); the defaults are Act Prob 90p."""
 
     percentile: Literal[0, 75, 90, 95] = Field(
-        90, description="of the threshold; 0 counts a > 0 instead"
+        90,
+        description="percentile that is the threshold: `75`, `90` or `95`; `0` counts "
+        "a > 0 instead",
     )
     threshold_population: Literal[
         "same_lang_batchmean",
@@ -36,14 +38,19 @@ class Parameters(Frozen):
         "all_neurons_in_layer",
     ] = Field(
         "same_lang_batchmean",
-        description="whose percentile it is: of the neuron in the same language (mean "
-        "over batches, paper; or pooled: degenerate control), in all languages, in "
-        "English, or of all neurons of the layer in the same language",
+        description="whose percentile it is:\n"
+        "`same_lang_batchmean`: of the neuron in the same language, mean over batches "
+        "(paper)\n`same_lang_pooled`: the same, pooled; a degenerate control\n"
+        "`all_langs_pooled`: of the neuron in all languages of the set\n"
+        "`english`: of the neuron in English\n"
+        "`all_neurons_in_layer`: of all neurons of the layer in the same language",
     )
     contrast: Literal["none", "minus_mean_other", "ratio", "exclusive"] = Field(
         "none",
-        description="none (paper): R; R minus, or over, its mean in the other "
-        "languages; exclusive: R, without neurons that other languages select too",
+        description="score, R being the share above the threshold:\n`none`: R (paper)\n"
+        "`minus_mean_other`: R minus its mean in the other languages\n"
+        "`ratio`: R over that mean\n"
+        "`exclusive`: R, without neurons that other languages select too",
     )
     frac: float = Field(
         0.00125, gt=0, le=1, description="share of all neurons, for each language"

@@ -60,7 +60,8 @@ class Parameters(Frozen):
     classes: tuple[Class, ...] = Field(
         ("specific", "related"),
         min_length=1,
-        description="which neurons are kept: of one language, of 2 to K - 1, of all K",
+        description="which neurons are kept:\n`specific`: of one language\n"
+        "`related`: of 2 to K - 1 languages\n`agnostic`: of all K",
     )
 
     @model_validator(mode="after")

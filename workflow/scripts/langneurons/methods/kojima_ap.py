@@ -42,17 +42,24 @@ BLOCK = 1024
 
 
 class Parameters(Frozen):
-    """Parameters of ``kojima_ap``; the defaults are those of the paper."""
+    """Parameters of ``kojima_ap``; the defaults are those of the paper.
+
+    It reads the means of ``activations.chunk_means`` chunks per language.
+    """
 
     positives: int = Field(500, ge=1, description="chunks of the language itself")
     negatives: int = Field(
         2500, ge=1, description="chunks of the others, as many of each as possible"
     )
     top: int = Field(
-        1000, ge=0, description="neurons a language with the largest average precision"
+        1000,
+        ge=0,
+        description="neurons per language with the largest average precision",
     )
     bottom: int = Field(
-        1000, ge=0, description="neurons a language with the smallest average precision"
+        1000,
+        ge=0,
+        description="neurons per language with the smallest average precision",
     )
 
     @model_validator(mode="after")

@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Parameters(Frozen):
-    """Parameters of ``lape``; the defaults are those of both released codes."""
+    """Parameters of ``lape`` (section 3.2); the defaults are both released codes'."""
 
     top_rate: float = Field(
         0.01, gt=0, le=1, description="share of all neurons (not of those that pass)"
@@ -45,9 +45,10 @@ class Parameters(Frozen):
     )
     thresholds: Literal["kth", "interpolated"] = Field(
         "kth",
-        description="kth: order statistics and exact entropy (Tang et al.); "
-        "interpolated: quantiles between two values, epsilon in the entropy, all ties "
-        "kept (code of Mondal et al. 2025)",
+        description="how quantiles are taken:\n"
+        "`kth`: order statistics and exact entropy (Tang et al. 2024)\n"
+        "`interpolated`: quantiles between two values, epsilon in the entropy, all "
+        "ties kept (code of Mondal et al. 2025)",
     )
 
 

@@ -19,8 +19,10 @@ class Parameters(Frozen):
 
     match: Literal["per_layer", "global", "complement"] = Field(
         "per_layer",
-        description="per_layer: as many in each layer; global: as many in the model; "
-        "complement: as per_layer, but outside every language's selected neurons",
+        description="as many neurons as the matched method has:\n"
+        "`per_layer`: in each layer\n"
+        "`global`: in the model\n"
+        "`complement`: in each layer, outside every language's selected neurons",
     )
     seed: int = Field(0, ge=0, description="changes all draws")
 

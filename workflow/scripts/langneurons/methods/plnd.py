@@ -42,12 +42,17 @@ if TYPE_CHECKING:
 
 
 class Parameters(Frozen):
-    """Parameters of ``plnd``; the defaults are those of the paper."""
+    """Parameters of ``plnd``; the defaults are those of the paper.
+
+    It reads contributions; ``activations.contribution_top`` says which are recorded.
+    """
 
     importance: Literal["every_chunk", "total"] = Field(
         "every_chunk",
-        description="every_chunk (paper): among the top of the layer, by contribution, "
-        "in every chunk; total: by the sum of |h| over the corpus, without the weights",
+        description="when a neuron is important:\n"
+        "`every_chunk`: it is among the top of its layer, by contribution, in every "
+        "chunk (paper)\n"
+        "`total`: by the sum of |h| over the corpus, without the weights",
     )
     min_share: float = Field(
         1.0,
@@ -57,8 +62,9 @@ class Parameters(Frozen):
     )
     minus: str = Field(
         "others",
-        description="whose important neurons are taken away: others (paper), none, or "
-        "a language of the set (code), which itself keeps all of its own",
+        description="whose important neurons are taken away:\n"
+        "`others`: of all other languages (paper)\n`none`: of none\n"
+        "a language of the set: its (released code); it keeps all of its own",
     )
 
     @model_validator(mode="after")

@@ -27,7 +27,7 @@ CODE = re.compile(r"unsupported global:? (?:GLOBAL )?(\S+)", re.IGNORECASE)
 class Parameters(Frozen):
     """Parameters of ``published``."""
 
-    path: LocalPath = Field(description="the .pth file")
+    path: LocalPath = Field(description="the `.pth` file")
     languages: tuple[str, ...] = Field(
         min_length=1, description="languages of the file, in its order"
     )

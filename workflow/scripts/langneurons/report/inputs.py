@@ -80,10 +80,12 @@ class Table:
 
     @property
     def metrics(self) -> list[metrics.Shown]:
-        """The metrics of tasks that its rows are of."""
+        """The metrics of tasks that its rows are of, the primary one first."""
         if self.kind not in OF_TASKS:
             return []
-        return list(metrics.of_table(self.frame).values())
+        # Tasks of one table may mean different metrics by one name.
+        own = self.frame.drop_duplicates(["metric", *metrics.COLUMNS])
+        return [metrics.Shown.read(row) for _, row in own.iterrows()]
 
     def source(self, config: Mapping[str, Any]) -> str:
         """Return the language of the training data.

@@ -70,9 +70,9 @@ def render(
         provenance files.
     """
     paths = [t.path for t in tables] + [Path(p.path) for p in pictures]
-    metrics = [metric for table in tables for metric in table.metrics]
-    other_units = not all(metric.is_percent for metric in metrics)
-    usual = all(metric.matters == TWO_POINTS for metric in metrics)
+    metrics = [table.metrics for table in tables]
+    other_units = not all(metric.is_percent for own in metrics for metric in own)
+    usual = all(metric.matters == TWO_POINTS for own in metrics for metric in own[:1])
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,

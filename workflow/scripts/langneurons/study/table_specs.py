@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from langneurons import tasks
 from langneurons.config.catalogue import PROFILES as CATALOGUE
 from langneurons.config.catalogue import Statistic
 from langneurons.config.names import (
@@ -202,19 +201,8 @@ class TableSpecs:
         """
         text = self.config.model_dump(mode="json", exclude={"report"})
         spec = {"config": text, "benchmarks": "benchmarks", "left_out": dict(left_out)}
-        return canonical(spec | {"terms": self._terms()})
-
-    def _terms(self) -> list[tuple[str, str]]:
-        """Explain the metrics of the grid's tasks in the tasks' own words."""
-        found = []
-        for name in self.config.grid.tasks:
-            task = tasks.load(self.config.task(name).kind)
-            shown = {k: metrics.Shown.of(k, m) for k, m in task.METRICS.items()}
-            titles = [one.metric_title for one in metrics.grouped(shown)[0]]
-            if task.NOTES:
-                notes = " ".join(task.NOTES)
-                found.append((", ".join(titles), f"{task.TITLE}: {notes}"))
-        return list(dict.fromkeys(found))
+        kinds = [self.config.task(name).kind for name in self.config.grid.tasks]
+        return canonical(spec | {"terms": metrics.terms(kinds)})
 
     def plan(self, wildcards: Any) -> str:
         config = self.config.model_dump(mode="json", exclude_unset=True)

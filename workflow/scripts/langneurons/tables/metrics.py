@@ -7,12 +7,13 @@ texts, figures and the report need the table only.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
 
+from langneurons import tasks
 from langneurons.tasks import Metric
 
 from .markdown import number
@@ -209,3 +210,21 @@ def group_about(group: Sequence[Shown]) -> str:
     return " and, in parentheses, ".join(
         one.metric_about or one.metric_title for one in group
     )
+
+
+def terms(kinds: Iterable[str]) -> list[tuple[str, str]]:
+    """Explain the metrics of tasks in the tasks' own words.
+
+    Args:
+        kinds: of the tasks; those without notes explain nothing.
+
+    Returns:
+        The titles of the primary group, and what the task says.
+    """
+    found = []
+    for task in map(tasks.load, dict.fromkeys(kinds)):
+        shown = {name: Shown.of(name, metric) for name, metric in task.METRICS.items()}
+        titles = ", ".join(one.metric_title for one in grouped(shown)[0])
+        if task.NOTES:
+            found.append((titles, f"{task.TITLE}: {' '.join(task.NOTES)}"))
+    return found

@@ -49,7 +49,7 @@ def profiles(table: pd.DataFrame) -> str:
                 text += ["Other metrics:", _block(part, groups[1:])]
         short += _in_short(str(task), whole, metrics)
     lines = "\n".join(short) or "- Nothing but random neurons was run under both."
-    is_percent = all(one.is_percent for one in declared.of_table(table).values())
+    is_percent = (table["unit"] == declared.PERCENT).all()
     legend = LEGEND.format(units="percent" if is_percent else "percent unless named")
     text += ["## In short", lines, "## How to read it", legend]
     if (table["n_neurons"] == 0).any():

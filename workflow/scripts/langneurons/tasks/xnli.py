@@ -17,14 +17,19 @@ from .common.classifier import Classifier
 
 
 class Parameters(classifier.Parameters):
-    """How a pair becomes a sequence, and where the classifier reads it."""
+    """How a pair becomes a sequence, and where the classifier reads it.
+
+    Files have the columns ``premise``, ``hypothesis`` and ``label``, separated by tabs.
+    """
 
     separator: Literal["eos", "space"] = Field(
-        "eos", description="between premise and hypothesis (paper: EOS between blanks)"
+        "eos",
+        description="between premise and hypothesis:\n`eos`: EOS between blanks "
+        "(paper)\n`space`: a blank",
     )
     template: str | None = Field(
         None,
-        description="text with {premise}, then {hypothesis}, instead of the "
+        description="text with `{premise}`, then `{hypothesis}`, instead of the "
         "separator; an ending in one language makes the token that last_real_token "
         "reads the same in all",
     )

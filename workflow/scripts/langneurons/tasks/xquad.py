@@ -44,7 +44,10 @@ INDENT = " " * 12
 
 
 class Parameters(Frozen):
-    """How an item becomes a prompt, what is learnt, and how answers are made."""
+    """How an item becomes a prompt, what is learnt, and how answers are made.
+
+    Files have the layout of SQuAD 1.1.
+    """
 
     max_length: int = Field(
         512,
@@ -54,8 +57,9 @@ class Parameters(Frozen):
     )
     long_test: Literal["skip", "cut"] = Field(
         "skip",
-        description="test items whose prompt has max_length - 1 tokens or more: leave "
-        "them out (paper), or cut the end of the context so that the question stays",
+        description="test items whose prompt has max_length - 1 tokens or more:\n"
+        "`skip`: are left out (paper)\n"
+        "`cut`: lose the end of the context, so that the question stays",
     )
     max_new_tokens: int = Field(
         100, ge=1, description="tokens generated at most, EOS included (paper: 100)"
@@ -68,18 +72,19 @@ class Parameters(Frozen):
     )
     loss: Literal["full", "answer_only"] = Field(
         "full",
-        description="tokens learnt: the prompt, the answer and EOS (paper), or only "
-        "the answer and EOS",
+        description="tokens learnt:\n`full`: the prompt, the answer and EOS (paper)\n"
+        "`answer_only`: the answer and EOS",
     )
     template: Literal["alpaca", "plain"] = Field(
         "alpaca",
-        description="words around an item: Alpaca's instruction (paper), or question, "
-        "context and EOS, for small models that know no instructions",
+        description="words around an item:\n`alpaca`: Alpaca's instruction (paper)\n"
+        "`plain`: question, context and EOS, for small models that know no "
+        "instructions",
     )
     prompt_indent: Literal["paper", "dedent"] = Field(
         "paper",
-        description="template alpaca: 12 blanks before every line but the first and a "
-        "blank after the context (paper), or neither",
+        description="with template alpaca:\n`paper`: 12 blanks before every line but "
+        "the first, and a blank after the context\n`dedent`: neither",
     )
 
     @model_validator(mode="after")

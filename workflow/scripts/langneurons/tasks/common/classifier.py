@@ -37,8 +37,10 @@ class Parameters(Frozen):
     max_length: int = Field(256, ge=8, description="tokens of an item")
     pool: Literal["padded_last", "last_real_token", "mean"] = Field(
         "padded_last",
-        description="hidden state the head reads: the last of max_length positions, a "
-        "padding EOS (paper), the last token of the text, or the mean over the text",
+        description="hidden state that the head reads:\n"
+        "`padded_last`: of the last of max_length positions, a padding EOS (paper)\n"
+        "`last_real_token`: of the last token of the text\n"
+        "`mean`: the mean over the text",
     )
     drop_long: bool = Field(
         True,

@@ -1,0 +1,157 @@
+"""Each recipe of docs/recipes.md is valid and makes what its command asks for."""
+
+from __future__ import annotations
+
+import re
+import sys
+import types
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+import yaml
+
+from configurations import merge, paper
+from langneurons import methods, tasks
+from langneurons.study import planned_jobs, references
+from langneurons.study.configuration import load
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+CATALOGUES = (
+    "models", "corpora", "language_sets", "methods", "statistics", "tasks", "tunings",
+)  # fmt: skip
+
+
+def sections() -> dict[str, str]:
+    """Cut the page at its headings: title -> text."""
+    parts = re.split(r"^## (.*)\n", PAGE, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def recipe(title: str) -> dict[str, Any]:
+    """Read the file of a recipe; whoever follows it looks a commit up."""
+    (text,) = blocks(sections()[title], "yaml")
+    text = text.replace("<40 hexadecimal digits>", f"'{'0' * 40}'")
+    return yaml.safe_load(text)
+
+
+def targets(title: str) -> list[str]:
+    """Return what the last command of a recipe asks for."""
+    command = blocks(sections()[title], "bash")[-1].strip().splitlines()[-1]
+    assert command.startswith("snakemake --profile profiles/"), command
+    if blocks(sections()[title], "yaml"):
+        assert command.endswith(" --configfile mine.yaml")
+    words = command.removesuffix(" --configfile mine.yaml").split()[3:]
+    assert words, "it says for nothing what it wants"
+    return words
+
+
+def made(raw: dict[str, Any]) -> set[str]:
+    return {path for job in planned_jobs.plan(load(raw)) for path in job.outputs}
+
+
+WITH_FILE = [title for title, text in sections().items() if blocks(text, "yaml")]
+
+
+def plugin(folder: str) -> tuple[str, types.ModuleType]:
+    """Make the module of the recipe for a method or a task; return its kind too."""
+    ((kind, source),) = re.findall(
+        rf"`workflow/scripts/langneurons/{folder}/(\w+)\.py`:\n\n```python\n(.*?)^```",
+        PAGE,
+        re.DOTALL | re.MULTILINE,
+    )
+    module = types.ModuleType(f"langneurons.{folder}.{kind}")
+    module.__package__ = f"langneurons.{folder}"
+    exec(source, vars(module))
+    return kind, module
+
+
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Put there what recipes tell their reader to write, or to have."""
+    for folder, plugins in (("methods", methods), ("tasks", tasks)):
+        kind, module = plugin(folder)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        known = [*plugins.kinds(), kind]
+        monkeypatch.setattr(plugins, "kinds", partial(list, known))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data/mine").mkdir(parents=True)
+    for languages in paper()["language_sets"].values():
+        for lang in languages["languages"]:
+            (tmp_path / f"data/mine/{lang}.txt").write_text("text\n")
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize("title", WITH_FILE)
+def test_a_recipe_makes_what_its_command_asks_for(title: str) -> None:
+    above = recipe(title)
+    assert merge(paper(), above) != paper()
+    planned = made(merge(paper(), above))
+    for target in targets(title):
+        assert target == "all" or target in planned
+    # Defined, but in no list: it would change nothing.
+    parts = {part for path in planned for part in re.split(r"[/.]", path)}
+    for catalogue in CATALOGUES:
+        for name in above.get(catalogue, {}):
+            # A random method stands for its draws.
+            assert name in parts or f"{name}-1" in parts, f"{catalogue}.{name}"
+
+
+@pytest.mark.usefixtures("ready")
+def test_editors_find_nothing_wrong_with_recipes() -> None:
+    editor = jsonschema.Draft202012Validator(references.editor_schema())
+    for title in WITH_FILE:
+        found = [error.message for error in editor.iter_errors(recipe(title))]
+        assert found == [], title
+
+
+def test_every_recipe_says_what_to_type_and_is_listed_once() -> None:
+    known = made(paper())
+    for title in sections():
+        wanted = targets(title)
+        assert title in WITH_FILE or set(wanted) <= known
+    head = PAGE.partition("\n## ")[0]
+    listed = re.findall(r"\[([^]]+)\]\(#", head)
+    assert sorted(" ".join(text.split()) for text in listed) == sorted(
+        title[0].lower() + title[1:] for title in sections()
+    )
+
+
+def test_the_recipe_for_a_method_selects_neurons() -> None:
+    _, module = plugin("methods")
+    probability = np.linspace(0, 1, 200).reshape(4, 50)
+    inputs = SimpleNamespace(
+        layers=4,
+        width=50,
+        activations={"vi": SimpleNamespace(probability=probability.copy)},
+    )
+    chosen = module.METHOD.select(inputs, module.Parameters(share=0.05)).neurons["vi"]
+    assert chosen.dtype == bool and chosen.sum() == 10
+    assert chosen[3, 40:].all()
+
+
+def test_the_recipe_for_a_task_reads_items(tmp_path: Path) -> None:
+    _, module = plugin("tasks")
+    path = tmp_path / "en.test.tsv"
+    path.write_text("label\ttext\ngood\tI like it.\n0\tI do not.\n")
+    items = list(module.TASK.read_file(path))
+    assert [(item["text"], item["label"]) for item in items] == [
+        ("I like it.", 1),
+        ("I do not.", 0),
+    ]
+    assert tasks.is_trainable(module.TASK)
+
+
+def test_consistent_alone_is_refused_and_so_has_a_recipe() -> None:
+    with pytest.raises(Exception, match="mean_consistent writes the same as mean"):
+        load(paper(profile="consistent"))
+    assert any(recipe(title).get("profile") == "consistent" for title in WITH_FILE)
