@@ -30,9 +30,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def recipe() -> str:
-    """Return the classifier of one text that config/README.md shows."""
-    text = (ROOT / "config" / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"## A task\n.*?```python\n(.*?)```", text, re.DOTALL)
+    """Return the classifier of one text that docs/recipes.md shows."""
+    text = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+    shown = re.search(r"## A task of your own\n.*?```python\n(.*?)```", text, re.DOTALL)
     assert shown
     return shown[1]
 
@@ -81,7 +81,7 @@ def test_the_recipe_is_a_task_without_torch(reviews, tmp_path):
         capture_output=True,
         text=True,
     )
-    assert ran.stdout.strip() == "Reviews", ran.stderr
+    assert ran.stdout.strip() == "Sentiment", ran.stderr
 
 
 def test_a_text_of_one_column_is_read_and_encoded(reviews, table):
