@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -257,3 +258,31 @@ def test_a_name_that_begins_to_mean_something_else_counts(tree: Path) -> None:
         )
         hashes.add(fresh(tree))
     assert len(hashes) == 2
+
+
+@pytest.mark.parametrize(
+    ("module", "changed"),
+    [
+        ("nn/evaluation/decoding", {"evaluate_task"}),
+        ("nn/evaluation/likelihood", {"evaluate_task", "tune_model"}),
+        ("nn/models/backbone", {"evaluate_task", "tune_model"}),
+        ("nn/tuning/losses", {"tune_model"}),
+        ("tasks/common/answers", {"prepare_task", "evaluate_task", "tune_model"}),
+        ("tasks/common/classifier", set()),
+    ],
+)
+def test_what_an_edit_of_a_model_or_a_task_redoes(
+    tmp_path: Path, module: str, changed: set[str]
+) -> None:
+    """Items are not prepared anew because of how a model is run on them."""
+    rules = ("prepare_task", "tune_model", "evaluate_task")
+    shutil.copytree(SCRIPTS, tmp_path, dirs_exist_ok=True)
+    found = []
+    for text in ("", "\nprint('an edit that every reader of the module reaches')\n"):
+        path = tmp_path / "langneurons" / f"{module}.py"
+        path.write_text(path.read_text() + text)
+        code_hash.cache_clear()
+        fingerprint._tree.cache_clear()
+        found.append({r: code_hash(r, ("tasks.xquad",), tmp_path) for r in rules})
+    before, after = found
+    assert {rule for rule in rules if before[rule] != after[rule]} == changed

@@ -251,13 +251,13 @@ def test_a_killed_job_ends_at_the_same_bits(tmp_path, kind):
 @pytest.mark.parametrize("method", ["SGD", "AdamW"])
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_rows_are_trained_as_plain_torch_trains_them(family, method):
-    def steps(scorer, weights):
+    def steps(of_rows, weights):
         make = getattr(torch.optim, method)
         # A large eps keeps AdamW from blowing up rounding in gradients near zero.
         more = {"weight_decay": 0.0, "eps": 1e-3} if method == "AdamW" else {}
         optimizer = make(weights, lr=0.01, **more)
         for step in range(6):
-            (scorer.loss(range(step, step + 8)) / 8).backward()
+            (of_rows(range(step, step + 8)) / 8).backward()
             yield
             optimizer.step()
             optimizer.zero_grad()
