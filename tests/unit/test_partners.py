@@ -253,18 +253,18 @@ def test_names_do_not_decide() -> None:
                 "evaluate": ["vi"]}},
             "methods": {"mine": {"kind": "lape", "published_as": "lape",
                         "parameters": {"thresholds": "interpolated"}}},
-            "tunings": {"base": {"kind": "attention"},
+            "tunings": {"usual": {"kind": "attention"},
                         "attention": {"kind": "all_mlp"}},
             "grid": {"selections": ["mine.western", "ap90.focus"],
                      "statistics": ["high", "p95"], "tasks": ["xnli"],
-                     "tunings": ["base", "attention"]},
+                     "tunings": ["usual", "attention"]},
             "neuron_tuning": None, "perplexity": None,
         }
     )  # fmt: skip
     found = beside(config)
-    assert {key[1] for key in found} == {"base"}
+    assert {key[1] for key in found} == {"usual"}
     assert {key[4] for key in found} == {"none", "high"}
-    assert found["llama31", "base", "vi", "mine", "high"] == {"accuracy": 0.79}
+    assert found["llama31", "usual", "vi", "mine", "high"] == {"accuracy": 0.79}
 
 
 def test_neurons_of_another_set_are_the_papers_where_languages_do_not_matter() -> None:
