@@ -58,6 +58,7 @@ class Intervention:
         positions: ``all``; ``non_pad``; ``last``, the last that is no padding, which
             is each new one while text is generated; ``prompt``, all text but what the
             model generated; ``generated``, generated tokens when they are read back.
+            A continuation whose likelihood is asked for counts as generated.
     """
 
     edits: tuple[Edit, ...]

@@ -63,9 +63,9 @@ class LanguageModel(OpenModel):
             Backbone(self.model),
             self.filler,
             batching.of(self._batches),
-            self._intervention,
-            self.family,
-            self.label,
+            intervention=self._intervention,
+            family=self.family,
+            label=self.label,
         )
 
     def loglikelihood(

@@ -135,7 +135,9 @@ def loglikelihood(
             done.append(score(rows))
             bar.update(len(rows))
 
-        run.batches.settle("likelihood", len(contexts[order[0]]), len(order), trial)
+        most = max(map(len, continuations))  # they share the memory
+        longest = len(contexts[order[0]])
+        run.batches.settle(f"likelihood of {most}", longest, len(order), trial)
         run.batches.each(order, work)
         # Only now: fetching the numbers of each part would wait for the GPU each time.
         tokens = torch.cat(done).cpu().numpy()

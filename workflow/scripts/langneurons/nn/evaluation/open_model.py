@@ -11,12 +11,14 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from langneurons.config.errors import DataError
 from langneurons.jobs import manifests
 from langneurons.nn.models import folders, loading, tuned
 from langneurons.nn.models.tokenizing import PlainText
 
-from .examples import Answered, Examples, Ids, Labelled
+from .examples import Examples, Ids, Labelled
 
 if TYPE_CHECKING:
     from typing import Self
@@ -169,12 +171,12 @@ class OpenModel:
 
     def require_fit(self, examples: Examples) -> None:
         """Refuse training items that the model has no positions or embeddings for."""
-        self.require_tokens(examples.texts)
+        texts = examples.texts
         if isinstance(examples, Labelled):
             longest, what = examples.reading.length, "max_length"
-            highest = [examples.reading.filler]
-            folders.require_tokens(self._manifest, max(highest))
-        elif isinstance(examples, Answered):
+            texts.append(np.array([examples.reading.filler]))
+        else:
             pairs = zip(examples.prompts, examples.answers, strict=True)
             longest, what = max(len(p) + len(a) for p, a in pairs), "an item"
+        self.require_tokens(texts)
         self.require_positions(longest, what, "the task's max_length")
