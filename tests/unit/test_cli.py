@@ -74,7 +74,7 @@ def test_arguments_may_be_longer_than_the_kernel_allows(tmp_path: Path) -> None:
         command, cwd=tmp_path, env=paths, input="", capture_output=True, text=True
     )
     assert empty.returncode == 1
-    assert empty.stderr == "error: @-: no arguments on standard input, one a line\n"
+    assert empty.stderr == "error: @-: no arguments on standard input, one per line\n"
 
 
 @pytest.mark.parametrize("fault", ["missing input", "user error", "nothing written"])

@@ -250,7 +250,7 @@ def test_a_table_of_models_as_they_are_says_so(tmp_path: Path) -> None:
     untuned = table[table["tuning"] == "base"]
     assert set(untuned["seed"]) == {"0"} and set(untuned["against"]) == {"-", "none"}
     text = task_text.task(untuned, "xquad", "en", "interventions")
-    assert "Models as they are, not fine-tuned, tested on 40 items a language" in text
+    assert "Models as they are, not fine-tuned, tested on 40 items per language" in text
     assert "## Not fine-tuned (`base`)" in text and "Tuning" not in text
     assert "Strongest intervention: m not fine-tuned, lape.set1.p10 on vi" in text
     text = task_text.task(table, "xquad", "en", "interventions")

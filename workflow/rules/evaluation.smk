@@ -1,5 +1,5 @@
 # Needs: models, adapters (but for tuning base), items, neurons, activations, held-out tokens.
-# Makes: results/evaluations and results/perplexity, one file a treatment.
+# Makes: results/evaluations and results/perplexity, one file per treatment.
 #
 # A job loads a model once and works through a bundle of treatments. Bundles with the
 # same treatments are jobs of one rule; Snakemake cannot compute the number of outputs

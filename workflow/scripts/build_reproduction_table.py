@@ -2,7 +2,7 @@
 
 The spec is what stands for which published number and, where a field is not the
 published one, which ("evaluations", "activations", "neurons"; see ``our_numbers``), and
-names the neuron files ("files", ``model method.language_set``, one a file).
+names the neuron files ("files", ``model method.language_set``, one per file).
 """
 
 from langneurons.config.errors import DataError

@@ -2,7 +2,7 @@
 
 The corpus of Mondal et al. 2025 (Wikipedia, seed 42; methods.md 1.2). The spec is
 {"hub", "text_column", "bytes", "shuffle_seed", "language"}; the output has one document
-a line, {"text": ...}.
+per line, {"text": ...}.
 """
 
 from langneurons.jobs import cli

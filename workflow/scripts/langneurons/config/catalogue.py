@@ -39,6 +39,9 @@ WriteSite = Literal["gate_pre", "act_post", "prod"]
 Quantile = Literal["batch_mean", "pooled"]
 Profile = Literal["paper", "consistent"]
 PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
+UNMEASURED = ("zero", "const")
+"""Values that no activation file is read for."""
+
 Value = Literal[
     "zero", "const", "mean", "median", "min", "max",
     "p5", "p10", "p25", "p50", "p75", "p90", "p95",

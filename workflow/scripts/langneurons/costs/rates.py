@@ -21,7 +21,7 @@ from langneurons.config.task_entries import Task, Training, Tuning
 from .requests import GPU_FROM, NEURON_BYTES, statistics_bytes, weight_bytes
 
 FORWARD = 2
-"""FLOP a parameter and token."""
+"""FLOP per parameter and token."""
 
 TRAINING = 3 * FORWARD
 
@@ -91,7 +91,7 @@ def recording(recorded: Activations) -> float:
 def activation_bytes(
     model: Model, recorded: Activations, neurons: int | None = None
 ) -> float:
-    """Return the size of an activations file, or of one shard: 2,052 bytes a neuron.
+    """Return the size of an activations file, or of one shard: 2,052 bytes per neuron.
 
     A histogram of 481 bins (int32), the count of positive values, three sums, minimum
     and maximum at two sites, seven sums of batch percentiles at each site asked for.

@@ -43,7 +43,7 @@ def sites(table: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:
         metric: name of the metric.
 
     Returns:
-        A row a pair: ``lang``, ``group``, ``row``, ``paper`` and ``consistent`` (the
+        A row per pair: ``lang``, ``group``, ``row``, ``paper`` and ``consistent`` (the
         change against no intervention; a fraction where the unit is ``%``),
         ``difference`` of the two with ``ci_low`` and ``ci_high``, ``p_holm``,
         ``significant``, and the table's names.

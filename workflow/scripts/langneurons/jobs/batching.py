@@ -167,7 +167,7 @@ class MicroBatch:
         self._remember(ended)
 
     def _rate(self, rows: int, trial: Trial, full: float = 1.0) -> float | None:
-        """Measure sequences a second; None where memory runs out."""
+        """Measure sequences per second; None where memory runs out."""
         assert self.device is not None
         self.device.free()
         self.device.reset_peak()

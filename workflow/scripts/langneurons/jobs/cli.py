@@ -2,8 +2,8 @@
 
 A script reads nothing but its arguments: ``--spec`` (the slice of the configuration it
 depends on, as JSON), its named inputs and outputs, and options that change speed only.
-``@-`` stands for further arguments on standard input, one a line: Linux takes no single
-argument longer than 128 KiB, and a large grid's spec is.
+``@-`` stands for further arguments on standard input, one per line: Linux takes no
+single argument longer than 128 KiB, and a large grid's spec is.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def _arguments() -> list[str]:
             continue
         piped = sys.stdin.buffer.read().decode()
         if not piped:
-            raise DataError("@-: no arguments on standard input, one a line")
+            raise DataError("@-: no arguments on standard input, one per line")
         found += piped.removesuffix("\n").split("\n")
     return found
 

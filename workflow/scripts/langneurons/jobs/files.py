@@ -110,14 +110,15 @@ PACKED = {
 }
 
 
+IS_POINTER = (
+    "a Git LFS pointer, not the file itself; run 'git lfs install && git lfs pull' in "
+    "the clone that it comes from, or download the file"
+)
+
+
 def pointer(head: bytes) -> str:
     """Say so where a file begins as a Git LFS pointer does; else return ``""``."""
-    if not head.startswith(POINTER):
-        return ""
-    return (
-        "a Git LFS pointer, not the file itself; run 'git lfs pull' in the clone that "
-        "it comes from, or download the file"
-    )
+    return IS_POINTER if head.startswith(POINTER) else ""
 
 
 def nature(path: Path | str, text: bool = False) -> str:

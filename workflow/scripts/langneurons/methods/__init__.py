@@ -213,7 +213,7 @@ def identify(
     Args:
         spec: model, method, kind, parameters, language_set, languages, site,
             quantile, draw and reads.
-        activations: one file a language, in the order of ``languages``.
+        activations: one file per language, in the order of ``languages``.
         reads: neurons of the selections named by ``reads``, in their order.
 
     Raises:

@@ -36,7 +36,7 @@ class TopChunks:
 
 
 class ChunkStatistics:
-    """The part of ``statistics.Activations`` about single chunks."""
+    """The part of ``recorded_activations.Activations`` about single chunks."""
 
     path: Path
     metadata: Mapping[str, str]

@@ -241,7 +241,7 @@ def pooled_quantiles(
     A language with more tokens weighs more, as in a concatenated corpus.
 
     Args:
-        group: files of one model, one a language.
+        group: files of one model, one per language.
         fractions: the quantiles wanted, each in 0..1.
         site: gate_pre or act_post.
         over_layer: pool all neurons of a layer too.

@@ -141,7 +141,7 @@ def sign_flip(differences: Sequence[float]) -> tuple[float, float]:
     """Test paired differences by flipping their signs (exact permutation test).
 
     Args:
-        differences: one a pair, at most 20; NaN is left out.
+        differences: one per pair, at most 20; NaN is left out.
 
     Returns:
         One-sided p-values (that the mean is above zero, that it is below): the share of

@@ -77,7 +77,7 @@ def bootstrap_mean(
     """Return the mean and its percentile bootstrap interval over items.
 
     Args:
-        values: [items] one number an item.
+        values: [items] one number per item.
         resamples: number of resampled sets of items.
         seed: of the resampling.
         level: share of the resamples inside the interval.

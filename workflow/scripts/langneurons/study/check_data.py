@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from langneurons import methods
 from langneurons.config import names, user_paths
+from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import unknown_name
 from langneurons.config.names import Selection
 from langneurons.config.task_entries import Task
@@ -16,7 +17,7 @@ from langneurons.demo.world_files import SOURCE
 from langneurons.grid import result_paths
 from langneurons.grid.rows import computed_selections, is_trained
 
-from .check_effects import UNMEASURED, known_languages, used_statistics
+from .check_effects import known_languages, used_statistics
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config

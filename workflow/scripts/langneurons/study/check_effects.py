@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langneurons import tasks
-from langneurons.config.catalogue import Statistic
+from langneurons.config.catalogue import UNMEASURED, Statistic
 from langneurons.config.errors import unknown_name
 from langneurons.config.model_entries import DemoModel
 from langneurons.config.names import NO_TREATMENT, Selection, Treatment
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from langneurons.config.schema import Config
 
 WEIGHTED = ("add", "interpolate")
-UNMEASURED = ("zero", "const")
 # What next-token likelihood within a chunk never sees: its last token predicts nothing.
 UNREAD_IN_TEXT = ("generated", "last")
 

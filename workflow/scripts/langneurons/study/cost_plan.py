@@ -132,13 +132,13 @@ def _assumptions(gpu: str) -> list[str]:
         "with a missing output. What an edit makes anew, only `snakemake -n` knows.",
         "Assumed, within a factor of two",
         "(workflow/scripts/langneurons/costs/rates.py):",
-        f"  {rates.FORWARD} FLOP a parameter and token forward, three times that in "
+        f"  {rates.FORWARD} FLOP per parameter and token forward, three times that in "
         f"training; {rates.FLOPS[gpu]:.1e} FLOP/s on one {gpu},",
         f"  {rates.FLOPS['cpu']:.0e} on CPUs; GPUs that share a model take turns;",
         f"  {rates.START:.0f} s to start a job, weights and results at "
         f"{rates.READ / 1e6:.0f} MB/s, downloads at {rates.DOWNLOAD / 1e6:.0f} MB/s;",
-        "  4-bit weights 0.6 bytes, others 2 or 4; 2,052 bytes a neuron and language, "
-        "once a shard and once merged;",
+        "  4-bit weights 0.6 bytes, others 2 or 4; 2,052 bytes per neuron and language,"
+        " once a shard and once merged;",
         f"  generated answers have their full length, {rates.BATCH} side by side.",
         "Times of earlier runs (benchmarks/) replace these, rule by rule and model by "
         "model.",

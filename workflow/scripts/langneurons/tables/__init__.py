@@ -1,6 +1,6 @@
 """The tables of results, as numbers (TSV) and laid out for reading (Markdown).
 
-One module a table (``task``, ``perplexity``, ``activations``, ``profiles``) and one
+One module per table (``task``, ``perplexity``, ``activations``, ``profiles``) and one
 beside it with the layout (``*_text``). Here: what all of them share.
 """
 
@@ -87,7 +87,7 @@ def write_markdown(path: Path, text: str) -> None:
 
 
 def check_number(rows: Sequence[Any], results: Sequence[Any]) -> None:
-    """Refuse a table whose files are not one a row.
+    """Refuse a table whose files are not one per row.
 
     Raises:
         DataError: another number of files than of rows, or no rows.

@@ -30,7 +30,7 @@ def activation_table(
     """Average every statistic over all neurons of a model, language by language.
 
     Args:
-        rows: one mapping a file: ``model``, ``corpus``, ``lang`` and ``published``
+        rows: one mapping per file: ``model``, ``corpus``, ``lang`` and ``published``
             (statistic -> value, or None).
         measured: the activations of each row, in the order of the rows.
         published_site: where the published values were measured.
@@ -38,7 +38,7 @@ def activation_table(
 
     Returns:
         ``ACTIVATION_COLUMNS``: for each file, site and kind of quantile that was
-        recorded, a row a statistic. ``value`` is the mean and ``sd`` the standard
+        recorded, a row per statistic. ``value`` is the mean and ``sd`` the standard
         deviation over all layers and neurons. The mean over tokens does not depend on
         the kind of quantile; it stands beside each.
 

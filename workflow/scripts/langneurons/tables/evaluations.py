@@ -163,7 +163,7 @@ def mean_interval(
     """Return the mean of a metric and its 95 % interval.
 
     Args:
-        values: [n] one number an item.
+        values: [n] one number per item.
         kind: "binary" (Wilson's interval), "score" or "real" (percentile bootstrap).
         resamples: of the bootstrap.
     """

@@ -55,13 +55,13 @@ def perplexity_table(
     """Set the perplexity of each text under each treatment against that without.
 
     Args:
-        rows: one mapping a row: ``model``, ``lang`` (of the text), ``method``,
+        rows: one mapping per row: ``model``, ``lang`` (of the text), ``method``,
             ``langset``, ``draw``, ``matched``, ``neuron_language`` and ``statistic``.
         records: the measured perplexities, in the order of the rows.
         paths: where they were read, for messages.
 
     Returns:
-        ``PERPLEXITY_COLUMNS``, one row a row. ``nll`` and ``delta_nll`` are nats per
+        ``PERPLEXITY_COLUMNS``, one row for each. ``nll`` and ``delta_nll`` are nats per
         token; ``delta_se`` is the standard error of the mean difference over chunks,
         which are the same for all treatments; ``delta_perplexity`` is PPXC(i, j) of the
         paper, for i the language of the neurons and j that of the text. Without neurons

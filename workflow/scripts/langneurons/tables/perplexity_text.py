@@ -1,4 +1,4 @@
-"""Perplexity changes laid out for reading, a block a selection and statistic."""
+"""Perplexity changes laid out for reading, a block per selection and statistic."""
 
 from __future__ import annotations
 

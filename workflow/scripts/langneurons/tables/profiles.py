@@ -42,9 +42,9 @@ def profile_table(
     """Set the two profiles of each intervention side by side.
 
     Args:
-        pairs: one mapping a pair: ``task``, ``kind``, ``model``, ``tuning``, ``seed``,
-            ``lang``, ``method``, ``langset``, ``draw``, ``matched`` (the method whose
-            counts random neurons have, else None) and ``value_name``.
+        pairs: one mapping per pair: ``task``, ``kind``, ``model``, ``tuning``,
+            ``seed``, ``lang``, ``method``, ``langset``, ``draw``, ``matched`` (the
+            method whose counts random neurons have, else None) and ``value_name``.
         evaluations: for each pair those of no intervention, of the paper's profile and
             of the consistent one.
         metrics: for each kind its ``METRICS``.
@@ -52,7 +52,7 @@ def profile_table(
         resamples: of each bootstrap.
 
     Returns:
-        ``PROFILE_COLUMNS``, one row a pair and metric; empty without pairs. ``none``,
+        ``PROFILE_COLUMNS``, one row per pair and metric; empty without pairs. ``none``,
         ``paper`` and ``consistent`` are means over items, the two deltas are against
         ``none``, and ``difference`` is consistent - paper with a paired bootstrap 95 %
         interval and McNemar's exact test, or a paired permutation test for scores.

@@ -40,7 +40,7 @@ def profiles(table: pd.DataFrame) -> str:
         primary = declared.group_title(groups[0])
         several = len(whole[["tuning", "seed"]].drop_duplicates()) > 1
         text.append(f"## {called}: {primary}{_unit(groups[0])}")
-        text.append(f"{count(whole['n'])} items a language.")
+        text.append(f"{count(whole['n'])} items per language.")
         for (tuning, seed), part in whole.groupby(["tuning", "seed"], sort=False):
             if several:
                 text.append(f"### Tuning `{tuning}`, seed {seed}")

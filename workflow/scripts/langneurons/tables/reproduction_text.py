@@ -118,7 +118,7 @@ def _cell(row: Any, scale: float, digits: int) -> str:
 
 
 def _neurons(part: pd.DataFrame) -> str:
-    """Sum up neuron sets, one line a set; then what LAPE and AP90 share."""
+    """Sum up neuron sets, one line per set; then what LAPE and AP90 share."""
     lines = []
     shared = part["method"].str.contains("+", regex=False)
     sets = part[~shared].groupby(["model", "method", "langset"], sort=False)

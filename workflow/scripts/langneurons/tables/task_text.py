@@ -90,7 +90,7 @@ def task(table: pd.DataFrame, name: str, source: str, layout: str) -> str:
     shown = without_pooled_seeds(table)
     text = [
         f"# {called}: {title} {TITLES[layout]}{unit}",
-        f"{_models(table, source)} on {count(table['n'])} items a language.",
+        f"{_models(table, source)} on {count(table['n'])} items per language.",
     ]
     for heading, (header, lines) in _sections(shown, layout):
         written = blocks(header, lines, groups) if lines else []

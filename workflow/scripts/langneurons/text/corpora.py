@@ -62,9 +62,9 @@ def _decode(raw: bytes, path: Path | str, number: int, offset: int) -> str:
 class Documents:
     """Random access to the documents of a file.
 
-    ``.txt`` holds one document a line; ``.jsonl`` one object a line with key ``text``.
-    Blank documents are left out, and so are objects that name another language
-    (``row_languages``). The whole file is read and checked once.
+    ``.txt`` holds one document per line; ``.jsonl`` one object
+    per line with key ``text``. Blank documents are left out, and so are
+    objects that name another language (``row_languages``). The whole file is read and checked once.
 
     Args:
         path: the file.
@@ -171,7 +171,7 @@ def language_filter(language: str, minimum_percent: int) -> Keep:
 
 
 def fetch_text(spec: dict[str, Any], out: Path) -> int:
-    """Write the first documents of a shuffled hub stream, one JSON object a line.
+    """Write the first documents of a shuffled hub stream, one JSON object per line.
 
     Args:
         spec: ``hub`` (a ``HubSource``), ``text_column``, ``bytes`` (UTF-8 text wanted),

@@ -21,6 +21,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import DataError
 from langneurons.config.names import Treatment
 from langneurons.jobs import files, provenance
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from langneurons.jobs.cli import Job
-
-UNMEASURED = ("zero", "const")
-"""Values that no activation file is read for."""
 
 
 @dataclass(frozen=True)

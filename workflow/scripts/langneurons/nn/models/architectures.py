@@ -149,7 +149,7 @@ def _text_config(model: nn.Module) -> Any:
 
 
 def by_layer(model: nn.Module, layers: str, suffix: str) -> dict[int, nn.Module]:
-    """Find one module a layer, however the model is wrapped: layer -> module.
+    """Find one module per layer, however the model is wrapped: layer -> module.
 
     Args:
         model: a transformers or PEFT model.

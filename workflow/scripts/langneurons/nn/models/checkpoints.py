@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from langneurons.config.errors import DataError
+from langneurons.jobs import files
 
 from . import folders, tokenizing
 
@@ -83,11 +84,7 @@ def require_content(folder: Path, names: Sequence[str], where: str) -> None:
     """Refuse files that Git has not downloaded."""
     pointers = [name for name in names if folders.is_lfs_pointer(folder / name)]
     if pointers:
-        raise DataError(
-            f"{where}: {', '.join(pointers)}: a Git LFS pointer of some lines, not the "
-            "file itself. In a clone of the repository run: git lfs install && git lfs "
-            "pull"
-        )
+        raise DataError(f"{where}: {', '.join(pointers)}: {files.IS_POINTER}")
 
 
 def require_full_precision(config: dict[str, Any], where: str) -> None:

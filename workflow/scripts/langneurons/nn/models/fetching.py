@@ -44,7 +44,7 @@ def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     Args:
         name: the model's name in the catalogue.
-        entry: ``family``, ``dtype`` and one source of ``catalogue.Model``: ``hub``,
+        entry: ``family``, ``dtype`` and one source of ``model_entries.Model``: ``hub``,
             ``folder`` or ``gguf``.
         folder: folder to write; it appears only when complete.
 
@@ -269,11 +269,7 @@ def _gguf_file(source: Mapping[str, Any], scratch: Path) -> tuple[Path, str]:
         if not path.is_file():
             raise DataError(f"GGUF file {path} does not exist")
         if folders.is_lfs_pointer(path):
-            raise DataError(
-                f"GGUF file {path}: a Git LFS pointer of some lines, not the file "
-                "itself. In a clone of the repository run: git lfs install && git lfs "
-                "pull"
-            )
+            raise DataError(f"GGUF file {path}: {files.IS_POINTER}")
         with path.open("rb") as handle:
             start = handle.read(4)
         if start != b"GGUF":

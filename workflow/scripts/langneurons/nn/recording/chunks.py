@@ -135,7 +135,7 @@ class ChunkRecorder:
     def state(self) -> dict[str, Array]:
         """Return what was recorded, as named in the activation files.
 
-        With m chunks, L layers and F neurons a layer: ``chunk_numbers`` int64 [m] and,
+        With m chunks, L layers, F neurons per layer: ``chunk_numbers`` int64 [m], and
         for both sites, ``.chunk_means`` float16 [L, m, F]; ``prod.sumabs`` float64
         [L, F], the sum over all tokens; ``prod.top_chunks`` int64 [L, F], the chunks
         in which a neuron was among the top; ``chunks`` int64 [1], their number.

@@ -164,7 +164,7 @@ class Recorder:
     def state(self) -> dict[str, Array]:
         """Return the statistics so far, as named in the activation files.
 
-        With L layers and F neurons a layer: ``n`` int64 [1]; ``count_pos`` int64
+        With L layers and F neurons per layer: ``n`` int64 [1]; ``count_pos`` int64
         [L, F]; for both sites ``.sum``, ``.sumsq``, ``.sumabs`` float64 and ``.min``,
         ``.max`` float32, all [L, F]; ``histogram`` int32 [L, F, BINS] of ``gate_pre``,
         and ``histogram_n`` int64 [1]; for the sites asked, ``.batch_quantiles`` float64

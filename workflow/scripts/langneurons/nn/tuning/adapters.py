@@ -41,7 +41,7 @@ def wrap(
     Args:
         model: from ``tuned.prepare``.
         family: key of ``families.FAMILIES``.
-        tuning: ``task_catalogue.Tuning`` as a mapping: which weights may change.
+        tuning: ``task_entries.Tuning`` as a mapping: which weights may change.
         training: rank, alpha and the attention projections.
         seed: of the initial weights.
         head: name of the module that is trained in full and saved with the adapter;

@@ -133,7 +133,7 @@ def plan(
     Args:
         model: any model that ``architectures.mlp_sites`` knows.
         family: key of ``families.FAMILIES``.
-        tuning: ``task_catalogue.Tuning`` as a mapping.
+        tuning: ``task_entries.Tuning`` as a mapping.
         neurons: layer -> sorted ids, for the kinds that tune chosen neurons.
 
     Raises:

@@ -28,14 +28,14 @@ def sample(rows: int, size: int, seed: int) -> list[int]:
 
 
 def write_jsonl(path: Path | str, items: Iterable[Mapping[str, Any]]) -> None:
-    """Write items atomically, one JSON object a line."""
+    """Write items atomically, one JSON object per line."""
     with files.atomic(path) as part, part.open("w", encoding="utf-8") as handle:
         for item in items:
             handle.write(files.canonical(dict(item)) + "\n")
 
 
 def read_jsonl(path: Path | str, keys: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Read items, one JSON object a line; each must have the keys.
+    """Read items, one JSON object per line; each must have the keys.
 
     Raises:
         DataError: a line is not such an object.
