@@ -64,7 +64,8 @@ class Documents:
 
     ``.txt`` holds one document per line; ``.jsonl`` one object
     per line with key ``text``. Blank documents are left out, and so are
-    objects that name another language (``row_languages``). The whole file is read and checked once.
+    objects that name another language (``row_languages``). The whole file is read
+    and checked once.
 
     Args:
         path: the file.
