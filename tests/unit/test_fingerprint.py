@@ -260,6 +260,41 @@ def test_a_name_that_begins_to_mean_something_else_counts(tree: Path) -> None:
     assert len(hashes) == 2
 
 
+IMPORTS = (
+    "from langneurons import {} as x\n",
+    "from langneurons import {} as y\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("imports", "body"),
+    [
+        (IMPORTS, ("x.f() - y.f()", "y.f() - x.f()")),
+        (IMPORTS[::-1], ("x.f() - y.f()", "y.f() - x.f()")),
+        (IMPORTS, ("(x.f, y.f, x.f)", "(x.f, y.f, y.f)")),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_equal_names_that_change_places_in_a_statement_count(
+    tree: Path, imports: tuple[str, str], body: tuple[str, str], inside: bool
+) -> None:
+    """Both functions are reached before and after; which is called where changes."""
+    write(
+        tree,
+        {"c": "def f():\n    return 1\n", "d": "def f():\n    return 2\n"},
+    )
+    of = {"x": "c", "y": "d"}
+    lines = [line.format(of[line[-2]]) for line in imports]
+    above, within = ("", "    ".join(["", *lines])) if inside else ("".join(lines), "")
+    hashes = set()
+    for returned in body:
+        (tree / "job.py").write_text(
+            f"{above}def main():\n{within}    return {returned}\n"
+        )
+        hashes.add(fresh(tree))
+    assert len(hashes) == 2
+
+
 @pytest.mark.parametrize(
     ("module", "changed"),
     [

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 SCRIPTS = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parents[1].name
@@ -65,7 +66,8 @@ class _Statement:
 
     Attributes:
         bound: names that it binds.
-        used: names that it reads; ``files.read`` where ``files`` is a module of ours.
+        used: names in it, in the order in which they stand there, each as often as it
+            does; ``files.read`` where ``files`` is a module of ours.
         text: its syntax tree, written out without imports; empty for an import. What
             is read from a module of ours stands there by its own name alone.
         imports: (module, name in it or the whole, local name) of ours; of an import,
@@ -73,7 +75,7 @@ class _Statement:
     """
 
     bound: frozenset[str]
-    used: frozenset[str]
+    used: tuple[str, ...]
     text: str
     imports: tuple[tuple[str, str, str], ...]
 
@@ -123,20 +125,18 @@ class _Tree:
 
     def _read(self, module: str, statement: ast.stmt, aliases: set[str]) -> _Statement:
         is_import = isinstance(statement, (ast.Import, ast.ImportFrom))
-        nodes = list(ast.walk(statement))
+        plain = _Plain(aliases)
+        text = plain.written(statement)
         imports = [
             target
-            for node in nodes
-            if isinstance(node, (ast.Import, ast.ImportFrom))
+            for node in plain.imports
             for target in self._targets(module, node)
             if target[0].partition(".")[2] not in PLUMBING
         ]
         bound = frozenset(_bound(statement))
         if is_import:
-            return _Statement(bound, frozenset(), "", tuple(imports))
-        plain = _Plain(aliases)
-        text = ast.dump(plain.visit(statement))
-        return _Statement(bound, frozenset(plain.used), text, tuple(imports))
+            return _Statement(bound, (), "", tuple(imports))
+        return _Statement(bound, tuple(plain.used), text, tuple(imports))
 
     def reach(
         self, module: str, name: str, reached: dict[tuple[str, int], str]
@@ -159,13 +159,15 @@ class _Tree:
                         if current[1] != WHOLE or not self._reads(current[0], target)
                     ]
                     continue
-                used = [(current[0], each) for each in sorted(statement.used)]
+                used = sorted(set(statement.used))
                 meant = {
-                    each.rpartition(".")[2]: sorted(self._texts(module, each))
-                    for module, each in used
+                    each: sorted(self._meant(current[0], statement, each))
+                    for each in used
                 }
-                reached[place] = f"{statement.text} {sorted(meant.items())}"
-                wanted += used
+                # By their places: two calls of equal name may stand for two functions.
+                means = [meant[each] for each in statement.used]
+                reached[place] = f"{statement.text} {means}"
+                wanted += [(current[0], each) for each in used]
                 wanted += self._imported_inside(statement)
 
     def _defining(self, module: str, name: str) -> list[tuple[int, _Statement]]:
@@ -195,6 +197,18 @@ class _Tree:
             not locals_.isdisjoint(used.partition(".")[0] for used in statement.used)
             for statement in self.statements(module)
         )
+
+    def _meant(self, module: str, statement: _Statement, name: str) -> frozenset[str]:
+        """Return hashes of what a name in a statement stands for.
+
+        A function may import it itself.
+        """
+        inside = (
+            self._texts(source, original)
+            for source, original in self._imported(statement, name)
+            if original != WHOLE
+        )
+        return self._texts(module, name).union(*inside)
 
     def _texts(
         self, module: str, name: str, seen: frozenset[tuple[str, str]] = frozenset()
@@ -240,9 +254,7 @@ class _Tree:
             read = {each for each in statement.used if each.partition(".")[0] == local}
             if not read:
                 yield source, WHOLE
-            one = _Statement(
-                frozenset({local}), frozenset(), "", ((source, WHOLE, local),)
-            )
+            one = _Statement(frozenset({local}), (), "", ((source, WHOLE, local),))
             for each in sorted(read):
                 yield from self._imported(one, each)
 
@@ -272,8 +284,10 @@ class _Tree:
                 yield source, alias.name, local
 
 
-class _Plain(ast.NodeTransformer):
-    """Takes what says where something stands out of a statement; collects names.
+class _Plain:
+    """Writes a statement without what says where things stand; collects names.
+
+    Imports are left out too, and collected.
 
     Args:
         aliases: names that stand for whole modules of ours.
@@ -281,24 +295,32 @@ class _Plain(ast.NodeTransformer):
 
     def __init__(self, aliases: set[str]) -> None:
         self.aliases = aliases
-        self.used: set[str] = set()
+        self.used: list[str] = []
+        self.imports: list[ast.Import | ast.ImportFrom] = []
 
-    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        base = node.value
-        if isinstance(base, ast.Name) and base.id in self.aliases:
-            self.used.add(f"{base.id}.{node.attr}")
-            return ast.Name(node.attr, node.ctx)
-        return self.generic_visit(node)
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        self.used.add(node.id)
-        return node
-
-    def visit_Import(self, node: ast.Import) -> ast.AST:
-        return ast.Pass()
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
-        return ast.Pass()
+    def written(self, node: Any) -> str:
+        """Write a part of a syntax tree; fields that are empty are left out."""
+        if isinstance(node, list):
+            return f"[{','.join(map(self.written, node))}]"
+        if not isinstance(node, ast.AST):
+            return repr(node)
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            self.imports.append(node)
+            return "Import()"
+        if isinstance(node, ast.Name):
+            self.used.append(node.id)
+            return f"Name({node.id},{type(node.ctx).__name__})"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            base = node.value.id
+            if base in self.aliases:
+                self.used.append(f"{base}.{node.attr}")
+                return f"Name({node.attr},{type(node.ctx).__name__})"
+        fields = [
+            f"{field}={self.written(value)}"
+            for field in node._fields
+            if (value := getattr(node, field, None)) is not None and value != []
+        ]
+        return f"{type(node).__name__}({','.join(fields)})"
 
 
 @cache
