@@ -295,14 +295,18 @@ def test_equal_names_that_change_places_in_a_statement_count(
     assert len(hashes) == 2
 
 
+OF_MODEL = {"evaluate_task", "measure_perplexity"}  # they open a language model
+
+
 @pytest.mark.parametrize(
     ("module", "changed"),
     [
-        ("nn/evaluation/decoding", {"evaluate_task"}),
-        ("nn/evaluation/likelihood", {"evaluate_task", "tune_model"}),
-        ("nn/models/backbone", {"evaluate_task", "tune_model"}),
+        ("nn/evaluation/decoding", OF_MODEL),
+        ("nn/evaluation/interventions", OF_MODEL),  # training changes no neurons
+        ("nn/evaluation/likelihood", OF_MODEL | {"tune_model"}),
+        ("nn/models/backbone", OF_MODEL | {"tune_model"}),
         ("nn/tuning/losses", {"tune_model"}),
-        ("tasks/common/answers", {"prepare_task", "evaluate_task", "tune_model"}),
+        ("tasks/common/answers", OF_MODEL | {"prepare_task", "tune_model"}),
         ("tasks/common/classifier", set()),
     ],
 )
@@ -310,7 +314,7 @@ def test_what_an_edit_of_a_model_or_a_task_redoes(
     tmp_path: Path, module: str, changed: set[str]
 ) -> None:
     """Items are not prepared anew because of how a model is run on them."""
-    rules = ("prepare_task", "tune_model", "evaluate_task")
+    rules = ("prepare_task", "tune_model", "evaluate_task", "measure_perplexity")
     shutil.copytree(SCRIPTS, tmp_path, dirs_exist_ok=True)
     found = []
     for text in ("", "\nprint('an edit that every reader of the module reaches')\n"):

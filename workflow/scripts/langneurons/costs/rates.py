@@ -73,9 +73,9 @@ def loading(model: Model) -> float:
     return START + weight_bytes(model) / READ
 
 
-def decoding(model: Model, items: int, new_tokens: int, gpu: str) -> float:
-    """Return seconds of generating; every batch makes all its tokens (upper bound)."""
-    steps = math.ceil(items / BATCH) * new_tokens
+def decoding(model: Model, items: int, made: int, gpu: str) -> float:
+    """Return seconds of generating ``made`` tokens per item (upper bound)."""
+    steps = math.ceil(items / BATCH) * made
     arithmetic = FORWARD * model.parameters * BATCH / flops(model, gpu)
     if model.parameters < GPU_FROM:
         return steps * (arithmetic + 0.005)  # 5 ms of Python a step

@@ -76,7 +76,7 @@ def sheet(
         row: height of a row in inches; None chooses one that suits the width.
     """
     left = LETTER * max(map(len, rows)) + 0.12 * (1 + (shape != (1, 1)))
-    lines = [line for label in columns for line in label.split("\n")]
+    lines = [line for column in columns for line in column.split("\n")]
     longest = LETTER * max(map(len, lines))
     under = 0.12 * len(lines) / len(columns)
     needed = max(0.24, (max(map(len, texts)) * 0.62 * CELL_POINTS + 4) / 72)

@@ -106,13 +106,13 @@ def write(
     for output in outputs:
         part = (own or {}).get(output)
         text = dict(part.spec if part else spec)
-        read = {
+        given = {
             role: {k: v for k, v in of.items() if not part or Path(k) in part.reads}
             for role, of in inputs.items()
         }
         first: dict[str, Any] = {"output_sha256": sha256(output), "rule": rule}
         first |= {"spec_sha256": hash_of(canonical(text)), "spec": text}
-        write_json(path_of(output), first | {"inputs": read} | shared)
+        write_json(path_of(output), first | {"inputs": given} | shared)
 
 
 def hashes(inputs: Mapping[str, list[Path]]) -> dict[str, dict[str, str]]:

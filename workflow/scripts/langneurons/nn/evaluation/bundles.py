@@ -119,15 +119,15 @@ def cells(
     sha256_of = cache(files.sha256)  # files are shared by many treatments
     found = []
     for name in spec["treatments"]:
-        own = _settings(spec, name)
+        settings = _settings(spec, name)
         read: dict[str, Path | None] = {"neurons": None, "activations": None}
-        if own:
+        if settings:
             read["neurons"] = _one(
-                [p for p in neurons if p.stem == own["selection"]],
-                f"{name}: neuron file of {own['selection']}",
+                [p for p in neurons if p.stem == settings["selection"]],
+                f"{name}: neuron file of {settings['selection']}",
             )
-        if own and own["statistic"]["value"] not in UNMEASURED:
-            language, corpus = own["value_language"], own["corpus"]
+        if settings and settings["statistic"]["value"] not in UNMEASURED:
+            language, corpus = settings["value_language"], settings["corpus"]
             read["activations"] = _one(
                 [
                     p
@@ -138,10 +138,12 @@ def cells(
             )
         roles = {**common, **read}
         hashes = {role: sha256_of(path) for role, path in roles.items() if path}
-        parts = {"shared": spec["shared"], "name": name, "own": own, "code": code}
+        parts = {"shared": spec["shared"], "name": name, "own": settings, "code": code}
         text = files.canonical(parts | {"inputs": hashes})
         fingerprint = sha256(text.encode()).hexdigest()
-        found.append(Cell(name, own, by_name[name], **read, fingerprint=fingerprint))
+        found.append(
+            Cell(name, settings, by_name[name], **read, fingerprint=fingerprint)
+        )
     return found
 
 
@@ -171,12 +173,12 @@ def own(
 
 def _settings(spec: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return what one treatment does, with the selection and statistic it names."""
-    own = spec["treatments"][name]
-    if not own:
+    settings = spec["treatments"][name]
+    if not settings:
         return {}
     parsed = Treatment.parse(name)
     statistic = spec["statistics"][parsed.statistic]
-    return {"selection": str(parsed.selection), "statistic": statistic, **own}
+    return {"selection": str(parsed.selection), "statistic": statistic, **settings}
 
 
 def _one(matching: Sequence[Path], what: str) -> Path:

@@ -132,9 +132,9 @@ def summed_loss(
     scorer = Scorer(backbone, examples.reading)
 
     def loss(rows: Sequence[int]) -> Tensor:
-        scores = scorer([examples.tokens[row] for row in rows])
-        labels = torch.from_numpy(examples.labels[list(rows)]).to(scores.device)
-        return nn.functional.cross_entropy(scores, labels, reduction="sum")
+        logits = scorer([examples.tokens[row] for row in rows])
+        labels = torch.from_numpy(examples.labels[list(rows)]).to(logits.device)
+        return nn.functional.cross_entropy(logits, labels, reduction="sum")
 
     return loss
 
