@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers.activations import ACT2FN
@@ -50,7 +52,7 @@ def test_the_named_activation_is_the_one_computed(family):
 def test_lora_reaches_the_attention_modules_only(family):
     from peft import LoraConfig, get_peft_model
 
-    targets = architectures.attention_modules(family)
+    targets = families.find(family).attention
     assert list(targets) == ["q", "k", "v", "o"]
     model = build(family)
     fan = families.find(family).conv1d
@@ -134,8 +136,56 @@ def test_unknown_architecture_is_refused():
 
 
 def test_wrong_family_is_refused():
-    with pytest.raises(DataError, match="found layers \\[\\]"):
+    said = "FAMILIES\\['gpt2'\\].*layers: no list 'h'.*Modules in lists: model.layers.0"
+    with pytest.raises(DataError, match=said):
         architectures.mlp_sites(build("llama"), "gpt2")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"act": "mlp.act"}, "act: 'mlp.act', found layers []"),
+        ({"gate": "mlp.gate"}, "gate: 'mlp.gate', found layers []"),
+        ({"up": "mlp.up"}, "up: 'mlp.up', found layers []"),
+        ({"down": "mlp.down"}, "down: 'mlp.down', found layers []"),
+        ({"layers": "blocks"}, "layers: no list 'blocks'"),
+        ({"activation": "act"}, "activation: no 'act' in config.json, but hidden_act"),
+        ({"attention": {"k": "key"}}, "attention['k']: 'key', found layers []"),
+        ({"attention": {"o": "proj"}}, "attention['o']: 'proj', found layers []"),
+        ({"attention": {"k": None}}, "attention: no 'k'"),
+    ],
+)
+def test_a_wrong_name_in_a_row_is_named(monkeypatch, change, said):
+    row = families.FAMILIES["llama"]
+    if "attention" in change:
+        changed = {**row.attention, **change["attention"]}
+        change = {**change, "attention": {k: v for k, v in changed.items() if v}}
+    monkeypatch.setitem(families.FAMILIES, "llama", replace(row, **change))
+    with pytest.raises(DataError) as error:
+        architectures.mlp_sites(build("llama"))
+    text = str(error.value)
+    assert said in text
+    assert "FAMILIES['llama']" in text and families.HINT in text
+    there = "model.layers.0" if "layers" in change else "self_attn.q_proj"
+    assert there in text
+
+
+def test_all_wrong_names_of_a_row_are_named_together(monkeypatch):
+    row = replace(
+        families.FAMILIES["gpt2"],
+        up="mlp.up",
+        activation="hidden_act",
+        attention={"q": "c_attn", "k": "c_attn", "v": "c_attn", "o": "c_proj"},
+    )
+    monkeypatch.setitem(families.FAMILIES, "gpt2", row)
+    with pytest.raises(DataError) as error:
+        architectures.mlp_sites(build("gpt2"))
+    # "c_proj" is in the MLP as well.
+    for said in ("up: 'mlp.up'", "attention['o']: 'c_proj', found layers [0, 0, 1, 1]"):
+        assert said in str(error.value)
+    assert "activation: no 'hidden_act' in config.json, but activation_function" in str(
+        error.value
+    )
 
 
 def test_a_module_shared_by_layers_is_refused():

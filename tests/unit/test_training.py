@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from langneurons.config.errors import ConfigError, DataError
 from langneurons.config.task_entries import Training
 from langneurons.jobs import files
 from langneurons.nn.evaluation.examples import Labelled, Reading
-from langneurons.nn.models import folders, loading, quantising, tuned
+from langneurons.nn.models import families, folders, loading, quantising, tuned
 from langneurons.nn.tuning import adapters
 from langneurons.nn.tuning.losses import summed
 from langneurons.nn.tuning.training import Checkpoint, Plan, curve, fit, record
@@ -107,6 +108,20 @@ def test_only_attention_is_adapted(family, modules, expected):
     names = [n for n in adapters.trainable(model) if "lora" in n]
     assert names and not any("mlp" in n for n in names)
     assert all(p.dtype == torch.float32 for p in adapters.trainable(model).values())
+
+
+@pytest.mark.parametrize("kind", ["attention", "all_mlp"])
+@pytest.mark.parametrize(("key", "name"), [("k", "key_proj"), ("q", "proj")])
+def test_a_mistyped_name_does_not_train_less(monkeypatch, kind, key, name):
+    """PEFT complains only if it finds no module at all."""
+    row = families.FAMILIES["llama"]
+    wrong = replace(row, attention={**row.attention, key: name})
+    monkeypatch.setitem(families.FAMILIES, "llama", wrong)
+    base = tuned.prepare(tiny("llama", "classifier"))
+    tuning = {**ATTENTION, "kind": kind, "mlp_targets": "gate", "attention": True}
+    said = rf"FAMILIES\['llama'\].*attention\['{key}'\]: '{name}', found layers \[\]"
+    with pytest.raises(DataError, match=said):
+        adapters.wrap(base, "llama", tuning, settings(), SEED)
 
 
 def test_unknown_tuning():

@@ -14,6 +14,7 @@ What these modules are called in each family says the table in ``families``.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -66,14 +67,6 @@ def family_of(model: nn.Module) -> str:
     return found
 
 
-def attention_modules(family: str) -> dict[str, str]:
-    """Map q, k, v and o to the module-name suffixes that PEFT's targets take.
-
-    Families that fuse q, k and v name the same module three times.
-    """
-    return dict(families.find(family).attention)
-
-
 def mlp_modules(family: str, targets: str) -> dict[str, str]:
     """Map MLP projections to the side of their weights that neurons are on.
 
@@ -110,36 +103,124 @@ def mlp_sites(model: nn.Module, family: str | None = None) -> Sites:
         family: a key of ``families.FAMILIES``; None: from the model's configuration.
 
     Raises:
-        DataError: if the family is unknown, or a layer has not exactly one of each
-            module (for example because a fused kernel replaced the MLP).
+        DataError: the family is unknown, or its row does not fit; see ``check_row``.
     """
     family = family_of(model) if family is None else family
-    names = families.find(family)
-    config = _text_config(model)
-    wanted = int(config.num_hidden_layers)
+    names = check_row(model, family)
     acts = by_layer(model, names.layers, names.act)
     downs = by_layer(model, names.layers, names.down)
-    for what, found in ((names.act, acts), (names.down, downs)):
-        if sorted(found) != list(range(wanted)):
-            raise DataError(
-                f"model: a {family} model with {wanted} layers should have one module "
-                f"'{names.layers}.<i>.{what}' in each, found layers {sorted(found)}. "
-                "Give the family of this architecture, or add its module names to "
-                "LAYOUTS in nn/architectures.py"
-            )
     widths = {_input_width(module) for module in downs.values()}
     if len(widths) != 1:
         raise DataError(
             f"model: layers have different numbers of neurons: {sorted(widths)}; "
             "only models with equal layers are supported"
         )
-    activation = names.fixed_activation() or str(getattr(config, names.activation))
+    activation = names.fixed_activation()
+    if activation is None:
+        activation = str(getattr(_text_config(model), names.activation))
     return Sites(
         family=family,
         activation=_SAME_ACTIVATION.get(activation, activation),
         width=widths.pop(),
-        layers=tuple(LayerSites(acts[i], downs[i]) for i in range(wanted)),
+        layers=tuple(LayerSites(acts[i], downs[i]) for i in sorted(acts)),
     )
+
+
+def check_row(model: nn.Module, family: str) -> families.Family:
+    """Check every name in a family's row against a model of it.
+
+    Args:
+        model: a transformers or PEFT model.
+        family: a key of ``families.FAMILIES``.
+
+    Returns:
+        The row.
+
+    Raises:
+        DataError: the family is unknown; its activation is no key of the model's
+            configuration; or a layer has not exactly one of each module that the row
+            names (for example because a fused kernel replaced the MLP). It lists all
+            names that are wrong, and the modules that there are.
+    """
+    row, config = families.find(family), _text_config(model)
+    wanted = int(config.num_hidden_layers)
+    there = _names_in_layers(model, row)
+    faults = _wrong_names(row, there, wanted)
+    if row.fixed_activation() is None and not hasattr(config, row.activation):
+        keys = ", ".join(key for key in sorted(config.to_dict()) if "act" in key)
+        faults.append(f"activation: no {row.activation!r} in config.json, but {keys}")
+    if not faults:
+        return row
+    modules = (
+        f"A layer has the modules {', '.join(there[min(there)])}"
+        if there
+        else (f"Modules in lists: {', '.join(_in_lists(model))}")
+    )
+    raise DataError(
+        f"model: FAMILIES[{family!r}] does not fit this model, which should have one "
+        f"module of each name in each of its {wanted} layers. {'; '.join(faults)}. "
+        f"{modules}. Give the family of this architecture, or correct the row. "
+        f"{families.HINT}"
+    )
+
+
+def _wrong_names(
+    row: families.Family, there: Mapping[int, Sequence[str]], wanted: int
+) -> list[str]:
+    """Say which names of a row have not one module in each layer.
+
+    Args:
+        row: of the family.
+        there: layer -> names of its modules.
+        wanted: number of layers.
+    """
+    faults = [f"attention: no {key!r}" for key in "qkvo" if key not in row.attention]
+    if not there:
+        return [f"layers: no list {row.layers!r}", *faults]
+    mlp = {"act": row.act, "gate": row.gate, "up": row.up, "down": row.down}
+    ends = {field: name for field, name in mlp.items() if name is not None}
+    ends |= {f"attention[{key!r}]": f".{name}" for key, name in row.attention.items()}
+    for field, end in ends.items():
+        # Of attention, the row has the ends of names, as PEFT takes them.
+        found = [
+            layer
+            for layer in sorted(there)
+            for name in there[layer]
+            if name == end or (end[0] == "." and f".{name}".endswith(end))
+        ]
+        if found != list(range(wanted)):
+            faults.append(f"{field}: {end.lstrip('.')!r}, found layers {found}")
+    return faults
+
+
+def _in_lists(model: nn.Module) -> list[str]:
+    """Name the first module of each list."""
+    return [name for name, _ in model.named_modules() if name.endswith(".0")]
+
+
+def _names_in_layers(model: nn.Module, row: families.Family) -> dict[int, list[str]]:
+    """List the names of modules relative to their decoder layer: layer -> names.
+
+    A list of layers without any part of the MLP is not the decoder, but for example the
+    image encoder of a multimodal model; unless all lists are such.
+    """
+    pattern = re.compile(rf"(?:(.*)\.)?{re.escape(row.layers)}\.(\d+)\.(.+)")
+    lists: dict[str, dict[int, list[str]]] = {}
+    for name, _ in model.named_modules():
+        if match := pattern.fullmatch(name):
+            layers = lists.setdefault(match[1] or "", {})
+            layers.setdefault(int(match[2]), []).append(match[3])
+    mlp = {row.act, row.gate, row.up, row.down}
+    decoders = [
+        layers
+        for layers in lists.values()
+        if any(not mlp.isdisjoint(names) for names in layers.values())
+    ]
+    found: dict[int, list[str]] = {}
+    for layers in decoders or lists.values():
+        for layer, names in layers.items():
+            found.setdefault(layer, []).extend(names)
+    return found
 
 
 def _text_config(model: nn.Module) -> Any:

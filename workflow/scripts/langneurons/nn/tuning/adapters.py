@@ -17,7 +17,7 @@ from torch import nn
 from langneurons.config.task_entries import Training
 from langneurons.jobs import files
 from langneurons.nn.models import families
-from langneurons.nn.models.architectures import attention_modules
+from langneurons.nn.models.architectures import check_row
 from langneurons.nn.models.tuned import ADAPTER, CONFIG
 
 from . import masking
@@ -55,12 +55,13 @@ def wrap(
         whole.
 
     Raises:
-        ConfigError, DataError: see ``masking.plan``.
+        ConfigError, DataError: see ``masking.plan`` and ``architectures.check_row``.
     """
     from peft import LoraConfig, get_peft_model
 
     todo = masking.plan(model, family, tuning, neurons)
-    names = attention_modules(family)
+    # PEFT skips names that fit no module if any other does.
+    names = check_row(model, family).attention
     targets: Any = []
     if tuning["kind"] == "attention" or tuning["attention"]:
         # Families with fused projections name one module several times.
