@@ -177,7 +177,7 @@ def _model(folder: Path) -> Path:
 MANIFEST = {
     "format": "langneurons/model/1", "model": "m", "source": "here", "revision": "r1",
     "family": "llama", "dtype": "float32", "layers": 2, "intermediate_size": 24,
-    "hidden_size": 16, "activation": "silu", "quantization": "none",
+    "hidden_size": 16, "quantization": "none",
     "files": {"config.json": "0" * 64},
 }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from transformers import PreTrainedTokenizerFast
 import tiny_models
 from langneurons.config.errors import DataError
 from langneurons.jobs.files import sha256, write_json
-from langneurons.nn.models import folders, loading
+from langneurons.nn.models import families, folders, loading
 
 WORDS = [f"w{i}" for i in range(30)]
 
@@ -160,8 +161,18 @@ def test_description_agrees_with_the_modules(tmp_path: Path, family: str) -> Non
     assert found["layers"] == tiny_models.LAYERS == len(sites.layers)
     assert found["hidden_size"] == tiny_models.HIDDEN
     assert found["intermediate_size"] == sites.width
-    assert found["activation"] == sites.activation
     assert found["quantization"] == "none"
+
+
+def test_a_description_does_not_depend_on_the_row_of_its_family(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row is in neither the spec nor the code hash of the job that pins a model."""
+    save_model(tmp_path, "bloom")
+    before = folders.describe(tmp_path)
+    row = replace(families.FAMILIES["bloom"], activation="=relu")
+    monkeypatch.setitem(families.FAMILIES, "bloom", row)
+    assert folders.describe(tmp_path) == before
 
 
 @pytest.mark.parametrize(

@@ -604,7 +604,7 @@ def test_scripts_measure_and_merge(tmp_path):
     model.save_pretrained(folder)
     manifest = {"model": "tiny", "source": "test", "revision": "r1", "family": "llama"}
     manifest |= {"layers": LAYERS, "intermediate_size": WIDTH, "quantization": "none"}
-    manifest |= {"files": {}, "hidden_size": 16, "activation": "silu"}
+    manifest |= {"files": {}, "hidden_size": 16}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     text = tokens(11, 9).int().numpy()
     tensors.write(tmp_path / "en.safetensors", {"tokens": text, "heldout": text[:1]})

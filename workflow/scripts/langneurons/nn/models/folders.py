@@ -75,9 +75,9 @@ def describe(folder: Path | str) -> dict[str, Any]:
 
     Returns:
         ``layers``, ``intermediate_size`` (MLP neurons per layer), ``hidden_size``,
-        ``activation`` (Hugging Face name), ``quantization`` (``none`` or ``nf4``),
-        ``vocab_size`` (tokens that have an embedding), ``positions`` (the longest
-        input, in tokens; None: there is no limit).
+        ``quantization`` (``none`` or ``nf4``), ``vocab_size`` (tokens that have an
+        embedding), ``positions`` (the longest input, in tokens; None: there is no
+        limit). Nothing from the family's row, on which the job does not depend.
 
     Raises:
         DataError: one of the sizes is absent, or no number.
@@ -92,21 +92,12 @@ def describe(folder: Path | str) -> dict[str, Any]:
         return found
 
     hidden = required("n_embed", "hidden_size", "n_embd")
-    known = families.of_type(str(config.get("model_type")))
-    activation = (
-        (families.find(known).fixed_activation() if known else None)
-        or config.get("hidden_activation")
-        or config.get("hidden_act")
-        or config.get("activation_function")
-        or "silu"
-    )
     # GPT-2 and BLOOM have no gate and, by default, four neurons per hidden unit.
     width = _first(config, ("intermediate_size", "n_inner"), path) or 4 * hidden
     return {
         "layers": required("num_hidden_layers", "n_layer"),
         "intermediate_size": width,
         "hidden_size": hidden,
-        "activation": activation,
         "quantization": "nf4" if is_nf4(config) else "none",
         "vocab_size": required("vocab_size"),
         "positions": _positions(config, path),
