@@ -7,8 +7,7 @@ folder knows a method by its name.
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from langneurons.config import plugins
 from langneurons.config.catalogue import Activations as Recorded
 from langneurons.config.errors import ConfigError, DataError, unknown_name
 from langneurons.config.fields import Frozen
@@ -136,16 +136,38 @@ def kinds() -> list[str]:
 
 
 def load(kind: str) -> Method[Frozen]:
-    """Import a method.
+    """Import a method, and check what it declares.
 
     Raises:
-        ConfigError: there is no such file.
+        ConfigError: there is no such file, or its author made a mistake in it.
     """
     if kind not in kinds():
         raise ConfigError(unknown_name("method kind", kind, kinds(), "methods"))
     # Which parameters a method takes is known in its own file only.
-    module = importlib.import_module(f"{__name__}.{kind}")
-    return cast("Method[Frozen]", module.METHOD)
+    method = plugins.load(
+        f"{__name__}.{kind}",
+        "METHOD",
+        Method,
+        required=("select",),
+        problems=_problems,
+    )
+    return cast("Method[Frozen]", method)
+
+
+def _problems(method: Any) -> Iterator[str]:
+    """Find what is wrong with the attributes of a method, ``PARAMETERS`` apart."""
+    reads = method.READS
+    pair = isinstance(reads, tuple) and len(reads) == 2
+    if not pair or type(reads[0]) is not int or type(reads[1]) not in (int, type(None)):
+        yield (
+            f"READS: {reads!r} - must be two numbers, at least and at most, as in "
+            "(1, 1); (1, None) has no upper limit"
+        )
+    elif reads[0] < 0 or (reads[1] is not None and reads[1] < reads[0]):
+        yield f"READS: {reads!r} - 'at most' is below 'at least', or a number below 0"
+    for name in ("DRAWS", "IMPORTED"):
+        if not isinstance(given := getattr(method, name), bool):
+            yield f"{name}: {given!r} - must be True or False"
 
 
 def files_of(kind: str, parameters: Mapping[str, Any]) -> Mapping[str, str]:

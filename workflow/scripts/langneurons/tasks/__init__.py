@@ -7,12 +7,12 @@ knows a task by its name.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
+from langneurons.config import plugins
 from langneurons.config.errors import ConfigError, DataError, unknown_name
 from langneurons.config.fields import Frozen
 from langneurons.nn.evaluation.examples import Examples
@@ -92,8 +92,9 @@ class Task(Protocol[P]):
             name, unless its kind is ``corpus``: such a one stands under ``metrics`` in
             the record of an evaluation only.
         LABELS: classes of a classifier, in the order of their numbers; empty where the
-            model answers in its own words.
-        TEST_ONLY: names of parameters that training does not read.
+            model answers in its own words. A task whose ``examples`` are ``Labelled``
+            needs them: they say how many outputs the head on the model has.
+        TEST_ONLY: names of parameters that training does not read; each has a default.
         PUBLISHED: key in the file of published numbers; None: nothing is published.
         SIZE: of the data set that the paper uses.
         DEMO: name of its items in the demo world's configuration (``nli_train``), or
@@ -206,15 +207,24 @@ def kinds() -> list[str]:
 
 
 def load(kind: str) -> Task[Frozen]:
-    """Import a task.
+    """Import a task, and check what it declares.
 
     Raises:
-        ConfigError: there is no such file.
+        ConfigError: there is no such file, or its author made a mistake in it.
     """
+    from .common.declared import problems  # reads this module
+
     if kind not in kinds():
         raise ConfigError(unknown_name("task kind", kind, kinds(), "tasks"))
     # Which parameters a task takes is known in its own file only.
-    return cast("Task[Frozen]", importlib.import_module(f"{__name__}.{kind}").TASK)
+    task = plugins.load(
+        f"{__name__}.{kind}",
+        "TASK",
+        Task,
+        required=("read_file", "read_hub", "read_items", "evaluate"),
+        problems=problems,
+    )
+    return cast("Task[Frozen]", task)
 
 
 def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, Any]]:
