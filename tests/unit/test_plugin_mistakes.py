@@ -8,13 +8,19 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import pytest
 
+from activation_files import family
 from configurations import tiny
 from langneurons import methods, tasks
-from langneurons.config.errors import ConfigError
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.config.fields import Frozen
+from langneurons.methods import Selected
 from langneurons.study.configuration import load
+from test_methods import spec
 
 SCRIPTS = Path(tasks.__file__).parents[2]
 TASK = '''"""Mood."""
@@ -248,3 +254,52 @@ def test_checks_need_no_torch() -> None:
         "[methods.load(k) for k in methods.kinds()]; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=SCRIPTS)
+
+
+class Odd(methods.Method[Frozen]):
+    """Returns what it was told to."""
+
+    PARAMETERS = Frozen
+    found: Any = None
+
+    def select(self, inputs: Any, parameters: Any) -> Any:
+        return self.found
+
+
+MASK = np.ones((2, 60), np.bool_)
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"en": MASK, "hi": MASK}, "select() returned dict; Selected is needed"),
+        (Selected({"en": MASK}), "masks of ['en'], but the languages of the set are"),
+        (Selected({"en": MASK, "hi": MASK, "vi": MASK}), "masks of ['en', 'hi', 'vi']"),
+        (
+            Selected({"en": MASK, "hi": MASK.astype(int)}),
+            "hi: select() returned an array of int64, shape (2, 60); a numpy array of "
+            "bool, shape (2, 60)",
+        ),
+        (Selected({"en": MASK[0], "hi": MASK}), "en: select() returned an array of bo"),
+        (Selected({"en": MASK, "hi": MASK.T}), "array of bool, shape (60, 2); a numpy"),
+        (Selected({"en": MASK, "hi": MASK.tolist()}), "hi: select() returned list; a"),
+        (
+            Selected({"en": MASK, "hi": MASK}, {"cut": np.float32(2)}),
+            "threshold 'cut' is np.float32(2.0), which JSON cannot hold",
+        ),
+        (Selected({"en": MASK, "hi": MASK}, {"cut": [float("nan")]}), "'cut' is [nan]"),
+    ],
+)
+def test_what_a_method_returns(
+    found: Any, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = Odd()
+    monkeypatch.setattr(methods, "load", lambda kind: odd)
+    given, files = spec(parameters={}), family(tmp_path, ("en", "hi"))
+    odd.found = Selected({"hi": MASK, "en": MASK}, {"cut": [0.5, None]})
+    assert methods.identify(given, [*files.values()]).counts == {"en": 120, "hi": 120}
+    odd.found = found
+    with pytest.raises(DataError) as raised:
+        methods.identify(given, [*files.values()])
+    assert said in str(raised.value)
+    assert str(raised.value).startswith("method lape (kind lape)")

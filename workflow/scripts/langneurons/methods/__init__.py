@@ -7,6 +7,7 @@ folder knows a method by its name.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,7 +73,7 @@ class Selected:
     """What a method selected.
 
     Attributes:
-        neurons: language -> booleans [L, F].
+        neurons: language -> booleans [L, F], for exactly the languages of the set.
         thresholds: numbers that it derived from the data, as plain JSON values.
     """
 
@@ -239,7 +240,8 @@ def identify(
         reads: neurons of the selections named by ``reads``, in their order.
 
     Raises:
-        DataError: files of other languages, models or selections, or no neuron at all.
+        DataError: files of other languages, models or selections, masks that are not
+            those of the set's languages, or no neuron at all.
     """
     from langneurons.neurons.recorded_activations import check_same_model
 
@@ -272,6 +274,7 @@ def identify(
         quantile=spec["quantile"],
     )
     selected = method.select(inputs, parameters)
+    _check(selected, inputs, f"method {spec['method']} (kind {spec['kind']})")
     if not any(mask.any() for mask in selected.neurons.values()):
         raise DataError(
             f"method {spec['method']} selects no neuron for any of {languages}; "
@@ -294,3 +297,44 @@ def identify(
         parameters=parameters.model_dump(mode="json"),
         thresholds=selected.thresholds,
     )
+
+
+def _check(selected: Selected, inputs: MethodInputs, where: str) -> None:
+    """Refuse what is not one mask per language, or what no neuron file can hold.
+
+    Args:
+        selected: what ``select`` returned.
+        inputs: what it was given.
+        where: which method it is, for messages.
+
+    Raises:
+        DataError: names the language or the threshold, and what was given.
+    """
+    if not isinstance(selected, Selected):
+        given = type(selected).__name__
+        raise DataError(f"{where}: select() returned {given}; Selected is needed")
+    if set(selected.neurons) != set(inputs.languages):
+        raise DataError(
+            f"{where}: select() returned masks of {list(selected.neurons)}, but the "
+            f"languages of the set are {inputs.languages}"
+        )
+    shape = (inputs.layers, inputs.width)
+    for lang, mask in selected.neurons.items():
+        given = type(mask).__name__
+        if isinstance(mask, np.ndarray):
+            if mask.dtype == np.bool_ and mask.shape == shape:
+                continue
+            given = f"an array of {mask.dtype}, shape {mask.shape}"
+        raise DataError(
+            f"{where}, {lang}: select() returned {given}; a numpy array of bool, shape "
+            f"{shape} (layers, neurons), is needed: True where a neuron is selected"
+        )
+    for name, value in selected.thresholds.items():
+        try:
+            json.dumps({name: value}, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"{where}: threshold {name!r} is {value!r}, which JSON cannot hold "
+                f"({error}); give finite Python numbers, texts, lists or mappings, as "
+                "float() or .tolist() makes them"
+            ) from None
