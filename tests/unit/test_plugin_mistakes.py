@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from activation_files import family
@@ -20,6 +21,9 @@ from langneurons.config.errors import ConfigError, DataError
 from langneurons.config.fields import Frozen
 from langneurons.methods import Selected
 from langneurons.study.configuration import load
+from langneurons.tasks import Metric
+from langneurons.tasks.common import predictions
+from langneurons.tasks.xnli import TASK as XNLI
 from test_methods import spec
 
 SCRIPTS = Path(tasks.__file__).parents[2]
@@ -303,3 +307,92 @@ def test_what_a_method_returns(
         methods.identify(given, [*files.values()])
     assert said in str(raised.value)
     assert str(raised.value).startswith("method lape (kind lape)")
+
+
+METRICS = {
+    "right": Metric("binary", "right"),
+    "f1": Metric("score", "F1"),
+    "gain": Metric("real", "gain", unit="nats"),
+    "chrf": Metric("corpus", "chrF"),
+}
+TABLE = {
+    "item": np.array([4, 7, 9], np.int32),
+    "right": [True, False, True],
+    "f1": np.array([0, 0.5, 1], np.float32),
+    "gain": [-1.0, 0.0, 2.5],
+}
+
+
+def checked(**changes: Any) -> pd.DataFrame:
+    return predictions.checked(pd.DataFrame(TABLE | changes), METRICS, "evaluate()")
+
+
+def test_tables_of_the_right_types_stay_as_they_are() -> None:
+    table = pd.DataFrame(TABLE)
+    assert predictions.checked(table, METRICS, "evaluate()") is table
+    given: dict[str, Any] = {"right": [1, 0, 1], "f1": [1, 0, 0], "gain": [5, -2, 0]}
+    found = checked(**given)
+    types = {"right": "bool", "f1": "float64", "gain": "float64"}
+    assert {name: str(found[name].dtype) for name in types} == types
+    for name, values in given.items():
+        assert found[name].tolist() == values
+    assert list(found) == list(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"right": [1, 0, 2]}, "column 'right' of kind binary has 2 (int64) at item 9"),
+        (
+            {"right": [1.0, 0.0, 0.0]},
+            "'right' of kind binary has 1.0 (float64) at item",
+        ),
+        ({"right": ["yes", "no", "no"]}, "'right' of kind binary has 'yes' (object)"),
+        ({"right": [True, None, True]}, "'right' of kind binary has True (object)"),
+        (
+            {"f1": [0.5, 1.5, 1.0]},
+            "column 'f1' of kind score has 1.5 (float64) at item 7",
+        ),
+        ({"f1": [0.5, -0.1, 1.0]}, "'f1' of kind score has -0.1"),
+        (
+            {"f1": [0.5, 0.1, float("nan")]},
+            "'f1' of kind score has nan (float64) at item 9",
+        ),
+        (
+            {"f1": [0, 50, 100]},
+            "'f1' of kind score has 50 (int64) at item 7; needed: fin",
+        ),
+        ({"gain": [0.0, float("inf"), 1.0]}, "'gain' of kind real has inf"),
+        (
+            {"gain": ["0.5", "1", "2"]},
+            "'gain' of kind real has '0.5' (object) at item 4",
+        ),
+        ({"item": [4, 7, 4]}, "column item has 4 more than once"),
+        ({"item": ["a", "b", "c"]}, "column item has 'a' (object); whole numbers"),
+        ({"item": [1.0, 2.0, 3.0]}, "column item has"),
+    ],
+)
+def test_tables_of_other_types_are_refused(changes: Any, said: str) -> None:
+    with pytest.raises(DataError) as raised:
+        checked(**changes)
+    assert said in str(raised.value)
+
+
+def test_tables_lack_no_column_and_no_row() -> None:
+    whole = pd.DataFrame(TABLE)
+    for table, said in (
+        (whole.drop(columns="gain"), "no columns named 'gain'; there must be one of"),
+        (whole.set_index("item"), "no columns named 'item'"),
+        (pd.concat([whole, whole[["f1"]]], axis=1), "2 columns named 'f1'"),
+        (whole[:0], "the table has no row"),
+        (TABLE, "returned dict; a pandas DataFrame is needed"),
+    ):
+        with pytest.raises(DataError, match=said):
+            predictions.checked(table, METRICS, "evaluate()")
+
+
+def test_the_message_names_the_kind() -> None:
+    with pytest.raises(
+        DataError, match=r"^evaluate\(\) of kind xnli: no columns named"
+    ):
+        tasks.checked(XNLI, pd.DataFrame({"item": [1]}))

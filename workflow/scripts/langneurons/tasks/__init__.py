@@ -7,6 +7,7 @@ knows a task by its name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from langneurons.config.fields import Frozen
 from langneurons.nn.evaluation.examples import Examples
 from langneurons.text.row_languages import Own
 
+from .common import predictions as per_item
 from .common.items import means, sample
 
 if TYPE_CHECKING:
@@ -160,16 +162,22 @@ class Task(Protocol[P]):
             language: code of the items' language.
 
         Returns:
-            One row per item: ``item``, its ``id``; a column for each metric whose kind
-            is not ``corpus``; and whatever else a reader may want to see.
+            One row per item: ``item``, its ``id``, whole numbers, each once; a column
+            for each metric whose kind is not ``corpus``: bool, or the integers 0 and 1
+            (``binary``), finite floats from 0 to 1 (``score``), finite floats
+            (``real``); and whatever else a reader may want to see.
         """
         ...
 
-    def corpus(self, predictions: pd.DataFrame) -> Mapping[str, float]:
+    def corpus(
+        self, predictions: pd.DataFrame, parameters: P, language: str
+    ) -> Mapping[str, float]:
         """Return the metrics of kind ``corpus``, of all items together.
 
         Args:
             predictions: from ``evaluate``.
+            parameters: of the task.
+            language: code of the items' language.
         """
         return {}
 
@@ -179,23 +187,50 @@ def is_trainable(task: Task[Frozen]) -> bool:
     return type(task).examples is not Task.examples
 
 
-def metrics(task: Task[Frozen], predictions: pd.DataFrame) -> dict[str, float]:
-    """Sum up a per-item table: means, and what only all items together have.
+def checked(task: Task[Frozen], predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return a per-item table whose columns are what the task's metrics say.
 
     Args:
         task: that made the table.
         predictions: from its ``evaluate``.
 
     Raises:
-        DataError: ``corpus`` returned other metrics than those of its kind.
+        DataError: see ``common.predictions.checked``.
     """
-    whole = dict(task.corpus(predictions))
+    kind = type(task).__module__.rpartition(".")[2]
+    return per_item.checked(predictions, task.METRICS, f"evaluate() of kind {kind}")
+
+
+def metrics(
+    task: Task[Frozen], predictions: pd.DataFrame, parameters: Frozen, language: str
+) -> dict[str, float]:
+    """Sum up a per-item table: means, and what only all items together have.
+
+    Args:
+        task: that made the table.
+        predictions: from its ``evaluate``, checked.
+        parameters: of the task.
+        language: code of the items' language.
+
+    Raises:
+        DataError: ``corpus`` returned other metrics than those of its kind, or what is
+            no finite number.
+    """
+    whole = dict(task.corpus(predictions, parameters, language))
     wanted = {name for name, metric in task.METRICS.items() if metric.kind == "corpus"}
     if set(whole) != wanted:
         raise DataError(
             f"{task.TITLE}: corpus() returned {sorted(whole)}, but METRICS has "
             f"{sorted(wanted)} of kind corpus"
         )
+    for name, value in whole.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not math.isfinite(value):
+            raise DataError(
+                f"{task.TITLE}: corpus() returned {value!r} for {name!r}, "
+                f"{type(value).__name__}; a finite Python number is needed, as float() "
+                "makes one"
+            )
     found = whole | means(predictions, [n for n in task.METRICS if n not in wanted])
     return {name: found[name] for name in task.METRICS}
 
