@@ -145,6 +145,26 @@ def texts(found: Any, name: str, least: int) -> Iterator[str]:
         yield f"{name}: {given!r} - each must stand there once"
 
 
+def limits(found: Any, name: str) -> Iterator[str]:
+    """Check that an attribute says how many at least, and at most or None."""
+    given = getattr(found, name)
+    pair = isinstance(given, tuple) and len(given) == 2
+    if not pair or type(given[0]) is not int or type(given[1]) not in (int, type(None)):
+        yield (
+            f"{name}: {given!r} - must be two numbers, at least and at most, as in "
+            "(1, 1); (1, None) has no upper limit"
+        )
+    elif given[0] < 0 or (given[1] is not None and given[1] < given[0]):
+        yield f"{name}: {given!r} - 'at most' is below 'at least', or a number below 0"
+
+
+def truth_values(found: Any, *names: str) -> Iterator[str]:
+    """Check that attributes are True or False."""
+    for name in names:
+        if not isinstance(given := getattr(found, name), bool):
+            yield f"{name}: {given!r} - must be True or False"
+
+
 def is_text(value: object) -> bool:
     """Tell whether a value is a text that shows something."""
     return isinstance(value, str) and bool(value.strip())

@@ -7,7 +7,6 @@ folder knows a method by its name.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +19,13 @@ from langneurons.config import plugins
 from langneurons.config.catalogue import Activations as Recorded
 from langneurons.config.errors import ConfigError, DataError, unknown_name
 from langneurons.config.fields import Frozen
-from langneurons.neurons.neuron_sets import Mask, NeuronSets, from_mask
+from langneurons.neurons.neuron_sets import (
+    Mask,
+    NeuronSets,
+    check_masks,
+    check_plain,
+    from_mask,
+)
 
 if TYPE_CHECKING:
     from langneurons.neurons.recorded_activations import Activations
@@ -157,18 +162,8 @@ def load(kind: str) -> Method[Frozen]:
 
 def _problems(method: Any) -> Iterator[str]:
     """Find what is wrong with the attributes of a method, ``PARAMETERS`` apart."""
-    reads = method.READS
-    pair = isinstance(reads, tuple) and len(reads) == 2
-    if not pair or type(reads[0]) is not int or type(reads[1]) not in (int, type(None)):
-        yield (
-            f"READS: {reads!r} - must be two numbers, at least and at most, as in "
-            "(1, 1); (1, None) has no upper limit"
-        )
-    elif reads[0] < 0 or (reads[1] is not None and reads[1] < reads[0]):
-        yield f"READS: {reads!r} - 'at most' is below 'at least', or a number below 0"
-    for name in ("DRAWS", "IMPORTED"):
-        if not isinstance(given := getattr(method, name), bool):
-            yield f"{name}: {given!r} - must be True or False"
+    yield from plugins.limits(method, "READS")
+    yield from plugins.truth_values(method, "DRAWS", "IMPORTED")
 
 
 def files_of(kind: str, parameters: Mapping[str, Any]) -> Mapping[str, str]:
@@ -274,7 +269,12 @@ def identify(
         quantile=spec["quantile"],
     )
     selected = method.select(inputs, parameters)
-    _check(selected, inputs, f"method {spec['method']} (kind {spec['kind']})")
+    where = f"method {spec['method']} (kind {spec['kind']})"
+    if not isinstance(selected, Selected):
+        given = type(selected).__name__
+        raise DataError(f"{where}: select() returned {given}; Selected is needed")
+    check_masks(selected.neurons, languages, (first.layers, first.width), where=where)
+    check_plain(selected.thresholds, where)
     if not any(mask.any() for mask in selected.neurons.values()):
         raise DataError(
             f"method {spec['method']} selects no neuron for any of {languages}; "
@@ -297,44 +297,3 @@ def identify(
         parameters=parameters.model_dump(mode="json"),
         thresholds=selected.thresholds,
     )
-
-
-def _check(selected: Selected, inputs: MethodInputs, where: str) -> None:
-    """Refuse what is not one mask per language, or what no neuron file can hold.
-
-    Args:
-        selected: what ``select`` returned.
-        inputs: what it was given.
-        where: which method it is, for messages.
-
-    Raises:
-        DataError: names the language or the threshold, and what was given.
-    """
-    if not isinstance(selected, Selected):
-        given = type(selected).__name__
-        raise DataError(f"{where}: select() returned {given}; Selected is needed")
-    if set(selected.neurons) != set(inputs.languages):
-        raise DataError(
-            f"{where}: select() returned masks of {list(selected.neurons)}, but the "
-            f"languages of the set are {inputs.languages}"
-        )
-    shape = (inputs.layers, inputs.width)
-    for lang, mask in selected.neurons.items():
-        given = type(mask).__name__
-        if isinstance(mask, np.ndarray):
-            if mask.dtype == np.bool_ and mask.shape == shape:
-                continue
-            given = f"an array of {mask.dtype}, shape {mask.shape}"
-        raise DataError(
-            f"{where}, {lang}: select() returned {given}; a numpy array of bool, shape "
-            f"{shape} (layers, neurons), is needed: True where a neuron is selected"
-        )
-    for name, value in selected.thresholds.items():
-        try:
-            json.dumps({name: value}, allow_nan=False)
-        except (TypeError, ValueError) as error:
-            raise DataError(
-                f"{where}: threshold {name!r} is {value!r}, which JSON cannot hold "
-                f"({error}); give finite Python numbers, texts, lists or mappings, as "
-                "float() or .tolist() makes them"
-            ) from None

@@ -7,7 +7,6 @@ knows a task by its name.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from langneurons.config.fields import Frozen
 from langneurons.nn.evaluation.examples import Examples
 from langneurons.text.row_languages import Own
 
-from .common import predictions as per_item
+from .common import predictions as tables
 from .common.items import means, sample
 
 if TYPE_CHECKING:
@@ -198,7 +197,7 @@ def checked(task: Task[Frozen], predictions: pd.DataFrame) -> pd.DataFrame:
         DataError: see ``common.predictions.checked``.
     """
     kind = type(task).__module__.rpartition(".")[2]
-    return per_item.checked(predictions, task.METRICS, f"evaluate() of kind {kind}")
+    return tables.checked(predictions, task.METRICS, f"evaluate() of kind {kind}")
 
 
 def metrics(
@@ -217,21 +216,8 @@ def metrics(
             no finite number.
     """
     whole = dict(task.corpus(predictions, parameters, language))
-    wanted = {name for name, metric in task.METRICS.items() if metric.kind == "corpus"}
-    if set(whole) != wanted:
-        raise DataError(
-            f"{task.TITLE}: corpus() returned {sorted(whole)}, but METRICS has "
-            f"{sorted(wanted)} of kind corpus"
-        )
-    for name, value in whole.items():
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not math.isfinite(value):
-            raise DataError(
-                f"{task.TITLE}: corpus() returned {value!r} for {name!r}, "
-                f"{type(value).__name__}; a finite Python number is needed, as float() "
-                "makes one"
-            )
-    found = whole | means(predictions, [n for n in task.METRICS if n not in wanted])
+    tables.check_whole(whole, task.METRICS, task.TITLE)
+    found = whole | means(predictions, [n for n in task.METRICS if n not in whole])
     return {name: found[name] for name in task.METRICS}
 
 

@@ -1,7 +1,11 @@
-"""Per-item tables that ``evaluate`` returns: checked before anything is written."""
+"""What a task returns of its items, checked before anything is written.
+
+Tables of ``evaluate`` and the metrics of all items together.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -105,3 +109,33 @@ def _refuse(
             f"{where}: column {name!r} of kind {kind} has {value!r} "
             f"({values.dtype}) at item {items[row]}; needed: {WANTED[kind]}"
         )
+
+
+def check_whole(
+    found: Mapping[str, Any], metrics: Mapping[str, Metric], where: str
+) -> None:
+    """Refuse what ``corpus`` returned if it is not a number for each of its metrics.
+
+    Args:
+        found: from ``corpus``.
+        metrics: of the task.
+        where: which task it is, for messages.
+
+    Raises:
+        DataError: other metrics than those of kind ``corpus``, or a value that is no
+            finite number.
+    """
+    wanted = {name for name, metric in metrics.items() if metric.kind == "corpus"}
+    if set(found) != wanted:
+        raise DataError(
+            f"{where}: corpus() returned {sorted(found)}, but METRICS has "
+            f"{sorted(wanted)} of kind corpus"
+        )
+    for name, value in found.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not math.isfinite(value):
+            raise DataError(
+                f"{where}: corpus() returned {value!r} for {name!r}, "
+                f"{type(value).__name__}; a finite Python number is needed, as float() "
+                "makes one"
+            )
