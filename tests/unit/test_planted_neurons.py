@@ -136,7 +136,7 @@ def test_switching_a_language_off_touches_its_tokens_only(model):
 
 
 def test_pooled_quantiles_agree_with_all_activations(tmp_path):
-    """The recorder's bins are those that statistics.py reads."""
+    """The recorder's bins are those that ``recorded_activations`` reads."""
     model = tiny("llama", "base")
     chunks = torch.randint(3, 40, (200, 16), generator=torch.manual_seed(0))
     kept = {"gate_pre": [], "act_post": []}

@@ -116,6 +116,7 @@ RERUNS = {
     "what activations record": ["which batches have their quantiles taken"],
     "a language set": ["a language set"],
     "training settings of a task": ["the learning rate"],
+    "a task's file": ["a task's file"],
     "how answers are generated": ["how answers are generated"],
     "held-out tokens": ["more text is held out"],
     "a file or folder of yours: its content": ["the training file"],

@@ -146,7 +146,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         PAGE,
     ),
     "how one figure is drawn": (
-        append(LIBRARY / "figures/sizes.py", "WIDER = 1\n"),
+        replace(str(LIBRARY / "figures/sizes.py"), "NOTE = 0.11", "NOTE = 0.12"),
         {"draw_effects": 4} | PAGE,
     ),
     "the number of measuring jobs (speed only)": (
@@ -242,6 +242,13 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         evaluate_as_it_is,
         {"evaluate_task": 1, "build_task_table": 1, "draw_effects": 2}
         | {"compare_profiles": 1, "draw_profiles": 2}  # those of fewer tasks
+        | FOLLOWS,
+    ),
+    "a task's file": (
+        replace(str(LIBRARY / "tasks/xquad.py"), '" " * 12', '" " * 8'),
+        {"prepare_task": 2, "tune_model": 1, "evaluate_task": 1}
+        | {"build_task_table": 1, "draw_effects": 2}
+        | {"compare_profiles": 1, "draw_profiles": 3}
         | FOLLOWS,
     ),
     "a corpus setting": (

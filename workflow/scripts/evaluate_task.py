@@ -3,9 +3,9 @@
 It carries the adapter of its tuning; without one (tuning base) it is as it is.
 
 The spec is {"shared": {"task", "kind", "parameters", "model", "family",
-"attn_implementation", "tuning", "seed", "language"}, "statistics": {name: settings},
-"treatments": {name: {"neuron_language", "value_language", "corpus"}, or {} for the
-model as it is}}.
+"architecture", "attn_implementation", "tuning", "seed", "language"}, "statistics":
+{name: settings}, "treatments": {name: {"neuron_language", "value_language", "corpus"},
+or {} for the model as it is}}.
 """
 
 from langneurons import tasks
@@ -26,7 +26,8 @@ def main(job: cli.Job) -> None:
     from langneurons.nn.evaluation import overwriting
     from langneurons.nn.evaluation.language_model import LanguageModel
 
-    generates = task.generates(parameters) > 1  # the last one is not read back
+    # The last token that is generated is not read back.
+    generates = task.CONTINUES or task.generates(parameters) > 1
     treatments = overwriting.read(left, manifest, generates)
     lm = LanguageModel.open(
         job.inputs["model"],

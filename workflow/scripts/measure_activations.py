@@ -1,7 +1,7 @@
 """Measure MLP activations of a model on one shard of one language's corpus.
 
 The spec is the block ``activations`` of the configuration, and {"model", "family",
-"attn_implementation", "corpus", "language", "shard", "shards"}.
+"architecture", "attn_implementation", "corpus", "language", "shard", "shards"}.
 """
 
 from __future__ import annotations

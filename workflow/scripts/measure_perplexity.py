@@ -1,7 +1,7 @@
 """Measure the perplexity of held-out text of one language under many treatments.
 
-The spec is {"shared": {"model", "family", "attn_implementation", "corpus", "language",
-"chunks"}, "statistics" and "treatments": as for evaluate_task}.
+The spec is {"shared": {"model", "family", "architecture", "attn_implementation",
+"corpus", "language", "chunks"}, "statistics" and "treatments": as for evaluate_task}.
 """
 
 from langneurons.jobs import cli, manifests

@@ -1,9 +1,10 @@
 """Fine-tune a model with QLoRA on the training items of a task.
 
-The spec is {"task", "kind", "parameters", "model", "family", "attn_implementation",
-"tuning", "neurons", "training", "seed"}; "neurons" is null, or {"selection",
-"languages"}: whose neurons of the one neuron file are tuned. Outputs are a stock PEFT
-adapter, with its head if it has one, and a record of the training.
+The spec is {"task", "kind", "parameters", "model", "family", "architecture",
+"attn_implementation", "tuning", "neurons", "training", "seed"}; "neurons" is null,
+or {"selection", "languages"}: whose neurons of the one neuron file are tuned.
+Outputs are a stock PEFT adapter, with its head if it has one, and a record of the
+training.
 """
 
 import shutil

@@ -104,7 +104,7 @@ def activation_bytes(
     if neurons is None:
         neurons = round(statistics_bytes(model.parameters) / NEURON_BYTES)
     each = NEURON_BYTES + 56 * (len(recorded.batch_quantiles) - 1)
-    chunks = 2 * 4 * recorded.chunk_means  # one float32 a site and chunk
+    chunks = 2 * 4 * recorded.chunk_means  # one float32 per site and chunk
     return float(neurons * (each + chunks))
 
 

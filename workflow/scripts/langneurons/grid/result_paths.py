@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
+from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import (
     BASE,
@@ -292,7 +292,7 @@ def bundle_inputs(config: Config, bundle: Bundle) -> dict[str, list[str]]:
             continue
         parsed = Treatment.parse(treatment)
         files["neurons"][neurons(model, parsed.selection)] = None
-        if config.statistic(parsed.statistic).value not in ("zero", "const"):
+        if config.statistic(parsed.statistic).value not in UNMEASURED:
             value_language = languages_of(config, treatment, lang, source)[1]
             corpus = config.method_corpus(parsed.selection.method)
             files["activations"][activations(corpus, model, value_language)] = None
@@ -301,13 +301,3 @@ def bundle_inputs(config: Config, bundle: Bundle) -> dict[str, list[str]]:
 
 def selection_languages(config: Config, selection: str) -> list[str]:
     return list(config.language_set(Selection.parse(selection).languages).languages)
-
-
-def longest_path(config: Config) -> str:
-    """Return the longest path of the grid (a test keeps it under 200 characters)."""
-    paths = [
-        o
-        for b in (*task_bundles(config), *perplexity_bundles(config))
-        for o in b.outputs
-    ]
-    return str(max(map(Path, paths), key=lambda p: len(str(p)), default=""))

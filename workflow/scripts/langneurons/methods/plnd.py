@@ -12,7 +12,7 @@ languages.
 What differs from the released code:
 
 * It scores by the sum of |up(x)|, without the down projection's weights, and takes a
-  fixed number of neurons a layer (12,000 of Mistral's 14,336; its documentation says
+  fixed number of neurons per layer (12,000 of Mistral's 14,336; its documentation says
   2,000). Here the streaming pass scores by the closed form, and the share of a layer is
   ``activations.contribution_top``. ``importance: total`` leaves out the weights as the
   code does, but sums |h|, and over the whole corpus instead of each text.

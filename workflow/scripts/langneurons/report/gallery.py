@@ -74,7 +74,7 @@ def _points(data: bytes) -> float:
 
 
 def _group(parts: Sequence[str]) -> str:
-    """Name the heading of a figure from its place (see outputs.py)."""
+    """Name the heading of a figure from its place (see ``study/targets.py``)."""
     if len(parts) == 1:
         return "Other figures"
     if parts[0] == "published":

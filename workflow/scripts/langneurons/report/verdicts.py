@@ -39,7 +39,7 @@ class Verdict:
         key: H1 to H4.
         verdict: supported, not supported, contradicted, undecided or not run.
         sentence: the evidence in one sentence.
-        numbers: one row a part (a task, or a selection), for the page's details.
+        numbers: one row per part (a task, or a selection), for the page's details.
         metrics: of each row of numbers the metric whose changes it has; empty where
             they are not of tasks.
     """

@@ -144,6 +144,8 @@ def _positions(entry: Statistic, name: str, task: Task) -> Iterator[str]:
     if entry.positions != "generated":
         return
     kind = tasks.load(task.kind)
+    if kind.CONTINUES:
+        return
     made = kind.generates(kind.PARAMETERS.model_validate(task.parameters))
     if made == 0:
         yield (

@@ -38,7 +38,7 @@ LANGUAGE_WORDS = ("target", "source", "both")
 
 
 def cross_check(config: Config) -> list[str]:
-    """List what in the configuration does not fit together, one line a problem."""
+    """List what in the configuration does not fit together, one line per problem."""
     problems = [*_names(config), *_entries(config), *_grid(config)]
     problems += [*selection_problems(config), *tuning_problems(config)]
     if problems:  # the other checks follow references

@@ -111,11 +111,14 @@ class _Page:
     def _about(self, name: str, section: Section) -> str:
         """Say what a block is; of a kind also where it comes from."""
         own = _prose(section.block.get("description", ""))
+        if re.fullmatch(r"Parameters of `\w+`\.", own):
+            own = ""  # the heading says it
         if name not in self.sources:
             return own
         path = f"workflow/scripts/langneurons/{name.replace('.', '/')}.py"
         about = _prose(self.sources[name].partition("\n\n")[0])
-        return f"{about}\n\n{own}\n\nWritten in `{path}`."
+        parts = (about, own, f"Written in `{path}`.")
+        return "\n\n".join(filter(None, parts))
 
     def _summary(self, part: Schema) -> str:
         """Return the first sentence on the block that a key holds."""

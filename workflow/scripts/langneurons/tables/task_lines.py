@@ -18,7 +18,7 @@ from .task import is_control
 
 Row = Mapping[Any, Any]
 Spot = dict[str, list[Row]]
-"""What stands at one place: for each metric its row, or one row a random draw."""
+"""What stands at one place: for each metric its row, or one row per random draw."""
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,8 @@ class Task(Protocol[P]):
         SIZE: of the data set that the paper uses.
         DEMO: name of its items in the demo world's configuration (``nli_train``), or
             None.
+        CONTINUES: whether ``evaluate`` scores continuations of a context, which count
+            as generated for the positions of an intervention.
         NOTES: what its metrics measure, in sentences; the report has them among its
             terms.
     """
@@ -112,6 +114,7 @@ class Task(Protocol[P]):
     PUBLISHED: str | None = None
     SIZE: Size = UNKNOWN
     DEMO: str | None = None
+    CONTINUES: bool = False
     NOTES: tuple[str, ...] = ()
 
     def read_file(self, path: Path | str) -> Iterator[Item]:

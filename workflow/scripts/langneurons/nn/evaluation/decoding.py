@@ -189,7 +189,7 @@ class _Decoder:
             int64 [places]; what stands for a row that is done means nothing.
         """
         best = self.backbone.logits(states).max(dim=-1)
-        # One wait for the GPU a token, to see whether it ends the answer.
+        # One wait for the GPU per token, to see whether it ends the answer.
         found = torch.where(best.values.isfinite(), best.indices, -1).tolist()
         for row, token in zip(places, found, strict=True):
             if row is None:

@@ -91,6 +91,11 @@ class LanguageModel(OpenModel):
         """
         from .likelihood import loglikelihood
 
+        if len(contexts) != len(continuations):
+            raise DataError(
+                f"{len(contexts)} contexts, but continuations of {len(continuations)}; "
+                "each context needs a list of its own"
+            )
         given = _arrays(contexts)
         texts = [_arrays(each) for each in continuations]
         if not all(texts):
@@ -153,6 +158,12 @@ class LanguageModel(OpenModel):
         """
         from .decoding import Limits, generate
 
+        if max_new_tokens < 1:
+            raise DataError(f"max_new_tokens is {max_new_tokens}; at least 1 is needed")
+        if isinstance(stop, str) or not all(stop):
+            raise DataError(
+                f"stop is {stop!r}; a list of texts is needed, none of them empty"
+            )
         if self.eos is None:
             raise DataError(
                 "the tokenizer has no EOS token, so answers could not end; set "
@@ -196,6 +207,11 @@ class LanguageModel(OpenModel):
         from .classifying import scores
 
         given = _arrays(sequences)
+        if any(len(ids) > reading.length for ids in given):
+            raise DataError(
+                f"a sequence has {max(map(len, given))} tokens, but is read at the end "
+                f"of {reading.length}; cut it, or raise the task's max_length"
+            )
         filler = np.array([reading.filler])
         self.require_tokens([*given, filler] if given else given)
         length = reading.length
@@ -204,4 +220,15 @@ class LanguageModel(OpenModel):
 
 
 def _arrays(sequences: Sequence[Tokens]) -> list[Ids]:
-    return [np.asarray(ids, dtype=np.int64) for ids in sequences]
+    """Take token ids as arrays.
+
+    Raises:
+        DataError: one of them is no sequence of whole numbers.
+    """
+    found = []
+    for ids in sequences:
+        array = np.asarray(ids)
+        if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+            raise DataError(f"token ids are a sequence of numbers, not {ids!r}")
+        found.append(array.astype(np.int64))
+    return found

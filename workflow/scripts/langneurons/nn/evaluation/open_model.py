@@ -166,6 +166,8 @@ class OpenModel:
             raise DataError("there are no items")
         if not all(len(ids) for ids in sequences):
             raise DataError("an item has no tokens; is its text empty?")
+        if (lowest := min(int(ids.min()) for ids in sequences)) < 0:
+            raise DataError(f"token {lowest} is no token; they are numbered from 0")
         highest = max(int(ids.max()) for ids in sequences)
         folders.require_tokens(self._manifest, max(highest, self.filler))
 
