@@ -412,7 +412,9 @@ def test_table(tokenizer):
         assert kinds[name] == ("bool" if metric.kind == "binary" else "float32")
     assert kinds["stopped"] == "bool"
     right = table(tokenizer, asked, [[7, 8, EOS], [7, EOS]], "en")
-    assert tasks.metrics(TASK, right) == dict.fromkeys(TASK.METRICS, 1.0)
+    assert tasks.checked(TASK, right) is right
+    found = tasks.metrics(TASK, right, parameters(), "en")
+    assert found == dict.fromkeys(TASK.METRICS, 1.0)
 
 
 def test_evaluate_decodes_and_scores(tokenizer):

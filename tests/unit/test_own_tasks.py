@@ -131,6 +131,15 @@ class Ending(Task[Nothing]):
         }
     )
 
+    def read_file(self, path):
+        return iter(())
+
+    def read_hub(self, source, language, split):
+        return iter(())
+
+    def read_items(self, path):
+        return []
+
     def evaluate(self, lm, items, parameters, language):
         begun = lm.encode([item["story"] for item in items], beginning=True)
         ends = [lm.encode(item["endings"]) for item in items]
@@ -139,8 +148,8 @@ class Ending(Task[Nothing]):
         numbers = [item["id"] for item in items]
         return pd.DataFrame({"item": numbers, "right": gains > 0, "gain": gains})
 
-    def corpus(self, predictions):
-        return {"spread": float(predictions["gain"].std())}
+    def corpus(self, predictions, parameters, language):
+        return {"spread": float(predictions["gain"].std()) * len(language)}
 
 
 STORIES = [
@@ -153,11 +162,17 @@ def test_metrics_of_items_and_of_all_of_them():
     task = Ending()
     lm = opened(tiny("llama"), word_tokenizer())
     table = task.evaluate(lm, STORIES, Nothing(), "en")
-    found = tasks.metrics(task, table)
+    found = tasks.metrics(task, table, Nothing(), "en")
     assert list(found) == ["spread", "right"]
-    assert found["spread"] > 0 and found["right"] == table["right"].mean()
+    assert found["spread"] == 2 * float(table["gain"].std()) > 0
+    assert found["right"] == table["right"].mean()
     with pytest.raises(DataError, match=r"corpus\(\) returned \[\], but METRICS has"):
-        tasks.metrics(type("Bad", (Ending,), {"corpus": Task.corpus})(), table)
+        bad = type("Bad", (Ending,), {"corpus": Task.corpus})
+        tasks.metrics(bad(), table, Nothing(), "en")
+    for value in (np.float32(1), float("nan"), True, "1"):
+        bad = type("Bad", (Ending,), {"corpus": lambda *_, v=value: {"spread": v}})
+        with pytest.raises(DataError, match="for 'spread', .*a finite Python number"):
+            tasks.metrics(bad(), table, Nothing(), "en")
 
 
 def test_a_task_without_training_items_is_evaluated_as_the_model_is(monkeypatch):

@@ -41,11 +41,12 @@ def main(job: cli.Job) -> None:
     for cell in left:
         treatment, lang = treatments[cell.name], shared["language"]
         treated = lm.under(treatment, f"{shared['task']} {lang} {cell.name}")
-        table = task.evaluate(treated, items, parameters, lang)
+        table = tasks.checked(task, task.evaluate(treated, items, parameters, lang))
         axes = {k: shared[k] for k in ("task", "model", "tuning", "seed")}
         record = {"format": "langneurons/evaluation/1", **axes}
         record |= {"lang": lang, "treatment": cell.name}
-        record |= {"metrics": tasks.metrics(task, table), "n": len(table)}
+        scores = tasks.metrics(task, table, parameters, lang)
+        record |= {"metrics": scores, "n": len(table)}
         record["n_neurons"] = treatment.n_neurons if treatment else 0
         bundles.write(cell, record, table)
 

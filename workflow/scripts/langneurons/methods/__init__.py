@@ -7,8 +7,7 @@ folder knows a method by its name.
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
@@ -16,10 +15,17 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 import numpy as np
 import numpy.typing as npt
 
+from langneurons.config import plugins
 from langneurons.config.catalogue import Activations as Recorded
 from langneurons.config.errors import ConfigError, DataError, unknown_name
 from langneurons.config.fields import Frozen
-from langneurons.neurons.neuron_sets import Mask, NeuronSets, from_mask
+from langneurons.neurons.neuron_sets import (
+    Mask,
+    NeuronSets,
+    check_masks,
+    check_plain,
+    from_mask,
+)
 
 if TYPE_CHECKING:
     from langneurons.neurons.recorded_activations import Activations
@@ -72,7 +78,7 @@ class Selected:
     """What a method selected.
 
     Attributes:
-        neurons: language -> booleans [L, F].
+        neurons: language -> booleans [L, F], for exactly the languages of the set.
         thresholds: numbers that it derived from the data, as plain JSON values.
     """
 
@@ -136,16 +142,28 @@ def kinds() -> list[str]:
 
 
 def load(kind: str) -> Method[Frozen]:
-    """Import a method.
+    """Import a method, and check what it declares.
 
     Raises:
-        ConfigError: there is no such file.
+        ConfigError: there is no such file, or its author made a mistake in it.
     """
     if kind not in kinds():
         raise ConfigError(unknown_name("method kind", kind, kinds(), "methods"))
     # Which parameters a method takes is known in its own file only.
-    module = importlib.import_module(f"{__name__}.{kind}")
-    return cast("Method[Frozen]", module.METHOD)
+    method = plugins.load(
+        f"{__name__}.{kind}",
+        "METHOD",
+        Method,
+        required=("select",),
+        problems=_problems,
+    )
+    return cast("Method[Frozen]", method)
+
+
+def _problems(method: Any) -> Iterator[str]:
+    """Find what is wrong with the attributes of a method, ``PARAMETERS`` apart."""
+    yield from plugins.limits(method, "READS")
+    yield from plugins.truth_values(method, "DRAWS", "IMPORTED")
 
 
 def files_of(kind: str, parameters: Mapping[str, Any]) -> Mapping[str, str]:
@@ -217,7 +235,8 @@ def identify(
         reads: neurons of the selections named by ``reads``, in their order.
 
     Raises:
-        DataError: files of other languages, models or selections, or no neuron at all.
+        DataError: files of other languages, models or selections, masks that are not
+            those of the set's languages, or no neuron at all.
     """
     from langneurons.neurons.recorded_activations import check_same_model
 
@@ -250,6 +269,12 @@ def identify(
         quantile=spec["quantile"],
     )
     selected = method.select(inputs, parameters)
+    where = f"method {spec['method']} (kind {spec['kind']})"
+    if not isinstance(selected, Selected):
+        given = type(selected).__name__
+        raise DataError(f"{where}: select() returned {given}; Selected is needed")
+    check_masks(selected.neurons, languages, (first.layers, first.width), where=where)
+    check_plain(selected.thresholds, where)
     if not any(mask.any() for mask in selected.neurons.values()):
         raise DataError(
             f"method {spec['method']} selects no neuron for any of {languages}; "

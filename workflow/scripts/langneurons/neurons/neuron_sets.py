@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -207,3 +208,55 @@ def from_mask(mask: Mask) -> dict[int, list[int]]:
         for layer, row in enumerate(mask)
         if row.any()
     }
+
+
+def check_masks(
+    masks: Mapping[str, Mask],
+    languages: Sequence[str],
+    shape: tuple[int, int],
+    *,
+    where: str,
+) -> None:
+    """Refuse what is not one mask per language, such as ids of neurons.
+
+    Args:
+        masks: language -> booleans [L, F], whatever a method made of them.
+        languages: of the language set.
+        shape: L and F.
+        where: what made them, for messages.
+
+    Raises:
+        DataError: names the language and what was given.
+    """
+    if set(masks) != set(languages):
+        raise DataError(
+            f"{where}: select() returned masks of {list(masks)}, but the languages of "
+            f"the set are {languages}"
+        )
+    for lang, mask in masks.items():
+        given = type(mask).__name__
+        if isinstance(mask, np.ndarray):
+            if mask.dtype == np.bool_ and mask.shape == shape:
+                continue
+            given = f"an array of {mask.dtype}, shape {mask.shape}"
+        raise DataError(
+            f"{where}, {lang}: select() returned {given}; a numpy array of bool, shape "
+            f"{shape} (layers, neurons), is needed: True where a neuron is selected"
+        )
+
+
+def check_plain(thresholds: Mapping[str, Any], where: str) -> None:
+    """Refuse thresholds that a neuron file cannot hold.
+
+    Raises:
+        DataError: names the threshold and what was given.
+    """
+    for name, value in thresholds.items():
+        try:
+            json.dumps({name: value}, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"{where}: threshold {name!r} is {value!r}, which JSON cannot hold "
+                f"({error}); give finite Python numbers, texts, lists or mappings, as "
+                "float() or .tolist() makes them"
+            ) from None

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from langneurons import methods
 from langneurons.config import names
 from langneurons.config.catalogue import Method
+from langneurons.config.errors import ConfigError
 
 from .check_selections import method_problems, one_selection
 
@@ -71,7 +73,7 @@ def _fits_its_kind(entry: Method, where: str) -> Iterator[str]:
             "often, as in draws: 5"
         )
     elif entry.draws is not None and not kind.DRAWS:
-        random = [name for name in methods.kinds() if methods.load(name).DRAWS]
+        random = _kinds_that_draw()
         yield (
             f"{where}.draws: kind {entry.kind} draws nothing at random; kinds that do: "
             f"{', '.join(random)}"
@@ -81,6 +83,16 @@ def _fits_its_kind(entry: Method, where: str) -> Iterator[str]:
             f"{where}.reads: {entry.control_of} are random neurons themselves; a "
             "control has those of a method that chooses"
         )
+
+
+def _kinds_that_draw() -> list[str]:
+    """List kinds for a message; a file that is broken does not stop it."""
+    found = []
+    for kind in methods.kinds():
+        with suppress(ConfigError):
+            if methods.load(kind).DRAWS:
+                found.append(kind)
+    return found
 
 
 def _circles(config: Config) -> Iterator[str]:

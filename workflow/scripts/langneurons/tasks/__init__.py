@@ -7,17 +7,18 @@ knows a task by its name.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
+from langneurons.config import plugins
 from langneurons.config.errors import ConfigError, DataError, unknown_name
 from langneurons.config.fields import Frozen
 from langneurons.nn.evaluation.examples import Examples
 from langneurons.text.row_languages import Own
 
+from .common import predictions as tables
 from .common.items import means, sample
 
 if TYPE_CHECKING:
@@ -92,8 +93,9 @@ class Task(Protocol[P]):
             name, unless its kind is ``corpus``: such a one stands under ``metrics`` in
             the record of an evaluation only.
         LABELS: classes of a classifier, in the order of their numbers; empty where the
-            model answers in its own words.
-        TEST_ONLY: names of parameters that training does not read.
+            model answers in its own words. A task whose ``examples`` are ``Labelled``
+            needs them: they say how many outputs the head on the model has.
+        TEST_ONLY: names of parameters that training does not read; each has a default.
         PUBLISHED: key in the file of published numbers; None: nothing is published.
         SIZE: of the data set that the paper uses.
         DEMO: name of its items in the demo world's configuration (``nli_train``), or
@@ -162,16 +164,22 @@ class Task(Protocol[P]):
             language: code of the items' language.
 
         Returns:
-            One row per item: ``item``, its ``id``; a column for each metric whose kind
-            is not ``corpus``; and whatever else a reader may want to see.
+            One row per item: ``item``, its ``id``, whole numbers, each once; a column
+            for each metric whose kind is not ``corpus``: bool, or the integers 0 and 1
+            (``binary``), finite floats from 0 to 1 (``score``), finite floats
+            (``real``); and whatever else a reader may want to see.
         """
         ...
 
-    def corpus(self, predictions: pd.DataFrame) -> Mapping[str, float]:
+    def corpus(
+        self, predictions: pd.DataFrame, parameters: P, language: str
+    ) -> Mapping[str, float]:
         """Return the metrics of kind ``corpus``, of all items together.
 
         Args:
             predictions: from ``evaluate``.
+            parameters: of the task.
+            language: code of the items' language.
         """
         return {}
 
@@ -181,24 +189,38 @@ def is_trainable(task: Task[Frozen]) -> bool:
     return type(task).examples is not Task.examples
 
 
-def metrics(task: Task[Frozen], predictions: pd.DataFrame) -> dict[str, float]:
-    """Sum up a per-item table: means, and what only all items together have.
+def checked(task: Task[Frozen], predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return a per-item table whose columns are what the task's metrics say.
 
     Args:
         task: that made the table.
         predictions: from its ``evaluate``.
 
     Raises:
-        DataError: ``corpus`` returned other metrics than those of its kind.
+        DataError: see ``common.predictions.checked``.
     """
-    whole = dict(task.corpus(predictions))
-    wanted = {name for name, metric in task.METRICS.items() if metric.kind == "corpus"}
-    if set(whole) != wanted:
-        raise DataError(
-            f"{task.TITLE}: corpus() returned {sorted(whole)}, but METRICS has "
-            f"{sorted(wanted)} of kind corpus"
-        )
-    found = whole | means(predictions, [n for n in task.METRICS if n not in wanted])
+    kind = type(task).__module__.rpartition(".")[2]
+    return tables.checked(predictions, task.METRICS, f"evaluate() of kind {kind}")
+
+
+def metrics(
+    task: Task[Frozen], predictions: pd.DataFrame, parameters: Frozen, language: str
+) -> dict[str, float]:
+    """Sum up a per-item table: means, and what only all items together have.
+
+    Args:
+        task: that made the table.
+        predictions: from its ``evaluate``, checked.
+        parameters: of the task.
+        language: code of the items' language.
+
+    Raises:
+        DataError: ``corpus`` returned other metrics than those of its kind, or what is
+            no finite number.
+    """
+    whole = dict(task.corpus(predictions, parameters, language))
+    tables.check_whole(whole, task.METRICS, task.TITLE)
+    found = whole | means(predictions, [n for n in task.METRICS if n not in whole])
     return {name: found[name] for name in task.METRICS}
 
 
@@ -209,15 +231,24 @@ def kinds() -> list[str]:
 
 
 def load(kind: str) -> Task[Frozen]:
-    """Import a task.
+    """Import a task, and check what it declares.
 
     Raises:
-        ConfigError: there is no such file.
+        ConfigError: there is no such file, or its author made a mistake in it.
     """
+    from .common.declared import problems  # reads this module
+
     if kind not in kinds():
         raise ConfigError(unknown_name("task kind", kind, kinds(), "tasks"))
     # Which parameters a task takes is known in its own file only.
-    return cast("Task[Frozen]", importlib.import_module(f"{__name__}.{kind}").TASK)
+    task = plugins.load(
+        f"{__name__}.{kind}",
+        "TASK",
+        Task,
+        required=("read_file", "read_hub", "read_items", "evaluate"),
+        problems=problems,
+    )
+    return cast("Task[Frozen]", task)
 
 
 def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, Any]]:

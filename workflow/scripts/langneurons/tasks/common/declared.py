@@ -1,0 +1,77 @@
+"""What is wrong with what a task declares: its title, metrics, labels and the like."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args, get_type_hints
+
+from langneurons.config import plugins
+from langneurons.config.fields import Frozen
+
+from .. import Metric, Size
+from .classifier import Classifier
+
+KINDS = get_args(get_type_hints(Metric)["kind"])
+# The wildcard {metric} of figures has the same pattern.
+METRIC_NAME = re.compile("[a-z0-9_]+")
+
+
+def problems(task: Any) -> Iterator[str]:
+    """Find what is wrong with the attributes of a task, ``PARAMETERS`` apart."""
+    if not plugins.is_text(given := getattr(task, "TITLE", None)):
+        yield f"TITLE: {given!r} - must be a text, its name in tables"
+    yield from _metrics(getattr(task, "METRICS", None))
+    classifier = isinstance(task, Classifier)
+    if classifier or task.LABELS != ():
+        yield from plugins.texts(task, "LABELS", 2)
+    if classifier:
+        yield from plugins.texts(task, "COLUMNS", 1)
+        taken = {"id", "label"} & {*getattr(task, "COLUMNS", ())}
+        if taken:
+            yield f"COLUMNS: {', '.join(sorted(taken))} - stands beside the texts"
+    yield from _test_only(task)
+    yield from plugins.texts(task, "NOTES", 0)
+    for name in ("PUBLISHED", "DEMO"):
+        given = getattr(task, name)
+        if given is not None and not plugins.is_text(given):
+            yield f"{name}: {given!r} - must be a text or None"
+    if not isinstance(task.SIZE, Size):
+        yield f"SIZE: {task.SIZE!r} - must be a Size"
+
+
+def _metrics(given: Any) -> Iterator[str]:
+    if not isinstance(given, Mapping) or not given:
+        yield f"METRICS: {given!r} - must be a mapping of names to one Metric or more"
+        return
+    for name, metric in given.items():
+        where = f"METRICS[{name!r}]"
+        if not isinstance(name, str) or not METRIC_NAME.fullmatch(name):
+            yield f"{where}: a name has only small letters a-z, digits and _"
+        elif name == "item":
+            yield f"{where}: this column has the numbers of the items"
+        if not isinstance(metric, Metric):
+            yield f"{where}: {metric!r} - must be a Metric"
+            continue
+        if metric.kind not in KINDS:
+            known = ", ".join(KINDS)
+            yield f"{where}: unknown kind {metric.kind!r}. Known: {known}"
+        if not plugins.is_text(metric.title):
+            yield f"{where}: title {metric.title!r} - must be a text"
+
+
+def _test_only(task: Any) -> Iterator[str]:
+    wrong = list(plugins.texts(task, "TEST_ONLY", 0))
+    yield from wrong
+    parameters = getattr(task, "PARAMETERS", None)
+    if wrong or not (isinstance(parameters, type) and issubclass(parameters, Frozen)):
+        return
+    fields = parameters.model_fields
+    for name in task.TEST_ONLY:
+        if name not in fields:
+            known = ", ".join(fields) or "(none)"
+            yield f"TEST_ONLY: {name!r} is none of the parameters: {known}"
+        elif fields[name].is_required():
+            yield (
+                f"TEST_ONLY: {name!r} needs a default, since training is not told of it"
+            )
