@@ -190,11 +190,7 @@ def is_trainable(task: Task[Frozen]) -> bool:
 
 
 def checked(task: Task[Frozen], predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return a per-item table whose columns are what the task's metrics say.
-
-    Args:
-        task: that made the table.
-        predictions: from its ``evaluate``.
+    """Return what ``evaluate`` made, its columns of the types that METRICS say.
 
     Raises:
         DataError: see ``common.predictions.checked``.
