@@ -113,7 +113,11 @@ class Stream(nn.Module):
             mlp = nn.Module()
             mlp.act_fn = _activation(sites.activation)
             mlp.down_proj = nn.Linear(width, 1, bias=False)
-            layer.mlp = mlp
+            layer.mlp, layer.self_attn = mlp, nn.Module()
+            # Never run: a layer of this family has them.
+            for block, names in ((mlp, "gate up"), (layer.self_attn, "q k v o")):
+                for name in names.split():
+                    block.add_module(f"{name}_proj", nn.Identity())
         self.register_buffer("values", values)
 
     def forward(self, input_ids: Tensor, use_cache: bool = False) -> None:

@@ -127,7 +127,7 @@ TRUTHS = {
         0.15,
     ),
     "own_minus_others": Truth(
-        "neurons off: harm to the own text minus harm to others (nats a token)",
+        "neurons off: harm to the own text minus harm to others (nats per token)",
         lambda f: float(np.median(damage(f).own) - np.median(damage(f).others)),
         "over",
         0.0,
