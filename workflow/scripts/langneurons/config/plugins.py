@@ -11,6 +11,7 @@ import inspect
 import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,6 +22,16 @@ CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
 
 _checked: dict[str, object] = {}
 """By module, the plug-in in which nothing was found wrong."""
+
+
+def kinds(face: str) -> list[str]:
+    """List the plug-ins of a room, without importing them.
+
+    Args:
+        face: path of the room's ``__init__.py``.
+    """
+    files = Path(face).parent.glob("*.py")
+    return sorted(path.stem for path in files if not path.stem.startswith("_"))
 
 
 def load(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 import numpy as np
@@ -103,6 +102,12 @@ class Planned:
     site: str
     reads: Mapping[str, Sequence[str]]
 
+    def without_contrast(self, what: str) -> list[str]:
+        """Say that a set of one language has nothing to compare; else nothing."""
+        if len(self.languages) > 1:
+            return []
+        return [f"{what} compares languages; give a set of at least two"]
+
 
 class Method(Protocol[P]):
     """What a method says of itself, and how it selects neurons.
@@ -137,8 +142,7 @@ class Method(Protocol[P]):
 
 def kinds() -> list[str]:
     """List the methods that there are, without importing them."""
-    folder = Path(__file__).parent
-    return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+    return plugins.kinds(__file__)
 
 
 def load(kind: str) -> Method[Frozen]:

@@ -96,12 +96,10 @@ class ActProb(Method[Parameters]):
         return Selected(masks, thresholds)
 
     def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
-        found, whose = [], parameters.threshold_population
-        if parameters.contrast != "none" and len(planned.languages) < 2:
-            found.append(
-                f"contrast {parameters.contrast} compares languages; give a set of at "
-                "least two"
-            )
+        found: list[str] = []
+        whose = parameters.threshold_population
+        if parameters.contrast != "none":
+            found += planned.without_contrast(f"contrast {parameters.contrast}")
         if whose == "english" and "en" not in planned.languages:
             found.append(
                 "threshold_population english needs 'en' in the language set; it has "

@@ -99,9 +99,7 @@ class EntropyLambda(Method[Parameters]):
         )
 
     def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
-        if len(planned.languages) < 2:
-            return ["entropy_lambda compares languages; give a set of at least two"]
-        return []
+        return planned.without_contrast("entropy_lambda")
 
 
 def choose(

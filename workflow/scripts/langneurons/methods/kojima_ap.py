@@ -115,8 +115,8 @@ class KojimaAp(Method[Parameters]):
         return Selected(masks, thresholds)
 
     def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
-        if len(planned.languages) < 2:
-            return ["kojima_ap compares languages; give a set of at least two"]
+        if alone := planned.without_contrast("kojima_ap"):
+            return alone
         needed = parameters.chunks_needed(len(planned.languages))
         recorded = planned.recorded.chunk_means
         if recorded < needed:

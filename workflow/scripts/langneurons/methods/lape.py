@@ -75,9 +75,7 @@ class Lape(Method[Parameters]):
         )
 
     def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
-        if len(planned.languages) < 2:
-            return ["lape compares languages; give a set of at least two"]
-        return []
+        return planned.without_contrast("lape")
 
 
 def choose(

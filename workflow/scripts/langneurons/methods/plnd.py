@@ -135,8 +135,8 @@ class Plnd(Method[Parameters]):
             found.append(
                 unknown_name("language", parameters.minus, planned.languages, "minus")
             )
-        if parameters.minus == "others" and len(planned.languages) < 2:
-            found.append("plnd compares languages; give a set of at least two")
+        if parameters.minus == "others":
+            found += planned.without_contrast("plnd")
         return found
 
 

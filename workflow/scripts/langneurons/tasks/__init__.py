@@ -222,8 +222,7 @@ def metrics(
 
 def kinds() -> list[str]:
     """List the tasks that there are, without importing them."""
-    folder = Path(__file__).parent
-    return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+    return plugins.kinds(__file__)
 
 
 def load(kind: str) -> Task[Frozen]:
