@@ -1,7 +1,7 @@
 """What each name in the configuration means: every key, its unit and its default.
 
-These are the entries of the catalogues and of the grid, as frozen models that refuse
-unknown keys. ``config`` puts them together and checks them against each other.
+These are the entries of the catalogues, as frozen models that refuse unknown keys.
+``schema`` puts them together, ``study`` checks them against each other.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from .corpus_entries import Activations, Corpus, LanguageFilter, Site
-from .fields import NAME, Frozen, HubSource, Language, Seed
+from .fields import NAME, Frozen, HubSource, Language
 from .model_entries import DemoModel, DemoWorld, GgufSource, Model
 
 __all__ = [
@@ -24,14 +24,12 @@ __all__ = [
     "DemoWorld",
     "Frozen",
     "GgufSource",
-    "Grid",
     "HubSource",
     "Language",
     "LanguageFilter",
     "LanguageSet",
     "Method",
     "Model",
-    "Perplexity",
     "Statistic",
 ]
 
@@ -87,7 +85,7 @@ class Method(Frozen):
     corpus: str | None = Field(
         None,
         description="text that it reads; null: that of the methods it reads, or "
-        "`grid.corpus`",
+        "`default_corpus`",
     )
     parameters: dict[str, Any] = Field(default_factory=dict, description="of that kind")
     reads: tuple[str, ...] = Field(
@@ -198,71 +196,6 @@ class Statistic(Frozen):
         if (self.value == "const") != (self.constant is not None):
             raise ValueError("'constant' is given with value: const, and only then")
         return self
-
-
-class Perplexity(Frozen):
-    """Perplexity of held-out text under interventions (methods.md 3.1)."""
-
-    languages: tuple[Language, ...] = Field(
-        min_length=1, description="languages of text and neurons"
-    )
-    corpus: str | None = Field(
-        None, description="text that is held out; null: `grid.corpus`"
-    )
-    selections: tuple[str, ...] = Field(
-        description="selections whose neurons are switched, language by language"
-    )
-    statistics: tuple[str, ...] = Field(
-        ("zero",), description="what is written into the neurons (paper: zero)"
-    )
-    control_statistics: tuple[str, ...] | None = Field(
-        None, description="for random neurons; null: the same as the others"
-    )
-    chunks: int = Field(200, ge=1, description="held-out chunks, shared by all cells")
-
-
-class Grid(Frozen):
-    """Lists of names to run; every name is defined in its catalogue."""
-
-    models: tuple[str, ...] = Field(min_length=1, description="models to study")
-    corpus: str = Field(
-        description="text from which neurons are identified, if a method names no other"
-    )
-    selections: tuple[str, ...] = Field(
-        min_length=1,
-        description="neurons to overwrite, each `method.language_set`; a random method "
-        "stands for all its draws",
-    )
-    identify: tuple[str, ...] = Field(
-        (), description="further selections: their neurons and figures only"
-    )
-    statistics: tuple[str, ...] = Field(
-        (), description="what is written into them (Table 4, columns)"
-    )
-    control_statistics: tuple[str, ...] | None = Field(
-        None, description="statistics for random neurons; null: the same as the others"
-    )
-    tasks: tuple[str, ...] = Field((), description="tasks to tune for and evaluate on")
-    tunings: tuple[str, ...] = Field(
-        ("attention",),
-        description="how models are fine-tuned (`base`: not at all); each gets every "
-        "intervention",
-    )
-    seeds: tuple[Seed, ...] = Field(
-        (42,), min_length=1, description="seeds of fine-tuning; tuning base has only 0"
-    )
-    tables: tuple[str, ...] | None = Field(
-        None,
-        description="tables of `snakemake all`: names of tasks (interventions), "
-        "`finetune_{task}`, `random_{task}`, `perplexity`, `activation_statistics`, "
-        "`profiles`, `reproduction`; null: every one",
-    )
-    bundle_size: int | None = Field(
-        None,
-        ge=1,
-        description="treatments per evaluation job; null: all of one model, tuning, "
-        "seed and language, which loads the model once",
-    )
 
 
 PROFILES: dict[str, dict[str, str]] = {

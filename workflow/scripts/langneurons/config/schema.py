@@ -1,7 +1,7 @@
 """The whole configuration: loading, checking, and lookups that explain a bad name.
 
-A configuration is a ``grid`` (lists of names to run) over catalogues (what each name
-means), so that ``--configfile`` replaces the lists and merges the catalogues.
+A configuration says which experiments to ``run``, over catalogues (what each name
+means), so that ``--configfile`` replaces that list and merges the catalogues.
 """
 
 from __future__ import annotations
@@ -18,15 +18,14 @@ from .catalogue import (
     Corpus,
     DemoWorld,
     Frozen,
-    Grid,
     LanguageSet,
     Method,
     Model,
-    Perplexity,
     Statistic,
 )
 from .errors import ConfigError, unknown_name
-from .task_entries import NeuronTuning, Task, Training, Tuning
+from .experiment_entries import Experiment
+from .task_entries import Task, Training, Tuning
 
 Entry = TypeVar("Entry")
 
@@ -40,7 +39,24 @@ class Config(Frozen):
         "`paper`: the released code; measured at gate_pre, written at act_post, mean "
         "over batches\n`consistent`: act_post, act_post, pooled",
     )
-    grid: Grid = Field(description="lists of names to run")
+    run: tuple[str, ...] = Field(min_length=1, description="experiments to run")
+    experiments: dict[str, Experiment] = Field(description="catalogue of experiments")
+    default_corpus: str = Field(
+        description="text from which neurons are identified, and which perplexity is "
+        "of, where no other is named"
+    )
+    tables: tuple[str, ...] | None = Field(
+        None,
+        description="tables of `snakemake all`: names of tasks (interventions), "
+        "`finetune_{task}`, `random_{task}`, `perplexity`, `activation_statistics`, "
+        "`profiles`, `reproduction`; null: every one",
+    )
+    bundle_size: int | None = Field(
+        None,
+        ge=1,
+        description="treatments per evaluation job; null: all of one model, tuning, "
+        "seed and language, which loads the model once",
+    )
     models: dict[str, Model] = Field(description="catalogue of models")
     corpora: dict[str, Corpus] = Field(description="catalogue of corpora")
     language_sets: dict[str, LanguageSet] = Field(
@@ -57,14 +73,8 @@ class Config(Frozen):
         default_factory=lambda: {"attention": Tuning(kind="attention")},
         description="catalogue of tunings",
     )
-    neuron_tuning: NeuronTuning | None = Field(
-        None, description="tables of neuron fine-tuning; null: none"
-    )
     activations: Activations = Field(
         Activations(), description="what the measuring pass records"
-    )
-    perplexity: Perplexity | None = Field(
-        None, description="the perplexity table; null: none"
     )
     demo_world: DemoWorld | None = Field(
         None, description="the artificial world; null: none"
@@ -74,6 +84,9 @@ class Config(Frozen):
         description="what the report shows:\n`complete`: it waits for all tables and "
         "figures\n`existing`: what is there (`make report`)",
     )
+
+    def experiment(self, name: str) -> Experiment:
+        return _lookup("experiment", name, self.experiments, "experiments")
 
     def model(self, name: str) -> Model:
         return _lookup("model", name, self.models, "models")
@@ -118,7 +131,7 @@ class Config(Frozen):
         return PROFILES[self.method_profile(name)]
 
     def method_corpus(self, name: str) -> str:
-        return self._of_method(name, "corpus") or self.grid.corpus
+        return self._of_method(name, "corpus") or self.default_corpus
 
     def _of_method(self, name: str, key: str) -> str | None:
         """Return what a method says, or else the first one that it reads.

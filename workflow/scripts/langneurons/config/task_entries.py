@@ -100,13 +100,6 @@ class Task(Frozen):
         None, ge=1, description="a fixed random sample of so many items; null: all"
     )
     test_seed: Seed = Field(0, description="of that sample")
-    statistics: tuple[str, ...] | None = Field(
-        None,
-        description="what is written into neurons; null: `grid.statistics`",
-    )
-    control_statistics: tuple[str, ...] | None = Field(
-        None, description="for random neurons; null: `grid.control_statistics`"
-    )
     parameters: dict[str, Any] = Field(default_factory=dict, description="of that kind")
     training: Training = Field(Training(), description="how adapters are trained")
     training_by_model: dict[str, Training] = Field(
@@ -170,38 +163,3 @@ class Tuning(Frozen):
         if self.kind == "attention" and "mlp_targets" in self.model_fields_set:
             raise ValueError("kind attention changes no MLP; leave out 'mlp_targets'")
         return self
-
-
-class NeuronTuning(Frozen):
-    """Fine-tuning of selected neurons (paper, Tables 3, 7 and 8; methods.md 2.1)."""
-
-    tasks: tuple[str, ...] = Field(
-        min_length=1, description="tasks of the grid whose tuning changes neurons"
-    )
-    selections: tuple[str, ...] = Field(
-        min_length=1, description="whose neurons, for the languages their set covers"
-    )
-    languages: tuple[Literal["source", "target", "both"], ...] = Field(
-        ("source", "target", "both"),
-        min_length=1,
-        description="whose neurons are tuned, each in turn:\n"
-        "`source`: of the training language\n`target`: of the evaluation language\n"
-        "`both`: of both together",
-    )
-    entries: tuple[str, ...] = Field(
-        ("masked",), min_length=1, description="entries of tunings, tried with each"
-    )
-    baselines: tuple[str, ...] = Field(
-        ("attention",),
-        description="tunings without neurons, to set them against: each other tuning "
-        "against attention, and attention (or, without it, each tuning) against base",
-    )
-    controls: tuple[str, ...] = Field(
-        (), description="random selections, tuned for the evaluation language"
-    )
-    statistics: tuple[str, ...] = Field(
-        (), description="interventions on the tuned models, with the same selection"
-    )
-    evaluate: tuple[Language, ...] | None = Field(
-        None, description="evaluation languages; null: the task's"
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langneurons.config.catalogue import UNMEASURED
@@ -23,14 +23,8 @@ from langneurons.config.names import (
 )
 from langneurons.config.schema import Config
 
-from .rows import (
-    RESULTS,
-    Row,
-    perplexity_treatments,
-    random_rows,
-    task_rows,
-    tuning_rows,
-)
+from .axes import RESULTS, Row
+from .rows import evaluations, tasks, text_rows
 
 DEMO = f"{RESULTS}/demo_world"
 
@@ -191,9 +185,13 @@ def families(bundles: list[Bundle]) -> list[Family]:
     ]
 
 
-def perplexity_corpus(config: Config) -> str:
-    block = config.perplexity
-    return (block.corpus if block else None) or config.grid.corpus
+def chunks(config: Config, bundle: Bundle) -> int:
+    """Say how many chunks of held-out text are measured, at most."""
+    axes = dict(bundle.axes)
+    for row in text_rows(config):
+        if (row.corpus, row.model) == (axes["corpus"], axes["model"]):
+            return row.chunks
+    return 0
 
 
 def _bundles(
@@ -208,32 +206,29 @@ def _bundles(
 def task_bundles(config: Config) -> list[Bundle]:
     """List the evaluation jobs of the grid's tasks, one (or more) a tuned model."""
     found: list[Bundle] = []
-    for task in config.grid.tasks:
+    for task in tasks(config):
         rows: dict[Row, dict[str, None]] = {}
-        for listing in (task_rows, tuning_rows, random_rows):
-            for row in listing(config, task):
-                names = rows.setdefault(replace(row, treatment=""), {})
-                names[row.treatment] = None
+        for row in evaluations(config, task):
+            names = rows.setdefault(replace(row, treatment=""), {})
+            names[row.treatment] = None
         for row, names in rows.items():
-            axes = {k: v for k, v in asdict(row).items() if k != "treatment"}
-            size = config.grid.bundle_size
+            axes = {k: getattr(row, k) for k in ("model", "tuning", "seed", "lang")}
+            size = config.bundle_size
             found += _bundles(row.folder(task), list(names), size, task=task, **axes)
     return found
 
 
 def perplexity_bundles(config: Config) -> list[Bundle]:
     """List the perplexity jobs: one (or more) for each model and text language."""
-    block = config.perplexity
-    if block is None:
-        return []
-    corpus = perplexity_corpus(config)
+    rows: dict[tuple[str, str, str], dict[str, None]] = {}
+    for row in text_rows(config):
+        names = rows.setdefault((row.corpus, row.model, row.lang), {})
+        names[row.treatment] = None
     found: list[Bundle] = []
-    for model in config.grid.models:
-        for lang in block.languages:
-            folder = f"{RESULTS}/perplexity/{corpus}/{model}/{lang}"
-            names = perplexity_treatments(config)
-            axes = dict(corpus=corpus, model=model, lang=lang)
-            found += _bundles(folder, names, config.grid.bundle_size, **axes)
+    for (corpus, model, lang), names in rows.items():
+        folder = f"{RESULTS}/perplexity/{corpus}/{model}/{lang}"
+        axes = dict(corpus=corpus, model=model, lang=lang)
+        found += _bundles(folder, list(names), config.bundle_size, **axes)
     return found
 
 

@@ -21,14 +21,8 @@ from langneurons.config.names import (
     split_draw,
 )
 from langneurons.config.schema import Config
-from langneurons.grid.rows import (
-    Row,
-    drawn_selections,
-    measured,
-    random_rows,
-    task_rows,
-    tuning_rows,
-)
+from langneurons.grid import rows
+from langneurons.grid.axes import Row
 
 from . import numbers, procedure
 from .numbers import Key
@@ -235,19 +229,18 @@ class Partners:
         if not self.any_model:
             return []
         found: dict[tuple[str, Row], Evaluated] = {}
-        for task in self.config.grid.tasks:
-            for listing in (task_rows, tuning_rows, random_rows):
-                for row in listing(self.config, task):
-                    key = self.key(task, row)
-                    if key is not None and (task, row) not in found:
-                        why = self.why_not(task, row, key)
-                        found[task, row] = Evaluated(task, row, key, why)
+        for task in rows.tasks(self.config):
+            for row in rows.evaluations(self.config, task):
+                key = self.key(task, row)
+                if key is not None:
+                    why = self.why_not(task, row, key)
+                    found[task, row] = Evaluated(task, row, key, why)
         return list(found.values())
 
     @property
     def any_model(self) -> bool:
         """Whether a model of the grid stands for a published one."""
-        return any(self.config.model(m).published_as for m in self.config.grid.models)
+        return any(self.config.model(m).published_as for m in rows.models(self.config))
 
     @cached_property
     def neurons(self) -> list[Identified]:
@@ -256,9 +249,9 @@ class Partners:
 
     def _identified(self) -> Iterator[Identified]:
         config = self.config
-        for model in config.grid.models:
+        for model in rows.models(config):
             known = config.model(model).published_as
-            drawn = drawn_selections(config)
+            drawn = rows.drawn_selections(config, model)
             for selection in drawn if known else ():
                 method = config.method(selection.method).published_as
                 for entry in numbers.figures()["neuron_sets"]:
@@ -293,7 +286,7 @@ class Partners:
     def activations(self) -> list[Recorded]:
         """Every model and corpus of the grid that stand for those of Table 6."""
         found: dict[tuple[str, str], Recorded] = {}
-        for model, corpus, _ in measured(self.config):
+        for model, corpus, _ in rows.measured(self.config):
             known = self.config.model(model).published_as
             if known:
                 why = self._model(model) or self._text(corpus)

@@ -14,8 +14,9 @@ from langneurons.config.names import Selection
 from langneurons.config.task_entries import Task
 from langneurons.demo.languages import GRAMMARS
 from langneurons.demo.world_files import SOURCE
-from langneurons.grid import result_paths
-from langneurons.grid.rows import computed_selections, is_trained
+from langneurons.grid import result_paths, rows
+from langneurons.grid.experiments import of_kind
+from langneurons.grid.experiments.interventions import Interventions
 
 from .check_effects import known_languages, used_statistics
 
@@ -33,32 +34,30 @@ def problems(config: Config) -> list[str]:
 
 
 def _covered(config: Config) -> Iterator[str]:
-    """Check that each evaluation language has neurons."""
-    sets = {Selection.parse(s).languages for s in config.grid.selections}
-    covered = {
-        lang
-        for s in sets
-        for lang in (
-            config.language_sets[s].evaluate or config.language_sets[s].languages
-        )
-    }
-    for name in config.grid.tasks:
-        for lang in config.tasks[name].languages:
-            if lang not in covered:
-                where = f"tasks.{name}.languages (no language set of the grid has it)"
-                yield unknown_name("language", lang, covered, where)
+    """Check that each tested language has neurons, where its own are asked for."""
+    for name, axes in of_kind(config, Interventions).items():
+        if axes.neuron_languages != "target" or not axes.selections:
+            continue
+        sets = [
+            config.language_set(Selection.parse(s).languages) for s in axes.selections
+        ]
+        covered = {lang for one in sets for lang in one.evaluate or one.languages}
+        where = f"experiments.{name}: no language set of its selections has it"
+        for task in axes.tasks:
+            for lang in axes.languages or config.task(task).languages:
+                if lang not in covered:
+                    yield unknown_name("language", lang, covered, f"{where} ({task})")
 
 
 def texts_needed(config: Config) -> dict[str, set[str]]:
     """Return the languages of each corpus whose text a job reads."""
-    found: dict[str, set[str]] = {config.grid.corpus: set()}
-    for selection in computed_selections(config):
+    found: dict[str, set[str]] = {config.default_corpus: set()}
+    for selection in rows.computed_selections(config):
         corpus = config.method_corpus(selection.method)
         languages = config.language_set(selection.languages).languages
         found.setdefault(corpus, set()).update(languages)
-    if config.perplexity is not None:
-        corpus = result_paths.perplexity_corpus(config)
-        found.setdefault(corpus, set()).update(config.perplexity.languages)
+    for row in rows.text_rows(config):
+        found.setdefault(row.corpus, set()).add(row.lang)
     known = set(known_languages(config))
     for selection, name in used_statistics(config):
         statistic = config.statistics[name]
@@ -120,11 +119,11 @@ def _items(config: Config) -> Iterator[str]:
             yield _shared(f"{where}.test", data.test, several)
         if data.hub is not None:
             read = set(several)
-            if data.train_hub is None and is_trained(config, name):
+            if data.train_hub is None and rows.is_trained(config, name):
                 read |= {*task.languages, task.source_language}
             if len(read) > 1 and not user_paths.has_placeholder(data.hub.config):
                 yield _shared(f"{where}.hub.config", data.hub.config, read)
-        if name in config.grid.tasks:
+        if name in rows.tasks(config):
             yield from _demo_items(config, name, task)
 
 
@@ -132,7 +131,7 @@ def _demo_items(config: Config, name: str, task: Task) -> Iterator[str]:
     if config.demo_world is None:
         return
     made, where = config.demo_world.languages, f"tasks.{name}.data"
-    source = (task.source_language,) if is_trained(config, name) else ()
+    source = (task.source_language,) if rows.is_trained(config, name) else ()
     for key, languages in (("train", source), ("test", task.languages)):
         path = getattr(task.data, key)
         for lang in languages if path and path.startswith(DEMO) else ():
@@ -160,7 +159,7 @@ def _demo(config: Config) -> Iterator[str]:
 def _recorded(config: Config) -> Iterator[str]:
     """Check that the measuring pass keeps what each method and statistic reads."""
     recorded = config.activations
-    for selection in computed_selections(config):
+    for selection in rows.computed_selections(config):
         yield from _unmet(config, selection)
     for name in sorted({name for _, name in used_statistics(config)}):
         entry = config.statistic(name)
@@ -196,18 +195,16 @@ def _unmet(config: Config, selection: Selection) -> Iterator[str]:
 
 
 def _heldout(config: Config) -> Iterator[str]:
-    """Check that enough text is kept aside for the perplexity table."""
-    block = config.perplexity
-    if block is None:
-        return
-    name = result_paths.perplexity_corpus(config)
-    corpus = config.corpus(name)
-    there = corpus.heldout_tokens // corpus.chunk_length
-    if there < block.chunks:
-        lower = f"lower it to {there}, or " if there else ""
-        yield (
-            f"perplexity.chunks: {block.chunks} chunks, but corpora.{name} keeps "
-            f"{corpus.heldout_tokens} tokens aside, which is {there} chunks of "
-            f"{corpus.chunk_length}; {lower}raise heldout_tokens to "
-            f"{block.chunks * corpus.chunk_length}"
-        )
+    """Check that enough text is kept aside where perplexity is measured."""
+    wanted = {(x.experiment, x.corpus, x.chunks) for x in rows.text_rows(config)}
+    for experiment, name, chunks in sorted(wanted):
+        corpus = config.corpus(name)
+        there = corpus.heldout_tokens // corpus.chunk_length
+        if there < chunks:
+            lower = f"lower it to {there}, or " if there else ""
+            yield (
+                f"experiments.{experiment}.chunks: {chunks} chunks, but corpora.{name} "
+                f"keeps {corpus.heldout_tokens} tokens aside, which is {there} chunks "
+                f"of {corpus.chunk_length}; {lower}raise heldout_tokens to "
+                f"{chunks * corpus.chunk_length}"
+            )

@@ -6,7 +6,7 @@ that are written count: a default that does not apply misleads nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from langneurons import tasks
@@ -15,8 +15,11 @@ from langneurons.config.errors import unknown_name
 from langneurons.config.model_entries import DemoModel
 from langneurons.config.names import NO_TREATMENT, Selection, Treatment
 from langneurons.config.task_entries import Task
-from langneurons.grid import result_paths
-from langneurons.grid.rows import perplexity_treatments
+from langneurons.grid import result_paths, rows
+from langneurons.grid.experiments import of_kind
+from langneurons.grid.experiments.perplexity import Perplexity
+
+from .check_experiments import lists
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -46,21 +49,24 @@ def known_languages(config: Config) -> list[str]:
         found.update(entry.languages)
     for task in config.tasks.values():
         found.update((*task.languages, task.source_language))
-    found.update(config.perplexity.languages if config.perplexity else ())
+    found.update(row.lang for row in rows.text_rows(config))
     return sorted(found)
 
 
-def _bundles(config: Config) -> list[result_paths.Bundle]:
-    """List the bundles of one model, tuning and seed: others write the same."""
-    first = {k: getattr(config.grid, k)[:1] for k in ("models", "tunings", "seeds")}
-    one = config.model_copy(update={"grid": config.grid.model_copy(update=first)})
-    return [*result_paths.task_bundles(one), *result_paths.perplexity_bundles(one)]
+def _on_tasks(config: Config) -> set[tuple[str, str, str]]:
+    """Return task, language and treatment of every evaluation on a task."""
+    return {
+        (task, row.lang, row.treatment)
+        for task in rows.tasks(config)
+        for row in rows.evaluations(config, task)
+    }
 
 
 def used_statistics(config: Config) -> set[tuple[Selection, str]]:
     """Return each selection with each statistic that is written into its neurons."""
     found = set()
-    for treatment in {name for b in _bundles(config) for name in b.treatments}:
+    on_tasks = {treatment for _, _, treatment in _on_tasks(config)}
+    for treatment in on_tasks | {row.treatment for row in rows.text_rows(config)}:
         if treatment != NO_TREATMENT:
             parsed = Treatment.parse(treatment)
             found.add((parsed.selection, parsed.statistic))
@@ -112,31 +118,25 @@ def _idle(entry: Statistic, given: set[str]) -> Iterator[str]:
 
 def _used(config: Config) -> Iterator[str]:
     """Check each statistic where a task uses it."""
-    seen = set()
-    for bundle in _bundles(config):
-        axes = dict(bundle.axes)
-        if "task" in axes:
-            seen.add((str(axes["task"]), str(axes["lang"]), bundle.treatments))
-    for name, lang, treatments in sorted(seen):
+    for name, lang, treatment in sorted(_on_tasks(config)):
         task = config.task(name)
-        for treatment in treatments:
-            if treatment == NO_TREATMENT:
-                continue
-            parsed = Treatment.parse(treatment)
-            where = f"statistics.{parsed.statistic}"
-            entry = config.statistics[parsed.statistic]
-            yield from (f"{where}.{text}" for text in _positions(entry, name, task))
-            whose = result_paths.languages_of(
-                config, treatment, lang, task.source_language
-            )[0]
-            langset = parsed.selection.languages
-            inside = config.language_set(langset).languages
-            if whose not in inside:
-                yield (
-                    f"{where}.neuron_language: tasks.{name} would overwrite neurons of "
-                    f"{whose!r}, of which language set {langset} has none "
-                    f"(its languages: {', '.join(inside)})"
-                )
+        if treatment == NO_TREATMENT:
+            continue
+        parsed = Treatment.parse(treatment)
+        where = f"statistics.{parsed.statistic}"
+        entry = config.statistics[parsed.statistic]
+        yield from (f"{where}.{text}" for text in _positions(entry, name, task))
+        whose = result_paths.languages_of(
+            config, treatment, lang, task.source_language
+        )[0]
+        langset = parsed.selection.languages
+        inside = config.language_set(langset).languages
+        if whose not in inside:
+            yield (
+                f"{where}.neuron_language: tasks.{name} would overwrite neurons of "
+                f"{whose!r}, of which language set {langset} has none "
+                f"(its languages: {', '.join(inside)})"
+            )
 
 
 def _positions(entry: Statistic, name: str, task: Task) -> Iterator[str]:
@@ -151,7 +151,7 @@ def _positions(entry: Statistic, name: str, task: Task) -> Iterator[str]:
         yield (
             f"positions: tasks.{name} (kind {task.kind}) generates nothing, so "
             "'generated' would change nothing; allowed there: all, non_pad, last, "
-            f"prompt. Or name other statistics in tasks.{name}.statistics"
+            f"prompt. Or name other statistics for it under by_task"
         )
     elif made == 1:
         yield (
@@ -176,16 +176,9 @@ def meaning(entry: Statistic) -> tuple[Any, ...]:
 
 def _same(config: Config) -> Iterator[str]:
     """Check that no list has two statistics that write the same numbers."""
-    lists: dict[str, Sequence[str] | None] = {}
-    blocks: dict[str, Any] = {"grid": config.grid, "perplexity": config.perplexity}
-    blocks |= {"neuron_tuning": config.neuron_tuning}
-    blocks |= {f"tasks.{name}": config.tasks[name] for name in config.grid.tasks}
-    for where, block in blocks.items():
-        for key in ("statistics", "control_statistics"):
-            lists[f"{where}.{key}"] = getattr(block, key, None)
-    for where, given in lists.items():
+    for where, given in lists(config, "statistics").items():
         seen: dict[tuple[Any, ...], str] = {}
-        for name in given or ():
+        for name in given:
             entry = config.statistic(name)
             first = seen.setdefault(meaning(entry), name)
             if first != name:
@@ -200,7 +193,7 @@ def _layers(config: Config) -> Iterator[str]:
     """Check layers where the configuration says how many a model has."""
     counts = {
         name: (config.model(name).demo or DemoModel()).layers
-        for name in config.grid.models
+        for name in rows.models(config)
         if config.model(name).builder
     }
     names = {name for _, name in used_statistics(config)} if counts else ()
@@ -216,20 +209,19 @@ def _layers(config: Config) -> Iterator[str]:
 
 def _perplexity(config: Config) -> Iterator[str]:
     """Check what the perplexity table would switch."""
-    block = config.perplexity
-    if block is None:
-        return
-    for text in block.selections:
-        inside = config.language_set(Selection.parse(text).languages).languages
-        if not set(inside) & set(block.languages):
-            yield (
-                f"perplexity.selections: {text} has neurons of {', '.join(inside)}, "
-                "of which perplexity.languages names none"
-            )
+    for name, block in of_kind(config, Perplexity).items():
+        asked = block.neuron_languages or block.languages
+        for text in block.selections:
+            inside = config.language_set(Selection.parse(text).languages).languages
+            if not set(inside) & set(asked):
+                yield (
+                    f"experiments.{name}.selections: {text} has neurons of "
+                    f"{', '.join(inside)}, of which its languages name none"
+                )
     used = {
-        Treatment.parse(treatment).statistic
-        for treatment in perplexity_treatments(config)
-        if treatment != NO_TREATMENT
+        Treatment.parse(row.treatment).statistic
+        for row in rows.text_rows(config)
+        if row.treatment != NO_TREATMENT
     }
     for name in sorted(used):
         entry, where = config.statistics[name], f"statistics.{name}"

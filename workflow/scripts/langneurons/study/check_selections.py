@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from langneurons.config import names
 from langneurons.config.errors import ConfigError, unknown_name
 from langneurons.config.names import BASE, MASKED, Selection, TuningName
-from langneurons.grid.rows import expand_draws
+from langneurons.grid.axes import expand_draws
+from langneurons.grid.experiments import of_kind
+from langneurons.grid.experiments.finetuning import Finetuning
+
+from .check_experiments import lists
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -16,21 +20,11 @@ if TYPE_CHECKING:
 
 def selection_problems(config: Config) -> Iterator[str]:
     """Check all lists of selections, ``method.language_set``."""
-    lists = {
-        "grid.selections": config.grid.selections,
-        "grid.identify": config.grid.identify,
-    }
-    if config.perplexity is not None:
-        lists["perplexity.selections"] = config.perplexity.selections
-    if (block := config.neuron_tuning) is not None:
-        lists["neuron_tuning.selections"] = block.selections
-        lists["neuron_tuning.controls"] = block.controls
-    for where, given in lists.items():
+    for where, given in lists(config, "selections", "chosen", "controls").items():
         found = [x for text in given for x in one_selection(config, text, where)]
         yield from found
         if found:
             continue
-        yield from _kinds_fit(config, given, where)
         expanded = [(text, s) for text in given for s in expand_draws(config, text)]
         yield from _twice(expanded, where)
 
@@ -76,23 +70,21 @@ def _is_random(config: Config, text: str) -> bool:
     return config.methods[method].draws is not None
 
 
-def _kinds_fit(config: Config, given: Iterable[str], where: str) -> Iterator[str]:
-    """Check that random neurons are where controls are, and nowhere else."""
-    for text in given:
-        random = _is_random(config, text)
-        base = Selection.parse(text).method
-        if where == "neuron_tuning.controls" and not random:
-            yield f"{where}: {base} is no random method (one with 'draws')"
-        elif where == "neuron_tuning.selections" and random:
-            yield (
-                f"{where}: {text} are random neurons; they belong to "
-                "neuron_tuning.controls, which sets them beside the chosen ones"
-            )
-        elif where == "grid.identify" and random:
-            yield (
-                f"{where}: {text} are random neurons, of which no figure is drawn; "
-                "take it out, or put it into grid.selections"
-            )
+def control_problems(config: Config) -> Iterator[str]:
+    """Check that random neurons are where controls are, where lists keep them apart."""
+    for where, given in lists(config, "controls").items():
+        for text in given:
+            if not _is_random(config, text):
+                base = Selection.parse(text).method
+                yield f"{where}: {base} is no random method (one with 'draws')"
+    for where, given in lists(config, "chosen").items():
+        for text in given:
+            if _is_random(config, text):
+                experiment = where.rpartition(".")[0]
+                yield (
+                    f"{where}: {text} are random neurons, which nothing is chosen by; "
+                    f"where it has them, they belong to {experiment}.controls"
+                )
 
 
 def _twice(given: Iterable[tuple[str, Hashable]], where: str) -> Iterator[str]:
@@ -113,11 +105,20 @@ def _twice(given: Iterable[tuple[str, Hashable]], where: str) -> Iterator[str]:
 
 def tuning_problems(config: Config) -> Iterator[str]:
     """Check all lists of tunings, and what neuron tuning needs of them."""
-    yield from _tunings(config, config.grid.tunings, "grid.tunings")
-    if (block := config.neuron_tuning) is None:
-        return
-    where = "neuron_tuning.baselines"
-    yield from _tunings(config, block.baselines, where)
+    for where, given in lists(config, "tunings").items():
+        yield from _tunings(config, given, where)
+    for where, given in lists(config, "neuron tunings").items():
+        for name in given:
+            yield from _tunes_neurons(config, name, where)
+    for name, block in of_kind(config, Finetuning).items():
+        yield from _baselines(config, block, f"experiments.{name}.baselines")
+        if block.controls:
+            where = f"experiments.{name}.controls (always tuned by {MASKED!r})"
+            yield from _tunes_neurons(config, MASKED, where)
+
+
+def _baselines(config: Config, block: Finetuning, where: str) -> Iterator[str]:
+    """Check what neuron tunings are set against."""
     for text in block.baselines:
         if "." in text:
             yield f"{where}: {text} tunes neurons; baselines are tunings without"
@@ -137,18 +138,17 @@ def tuning_problems(config: Config) -> Iterator[str]:
             f"tunings.attention: kind {attention.kind}; the tables set every other "
             "tuning against the one of this name, which is of kind attention"
         )
-    where = "neuron_tuning.entries"
-    used = dict.fromkeys(block.entries, where)
-    if block.controls:
-        used.setdefault(MASKED, "neuron_tuning.controls (always tuned by 'masked')")
-    for name, spot in used.items():
-        if name not in config.tunings:
-            yield unknown_name("tuning", name, config.tunings, spot)
-        elif not config.tunings[name].needs_neurons:
-            yield (
-                f"{spot}: {name} tunes no selected neurons; kinds that do: "
-                "masked_lora, subnetwork_rows. Others belong to baselines"
-            )
+
+
+def _tunes_neurons(config: Config, name: str, where: str) -> Iterator[str]:
+    """Check an entry of tunings that is tried with selected neurons."""
+    if name not in config.tunings:
+        yield unknown_name("tuning", name, config.tunings, where)
+    elif not config.tunings[name].needs_neurons:
+        yield (
+            f"{where}: {name} tunes no selected neurons; kinds that do: "
+            "masked_lora, subnetwork_rows. Others belong to baselines"
+        )
 
 
 def _tunings(config: Config, given: Iterable[str], where: str) -> Iterator[str]:

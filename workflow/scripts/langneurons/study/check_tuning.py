@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from langneurons import tasks
-from langneurons.config.errors import unknown_name
 from langneurons.config.names import BASE, Selection
-from langneurons.config.task_entries import NeuronTuning, Task
-from langneurons.grid.rows import covers, is_trained, tuned_languages
+from langneurons.config.task_entries import Task
+from langneurons.grid import rows
+from langneurons.grid.axes import covers
+from langneurons.grid.experiments import of_kind, running
+from langneurons.grid.experiments.finetuning import Finetuning, tuned_languages
+
+from .check_experiments import lists
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -17,57 +21,69 @@ if TYPE_CHECKING:
 
 def problems(config: Config) -> list[str]:
     """List settings that no tuning reads, and what cannot be tuned, or goes untuned."""
-    found = [*_tunings(config), *_tasks(config), *_neuron_tuning(config)]
+    found = [*_tunings(config), *_tasks(config)]
+    for name, block in of_kind(config, Finetuning).items():
+        found += _finetuning(config, block, f"experiments.{name}")
     return list(dict.fromkeys(found))
 
 
 def _tasks(config: Config) -> Iterator[str]:
     """Check that each task has what its tunings, or the lack of one, need."""
-    block = config.neuron_tuning
-    for name in dict.fromkeys([*config.grid.tasks, *(block.tasks if block else ())]):
+    for name in rows.tasks(config):
         task = config.task(name)
         kind = tasks.load(task.kind)
         if kind.LABELS:
             yield from _untrained_head(config, name, task)
         if not tasks.is_trainable(kind):
             yield from _untrainable(config, name, task)
-        if is_trained(config, name) and task.data.hub is None and not task.data.train:
+        if (
+            rows.is_trained(config, name)
+            and task.data.hub is None
+            and not task.data.train
+        ):
             yield (
-                f"tasks.{name}.data.train: missing; tunings of the grid train on this "
+                f"tasks.{name}.data.train: missing; tunings of the experiments train on this "
                 f"task (only {BASE} does without)"
             )
 
 
 def _untrainable(config: Config, name: str, task: Task) -> Iterator[str]:
     """Refuse to tune on a task that has no training items."""
-    block = config.neuron_tuning
-    tuned = [each for each in config.grid.tunings if each != BASE]
-    if name in config.grid.tasks and tuned:
-        yield (
-            f"grid.tunings: {', '.join(tuned)} cannot be trained on tasks.{name}: kind "
-            f"{task.kind} has no training items, it can only be tested. Evaluate {BASE}"
-            f" on it, or take {name} out of grid.tasks"
-        )
-    if block is not None and name in block.tasks:
-        yield (
-            f"neuron_tuning.tasks: nothing can be trained on tasks.{name}: kind "
-            f"{task.kind} has no training items, it can only be tested"
-        )
+    for where, (of_tasks, tunings) in _lists(config).items():
+        tuned = [each for each in tunings if each != BASE]
+        if name in of_tasks and tuned:
+            yield (
+                f"{where}: {', '.join(tuned)} cannot be trained on tasks.{name}: kind "
+                f"{task.kind} has no training items, it can only be tested. Evaluate "
+                f"{BASE} on it, or take {name} out of {where.rpartition('.')[0]}.tasks"
+            )
+    for where, axes in of_kind(config, Finetuning).items():
+        if name in axes.tasks:
+            yield (
+                f"experiments.{where}.tasks: nothing can be trained on tasks.{name}: "
+                f"kind {task.kind} has no training items, it can only be tested"
+            )
 
 
 def _untrained_head(config: Config, name: str, task: Task) -> Iterator[str]:
     """Refuse to classify with a head that nothing has trained."""
-    lists = {"grid": (config.grid.tasks, config.grid.tunings, "tunings")}
-    if (block := config.neuron_tuning) is not None:
-        lists["neuron_tuning"] = (block.tasks, block.baselines, "baselines")
-    for where, (of_tasks, tunings, key) in lists.items():
+    for where, (of_tasks, tunings) in _lists(config).items():
         if name in of_tasks and BASE in tunings:
+            experiment = where.rpartition(".")[0]
             yield (
-                f"{where}.{key}: {BASE} cannot be evaluated on tasks.{name} (kind "
+                f"{where}: {BASE} cannot be evaluated on tasks.{name} (kind "
                 f"{task.kind}): it is classified by a head that fine-tuning trains, "
                 f"and in the model as it is that head is random. Take {BASE} out of "
-                f"{where}.{key}, or {name} out of {where}.tasks"
+                f"{where}, or {name} out of {experiment}.tasks"
             )
+
+
+def _lists(config: Config) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Return tasks and tunings of each list of tunings, by its place."""
+    return {
+        where: (getattr(running(config)[where.split(".")[1]], "tasks", ()), tunings)
+        for where, tunings in lists(config, "tunings").items()
+    }
 
 
 def _tunings(config: Config) -> Iterator[str]:
@@ -85,39 +101,30 @@ def _tunings(config: Config) -> Iterator[str]:
             )
 
 
-def _neuron_tuning(config: Config) -> Iterator[str]:
+def _finetuning(config: Config, block: Finetuning, where: str) -> Iterator[str]:
     """Check that each language and selection of neuron tuning tunes something."""
-    block = config.neuron_tuning
-    for name in block.tasks if block else ():
-        assert block is not None
-        task = config.task(name)
-        for lang in block.evaluate or ():
-            if lang not in task.languages:
-                where = f"neuron_tuning.evaluate ({name})"
-                yield unknown_name("language", lang, task.languages, where)
-        yield from _untuned(config, block, name, task)
-    for text in block.controls if block else ():
-        assert block is not None
+    for name in block.tasks:
+        yield from _untuned(config, block, name, where)
+    for text in block.controls:
         tested = {
             lang
             for name in block.tasks
-            for lang in block.evaluate or config.task(name).languages
+            for lang in block.languages or config.task(name).languages
         }
         if not any(covers(config, Selection.parse(text), lang) for lang in tested):
             named = ", ".join(f"tasks.{name}" for name in block.tasks)
-            yield f"neuron_tuning.controls: {text} is for no language of {named}"
+            yield f"{where}.controls: {text} is for no language of {named}"
 
 
-def _untuned(
-    config: Config, block: NeuronTuning, name: str, task: Task
-) -> Iterator[str]:
-    tested = block.evaluate or task.languages
+def _untuned(config: Config, block: Finetuning, name: str, where: str) -> Iterator[str]:
+    task = config.task(name)
+    tested = block.languages or task.languages
     chosen = [Selection.parse(text) for text in block.selections]
     covered = [lang for lang in tested if any(covers(config, s, lang) for s in chosen)]
     for lang in sorted(set(tested) - set(covered)):
-        if block.evaluate or not covered:
+        if block.languages or not covered:
             yield (
-                f"neuron_tuning.selections: none has neurons for {lang} (tasks.{name}):"
+                f"{where}.selections: none has neurons for {lang} (tasks.{name}):"
                 " the language would have baselines only"
             )
     for selection in chosen:
@@ -125,11 +132,11 @@ def _untuned(
         for lang in covered:
             if not covers(config, selection, lang):
                 continue
-            for which in block.languages:
+            for which in block.tuned_languages:
                 wanted = tuned_languages(task.source_language, lang, which)
                 if lacking := sorted(set(wanted) - inside):
                     yield (
-                        f"neuron_tuning.languages: {which!r} needs neurons of "
+                        f"{where}.tuned_languages: {which!r} needs neurons of "
                         f"{', '.join(lacking)} (tasks.{name}), which language set "
                         f"{selection.languages} does not have"
                     )

@@ -22,13 +22,20 @@ from langneurons.config.explain import explain
 from langneurons.config.names import BASE, NO_TREATMENT
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Task
+from langneurons.grid.experiments.finetuning import FINETUNE, RANDOM
 from langneurons.nn.models import families
 from langneurons.published import numbers
 
-from . import check_data, check_effects, check_methods, check_tuning
-from .check_selections import selection_problems, tuning_problems
+from . import (
+    check_data,
+    check_effects,
+    check_experiments,
+    check_methods,
+    check_tuning,
+)
+from .check_selections import control_problems, selection_problems, tuning_problems
 from .partner_clashes import clashes, twin_controls
-from .targets import FINETUNE, OTHER_TABLES, RANDOM, table_names
+from .targets import OTHER_TABLES, table_names
 
 CATALOGUES = (
     "models", "corpora", "language_sets", "methods", "statistics", "tasks", "tunings",
@@ -39,12 +46,15 @@ LANGUAGE_WORDS = ("target", "source", "both")
 
 def cross_check(config: Config) -> list[str]:
     """List what in the configuration does not fit together, one line per problem."""
-    problems = [*_names(config), *_entries(config), *_grid(config)]
-    problems += [*selection_problems(config), *tuning_problems(config)]
+    problems = [*_names(config), *_entries(config), *check_experiments.problems(config)]
+    if not set(config.run) - set(config.experiments):
+        problems += [*selection_problems(config), *tuning_problems(config)]
     if problems:  # the other checks follow references
         return problems
-    known = table_names(config)
-    problems += _unknown("table", config.grid.tables, known, "grid.tables")
+    problems += [*control_problems(config), *check_experiments.languages(config)]
+    if problems:
+        return problems
+    problems += _unknown("table", config.tables, table_names(config), "tables")
     for module in (check_data, check_effects, check_tuning):
         problems += module.problems(config)
     return problems or twin_controls(config) or clashes(config)
@@ -123,9 +133,6 @@ def _entries(config: Config) -> Iterator[str]:
     for name, task in config.tasks.items():
         where = f"tasks.{name}"
         yield from _plugin(task, where)
-        for key in ("statistics", "control_statistics"):
-            given = getattr(task, key)
-            yield from _unknown("statistic", given, config.statistics, f"{where}.{key}")
         yield from _unknown(
             "model", task.training_by_model, config.models, f"{where}.training_by_model"
         )
@@ -143,12 +150,18 @@ def _family(config: Config, name: str, model: Model) -> Iterator[str]:
             f"only {', '.join(row.kernels)}"
         )
     document = config.activations.attention == "document"
-    if document and name in config.grid.models and not row.position_ids:
+    if document and name in _models(config) and not row.position_ids:
         yield (
             f"activations.attention: 'document' cannot be had with {name}: family "
             f"{model.family} takes no position ids; use chunk, or take it out of "
-            "grid.models"
+            "the experiments of run"
         )
+
+
+def _models(config: Config) -> set[str]:
+    """Return the models that run, as far as the names of experiments are known."""
+    known = [config.experiments[x] for x in config.run if x in config.experiments]
+    return {model for axes in known for model in axes.models}
 
 
 @cache
@@ -179,26 +192,3 @@ def _plugin(entry: Method | Task, where: str) -> list[str]:
     except ValidationError as error:
         return explain(error, plugin.PARAMETERS, (where, "parameters"))
     return []
-
-
-def _grid(config: Config) -> Iterator[str]:
-    """Check the names in the blocks that say what to run."""
-    grid = config.grid
-    yield from _unknown("model", grid.models, config.models, "grid.models")
-    yield from _unknown("task", grid.tasks, config.tasks, "grid.tasks")
-    yield from _unknown("corpus", [grid.corpus], config.corpora, "grid.corpus")
-    lists = {
-        "grid.statistics": grid.statistics,
-        "grid.control_statistics": grid.control_statistics,
-    }
-    if (block := config.perplexity) is not None:
-        lists["perplexity.statistics"] = block.statistics
-        lists["perplexity.control_statistics"] = block.control_statistics
-        if block.corpus:
-            where = "perplexity.corpus"
-            yield from _unknown("corpus", [block.corpus], config.corpora, where)
-    if (tuned := config.neuron_tuning) is not None:
-        lists["neuron_tuning.statistics"] = tuned.statistics
-        yield from _unknown("task", tuned.tasks, grid.tasks, "neuron_tuning.tasks")
-    for where, given in lists.items():
-        yield from _unknown("statistic", given, config.statistics, where)

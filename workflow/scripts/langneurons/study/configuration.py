@@ -20,6 +20,7 @@ from langneurons.config.explain import explain
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Task
 from langneurons.config.yaml_files import BASE, read
+from langneurons.grid import experiments
 
 from .checks import cross_check
 
@@ -38,7 +39,8 @@ def load(raw: Mapping[str, Any]) -> Config:
         config = Config.model_validate(dict(raw))
     except ValidationError as error:
         raise ConfigError(_bullets(explain(error, Config))) from None
-    if problems := cross_check(config):
+    config, problems = experiments.read(config)
+    if problems := problems or cross_check(config):
         raise ConfigError(_bullets(problems))
     return _as_read(config)
 
@@ -66,11 +68,16 @@ def _as_read(config: Config) -> Config:
             found[name] = entry.model_copy(update={"parameters": said})
         return found
 
-    tunings = tuple(str(names.TuningName.parse(name)) for name in config.grid.tunings)
+    running = {}
+    for name, axes in config.experiments.items():
+        if (given_tunings := getattr(axes, "tunings", None)) and name in config.run:
+            one = tuple(str(names.TuningName.parse(text)) for text in given_tunings)
+            axes = axes.model_copy(update={"tunings": one})
+        running[name] = axes
     changed = {
         "methods": given(config.methods, lambda kind: methods.load(kind).PARAMETERS),
         "tasks": given(config.tasks, lambda kind: tasks.load(kind).PARAMETERS),
-        "grid": config.grid.model_copy(update={"tunings": tunings}),
+        "experiments": running,
     }
     return config.model_copy(update=changed)
 

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from langneurons import methods
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import Config
-from langneurons.grid import result_paths
-from langneurons.grid.rows import RESULTS, computed_selections, is_trained
+from langneurons.grid import result_paths, rows
+from langneurons.grid.axes import RESULTS
 from langneurons.nn.models import fetching
 
 
@@ -82,7 +82,7 @@ def _named(config: Config) -> Iterator[Named]:
 
 
 def _models(config: Config) -> Iterator[Named]:
-    for name in config.grid.models:
+    for name in rows.models(config):
         entry = config.model(name)
         made = [f"{RESULTS}/models/{name}/pinned/manifest.json"]
         if entry.folder:
@@ -93,37 +93,36 @@ def _models(config: Config) -> Iterator[Named]:
 
 def _text(config: Config) -> Iterator[Named]:
     wanted: dict[tuple[str, str], None] = {}
-    for selection in computed_selections(config):
+    models = rows.models(config)
+    for selection in rows.computed_selections(config):
         method = config.method(selection.method)
-        made = [result_paths.neurons(model, selection) for model in config.grid.models]
+        made = [result_paths.neurons(model, selection) for model in models]
         place = f"methods.{selection.method}.parameters"
         for key, path in methods.files_of(method.kind, method.parameters).items():
             yield Named(f"{place}.{key}", path, made)
         corpus = config.method_corpus(selection.method)
         for lang in config.language_set(selection.languages).languages:
             wanted[corpus, lang] = None
-    if config.perplexity:
-        corpus = result_paths.perplexity_corpus(config)
-        wanted |= {(corpus, lang): None for lang in config.perplexity.languages}
+    wanted |= {(row.corpus, row.lang): None for row in rows.text_rows(config)}
     for corpus, lang in wanted:
         if folder := config.corpus(corpus).folder:
             made = [
                 packed(corpus, model, lang)
-                for model in config.grid.models
+                for model in models
                 for packed in (result_paths.tokens, result_paths.held_out)
             ]
             yield Named(f"corpora.{corpus}.folder", f"{folder}/{lang}.txt", made)
 
 
 def _tasks(config: Config) -> Iterator[Named]:
-    for name in config.grid.tasks:
+    for name in rows.tasks(config):
         entry = config.task(name)
-        if entry.data.train and is_trained(config, name):
+        if entry.data.train and rows.is_trained(config, name):
             lang = entry.source_language
             made = [result_paths.items(name, "train", lang)]
             path = entry.data.train.format(lang=lang)
             yield Named(f"tasks.{name}.data.train", path, made)
-        for lang in entry.languages if entry.data.test else ():
+        for lang in rows.languages(config, name) if entry.data.test else ():
             made = [result_paths.items(name, "test", lang)]
             path = str(entry.data.test).format(lang=lang)
             yield Named(f"tasks.{name}.data.test", path, made)

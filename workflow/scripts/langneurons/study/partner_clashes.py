@@ -15,6 +15,8 @@ from langneurons.config.schema import Config
 from langneurons.published import numbers
 from langneurons.published.partners import Evaluated, Partners
 
+from .check_experiments import lists
+
 
 def clashes(config: Config) -> list[str]:
     """Say where two results of ours are the partner of one published number.
@@ -82,20 +84,15 @@ def _worded(groups: list[list[str]]) -> list[str]:
     return [
         f"published_as: {' and '.join(several[0])} are all made by the published "
         f"procedure, and would stand beside the same published number{more}; leave all "
-        "but one out of the grid, or take 'published_as' from the entry that is not "
+        "but one out of the experiments, or take 'published_as' from the entry that is not "
         "the paper's"
     ]
 
 
 def twin_controls(config: Config) -> list[str]:
     """Check that tables, which name what is matched, can tell random neurons apart."""
-    lists = {"grid.selections": config.grid.selections}
-    if config.perplexity is not None:
-        lists["perplexity.selections"] = config.perplexity.selections
-    if config.neuron_tuning is not None:
-        lists["neuron_tuning.controls"] = config.neuron_tuning.controls
     problems = []
-    for where, given in lists.items():
+    for where, given in lists(config, "selections", "controls").items():
         seen: dict[tuple[str | None, str], str] = {}
         for text in given:
             selection = Selection.parse(text)

@@ -16,8 +16,8 @@ from langneurons.config.catalogue import Model
 from langneurons.config.schema import Config
 from langneurons.costs import rates
 from langneurons.costs.requests import Requests, weight_bytes
-from langneurons.grid import result_paths
-from langneurons.grid.rows import RESULTS
+from langneurons.grid import result_paths, rows
+from langneurons.grid.axes import RESULTS
 
 from . import targets
 from .prerequisites import Needs
@@ -103,7 +103,7 @@ class _Planner:
 
     def _models(self) -> Iterator[Job]:
         config = self.config
-        used = [m for m in config.grid.models if any(m == k[1] for k in self.tokens)]
+        used = [m for m in rows.models(config) if any(m == k[1] for k in self.tokens)]
         built = any(config.model(name).builder for name in used)
         if built or any("demo_world" in (c.folder or "") for c in self._corpora()):
             folder = f"{RESULTS}/demo_world"
@@ -236,10 +236,9 @@ class _Planner:
                 "evaluate_task", bundle, once, each + items * new, 20 * items
             )
         for bundle in self.perplexities:
-            block = self.config.perplexity
             corpus = self.config.corpus(str(bundle.corpus))
             held_out = corpus.heldout_tokens // corpus.chunk_length
-            chunks = min(block.chunks if block else 0, held_out)
+            chunks = min(result_paths.chunks(self.config, bundle), held_out)
             tokens = chunks * corpus.chunk_length
             once = self._time(self.config.model(str(bundle.model)), tokens)
             yield self._bundle("measure_perplexity", bundle, once, tokens, 1000)
@@ -303,7 +302,7 @@ def _drawing(figure: str, config: Config) -> tuple[str, str]:
     if len(parts) == 3:
         return "draw_neurons", _named(f"{targets.FIGURES}/{'/'.join(parts[:2])}")
     _, _, rest = last.partition(".")
-    if first in config.grid.models:
+    if first in rows.models(config):
         place = f"{targets.FIGURES}/{first}/perplexity.{rest}"
         return "draw_perplexity", _named(place)
     rule = "draw_profiles" if first == "profiles" else "draw_effects"

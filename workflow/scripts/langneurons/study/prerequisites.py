@@ -7,7 +7,7 @@ from pathlib import Path
 from langneurons.config.names import BASE, Selection
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths
-from langneurons.grid.rows import drawn_selections, measured
+from langneurons.grid.rows import drawn_selections, measured, models, table_rows
 
 from . import targets
 from .table_specs import profile_pairs
@@ -34,7 +34,7 @@ class Needs:
         needed = {
             row.path(targets.split_table(name)[1])
             for name in made
-            for row in targets.table_rows(config, name)
+            for row in table_rows(config, name)
         }
         if "profiles" in self.tables:
             needed |= {path for _, paths in profile_pairs(config) for path in paths}
@@ -52,8 +52,8 @@ class Needs:
             if b.tuning != BASE
         )
         self.neurons: dict[tuple[str, Selection], None] = {}
-        for model in config.grid.models:
-            for selection in drawn_selections(config):
+        for model in models(config):
+            for selection in drawn_selections(config, model):
                 self._add_neurons(model, selection)
         self.activations: dict[tuple[str, str, str], None] = {}
         for bundle in (*self.evaluations, *self.perplexities):

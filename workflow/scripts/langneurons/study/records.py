@@ -21,7 +21,7 @@ from typing import Any
 from langneurons.config.errors import LangneuronsError
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths
-from langneurons.grid.rows import RESULTS
+from langneurons.grid.axes import RESULTS
 from langneurons.jobs import files, provenance
 from langneurons.jobs.fingerprint import code_hash
 

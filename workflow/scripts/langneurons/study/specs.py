@@ -267,11 +267,10 @@ class Specs:
 
     def measure_perplexity(self, bundle: result_paths.Bundle) -> str:
         axes = dict(bundle.axes)
-        block = self.config.perplexity
         shared = self._model(axes["model"]) | {
             "corpus": axes["corpus"],
             "language": axes["lang"],
-            "chunks": block.chunks if block else 0,
+            "chunks": result_paths.chunks(self.config, bundle),
         }
         treated = self._treatments(bundle, str(axes["lang"]))
         return canonical({"shared": shared} | treated)

@@ -18,7 +18,9 @@ from langneurons.config.names import (
 )
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths
-from langneurons.grid.rows import Row, measured, task_rows
+from langneurons.grid.axes import Row
+from langneurons.grid.rows import measured, table_rows, task_rows
+from langneurons.grid.rows import tasks as tasks_of
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.published.numbers import means_over_neurons
@@ -43,7 +45,7 @@ class TableSpecs:
     def task_table(self, wildcards: Any) -> str:
         layout, task = targets.split_table(wildcards.table)
         entry = self.config.task(task)
-        rows = targets.table_rows(self.config, wildcards.table)
+        rows = table_rows(self.config, wildcards.table)
         return canonical(
             {
                 "task": task,
@@ -102,7 +104,7 @@ class TableSpecs:
 
     def evaluations_of_table(self, wildcards: Any) -> list[str]:
         """List the evaluation files of a task's table, in the order of its rows."""
-        rows = targets.table_rows(self.config, wildcards.table)
+        rows = table_rows(self.config, wildcards.table)
         task = targets.split_table(wildcards.table)[1]
         return [row.path(task) for row in rows]
 
@@ -188,7 +190,7 @@ class TableSpecs:
 
     def profiles_code(self, wildcards: Any) -> str:
         """Hash the code of the table with the modules of the grid's tasks."""
-        kinds = {self.config.task(task).kind for task in self.config.grid.tasks}
+        kinds = {self.config.task(task).kind for task in tasks_of(self.config)}
         modules = tuple(f"tasks.{kind}" for kind in sorted(kinds))
         return code_hash("compare_profiles", modules)
 
@@ -201,7 +203,7 @@ class TableSpecs:
         """
         text = self.config.model_dump(mode="json", exclude={"report"})
         spec = {"config": text, "benchmarks": "benchmarks", "left_out": dict(left_out)}
-        kinds = [self.config.task(name).kind for name in self.config.grid.tasks]
+        kinds = [self.config.task(name).kind for name in tasks_of(self.config)]
         return canonical(spec | {"terms": metrics.terms(kinds)})
 
     def plan(self, wildcards: Any) -> str:
@@ -266,7 +268,7 @@ def profile_pairs(config: Config) -> list[tuple[dict[str, Any], list[str]]]:
     """
     specs = TableSpecs(config)
     found: list[tuple[dict[str, Any], list[str]]] = []
-    for task in config.grid.tasks:
+    for task in tasks_of(config):
         kind = config.task(task).kind
         cells: dict[str, dict[str, Row]] = {}
         for row in task_rows(config, task):

@@ -10,17 +10,13 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from langneurons import tasks
-from langneurons.config.names import Selection
+from langneurons.config.names import NO_TREATMENT, Selection, Treatment
 from langneurons.config.schema import Config
-from langneurons.grid.rows import (
-    RESULTS,
-    Row,
-    drawn_selections,
-    is_control,
-    random_rows,
-    task_rows,
-    tuning_rows,
-)
+from langneurons.grid import rows
+from langneurons.grid.axes import RESULTS, is_control
+from langneurons.grid.experiments.finetuning import FINETUNE, RANDOM
+from langneurons.grid.rows import drawn_selections, models, table_rows, text_rows
+from langneurons.grid.rows import tasks as tasks_of
 from langneurons.published import numbers
 
 EXTENSIONS = ("svg", "png", "tsv")
@@ -28,7 +24,6 @@ NEURON_KINDS = ("counts", "overlap", "jaccard", "layers", "multiplicity")
 PERPLEXITY_KINDS = ("perplexity", "nll")
 EFFECT_KINDS = ("forest", "size")
 PUBLISHED_KINDS = ("counts", "overlap", "layers")
-FINETUNE, RANDOM = "finetune_", "random_"
 OTHER_TABLES = (
     "perplexity", "activation_statistics", "profiles", "reproduction", "cost",
 )  # fmt: skip
@@ -51,32 +46,22 @@ def split_table(name: str) -> tuple[str, str]:
     return "interventions", name
 
 
-def table_rows(config: Config, name: str) -> list[Row]:
-    """List the rows of a task's table, by the table's name."""
-    layout, task = split_table(name)
-    listing = {"interventions": task_rows, "tunings": tuning_rows}
-    return listing.get(layout, random_rows)(config, task)
-
-
 def task_tables(config: Config) -> list[str]:
     """List the tables that are made of evaluations."""
-    names = list(config.grid.tasks)
-    for front in (FINETUNE, RANDOM):
-        names += [f"{front}{task}" for task in config.grid.tasks]
-    return [name for name in names if table_rows(config, name)]
+    return [name for name in rows.tables(config) if table_rows(config, name)]
 
 
 def table_names(config: Config) -> list[str]:
     """List every table that this configuration can make."""
     names = task_tables(config)
-    if config.perplexity is not None:
+    if text_rows(config):
         names.append("perplexity")
     return [*names, "activation_statistics", "profiles", "reproduction"]
 
 
 def wanted_tables(config: Config) -> list[str]:
     """List the tables of ``snakemake all``."""
-    given = config.grid.tables
+    given = config.tables
     return list(table_names(config) if given is None else given)
 
 
@@ -86,7 +71,7 @@ def metrics(config: Config, task: str) -> list[str]:
     return [name for name, metric in found.items() if metric.drawn]
 
 
-def shared_pairs(config: Config) -> list[tuple[Selection, Selection]]:
+def shared_pairs(config: Config, model: str) -> list[tuple[Selection, Selection]]:
     """List pairs of selections by different methods that have languages in common."""
 
     def languages(selection: Selection) -> set[str]:
@@ -94,14 +79,14 @@ def shared_pairs(config: Config) -> list[tuple[Selection, Selection]]:
 
     return [
         (a, b)
-        for a, b in combinations(drawn_selections(config), 2)
+        for a, b in combinations(drawn_selections(config, model), 2)
         if a.method != b.method and languages(a) & languages(b)
     ]
 
 
 def published_sets(config: Config) -> list[str]:
     """List the published neuron sets of the grid's models, model.method.set."""
-    keys = {config.model(model).published_as for model in config.grid.models}
+    keys = {config.model(model).published_as for model in models(config)}
     sets = numbers.figures()["neuron_sets"]
     return [
         f"{entry['model']}.{entry['method']}.{entry['language_set']}"
@@ -132,27 +117,36 @@ def figure_files(
     ]
 
 
+def _switched(config: Config, model: str) -> list[tuple[str, str]]:
+    """List chosen selections and statistics of a model's perplexity table."""
+    found = {
+        (str(treatment.selection), treatment.statistic): None
+        for row in text_rows(config)
+        if row.model == model and row.treatment != NO_TREATMENT
+        for treatment in [Treatment.parse(row.treatment)]
+        if not is_control(config, treatment.selection)
+    }
+    return list(found)
+
+
 def _stems(config: Config) -> Iterator[str]:
     wanted = wanted_tables(config)
-    for model in config.grid.models:
-        for selection in drawn_selections(config):
+    for model in models(config):
+        for selection in drawn_selections(config, model):
             yield from (f"{model}/{selection}/{kind}" for kind in NEURON_KINDS)
-        for a, b in shared_pairs(config):
+        for a, b in shared_pairs(config, model):
             yield f"{model}/{a}/shared_with.{b}"
-        if config.perplexity is not None and "perplexity" in wanted:
-            for text in config.perplexity.selections:
-                if is_control(config, text):
-                    continue
-                for statistic in config.perplexity.statistics:
-                    for kind in PERPLEXITY_KINDS:
-                        yield f"{model}/{kind}.{text}.{statistic}"
+        if "perplexity" in wanted:
+            for text, statistic in _switched(config, model):
+                for kind in PERPLEXITY_KINDS:
+                    yield f"{model}/{kind}.{text}.{statistic}"
     for name in task_tables(config):
         if name not in wanted or split_table(name)[0] == "random":
             continue
         for metric in metrics(config, split_table(name)[1]):
             yield from (f"{name}/{kind}.{metric}" for kind in EFFECT_KINDS)
     if "profiles" in wanted:
-        for task in config.grid.tasks:
+        for task in tasks_of(config):
             yield from (f"profiles/sites.{task}.{m}" for m in metrics(config, task))
     for name in published_sets(config):
         yield from (f"published/{name}/{kind}" for kind in PUBLISHED_KINDS)

@@ -1,0 +1,101 @@
+"""What the rows of every experiment are made of.
+
+A row is one evaluation: a treatment of a model, on a task or on held-out text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from langneurons.config.names import Selection, draw, split_draw
+from langneurons.config.schema import Config
+
+RESULTS = "results"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A treatment of a tuned model on a task, in one language.
+
+    Attributes:
+        model: its name.
+        tuning: which weights were fine-tuned.
+        seed: of the fine-tuning.
+        lang: language of the items.
+        treatment: what is done to the model when it is tested.
+        experiment: that asks for it first; it makes no other evaluation of it.
+    """
+
+    model: str
+    tuning: str
+    seed: int | str
+    lang: str
+    treatment: str
+    experiment: str = field(default="", compare=False)
+
+    def folder(self, task: str) -> str:
+        return (
+            f"{RESULTS}/evaluations/{task}/{self.model}/{self.tuning}"
+            f"/seed{self.seed}/{self.lang}"
+        )
+
+    def path(self, task: str) -> str:
+        return f"{self.folder(task)}/{self.treatment}.json"
+
+
+@dataclass(frozen=True)
+class TextRow:
+    """A treatment of a model on held-out text of one language.
+
+    Attributes:
+        corpus: that the text is of.
+        model: its name.
+        lang: language of the text.
+        treatment: what is done to the model.
+        chunks: of text, at most.
+        experiment: that asks for it first.
+    """
+
+    corpus: str
+    model: str
+    lang: str
+    treatment: str
+    chunks: int
+    experiment: str = field(default="", compare=False)
+
+
+def expand_draws(config: Config, selection: str) -> list[Selection]:
+    """List a selection, or each of its draws if its method is a random one."""
+    parsed = Selection.parse(selection)
+    draws = config.method(parsed.method).draws
+    if draws is None or split_draw(parsed.method)[1] is not None:
+        return [parsed]
+    return [
+        Selection(draw(parsed.method, i + 1), parsed.languages) for i in range(draws)
+    ]
+
+
+def covers(config: Config, selection: Selection, lang: str) -> bool:
+    """Tell whether interventions in ``lang`` use this selection's language set."""
+    entry = config.language_set(selection.languages)
+    return lang in (entry.evaluate or entry.languages)
+
+
+def is_control(config: Config, selection: str | Selection) -> bool:
+    """Tell whether a selection holds random neurons."""
+    method = Selection.parse(str(selection)).method
+    return config.method(method).draws is not None
+
+
+def neuron_languages(
+    config: Config, selection: Selection, asked: str | tuple[str, ...]
+) -> list[str]:
+    """List whose neurons of a selection are overwritten in turn, whatever is tested.
+
+    Args:
+        config: the configuration.
+        selection: its language set has these neurons.
+        asked: ``all`` languages of the set, or these, as far as the set has them.
+    """
+    inside = config.language_set(selection.languages).languages
+    return [x for x in (inside if asked == "all" else asked) if x in inside]

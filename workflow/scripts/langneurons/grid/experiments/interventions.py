@@ -1,0 +1,131 @@
+"""Neurons of tuned or untuned models are overwritten when they are tested on tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import ConfigDict, Field
+
+from langneurons.config.experiment_entries import (
+    Experiment,
+    Languages,
+    NeuronLanguages,
+    Selections,
+    SomeStatistics,
+    Statistics,
+    Tasks,
+    Tunings,
+)
+from langneurons.config.fields import Frozen, Seed
+from langneurons.config.names import BASE, BASE_SEED, NO_TREATMENT, Treatment
+from langneurons.config.schema import Config
+from langneurons.grid.axes import (
+    Row,
+    TextRow,
+    covers,
+    expand_draws,
+    is_control,
+    neuron_languages,
+)
+
+from . import Kind
+
+
+class OfTask(Frozen):
+    """Statistics of one task, in place of those of its experiment."""
+
+    statistics: Statistics = Field((), description="what is written into neurons there")
+    control_statistics: SomeStatistics = Field(
+        None, description="for random neurons; null: the same as the others"
+    )
+
+
+class Interventions(Experiment):
+    """Neurons are overwritten when a model is tested (paper, Tables 1, 4 and 5)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tasks: Tasks = Field(min_length=1, description="tasks to evaluate on")
+    languages: Languages = Field(
+        None, min_length=1, description="languages that are tested; null: the tasks'"
+    )
+    tunings: Tunings = Field(
+        ("attention",),
+        min_length=1,
+        description="how models are fine-tuned (`base`: not at all); each gets every "
+        "intervention",
+    )
+    seeds: tuple[Seed, ...] = Field(
+        (42,), min_length=1, description="seeds of fine-tuning; tuning base has only 0"
+    )
+    selections: Selections = Field(
+        (),
+        description="neurons to overwrite, each `method.language_set`; a random method "
+        "stands for all its draws",
+    )
+    statistics: Statistics = Field(
+        (), description="what is written into them (Table 4, columns)"
+    )
+    control_statistics: SomeStatistics = Field(
+        None, description="statistics for random neurons; null: the same as the others"
+    )
+    neuron_languages: NeuronLanguages = Field(
+        "target",
+        description="whose neurons are overwritten:\n`target`: of the tested language, "
+        "where the language set is for it\n`all`: of each language of the set, in turn"
+        "\na list: of each of these that the set has",
+    )
+    by_task: dict[str, OfTask] = Field(
+        default_factory=dict, description="statistics that differ, by task"
+    )
+
+
+class Product(Kind[Interventions]):
+    """Models x tunings x seeds x languages x selections x statistics, by task."""
+
+    PARAMETERS = Interventions
+    TABLES = ("{task}",)
+
+    def selections(self, axes: Interventions) -> tuple[str, ...]:
+        return axes.selections
+
+    def rows(
+        self, config: Config, name: str, axes: Interventions
+    ) -> Iterator[tuple[str, Row | TextRow]]:
+        for task in axes.tasks:
+            languages = axes.languages or config.task(task).languages
+            of_language = {x: _treatments(config, axes, task, x) for x in languages}
+            for model in axes.models:
+                for tuning in axes.tunings:
+                    for seed in (BASE_SEED,) if tuning == BASE else axes.seeds:
+                        for lang, treatments in of_language.items():
+                            for treatment in treatments:
+                                row = Row(model, tuning, seed, lang, treatment, name)
+                                yield task, row
+
+
+def _treatments(config: Config, axes: Interventions, task: str, lang: str) -> list[str]:
+    """List ``none`` and every treatment of one evaluation language."""
+    found = [NO_TREATMENT]
+    own = axes.by_task.get(task)
+    usual, control = axes.statistics, axes.control_statistics
+    if own is not None:
+        usual, control = own.statistics, own.control_statistics
+    for text in axes.selections:
+        statistics = usual
+        if is_control(config, text) and control is not None:
+            statistics = control
+        for selection in expand_draws(config, text):
+            if axes.neuron_languages == "target":
+                if covers(config, selection, lang):
+                    found += [str(Treatment(selection, s)) for s in statistics]
+                continue
+            found += [
+                str(Treatment(selection, statistic, whose))
+                for whose in neuron_languages(config, selection, axes.neuron_languages)
+                for statistic in statistics
+            ]
+    return found
+
+
+KIND = Product()

@@ -1,0 +1,112 @@
+"""Checks of experiments: the lists of names that each kind declares, whatever it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langneurons.config.catalogue import NAME
+from langneurons.config.errors import unknown_name
+from langneurons.config.experiment_entries import Named
+from langneurons.config.fields import Frozen
+from langneurons.grid import experiments
+from langneurons.grid.rows import text_rows
+
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+SCRIPTS = Path(__file__).parents[2]
+CATALOGUES = {
+    "models": "model",
+    "tasks": "task",
+    "statistics": "statistic",
+    "corpora": "corpus",
+}
+"""Catalogues whose names are looked up as they are, and what their entries are."""
+
+
+def problems(config: Config) -> Iterator[str]:
+    """Check what is to run, and the names in the axes of each experiment."""
+    for name in config.run:
+        if name not in config.experiments:
+            yield unknown_name("experiment", name, config.experiments, "run")
+    for name in config.experiments:
+        yield from _target(name)
+    if set(config.run) - set(config.experiments):
+        return
+    corpus = config.default_corpus
+    if corpus not in config.corpora:
+        yield unknown_name("corpus", corpus, config.corpora, "default_corpus")
+    for catalogue, what in CATALOGUES.items():
+        for where, given in lists(config, catalogue).items():
+            known = getattr(config, catalogue)
+            yield from (
+                unknown_name(what, x, known, where) for x in given if x not in known
+            )
+
+
+def languages(config: Config) -> Iterator[str]:
+    """Check the languages and tasks of each experiment, whose names are all known."""
+    for name, axes in experiments.running(config).items():
+        where, of_tasks = f"experiments.{name}", getattr(axes, "tasks", ())
+        for task in getattr(axes, "by_task", ()):
+            if task not in of_tasks:
+                yield unknown_name("task", task, of_tasks, f"{where}.by_task")
+        for task in of_tasks:
+            allowed = config.task(task).languages
+            for lang in getattr(axes, "languages", None) or ():
+                if lang not in allowed:
+                    there = f"{where}.languages ({task})"
+                    yield unknown_name("language", lang, allowed, there)
+    chunks: dict[Any, int] = {}
+    for row in text_rows(config):
+        first = chunks.setdefault((row.corpus, row.model), row.chunks)
+        if first != row.chunks:
+            yield (
+                f"experiments.{row.experiment}.chunks: {row.chunks}, but another "
+                f"experiment of run measures {row.model} on {first} chunks of "
+                f"{row.corpus}; results have one name, so give both the same number"
+            )
+
+
+def _target(name: str) -> Iterator[str]:
+    """Check that a name can be a target of Snakemake, beside the rules."""
+    where = f"experiments.{name}"
+    if not re.fullmatch(NAME, name):
+        yield (
+            f"{where}: names are lower case letters, digits, '-' and '_', and begin "
+            "with a letter or digit"
+        )
+    elif name == "all" or (SCRIPTS / f"{name}.py").is_file():
+        yield (
+            f"{where}: a rule has this name; an experiment is a target of its name too, "
+            "so take another"
+        )
+
+
+def lists(config: Config, *what: str) -> dict[str, tuple[str, ...]]:
+    """Return the lists of the experiments of ``run`` that hold such names, by place.
+
+    Args:
+        config: the configuration.
+        what: what the names are of, as in ``Named``.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for name, axes in experiments.running(config).items():
+        found |= dict(_lists(axes, f"experiments.{name}", what))
+    return found
+
+
+def _lists(
+    block: Frozen, where: str, what: tuple[str, ...]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for key, field in type(block).model_fields.items():
+        value = getattr(block, key)
+        named = next((x.what for x in field.metadata if isinstance(x, Named)), None)
+        if named in what and value is not None:
+            yield f"{where}.{key}", (value,) if isinstance(value, str) else value
+        for inner, part in value.items() if isinstance(value, dict) else ():
+            if isinstance(part, Frozen):
+                yield from _lists(part, f"{where}.{key}.{inner}", what)
