@@ -38,9 +38,8 @@ def _covered(config: Config) -> Iterator[str]:
     for name, axes in of_kind(config, Interventions).items():
         if axes.neuron_languages != "target" or not axes.selections:
             continue
-        sets = [
-            config.language_set(Selection.parse(s).languages) for s in axes.selections
-        ]
+        chosen = [Selection.parse(text).languages for text in axes.selections]
+        sets = [config.language_set(name) for name in chosen]
         covered = {lang for one in sets for lang in one.evaluate or one.languages}
         where = f"experiments.{name}: no language set of its selections has it"
         for task in axes.tasks:

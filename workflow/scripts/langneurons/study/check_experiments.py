@@ -81,8 +81,8 @@ def _target(name: str) -> Iterator[str]:
         )
     elif name == "all" or (SCRIPTS / f"{name}.py").is_file():
         yield (
-            f"{where}: a rule has this name; an experiment is a target of its name too, "
-            "so take another"
+            f"{where}: a rule has this name, and an experiment is a target of its name "
+            "too; take another"
         )
 
 

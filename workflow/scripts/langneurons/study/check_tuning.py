@@ -36,14 +36,11 @@ def _tasks(config: Config) -> Iterator[str]:
             yield from _untrained_head(config, name, task)
         if not tasks.is_trainable(kind):
             yield from _untrainable(config, name, task)
-        if (
-            rows.is_trained(config, name)
-            and task.data.hub is None
-            and not task.data.train
-        ):
+        no_items = task.data.hub is None and not task.data.train
+        if no_items and rows.is_trained(config, name):
             yield (
-                f"tasks.{name}.data.train: missing; tunings of the experiments train on this "
-                f"task (only {BASE} does without)"
+                f"tasks.{name}.data.train: missing; tunings of the experiments train "
+                f"on this task (only {BASE} does without)"
             )
 
 

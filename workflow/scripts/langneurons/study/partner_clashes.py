@@ -84,8 +84,8 @@ def _worded(groups: list[list[str]]) -> list[str]:
     return [
         f"published_as: {' and '.join(several[0])} are all made by the published "
         f"procedure, and would stand beside the same published number{more}; leave all "
-        "but one out of the experiments, or take 'published_as' from the entry that is not "
-        "the paper's"
+        "but one out of the experiments, or take 'published_as' from the entry that is "
+        "not the paper's"
     ]
 
 
