@@ -134,6 +134,7 @@ def select(name: str, paths: list[Path], share: float | None) -> Outcome:
             "parameters": parameters,
             "draw": None,
             "reads": [],
+            "outside": [],
         }
         spec |= {"site": "gate_pre", "quantile": "pooled"}
         sets = methods.identify(spec, files)

@@ -38,6 +38,7 @@ def spec(**changes: object) -> dict:
         "quantile": "batch_mean",
         "draw": None,
         "reads": [],
+        "outside": [],
     } | changes
 
 

@@ -458,7 +458,7 @@ def test_a_class_that_nothing_is_in_is_the_usual_error(tmp_path: Path) -> None:
         "model": "toy", "method": "nju", "kind": "entropy_lambda",
         "parameters": {"top_rate": 0.1, "classes": ["agnostic"]},
         "language_set": "two", "languages": ["en", "hi"], "site": "gate_pre",
-        "quantile": "pooled", "draw": None, "reads": [],
+        "quantile": "pooled", "draw": None, "reads": [], "outside": [],
     }  # fmt: skip
     with pytest.raises(DataError, match="method nju selects no neuron for any"):
         methods.identify(given_, files)

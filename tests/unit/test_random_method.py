@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -25,10 +27,22 @@ def target(**languages: float) -> NeuronSets:
 
 
 def draw(
-    matched: NeuronSets, languages: list[str], number: int | None = 1, **options
+    matched: NeuronSets,
+    languages: list[str],
+    number: int | None = 1,
+    *,
+    outside: Sequence[NeuronSets] = (),
+    **options,
 ) -> dict[str, np.ndarray]:
     inputs = MethodInputs(
-        dict.fromkeys(languages), LAYERS, WIDTH, number, [matched], "gate_pre", "pooled"
+        dict.fromkeys(languages),
+        LAYERS,
+        WIDTH,
+        number,
+        [matched],
+        "gate_pre",
+        "pooled",
+        outside,
     )
     return dict(matched_random.METHOD.select(inputs, Parameters(**options)).neurons)
 
@@ -38,9 +52,9 @@ def matched() -> NeuronSets:
     return target(en=0.2, hi=0.5, zh=0.0)
 
 
-@pytest.mark.parametrize("match", ["per_layer", "complement"])
-def test_counts_match_in_each_layer(matched: NeuronSets, match: str) -> None:
-    found = draw(matched, ["en", "zh"], match=match)
+@pytest.mark.parametrize("avoids", [False, True])
+def test_counts_match_in_each_layer(matched: NeuronSets, avoids: bool) -> None:
+    found = draw(matched, ["en", "zh"], outside=[matched] if avoids else [])
     for lang, mask in found.items():
         assert mask.sum(axis=1).tolist() == matched.mask(lang).sum(axis=1).tolist()
     assert not found["zh"].any()
@@ -52,11 +66,15 @@ def test_global_matches_the_number_in_the_model(matched: NeuronSets) -> None:
     assert found.sum(axis=1).tolist() != matched.mask("hi").sum(axis=1).tolist()
 
 
-def test_complement_avoids_neurons_of_every_language(matched: NeuronSets) -> None:
-    taken = matched.mask("en") | matched.mask("hi")
-    found = draw(matched, ["en"], match="complement")["en"]
+@pytest.mark.parametrize("match", ["per_layer", "global"])
+def test_outside_avoids_the_neurons_of_every_language(
+    matched: NeuronSets, match: str
+) -> None:
+    other = target(vi=0.3)
+    taken = matched.mask("en") | matched.mask("hi") | other.mask("vi")
+    found = draw(matched, ["en"], outside=[matched, other], match=match)["en"]
     assert found.any() and not (found & taken).any()
-    assert (draw(matched, ["en"])["en"] & taken).any()
+    assert (draw(matched, ["en"], match=match)["en"] & taken).any()
 
 
 def test_draws_are_deterministic_and_differ(matched: NeuronSets) -> None:
@@ -108,7 +126,7 @@ def test_the_draw_is_recorded(matched: NeuronSets) -> None:
         {"en": None}, LAYERS, WIDTH, 3, [matched], "gate_pre", "pooled"
     )
     found = matched_random.METHOD.select(inputs, Parameters())
-    assert found.thresholds == {"draw": 3, "matched": "lape.set"}
+    assert found.thresholds == {"draw": 3, "matched": "lape.set", "outside": []}
 
 
 def test_bad_input(matched: NeuronSets) -> None:
@@ -116,5 +134,5 @@ def test_bad_input(matched: NeuronSets) -> None:
         draw(matched, ["en"], None)
     with pytest.raises(DataError, match="unknown language 'de'"):
         draw(matched, ["de"])
-    with pytest.raises(DataError, match="only .* are left; use match: per_layer"):
-        draw(target(en=0.7), ["en"], match="complement")
+    with pytest.raises(DataError, match="only .* are left; name less there"):
+        draw(target(en=0.7), ["en"], outside=[target(en=0.7)])

@@ -47,7 +47,8 @@ def read_neurons(wildcards):
     """The selections that a selection is made from; none for most methods."""
     selection = Selection(wildcards.method, wildcards.langset)
     return [
-        result_paths.neurons(wildcards.model, read) for read in CONFIG.reads(selection)
+        result_paths.neurons(wildcards.model, read)
+        for read in CONFIG.made_from(selection)
     ]
 
 

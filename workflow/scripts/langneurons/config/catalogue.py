@@ -99,6 +99,11 @@ class Method(Frozen):
         le=1_000,
         description="independent draws of a method that draws at random",
     )
+    outside: tuple[str, ...] = Field(
+        (),
+        description="methods or selections, as in `reads`, whose neurons of every "
+        "language random draws avoid",
+    )
     profile: Profile | None = Field(
         None,
         description="whose site and quantile it reads (`paper`, `consistent`: see the "
@@ -122,6 +127,8 @@ class Method(Frozen):
                 "'draws' are of a random control, which tables set beside the one "
                 "method that it reads, in the same language set; give reads: [method]"
             )
+        if self.outside and self.draws is None:
+            raise ValueError("'outside' is what random draws avoid; there are none")
         return self
 
 

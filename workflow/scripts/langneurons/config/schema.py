@@ -122,6 +122,15 @@ class Config(Frozen):
         given = self.method(selection.method).reads
         return [names.Selection.beside(text, selection) for text in given]
 
+    def avoids(self, selection: names.Selection) -> list[names.Selection]:
+        """List the selections outside of which random neurons are drawn, in order."""
+        given = self.method(selection.method).outside
+        return [names.Selection.beside(text, selection) for text in given]
+
+    def made_from(self, selection: names.Selection) -> list[names.Selection]:
+        """List every selection whose neurons must be known first, each once."""
+        return list(dict.fromkeys([*self.reads(selection), *self.avoids(selection)]))
+
     def method_profile(self, name: str) -> str:
         """Name the profile whose site and quantile a method reads."""
         return self._of_method(name, "profile") or self.profile

@@ -122,7 +122,7 @@ def computed_selections(config: Config, model: str | None = None) -> list[Select
     found = dict.fromkeys(all_selections(config, model))
     todo = list(found)
     for selection in todo:  # which grows meanwhile
-        new = [read for read in config.reads(selection) if read not in found]
+        new = [read for read in config.made_from(selection) if read not in found]
         found |= dict.fromkeys(new)
         todo += new
     return list(found)

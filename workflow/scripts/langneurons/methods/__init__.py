@@ -43,6 +43,8 @@ class MethodInputs:
         draw: number of the random draw, from 1; None for a method without draws.
         reads: the neurons of the selections that it is made from, in the order of
             ``reads:`` in the configuration.
+        outside: the neurons of the selections that random draws avoid, in the order of
+            ``outside:``.
         site: where activations are read, gate_pre or act_post.
         quantile: which quantile the profile means, pooled or batch_mean.
     """
@@ -54,6 +56,7 @@ class MethodInputs:
     reads: Sequence[NeuronSets]
     site: str
     quantile: str
+    outside: Sequence[NeuronSets] = ()
 
     @property
     def languages(self) -> list[str]:
@@ -234,9 +237,10 @@ def identify(
 
     Args:
         spec: model, method, kind, parameters, language_set, languages, site,
-            quantile, draw and reads.
+            quantile, draw, reads and outside.
         activations: one file per language, in the order of ``languages``.
-        reads: neurons of the selections named by ``reads``, in their order.
+        reads: neurons of the selections named by ``reads`` and ``outside``, each once,
+            in their order.
 
     Raises:
         DataError: files of other languages, models or selections, masks that are not
@@ -255,9 +259,11 @@ def identify(
     first = activations[0]
     revision = first.metadata.get("model_revision", "")
     given = [f"{one.method}.{one.language_set}" for one in reads]
-    if given != list(spec["reads"]):
-        raise DataError(f"neurons are of {given}, but wanted are {spec['reads']}")
-    for one, where in zip(reads, given, strict=True):
+    wanted = list(dict.fromkeys([*spec["reads"], *spec["outside"]]))
+    if given != wanted:
+        raise DataError(f"neurons are of {given}, but wanted are {wanted}")
+    by_name = dict(zip(given, reads, strict=True))
+    for where, one in by_name.items():
         if one.model != spec["model"]:
             raise DataError(f"{where}: neurons of {one.model}, not {spec['model']}")
         one.require_model(first.layers, first.width, revision, where)
@@ -268,9 +274,10 @@ def identify(
         layers=first.layers,
         width=first.width,
         draw=spec["draw"],
-        reads=reads,
+        reads=[by_name[name] for name in spec["reads"]],
         site=spec["site"],
         quantile=spec["quantile"],
+        outside=[by_name[name] for name in spec["outside"]],
     )
     selected = method.select(inputs, parameters)
     where = f"method {spec['method']} (kind {spec['kind']})"

@@ -17,12 +17,11 @@ from . import Method, MethodInputs, Selected
 class Parameters(Frozen):
     """Parameters of ``matched_random``."""
 
-    match: Literal["per_layer", "global", "complement"] = Field(
+    match: Literal["per_layer", "global"] = Field(
         "per_layer",
         description="as many neurons as the matched method has:\n"
         "`per_layer`: in each layer\n"
-        "`global`: in the model\n"
-        "`complement`: in each layer, outside every language's selected neurons",
+        "`global`: in the model",
     )
     seed: int = Field(0, ge=0, description="changes all draws")
 
@@ -37,8 +36,8 @@ class MatchedRandom(Method[Parameters]):
     def select(self, inputs: MethodInputs, parameters: Parameters) -> Selected:
         """Draw neurons without replacement, independently for each language.
 
-        A draw depends on the seed, its number, the language and the layer only: not on
-        the order of languages, nor on which others are in the set.
+        A draw depends on the seed, its number, the language, the layer and what it
+        avoids only: not on the order of languages, nor on which others are in the set.
 
         Raises:
             ConfigError: no number of the draw.
@@ -51,9 +50,9 @@ class MatchedRandom(Method[Parameters]):
             )
         (matched,) = inputs.reads
         taken = np.zeros((inputs.layers, inputs.width), np.bool_)
-        if parameters.match == "complement":
-            for lang in matched.languages:
-                taken |= matched.mask(lang)
+        for avoided in inputs.outside:
+            for lang in avoided.languages:
+                taken |= avoided.mask(lang)
         drawn = {}
         for lang in inputs.languages:
             key = [parameters.seed, inputs.draw, *lang.encode()]
@@ -72,6 +71,7 @@ class MatchedRandom(Method[Parameters]):
         record = {
             "draw": inputs.draw,
             "matched": f"{matched.method}.{matched.language_set}",
+            "outside": [f"{x.method}.{x.language_set}" for x in inputs.outside],
         }
         return Selected(drawn, record)
 
@@ -80,8 +80,8 @@ def _draw(key: list[int], count: int, taken: Mask, where: str) -> Mask:
     free = np.flatnonzero(~taken)
     if count > free.size:
         raise DataError(
-            f"matched_random: {count} neurons wanted outside all selected ones in "
-            f"{where}, but only {free.size} are left; use match: per_layer"
+            f"matched_random: {count} neurons wanted in {where} outside those of "
+            f"`outside`, but only {free.size} are left; name less there"
         )
     out = np.zeros(taken.size, np.bool_)
     chosen = np.random.default_rng(key).choice(

@@ -178,9 +178,11 @@ def _unmet(config: Config, selection: Selection) -> Iterator[str]:
     """Check that a selection has what its method reads, in its language set."""
     entry, name = config.method(selection.method), names.split_draw(selection.method)[0]
     reads = [str(read) for read in config.reads(selection)]
-    for read in dict.fromkeys(reads):
-        if reads.count(read) > 1:
-            yield f"methods.{name}.reads: for {selection} it reads {read} twice"
+    avoids = [str(read) for read in config.avoids(selection)]
+    for key, given in (("reads", reads), ("outside", avoids)):
+        for read in dict.fromkeys(given):
+            if given.count(read) > 1:
+                yield f"methods.{name}.{key}: for {selection} it reads {read} twice"
     planned = methods.Planned(
         recorded=config.activations,
         languages=config.language_set(selection.languages).languages,

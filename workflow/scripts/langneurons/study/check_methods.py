@@ -30,8 +30,9 @@ def problems(config: Config) -> Iterator[str]:
             found.append(f"{where}: '-' is kept for the number of a random draw")
         if name == "random" and entry.control_of is None:
             found.append(f"{where}: in the tables 'random' are the controls; rename it")
-        for text in entry.reads:
-            found += _read(config, text, f"{where}.reads")
+        for key in ("reads", "outside"):
+            for text in getattr(entry, key):
+                found += _read(config, text, f"{where}.{key}")
         if entry.kind in methods.kinds():  # else it is told of where kinds are checked
             found += _fits_its_kind(entry, where)
     found = found or [*_circles(config)] or [*_undecided(config)]
@@ -106,7 +107,8 @@ def _circles(config: Config) -> Iterator[str]:
             yield f"methods.{name}.reads: would be made from itself: {circle}"
         elif name not in done:
             path.append(name)
-            for text in config.methods[name].reads:
+            entry = config.methods[name]
+            for text in (*entry.reads, *entry.outside):
                 yield from visit(names.split_draw(text.partition(".")[0])[0])
             done.add(path.pop())
 

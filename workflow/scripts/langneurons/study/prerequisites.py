@@ -82,5 +82,5 @@ class Needs:
         """Add the neurons of a selection, and those that they are made from."""
         if (model, selection) not in self.neurons:
             self.neurons[model, selection] = None
-            for read in self.config.reads(selection):
+            for read in self.config.made_from(selection):
                 self._add_neurons(model, read)

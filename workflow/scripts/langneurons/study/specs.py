@@ -152,6 +152,7 @@ class Specs:
                 "quantile": recorded["quantile"],
                 "draw": split_draw(selection.method)[1],
                 "reads": [str(read) for read in self.config.reads(selection)],
+                "outside": [str(x) for x in self.config.avoids(selection)],
             }
         )
 
