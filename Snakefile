@@ -39,3 +39,13 @@ rule all:
         figures=ALL_FIGURES,
         page=targets.REPORT,
         cost=targets.table("cost"),
+
+
+for name in CONFIG.run:
+
+    rule:
+        """Every table and figure that an experiment has a part in."""
+        name:
+            name
+        input:
+            targets.of_experiment(CONFIG, name),

@@ -65,6 +65,17 @@ def wanted_tables(config: Config) -> list[str]:
     return list(table_names(config) if given is None else given)
 
 
+def of_experiment(config: Config, name: str) -> list[str]:
+    """List the tables that show rows of an experiment, and its figures.
+
+    A table is whole: other experiments have their rows in it too.
+    """
+    alone = config.model_copy(update={"run": (name,)})
+    allowed = wanted_tables(config)
+    tables = [table(each) for each in rows.tables(alone) if each in allowed]
+    return [*tables, *figures(alone)]
+
+
 def metrics(config: Config, task: str) -> list[str]:
     """List the metrics of a task that are drawn, as it declares."""
     found = tasks.load(config.task(task).kind).METRICS
