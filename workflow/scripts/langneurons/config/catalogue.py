@@ -263,6 +263,21 @@ class Grid(Frozen):
         description="treatments per evaluation job; null: all of one model, tuning, "
         "seed and language, which loads the model once",
     )
+    job_hours: float | None = Field(
+        None,
+        gt=0,
+        description="hours that an evaluation job may take by the estimate, instead "
+        "of `bundle_size`; null: as many as its treatments need",
+    )
+
+    @model_validator(mode="after")
+    def _one_size_of_jobs(self) -> Grid:
+        if self.bundle_size is not None and self.job_hours is not None:
+            raise ValueError(
+                "'bundle_size' and 'job_hours' both say how many treatments share a "
+                "job; give one of them"
+            )
+        return self
 
 
 PROFILES: dict[str, dict[str, str]] = {

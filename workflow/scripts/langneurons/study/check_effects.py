@@ -15,7 +15,7 @@ from langneurons.config.errors import unknown_name
 from langneurons.config.model_entries import DemoModel
 from langneurons.config.names import NO_TREATMENT, Selection, Treatment
 from langneurons.config.task_entries import Task
-from langneurons.grid import result_paths
+from langneurons.grid import result_paths, subjects
 from langneurons.grid.rows import perplexity_treatments
 
 if TYPE_CHECKING:
@@ -50,17 +50,17 @@ def known_languages(config: Config) -> list[str]:
     return sorted(found)
 
 
-def _bundles(config: Config) -> list[result_paths.Bundle]:
-    """List the bundles of one model, tuning and seed: others write the same."""
+def _subjects(config: Config) -> dict[subjects.Subject, subjects.Treatments]:
+    """List the treatments of one model, tuning and seed: others write the same."""
     first = {k: getattr(config.grid, k)[:1] for k in ("models", "tunings", "seeds")}
     one = config.model_copy(update={"grid": config.grid.model_copy(update=first)})
-    return [*result_paths.task_bundles(one), *result_paths.perplexity_bundles(one)]
+    return subjects.treated(one)
 
 
 def used_statistics(config: Config) -> set[tuple[Selection, str]]:
     """Return each selection with each statistic that is written into its neurons."""
     found = set()
-    for treatment in {name for b in _bundles(config) for name in b.treatments}:
+    for treatment in {name for each in _subjects(config).values() for name in each}:
         if treatment != NO_TREATMENT:
             parsed = Treatment.parse(treatment)
             found.add((parsed.selection, parsed.statistic))
@@ -112,11 +112,11 @@ def _idle(entry: Statistic, given: set[str]) -> Iterator[str]:
 
 def _used(config: Config) -> Iterator[str]:
     """Check each statistic where a task uses it."""
-    seen = set()
-    for bundle in _bundles(config):
-        axes = dict(bundle.axes)
-        if "task" in axes:
-            seen.add((str(axes["task"]), str(axes["lang"]), bundle.treatments))
+    seen = {
+        (subject.task, subject.lang, treatments)
+        for subject, treatments in _subjects(config).items()
+        if isinstance(subject, subjects.OnTask)
+    }
     for name, lang, treatments in sorted(seen):
         task = config.task(name)
         for treatment in treatments:
