@@ -20,7 +20,7 @@ rule measure_activations:
         gpu=RESOURCES.gpu,
         nodes=1,  # several GPUs are never spread over nodes
         mem_mb=RESOURCES.measuring_memory,
-        runtime=RESOURCES.runtime,
+        runtime=RESOURCES.measuring_runtime,
         micro_batch=RESOURCES.micro_batch,
     params:
         spec=SPECS.measure_activations,

@@ -1,9 +1,8 @@
 # Needs: config/config.yaml (or --configfile). Makes: the names that every rule uses.
-# CONFIG is the checked configuration, SPECS and TABLES its slices, RESOURCES the requests,
-# RECORDS what is known of results that are there.
+# CONFIG is the checked configuration, PARTS which treatments share a job, SPECS and TABLES
+# its slices, RESOURCES the requests, RECORDS what is known of results that are there.
 
 import os
-import re
 import shlex
 
 from snakemake.logging import logger
@@ -11,9 +10,10 @@ from snakemake.logging import logger
 from langneurons import methods
 from langneurons.config.errors import LangneuronsError
 from langneurons.config.names import BASE, Selection
+from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths
-from langneurons.jobs import devices, failures
+from langneurons.jobs import devices, failures, forced
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import fetching
 from langneurons.study import local_files, targets
@@ -29,9 +29,10 @@ try:
         local_files.let_replaced_files_be_seen(CONFIG)
 except LangneuronsError as error:
     raise WorkflowError(str(error)) from None
-SPECS = Specs(CONFIG)
-TABLES = TableSpecs(CONFIG)
-RESOURCES = Requests(CONFIG)
+PARTS = Parts(CONFIG)
+SPECS = Specs(CONFIG, PARTS)
+TABLES = TableSpecs(CONFIG, PARTS)
+RESOURCES = Requests(CONFIG, PARTS)
 RECORDS = Records(CONFIG, SPECS, TABLES)
 if workflow.is_main_process and (remarks := RECORDS.remarks()):
     logger.warning("\n".join(remarks))
@@ -89,6 +90,8 @@ wildcard_constraints:
     seed="[0-9]+",
     shard="[0-9]+",
     shards="[0-9]+",
+    part="[0-9]+",
+    parts="[0-9]+",
     split="train|test",
 
 

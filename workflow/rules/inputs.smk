@@ -69,6 +69,22 @@ def tuned_neurons(wildcards):
     return result_paths.tuned_neurons(wildcards.model, wildcards.tuning)
 
 
+def evaluated_adapter(wildcards):
+    """The adapter that an evaluated model carries; none for the model as it is."""
+    return PARTS.of_job(wildcards).subject.adapter
+
+
+def treated(role):
+    """Make the function to the neurons, or activations, that a job's treatments read."""
+
+    def paths(wildcards):
+        # Here, as Snakemake knows what is forced once it plans, and not before.
+        forced.tell(workflow)
+        return PARTS.reads(wildcards, role)
+
+    return paths
+
+
 def reported(paths):
     """Those that the report shows: all, or with report: existing what fits it."""
     if CONFIG.report == "complete":

@@ -42,7 +42,7 @@ rule pretrain_demo_model:
     threads: 2
     resources:
         mem_mb=RESOURCES.memory,
-        runtime=RESOURCES.training_runtime,
+        runtime=RESOURCES.building_runtime,
     params:
         spec=SPECS.demo_model,
         code=code_hash("pretrain_demo_model"),
@@ -91,7 +91,7 @@ rule quantise_model:
         gpu=RESOURCES.gpu,
         nodes=1,  # several GPUs are never spread over nodes
         mem_mb=RESOURCES.memory,
-        runtime=RESOURCES.runtime,
+        runtime=RESOURCES.building_runtime,
     params:
         spec=SPECS.quantise_model,
         code=code_hash("quantise_model"),

@@ -1,6 +1,7 @@
 """Table the change of perplexity, language by language.
 
-The spec is {"rows": see tables.perplexity.perplexity_table}.
+The spec is {"rows": see tables.perplexity.perplexity_table, with the name of the
+treatment}. Indexes list the measured perplexities.
 """
 
 from langneurons import tables
@@ -9,9 +10,9 @@ from langneurons.tables import perplexity, perplexity_text
 
 
 def main(job: cli.Job) -> None:
-    paths = job.inputs["perplexities"]
-    records = [perplexity.read(path) for path in paths]
-    table = perplexity.perplexity_table(job.spec["rows"], records, paths)
+    rows, read = job.spec["rows"], perplexity.Perplexities(job.inputs["perplexities"])
+    records, paths = zip(*map(read.of, rows), strict=True) if rows else ((), ())
+    table = perplexity.perplexity_table(rows, records, paths)
     tables.write_markdown(job.outputs["markdown"], perplexity_text.perplexity(table))
     tables.write_tsv(job.outputs["tsv"], table)
 

@@ -5,21 +5,31 @@ It carries the adapter of its tuning; without one (tuning base) it is as it is.
 The spec is {"shared": {"task", "kind", "parameters", "model", "family",
 "architecture", "attn_implementation", "tuning", "seed", "language"}, "statistics":
 {name: settings}, "treatments": {name: {"neuron_language", "value_language", "corpus"},
-or {} for the model as it is}}.
+or {} for the model as it is}}. Beside the output, an index, is a file per treatment.
 """
+
+from typing import Any
 
 from langneurons import tasks
 from langneurons.jobs import cli, manifests
-from langneurons.nn.evaluation import bundles
+from langneurons.nn.evaluation import treatments
 
 
 def main(job: cli.Job) -> None:
+    found, left = treatments.begin(job, ("model", "adapter", "items"))
+    axes = {k: job.spec["shared"][k] for k in ("task", "model", "tuning", "seed")}
+    axes |= {"lang": job.spec["shared"]["language"]}
+    if left:
+        evaluate(job, left, axes)
+    kind = "langneurons/evaluations/1"
+    treatments.write_index(job.outputs["out"], kind, axes, found)
+
+
+def evaluate(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> None:
+    """Write the file of each treatment."""
     shared, adapter = job.spec["shared"], job.inputs["adapter"]
-    left = bundles.begin(job, ("model", "adapter", "items"), table=True)
-    if not left:
-        return
     manifest = manifests.read_model(job.inputs["model"])
-    task = tasks.load(shared["kind"])
+    task, lang = tasks.load(shared["kind"]), axes["lang"]
     items = task.read_items(job.inputs["items"])
     parameters = task.PARAMETERS.model_validate(shared["parameters"])
 
@@ -28,7 +38,7 @@ def main(job: cli.Job) -> None:
 
     # The last token that is generated is not read back.
     generates = task.CONTINUES or task.generates(parameters) > 1
-    treatments = overwriting.read(left, manifest, generates)
+    written = overwriting.read(left, manifest, generates)
     lm = LanguageModel.open(
         job.inputs["model"],
         job.device,
@@ -38,20 +48,17 @@ def main(job: cli.Job) -> None:
         attention=shared["attn_implementation"],
         family=shared["family"],
     ).in_batches(job.batches)
-    for cell in left:
-        treatment, lang = treatments[cell.name], shared["language"]
-        treated = lm.under(treatment, f"{shared['task']} {lang} {cell.name}")
+    for run in left:
+        change = written[run.name]
+        treated = lm.under(change, f"{shared['task']} {lang} {run.name}")
         table = tasks.checked(task, task.evaluate(treated, items, parameters, lang))
-        axes = {k: shared[k] for k in ("task", "model", "tuning", "seed")}
-        record = {"format": "langneurons/evaluation/1", **axes}
-        record |= {"lang": lang, "treatment": cell.name}
         scores = tasks.metrics(task, table, parameters, lang)
-        record |= {"metrics": scores, "n": len(table)}
-        record["n_neurons"] = treatment.n_neurons if treatment else 0
-        bundles.write(cell, record, table)
+        result = {"metrics": scores, "n": len(table)}
+        result |= {"n_neurons": change.n_neurons if change else 0}
+        treatments.write(run, axes, result, table)
 
 
 if __name__ == "__main__":
     read = ["model", "adapter", "items", "neurons", "activations"]
-    several = ["neurons", "activations", "out"]
-    cli.run(main, __doc__, inputs=read, many=several, optional=["adapter"])
+    many = ["neurons", "activations"]
+    cli.run(main, __doc__, inputs=read, many=many, optional=["adapter"])

@@ -2,23 +2,34 @@
 
 The spec is {"shared": {"model", "family", "architecture", "attn_implementation",
 "corpus", "language", "chunks"}, "statistics" and "treatments": as for evaluate_task}.
+Beside the output, an index, is a file per treatment.
 """
 
+from typing import Any
+
 from langneurons.jobs import cli, manifests
-from langneurons.nn.evaluation import bundles
+from langneurons.nn.evaluation import treatments
 
 
 def main(job: cli.Job) -> None:
+    found, left = treatments.begin(job, ("model", "tokens"))
+    axes = {k: job.spec["shared"][k] for k in ("corpus", "model")}
+    axes |= {"lang": job.spec["shared"]["language"]}
+    if left:
+        measure(job, left, axes)
+    kind = "langneurons/perplexities/1"
+    treatments.write_index(job.outputs["out"], kind, axes, found)
+
+
+def measure(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> None:
+    """Write the file of each treatment."""
     shared = job.spec["shared"]
-    left = bundles.begin(job, ("model", "tokens"), table=False)
-    if not left:
-        return
     manifest = manifests.read_model(job.inputs["model"])
 
     from langneurons.nn.evaluation import overwriting, perplexity
     from langneurons.nn.evaluation.language_model import LanguageModel
 
-    treatments = overwriting.read(left, manifest, generates=False)
+    written = overwriting.read(left, manifest, generates=False)
     where = f"corpora.{shared['corpus']}.heldout_tokens"
     chunks = perplexity.read_heldout(job.inputs["tokens"], shared["chunks"], where)
     lm = LanguageModel.open(
@@ -27,18 +38,15 @@ def main(job: cli.Job) -> None:
         attention=shared["attn_implementation"],
         family=shared["family"],
     ).in_batches(job.batches)
-    for cell in left:
-        treatment, lang = treatments[cell.name], shared["language"]
-        treated = lm.under(treatment, f"perplexity {lang} {cell.name}")
+    for run in left:
+        change = written[run.name]
+        treated = lm.under(change, f"perplexity {axes['lang']} {run.name}")
         nll = perplexity.chunk_nll(treated, chunks)
-        axes = {k: shared[k] for k in ("corpus", "model")}
-        record = {"format": "langneurons/perplexity/1", **axes}
-        record |= {"lang": lang, "treatment": cell.name}
-        record |= perplexity.summary(nll, chunks.shape[1])
-        record["n_neurons"] = treatment.n_neurons if treatment else 0
-        bundles.write(cell, record)
+        result = perplexity.summary(nll, chunks.shape[1])
+        result |= {"n_neurons": change.n_neurons if change else 0}
+        treatments.write(run, axes, result, perplexity.table(nll))
 
 
 if __name__ == "__main__":
     read = ["model", "tokens", "neurons", "activations"]
-    cli.run(main, __doc__, inputs=read, many=["neurons", "activations", "out"])
+    cli.run(main, __doc__, inputs=read, many=["neurons", "activations"])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from . import names
 from .catalogue import (
@@ -57,6 +57,12 @@ class Config(Frozen):
         description="treatments per evaluation job; null: all of one model, tuning, "
         "seed and language, which loads the model once",
     )
+    job_hours: float | None = Field(
+        None,
+        gt=0,
+        description="hours that an evaluation job may take by the estimate, instead "
+        "of `bundle_size`; null: as many as its treatments need",
+    )
     models: dict[str, Model] = Field(description="catalogue of models")
     corpora: dict[str, Corpus] = Field(description="catalogue of corpora")
     language_sets: dict[str, LanguageSet] = Field(
@@ -84,6 +90,15 @@ class Config(Frozen):
         description="what the report shows:\n`complete`: it waits for all tables and "
         "figures\n`existing`: what is there (`make report`)",
     )
+
+    @model_validator(mode="after")
+    def _one_size_of_jobs(self) -> Config:
+        if self.bundle_size is not None and self.job_hours is not None:
+            raise ValueError(
+                "'bundle_size' and 'job_hours' both say how many treatments share a "
+                "job; give one of them"
+            )
+        return self
 
     def experiment(self, name: str) -> Experiment:
         return _lookup("experiment", name, self.experiments, "experiments")

@@ -18,7 +18,11 @@ from langneurons.config.fields import Frozen
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Task, Training, Tuning
 
-from .requests import GPU_FROM, NEURON_BYTES, statistics_bytes, weight_bytes
+GPU_FROM = 1e9
+"""Parameters: jobs of smaller models run on the CPU."""
+
+NEURON_BYTES = 2052
+"""Of a neuron's statistics: 481 bins of 4 bytes, counts and sums."""
 
 FORWARD = 2
 """FLOP per parameter and token."""
@@ -61,6 +65,23 @@ BATCH = 16
 
 HIDDEN_UNITS = 0.036
 """layers x hidden size over parameters^(2/3): Llama 3.1 8B .033, Nemo .039, 70B .038"""
+
+
+def weight_bytes(entry: Model) -> float:
+    """Return the size of a model as jobs load it: 4-bit (0.6 bytes a weight) or not."""
+    if entry.quantization == "nf4":
+        return 0.6 * entry.parameters
+    return (4 if entry.dtype == "float32" else 2) * entry.parameters
+
+
+def statistics_bytes(parameters: float) -> float:
+    """Return about the size of an activations file of a model of that size.
+
+    MLP neurons grow with the power 2/3 of the parameters: 458,752 for Llama 3.1 8B,
+    573,440 for Nemo 12B and 2,293,760 for Llama 3.1 70B are within 15 %.
+    """
+    neurons = 0.12 * parameters ** (2 / 3)
+    return float(NEURON_BYTES * neurons)
 
 
 def flops(model: Model, gpu: str) -> float:

@@ -1,4 +1,4 @@
-"""How much of the cluster a job asks for, from the model's size and the attempt.
+"""How much of the cluster a job asks for: its model's size, its estimate, the attempt.
 
 None of this changes a number: a retry gets more memory and time and a smaller
 micro-batch. Profiles may override every value (``set-resources``).
@@ -7,40 +7,38 @@ micro-batch. Profiles may override every value (``set-resources``).
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import Any
 
-from langneurons.config.catalogue import Model
 from langneurons.config.schema import Config
 
-GPU_FROM = 1e9  # parameters: smaller models run on the CPU
+from .estimates import Estimates
+from .parts import Parts
+from .rates import GPU_FROM, statistics_bytes, weight_bytes
+
 ONE_THREAD_BELOW = 1e7  # parameters
 GPU_BYTES = 80e9  # memory of one GPU in the sizes below (A100 or H100, 80 GB)
 LARGE = 25e9  # parameters: from here on jobs take longer, and retries grow by halves
-NEURON_BYTES = 2052  # a neuron's statistics: 481 bins of 4 bytes, counts and sums
-
-
-def weight_bytes(entry: Model) -> float:
-    """Return the size of a model as jobs load it: 4-bit (0.6 bytes a weight) or not."""
-    if entry.quantization == "nf4":
-        return 0.6 * entry.parameters
-    return (4 if entry.dtype == "float32" else 2) * entry.parameters
-
-
-def statistics_bytes(parameters: float) -> float:
-    """Return about the size of an activations file of a model of that size.
-
-    MLP neurons grow with the power 2/3 of the parameters: 458,752 for Llama 3.1 8B,
-    573,440 for Nemo 12B and 2,293,760 for Llama 3.1 70B are within 15 %.
-    """
-    neurons = 0.12 * parameters ** (2 / 3)
-    return float(NEURON_BYTES * neurons)
+MARGIN = 2.5
+"""Requested over estimated time: estimates are right within a factor of two."""
+SHORTEST = 20
+"""Minutes that a job asks for at least: an estimate knows of no slow file system."""
 
 
 class Requests:
     """Resource functions for the rules: by wildcards, or for a model's name."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, parts: Parts | None = None) -> None:
         self.config = config
+        self._given = parts
+
+    @cached_property
+    def _parts(self) -> Parts:
+        return self._given or Parts(self.config)
+
+    @property
+    def _estimates(self) -> Estimates:
+        return self._parts.estimates
 
     def _size(self, wildcards: Any) -> float:
         return self.config.model(wildcards.model).parameters
@@ -64,9 +62,12 @@ class Requests:
 
     def memory(self, wildcards: Any, attempt: int) -> int:
         """Main memory in MB: the weights pass through it once when they are loaded."""
-        large = self._size(wildcards) >= LARGE
-        growth = (1 + attempt) / 2 if large else attempt
+        growth = self._growth(wildcards, attempt)
         return int(growth * (4000 + 2.5e-6 * self._size(wildcards)))
+
+    def _growth(self, wildcards: Any, attempt: int) -> float:
+        """Return how much more a retry asks for than the first attempt."""
+        return (1 + attempt) / 2 if self._size(wildcards) >= LARGE else attempt
 
     def measuring_memory(self, wildcards: Any, attempt: int) -> int:
         """Main memory in MB with the histograms and sums of one language."""
@@ -83,15 +84,32 @@ class Requests:
         return int(attempt * (4000 + 5e-6 * size))
 
     def runtime(self, wildcards: Any, attempt: int) -> int:
-        """Minutes for a job that loads the model and works through one bundle."""
-        size = self._size(wildcards)
-        if size < GPU_FROM:
-            return attempt * 60
-        return attempt * round(240 * max(1, size / LARGE))
+        """Minutes for a part of the treatments of a task, or of text."""
+        seconds = self._parts.seconds(self._parts.of_job(wildcards))
+        return self._minutes(seconds, wildcards, attempt)
+
+    def measuring_runtime(self, wildcards: Any, attempt: int) -> int:
+        """Minutes for recording a shard."""
+        axes = (wildcards.corpus, wildcards.model, int(wildcards.shards))
+        return self._minutes(self._estimates.measuring(*axes), wildcards, attempt)
 
     def training_runtime(self, wildcards: Any, attempt: int) -> int:
         """Minutes for fine-tuning; a killed job goes on from its checkpoint."""
-        return attempt * (60 if self._size(wildcards) < GPU_FROM else 720)
+        axes = (wildcards.task, wildcards.model, wildcards.tuning)
+        return self._minutes(self._estimates.training(*axes), wildcards, attempt)
+
+    def building_runtime(self, wildcards: Any, attempt: int) -> int:
+        """Minutes for pretraining a tiny model, or for quantising one."""
+        entry = self.config.model(wildcards.model)
+        seconds = self._estimates.quantising(entry)
+        if entry.builder:
+            seconds = self._estimates.pretraining(entry)
+        return self._minutes(seconds, wildcards, attempt)
+
+    def _minutes(self, seconds: float, wildcards: Any, attempt: int) -> int:
+        """Ask for more than an estimate, and for a retry for more again."""
+        first = max(SHORTEST, math.ceil(MARGIN * seconds / 60))
+        return math.ceil(self._growth(wildcards, attempt) * first)
 
     def micro_batch(self, wildcards: Any, attempt: int) -> int:
         """Sequences per forward pass; halved at each retry."""

@@ -33,15 +33,6 @@ class Row:
     treatment: str
     experiment: str = field(default="", compare=False)
 
-    def folder(self, task: str) -> str:
-        return (
-            f"{RESULTS}/evaluations/{task}/{self.model}/{self.tuning}"
-            f"/seed{self.seed}/{self.lang}"
-        )
-
-    def path(self, task: str) -> str:
-        return f"{self.folder(task)}/{self.treatment}.json"
-
 
 @dataclass(frozen=True)
 class TextRow:

@@ -46,6 +46,11 @@ def text_rows(config: Config) -> list[TextRow]:
     return [row for row in found if isinstance(row, TextRow)]
 
 
+def chunks(config: Config) -> dict[tuple[str, str], int]:
+    """Say how many chunks of a corpus a model's perplexity is measured on, at most."""
+    return {(row.corpus, row.model): row.chunks for row in text_rows(config)}
+
+
 def task_rows(config: Config, task: str) -> list[Row]:
     """List the rows of a task's table of interventions (Tables 1, 4 and 5)."""
     return table_rows(config, task)

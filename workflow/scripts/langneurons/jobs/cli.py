@@ -21,7 +21,7 @@ from typing import Any
 
 from langneurons.config.errors import DataError, LangneuronsError
 
-from . import devices, provenance
+from . import devices, forced, provenance
 from .batching import MicroBatch
 
 
@@ -40,7 +40,6 @@ class Job:
         micro_batch: sequences per forward pass; changes speed and memory only.
         checkpoint_every: optimiser steps between two checkpoints of a training.
         notes: what the provenance says of how the job was run.
-        own: of outputs that depend on a part of the job only: on which.
     """
 
     spec: dict[str, Any]
@@ -52,7 +51,6 @@ class Job:
     checkpoint_every: int
     gpus: int = 0
     notes: dict[str, Any] = field(default_factory=dict)
-    own: dict[Path, provenance.Own] = field(default_factory=dict)
 
     @cached_property
     def batches(self) -> MicroBatch:
@@ -67,6 +65,11 @@ class Job:
 
         torch.set_num_threads(self.threads)
         return "cuda" if torch.cuda.is_available() else "cpu"
+
+    @property
+    def forced_since(self) -> float:
+        """When the run began that forces this job; see ``forced.since``."""
+        return forced.since(_rule(), _flat(self.outputs))
 
     @property
     def checkpoints(self) -> Path:
@@ -108,13 +111,9 @@ def run(
         written = _flat(job.outputs)
         if missing := [str(p) for p in written if not p.exists()]:
             raise DataError(f"not written: {', '.join(missing)}")
-        # What a job of many outputs found finished keeps the record of its own making.
-        old = _flat({k: v for k, v in job.outputs.items() if k in many})
-        written = [p for p in written if p not in old or not provenance.describes(p)]
         seconds = time.monotonic() - start
-        rule = Path(sys.argv[0]).stem
-        what = rule, job.spec, job.code, read, seconds
-        provenance.write(written, *what, notes=job.notes, own=job.own)
+        what = _rule(), job.spec, job.code, read, seconds
+        provenance.write(written, *what, notes=job.notes)
     except LangneuronsError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         raise SystemExit(1) from None
@@ -153,6 +152,11 @@ def _parse(
         micro_batch=given["micro_batch"],
         checkpoint_every=given["checkpoint_every"],
     )
+
+
+def _rule() -> str:
+    """Name the rule that runs, which is called like its script."""
+    return Path(sys.argv[0]).stem
 
 
 def _arguments() -> list[str]:

@@ -24,10 +24,10 @@ PLUMBING = frozenset(
     {
         "config.errors",
         "config.plugins",
-        "costs.requests",
         "jobs.batching",
         "jobs.cli",
         "jobs.files",
+        "jobs.forced",
         "jobs.progress",
         "jobs.provenance",
         "nn.models.families",  # the row that a job reads stands in its spec

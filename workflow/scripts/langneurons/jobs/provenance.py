@@ -13,7 +13,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,19 +30,6 @@ PACKAGES = (
 
 ENDING = ".provenance.json"
 SPEC_HASH = re.compile(rb'"spec_sha256": "([0-9a-f]{64})"')
-
-
-@dataclass(frozen=True)
-class Own:
-    """What one of a job's many outputs depends on, where that is not all of the job.
-
-    Attributes:
-        spec: its part of the job's spec.
-        reads: the files that it was made from.
-    """
-
-    spec: Mapping[str, Any]
-    reads: frozenset[Path]
 
 
 def path_of(output: Path) -> Path:
@@ -77,7 +63,6 @@ def write(
     inputs: Mapping[str, Mapping[str, str]],
     seconds: float,
     notes: Mapping[str, Any] | None = None,
-    own: Mapping[Path, Own] | None = None,
 ) -> None:
     """Write the provenance of a finished job beside each of its outputs.
 
@@ -89,30 +74,30 @@ def write(
         inputs: what ``hashes`` returned before the job read them.
         seconds: wall time of the job.
         notes: what else there is to say of how it was run.
-        own: of outputs that depend on a part of the job only: on which.
     """
     shared = {
         "code": code,
-        "langneurons": __version__,
         "git": _git_revision(),
-        "python": sys.version.split()[0],
-        "packages": _versions(),
-        "machine": platform.machine(),
+        **environment(),
         "gpu": _gpu(),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
     }
     shared |= notes or {}
+    text = {"spec_sha256": hash_of(canonical(spec)), "spec": dict(spec)}
     for output in outputs:
-        part = (own or {}).get(output)
-        text = dict(part.spec if part else spec)
-        given = {
-            role: {k: v for k, v in of.items() if not part or Path(k) in part.reads}
-            for role, of in inputs.items()
-        }
         first: dict[str, Any] = {"output_sha256": sha256(output), "rule": rule}
-        first |= {"spec_sha256": hash_of(canonical(text)), "spec": text}
-        write_json(path_of(output), first | {"inputs": given} | shared)
+        write_json(path_of(output), first | text | {"inputs": dict(inputs)} | shared)
+
+
+def environment() -> dict[str, Any]:
+    """Return the versions with which results are made."""
+    return {
+        "langneurons": __version__,
+        "python": sys.version.split()[0],
+        "packages": _versions(),
+        "machine": platform.machine(),
+    }
 
 
 def hashes(inputs: Mapping[str, list[Path]]) -> dict[str, dict[str, str]]:
@@ -169,14 +154,6 @@ def read(output: Path) -> dict[str, Any]:
         if not redo(output):
             advice = f"Take it away: it only says how {output.name} was made"
         raise DataError(f"{str(error).removesuffix(redo(path))}. {advice}") from error
-
-
-def describes(output: Path) -> bool:
-    """Tell whether an output has provenance already, written for this very content."""
-    try:
-        return read(output).get("output_sha256") == sha256(output)
-    except DataError:
-        return False  # it is written anew
 
 
 def _versions() -> dict[str, str]:

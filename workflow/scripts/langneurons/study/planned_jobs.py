@@ -12,12 +12,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from langneurons.config.catalogue import Model
 from langneurons.config.schema import Config
 from langneurons.costs import rates
-from langneurons.costs.requests import Requests, weight_bytes
+from langneurons.costs.estimates import Work
+from langneurons.costs.parts import Parts
+from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths, rows
 from langneurons.grid.axes import RESULTS
+from langneurons.grid.subjects import OnTask
 
 from . import targets
 from .prerequisites import Needs
@@ -32,7 +34,7 @@ class Job:
     """One job of the plan.
 
     Attributes:
-        rule: name of its rule; one name for all evaluations, and for all perplexities.
+        rule: name of its rule.
         outputs: files it writes; it is to do while one of them is missing.
         benchmark: where Snakemake writes its time, below the folder of benchmarks.
         model: that it loads, for measured rates; empty if none.
@@ -72,8 +74,10 @@ class _Planner:
     """Estimates each job of what is needed."""
 
     def __init__(self, config: Config, gpu: str) -> None:
-        self.config, self.gpu, self.requests = config, gpu, Requests(config)
-        needs = Needs(config)
+        self.config, self.parts = config, Parts(config, gpu)
+        self.estimates = self.parts.estimates
+        self.requests = Requests(config, self.parts)
+        needs = Needs(config, self.parts)
         self.tables, self.neurons = needs.tables, needs.neurons
         self.evaluations, self.perplexities = needs.evaluations, needs.perplexities
         self.tunings, self.tokens = needs.tunings, needs.tokens
@@ -88,18 +92,16 @@ class _Planner:
         yield from self._reports()
 
     def _with_model(
-        self, rule: str, files: list[str], name: str, work: float, **more: Any
+        self, rule: str, files: list[str], name: str, work: Work, **more: Any
     ) -> Job:
-        """Make a job that loads a model and then works for some seconds."""
-        seconds = rates.loading(self.config.model(name)) + work
+        """Make a job that loads a model and then works."""
+        seconds = rates.loading(self.config.model(name)) + work.seconds
+        more |= {"tokens": work.tokens, "disk": work.disk}
         wildcards = SimpleNamespace(model=name)
         more.setdefault("memory", self.requests.memory(wildcards, 1))
         more.setdefault("gpus", self.requests.gpu_of(name))
         more.setdefault("benchmark", _benchmark(files[0]))
         return Job(rule, tuple(files), model=name, seconds=seconds, **more)
-
-    def _time(self, model: Model, tokens: float, each: int = rates.FORWARD) -> float:
-        return each * model.parameters * tokens / rates.flops(model, self.gpu)
 
     def _models(self) -> Iterator[Job]:
         config = self.config
@@ -114,14 +116,11 @@ class _Planner:
             pinned = f"{folder}/pinned/manifest.json"
             size = (4 if entry.dtype == "float32" else 2) * entry.parameters
             if entry.builder:
-                demo = entry.demo
-                tokens = demo.steps * demo.tokens_per_step if demo else 0
-                work = self._time(entry, tokens, rates.TRAINING)
                 place = f"results/models/{name}/pinned.pretraining.tsv"
+                work = self.estimates.building(entry)
                 yield self._with_model(
-                    "pretrain_demo_model", [pinned], name, work, disk=size, gpus=0,
-                    tokens=tokens, benchmark=place,
-                )  # fmt: skip
+                    "pretrain_demo_model", [pinned], name, work, gpus=0, benchmark=place
+                )
                 continue
             speed = rates.DOWNLOAD if entry.hub else rates.READ
             place = f"results/models/{name}/pinned.tsv"
@@ -129,11 +128,11 @@ class _Planner:
             yield Job("fetch_model", (pinned,), place, name, seconds, disk=size)
             if entry.quantization == "nf4":
                 nf4 = [f"{folder}/nf4/manifest.json"]
+                place = f"results/models/{name}/nf4.tsv"
+                work = Work(size / rates.READ, 0, rates.weight_bytes(entry))
                 yield self._with_model(
-                    "quantise_model", nf4, name, size / rates.READ,
-                    disk=weight_bytes(entry),
-                    benchmark=f"results/models/{name}/nf4.tsv",
-                )  # fmt: skip
+                    "quantise_model", nf4, name, work, benchmark=place
+                )
 
     def _corpora(self) -> list[Any]:
         return [self.config.corpus(c) for c in dict.fromkeys(k[0] for k in self.tokens)]
@@ -161,8 +160,9 @@ class _Planner:
                     memory=8000, disk=4 * tokens,
                 )  # fmt: skip
         wanted = {(t, "train", self._source(t)): None for t, *_ in self.tunings}
-        for bundle in self.evaluations:
-            wanted[str(bundle.task), "test", str(bundle.lang)] = None
+        for part in self.evaluations:
+            if isinstance(part.subject, OnTask):
+                wanted[part.subject.task, "test", part.subject.lang] = None
         for item in wanted:
             file = result_paths.items(*item)
             yield Job("prepare_task", (file,), _benchmark(file))
@@ -173,25 +173,18 @@ class _Planner:
     def _activations(self) -> Iterator[Job]:
         for key in self.activations:
             corpus, name, _ = key
-            entry, model = self.config.corpus(corpus), self.config.model(name)
             pieces, wildcards = result_paths.shards(self.config, *key), _just(name)
-            size = rates.activation_bytes(model, self.config.activations)
-            tokens = entry.tokens / len(pieces)
-            work = self._time(model, tokens)
-            work *= rates.recording(self.config.activations)
+            work = self.estimates.shard(corpus, name, len(pieces))
             for file in pieces:
                 yield self._with_model(
-                    "measure_activations", [file], name, work, tokens=tokens, disk=size,
+                    "measure_activations", [file], name, work,
                     memory=self.requests.measuring_memory(wildcards, 1),
                 )  # fmt: skip
-            merged, work = (
-                result_paths.activations(*key),
-                (len(pieces) + 1) * size / rates.READ,
-            )
+            merged = result_paths.activations(*key)
+            seconds = rates.SMALL_JOB + (len(pieces) + 1) * work.disk / rates.READ
             yield Job(
-                "merge_activations", (merged,), _benchmark(merged), name,
-                rates.SMALL_JOB + work, disk=size,
-                memory=self.requests.statistics_memory(wildcards, 1),
+                "merge_activations", (merged,), _benchmark(merged), name, seconds,
+                disk=work.disk, memory=self.requests.statistics_memory(wildcards, 1),
             )  # fmt: skip
         for name, selection in self.neurons:
             file = result_paths.neurons(name, selection)
@@ -208,56 +201,20 @@ class _Planner:
     def _tunings(self) -> Iterator[Job]:
         for key in self.tunings:
             task, name, tuning, _ = key
-            entry, model = self.config.task(task), self.config.model(name)
-            training = self.config.training(task, name, tuning)
-            tokens = rates.items_of(self.config, task, "train") * training.epochs
-            tokens *= rates.tokens_of(entry, "train")
             file = result_paths.adapter(*key)
-            chosen = self.config.tuning(tuning)
             yield self._with_model(
-                "tune_model", [file], name, self._time(model, tokens, rates.TRAINING),
-                tokens=tokens, disk=rates.adapter_bytes(model, training, chosen),
+                "tune_model", [file], name, self.estimates.tuning(task, name, tuning),
                 benchmark=_named(str(Path(file).parent)),
             )  # fmt: skip
 
     def _evaluations(self) -> Iterator[Job]:
-        for bundle in self.evaluations:
-            entry, model = (
-                self.config.task(str(bundle.task)),
-                self.config.model(str(bundle.model)),
-            )
-            items = rates.items_of(self.config, str(bundle.task), "test")
-            each = items * rates.tokens_of(entry, "test")
-            new = rates.new_tokens(entry)
-            once = self._time(model, each)
-            if new:
-                once += rates.decoding(model, items, new, self.gpu)
-            yield self._bundle(
-                "evaluate_task", bundle, once, each + items * new, 20 * items
-            )
-        for bundle in self.perplexities:
-            corpus = self.config.corpus(str(bundle.corpus))
-            held_out = corpus.heldout_tokens // corpus.chunk_length
-            chunks = min(result_paths.chunks(self.config, bundle), held_out)
-            tokens = chunks * corpus.chunk_length
-            once = self._time(self.config.model(str(bundle.model)), tokens)
-            yield self._bundle("measure_perplexity", bundle, once, tokens, 1000)
-
-    def _bundle(
-        self,
-        rule: str,
-        bundle: result_paths.Bundle,
-        once: float,
-        tokens: float,
-        disk: float,
-    ) -> Job:
-        """Make the job of a bundle from the work for one treatment."""
-        n = len(bundle.treatments)
-        place = f"{bundle.folder}/bundle-{bundle.number}.tsv"
-        return self._with_model(
-            rule, bundle.outputs, str(bundle.model), n * once, tokens=n * tokens,
-            disk=n * disk, benchmark=place,
-        )  # fmt: skip
+        rules = {"evaluate_task": self.evaluations}
+        rules["measure_perplexity"] = self.perplexities
+        for rule, parts in rules.items():
+            for part in parts:
+                one, n = self.estimates.treatment(part.subject), len(part.treatments)
+                work = Work(n * one.seconds, n * one.tokens, n * one.disk)
+                yield self._with_model(rule, [part.index], part.subject.model, work)
 
     def _reports(self) -> Iterator[Job]:
         rules = {

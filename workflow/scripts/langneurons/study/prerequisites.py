@@ -6,11 +6,13 @@ from pathlib import Path
 
 from langneurons.config.names import BASE, Selection
 from langneurons.config.schema import Config
+from langneurons.costs.parts import Parts
 from langneurons.grid import result_paths
-from langneurons.grid.rows import drawn_selections, measured, models, table_rows
+from langneurons.grid.rows import drawn_selections, measured, models
+from langneurons.grid.subjects import OnTask, OnText, read_files
 
 from . import targets
-from .table_specs import profile_pairs
+from .table_specs import TableSpecs
 
 
 class Needs:
@@ -18,8 +20,8 @@ class Needs:
 
     Attributes:
         tables: names of the tables.
-        evaluations: bundles of treatments on tasks.
-        perplexities: bundles of treatments on text.
+        evaluations: parts of the treatments on tasks, one per job.
+        perplexities: parts of the treatments on text.
         tunings: (task, model, tuning, seed).
         neurons: (model, selection).
         activations: (corpus, model, language).
@@ -27,40 +29,33 @@ class Needs:
         held_out: the same, where perplexity is measured.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, parts: Parts) -> None:
         self.config = config
+        tables = TableSpecs(config, parts)
         self.tables = targets.wanted_tables(config)
         made = [name for name in targets.task_tables(config) if name in self.tables]
-        needed = {
-            row.path(targets.split_table(name)[1])
-            for name in made
-            for row in table_rows(config, name)
-        }
+        wanted = [each for name in made for each in tables.asked(name)]
         if "profiles" in self.tables:
-            needed |= {path for _, paths in profile_pairs(config) for path in paths}
-        bundles = result_paths.task_bundles(config)
-        self.evaluations = [b for b in bundles if needed & set(b.outputs)]
-        self.perplexities = (
-            result_paths.perplexity_bundles(config)
-            if "perplexity" in self.tables
-            else []
-        )
+            wanted += tables.paired
+        needed = set(parts.indexes(wanted))
+        self.evaluations = [p for p in parts.evaluations if p.index in needed]
+        self.perplexities = parts.perplexities if "perplexity" in self.tables else []
         # As keys of dictionaries: each once, in order.
         self.tunings = dict.fromkeys(
-            (str(b.task), str(b.model), str(b.tuning), int(b.seed))
-            for b in self.evaluations
-            if b.tuning != BASE
+            (p.subject.task, p.subject.model, p.subject.tuning, p.subject.seed)
+            for p in self.evaluations
+            if isinstance(p.subject, OnTask) and p.subject.tuning != BASE
         )
         self.neurons: dict[tuple[str, Selection], None] = {}
         for model in models(config):
             for selection in drawn_selections(config, model):
                 self._add_neurons(model, selection)
         self.activations: dict[tuple[str, str, str], None] = {}
-        for bundle in (*self.evaluations, *self.perplexities):
-            read = result_paths.bundle_inputs(config, bundle)
+        for part in (*self.evaluations, *self.perplexities):
+            read = read_files(config, part.subject, part.treatments)
             for path in read["neurons"]:
                 found = Selection.parse(Path(path).stem)
-                self._add_neurons(str(bundle.model), found)
+                self._add_neurons(part.subject.model, found)
             for path in read["activations"]:
                 _, corpus, model, lang = Path(path).with_suffix("").parts[-4:]
                 self.activations[corpus, model, lang] = None
@@ -74,7 +69,9 @@ class Needs:
         if "activation_statistics" in self.tables:
             self.activations |= {(c, m, x): None for m, c, x in measured(config)}
         self.held_out = dict.fromkeys(
-            (str(b.corpus), str(b.model), str(b.lang)) for b in self.perplexities
+            (p.subject.corpus, p.subject.model, p.subject.lang)
+            for p in self.perplexities
+            if isinstance(p.subject, OnText)
         )
         self.tokens = self.activations | self.held_out
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from langneurons.config.errors import LangneuronsError
 from langneurons.config.schema import Config
+from langneurons.costs.parts import subject_of
 from langneurons.grid import result_paths
 from langneurons.grid.axes import RESULTS
 from langneurons.jobs import files, provenance
@@ -37,7 +38,8 @@ FOLDERS = (
     "demo_world", "models", "text", "tasks", "tables", "tokens", "neurons", "adapters",
     "activations", "perplexity", "evaluations",
 )  # fmt: skip
-NAME = {"lang": "[a-z][a-zA-Z_]*", "shard": r"\d+", "shards": r"\d+", "seed": r"\d+"}
+NUMBERS = ("shard", "shards", "seed", "part", "parts")
+NAME = {"lang": "[a-z][a-zA-Z_]*"} | dict.fromkeys(NUMBERS, r"\d+")
 MISSING = "(absent)"
 
 
@@ -56,7 +58,9 @@ class Records:
         tokens = "tokens/{corpus}/{model}/{lang}"
         activations = "activations/{corpus}/{model}/{lang}"
         adapter = "adapters/{task}/{model}/{tuning}/seed{seed}"
-        evaluation = "evaluations/{task}/{model}/{tuning}/seed{seed}/{lang}"
+        evaluations = "evaluations/{task}/{model}/{tuning}/seed{seed}/{lang}"
+        perplexities = "perplexity/{corpus}/{model}/{lang}"
+        part = "part-{part}-of-{parts}.json"
         return {
             "demo_world/world.json": specs.demo_world,
             "models/{model}/pinned/manifest.json": self._pinned,
@@ -70,8 +74,8 @@ class Records:
             "neurons/{model}/{method}.{langset}.json": specs.identify_neurons,
             "tasks/{task}/{split}.{lang}.jsonl": specs.prepare_task,
             f"{adapter}/adapter_model.safetensors": specs.tune_model,
-            f"{evaluation}/{{treatment}}.json": self._evaluation,
-            "perplexity/{corpus}/{model}/{lang}/{treatment}.json": self._perplexity,
+            f"{evaluations}/{part}": self._treated,
+            f"{perplexities}/{part}": self._treated,
             "tables/perplexity.tsv": tables.perplexity_table,
             "tables/activation_statistics.tsv": tables.activation_table,
             "tables/profiles.tsv": tables.profiles,
@@ -83,21 +87,25 @@ class Records:
         built = self.config.model(wildcards.model).builder
         return (self.specs.demo_model if built else self.specs.fetch_model)(wildcards)
 
-    def _evaluation(self, wildcards: Any) -> str:
-        axes = {k: getattr(wildcards, k) for k in ("task", "model", "tuning", "lang")}
-        return self.specs.evaluate_task(
-            _alone(wildcards, axes | {"seed": int(wildcards.seed)})
-        )
+    def _treated(self, wildcards: Any) -> str:
+        """Build the spec of an index for the treatments that it lists.
 
-    def _perplexity(self, wildcards: Any) -> str:
-        axes = {k: getattr(wildcards, k) for k in ("corpus", "model", "lang")}
-        return self.specs.measure_perplexity(_alone(wildcards, axes))
+        So that one more, or other parts, make nothing of it a result of other settings.
+        """
+        subject = subject_of(wildcards)
+        number, parts = int(wildcards.part), int(wildcards.parts)
+        made = _record(Path(result_paths.index(subject.folder, number, parts)))
+        listed = made["spec"].get("treatments") if made else None
+        if isinstance(listed, dict):
+            return self.specs.treated(subject, listed)
+        return self.specs.evaluate_task(wildcards)
 
     def wanted(self, path: str) -> str | None:
         """Return the spec that this configuration has for a result, canonical JSON.
 
         Returns:
             None where it has none: a path of another kind, or names that it lacks.
+            Of an index that is there: for the treatments that it lists.
         """
         for pattern, make in self._known:
             found = pattern.fullmatch(path)
@@ -273,13 +281,8 @@ def _pattern(path: str) -> re.Pattern[str]:
 def _name(name: str, path: str) -> str:
     if name in NAME:
         return NAME[name]
-    # Tunings and treatments have dots between their parts.
-    return "[^/]+" if name in ("tuning", "treatment") else r"[^/.]+"
-
-
-def _alone(wildcards: Any, axes: dict[str, Any]) -> result_paths.Bundle:
-    """Return a bundle of one treatment, whose spec is that treatment's own."""
-    return result_paths.Bundle("", 1, (wildcards.treatment,), tuple(axes.items()))
+    # Tunings have dots between their parts.
+    return "[^/]+" if name == "tuning" else r"[^/.]+"
 
 
 def _record(path: Path) -> dict[str, Any] | None:

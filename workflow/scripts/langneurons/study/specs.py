@@ -1,12 +1,13 @@
 """The slice of the configuration that each job reads, as canonical JSON.
 
 Snakemake reruns a job when its ``spec`` changes, so a slice holds what can change the
-job's numbers and nothing else. The functions take Snakemake's wildcards or a bundle.
+job's numbers and nothing else. The functions take Snakemake's wildcards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 from langneurons import methods, tasks
@@ -20,7 +21,9 @@ from langneurons.config.names import (
     split_draw,
 )
 from langneurons.config.schema import Config
-from langneurons.grid import result_paths
+from langneurons.costs.parts import Parts
+from langneurons.grid import result_paths, rows
+from langneurons.grid.subjects import OnTask, OnText, Subject, source_language
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import families
@@ -44,8 +47,9 @@ def _dump(entry: Frozen, *left_out: str) -> dict[str, Any]:
 class Specs:
     """Builds the ``spec`` of every rule from one configuration."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, parts: Parts | None = None) -> None:
         self.config = config
+        self.parts = parts or Parts(config)
 
     def _model(self, name: Any) -> dict[str, Any]:
         """Return what every job that runs a model says of it."""
@@ -165,13 +169,10 @@ class Specs:
         """Return a function that hashes a rule's code with the task's module."""
 
         def code(wildcards: Any) -> str:
-            return self.bundle_code(rule, wildcards.task)
+            kind = self.config.task(wildcards.task).kind
+            return code_hash(rule, (f"tasks.{kind}",))
 
         return code
-
-    def bundle_code(self, rule: str, task: str) -> str:
-        """Hash a rule and the task's module, with what they reach."""
-        return code_hash(rule, (f"tasks.{self.config.task(task).kind}",))
 
     def prepare_task(self, wildcards: Any) -> str:
         """Say which rows of which source are taken; each split has its own."""
@@ -223,73 +224,66 @@ class Specs:
             }
         )
 
-    def of_family(self, rule: str, family: result_paths.Family) -> Callable[[Any], str]:
-        """Return a function from wildcards to the spec of the rule's bundle."""
-        make: Callable[[result_paths.Bundle], str] = getattr(self, rule)
+    def evaluate_task(self, wildcards: Any) -> str:
+        part = self.parts.of_job(wildcards)
+        return self.treated(part.subject, part.treatments)
 
-        def spec(wildcards: Any) -> str:
-            return make(family.bundle(wildcards))
+    def measure_perplexity(self, wildcards: Any) -> str:
+        return self.evaluate_task(wildcards)
 
-        return spec
+    def treated(self, subject: Subject, treatments: Iterable[str]) -> str:
+        """Return the spec of a job that works through treatments of a subject.
 
-    def inputs(
-        self, family: result_paths.Family, role: str
-    ) -> Callable[[Any], list[str]]:
-        """Return a function to the neuron or activation files that a bundle reads."""
+        Raises:
+            ConfigError: a name that the configuration does not have.
+        """
+        shared = self._model(subject.model)
+        if isinstance(subject, OnText):
+            shared |= self._on_text(subject)
+        else:
+            shared |= self._on_task(subject)
+        return canonical({"shared": shared} | self._treatments(subject, treatments))
 
-        def paths(wildcards: Any) -> list[str]:
-            return result_paths.bundle_inputs(self.config, family.bundle(wildcards))[
-                role
-            ]
-
-        return paths
-
-    def adapter(self, family: result_paths.Family) -> Callable[[Any], list[str]]:
-        """Return a function to the adapter of a bundle; none for tuning base."""
-
-        def paths(wildcards: Any) -> list[str]:
-            return result_paths.bundle_adapter(family.bundle(wildcards))
-
-        return paths
-
-    def evaluate_task(self, bundle: result_paths.Bundle) -> str:
-        axes = dict(bundle.axes)
-        entry = self.config.task(str(axes["task"]))
-        shared = self._model(axes["model"]) | {
-            "task": axes["task"],
-            "kind": entry.kind,
-            "parameters": self._parameters(str(axes["task"])),
-            "tuning": axes["tuning"],
-            "seed": axes["seed"],
-            "language": axes["lang"],
+    def _on_task(self, subject: OnTask) -> dict[str, Any]:
+        return {
+            "task": subject.task,
+            "kind": self.config.task(subject.task).kind,
+            "parameters": self._parameters(subject.task),
+            "tuning": subject.tuning,
+            "seed": subject.seed,
+            "language": subject.lang,
         }
-        treated = self._treatments(bundle, entry.source_language)
-        return canonical({"shared": shared} | treated)
 
-    def measure_perplexity(self, bundle: result_paths.Bundle) -> str:
-        axes = dict(bundle.axes)
-        shared = self._model(axes["model"]) | {
-            "corpus": axes["corpus"],
-            "language": axes["lang"],
-            "chunks": result_paths.chunks(self.config, bundle),
-        }
-        treated = self._treatments(bundle, str(axes["lang"]))
-        return canonical({"shared": shared} | treated)
+    def _on_text(self, subject: OnText) -> dict[str, Any]:
+        chunks = self._chunks.get((subject.corpus, subject.model))
+        if chunks is None:
+            raise ConfigError(
+                f"{subject.folder}: no experiment of run measures it (kind perplexity)"
+            )
+        return {"corpus": subject.corpus, "language": subject.lang, "chunks": chunks}
 
-    def _treatments(self, bundle: result_paths.Bundle, source: str) -> dict[str, Any]:
+    @cached_property
+    def _chunks(self) -> dict[tuple[str, str], int]:
+        return rows.chunks(self.config)
+
+    def _treatments(
+        self, subject: Subject, treatments: Iterable[str]
+    ) -> dict[str, Any]:
         """Return each statistic once, and what else each treatment says.
 
-        Snakemake keeps the spec with every output of a bundle, so it is kept short.
+        Snakemake keeps the spec with the output, so it is kept short.
         """
-        lang = str(dict(bundle.axes)["lang"])
+        source = source_language(self.config, subject)
         found: dict[str, Any] = {}
         statistics: dict[str, Any] = {}
-        for name in bundle.treatments:
+        for name in treatments:
             if name == NO_TREATMENT:
                 found[name] = {}
                 continue
             parsed = Treatment.parse(name)
-            whose, values = result_paths.languages_of(self.config, name, lang, source)
+            whose, values = result_paths.languages_of(
+                self.config, name, subject.lang, source
+            )
             if parsed.statistic not in statistics:
                 entry: Statistic = self.config.statistic(parsed.statistic)
                 elsewhere = ("neuron_language", "value_language", "profile")

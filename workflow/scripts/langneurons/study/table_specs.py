@@ -17,10 +17,12 @@ from langneurons.config.names import (
     split_draw,
 )
 from langneurons.config.schema import Config
+from langneurons.costs.parts import Parts
 from langneurons.grid import result_paths
 from langneurons.grid.axes import Row
 from langneurons.grid.rows import measured, table_rows, task_rows
 from langneurons.grid.rows import tasks as tasks_of
+from langneurons.grid.subjects import OnTask, on_texts
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.published.numbers import means_over_neurons
@@ -38,8 +40,9 @@ PROFILED = {"measure", "write", "quantile", "profile"}
 class TableSpecs:
     """Builds the ``spec`` of every rule of reporting from one configuration."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, parts: Parts | None = None) -> None:
         self.config = config
+        self.parts = parts or Parts(config)
         self.partners = Partners(config)
 
     def task_table(self, wildcards: Any) -> str:
@@ -70,7 +73,7 @@ class TableSpecs:
             columns |= {"draw": number, "matched": self.config.method(base).control_of}
         published = {"published": self.partners.values(task, row)}
         axes = {k: getattr(row, k) for k in ("model", "tuning", "seed", "lang")}
-        return axes | columns | published
+        return axes | {"treatment": row.treatment} | columns | published
 
     def _columns(self, treatment: str) -> dict[str, Any]:
         """Name what a treatment does: method, set, draw, matched and statistic."""
@@ -90,29 +93,30 @@ class TableSpecs:
 
     def perplexity_table(self, wildcards: Any) -> str:
         rows = []
-        for bundle in result_paths.perplexity_bundles(self.config):
-            axes = dict(bundle.axes)
-            for name in bundle.treatments:
+        for subject, treatments in on_texts(self.config).items():
+            for name in treatments:
                 whose = Treatment.parse(name).language if name != NO_TREATMENT else None
-                columns = self._columns(name)
-                rows.append(
-                    {"model": axes["model"], "lang": axes["lang"]}
-                    | columns
-                    | {"neuron_language": whose}
-                )
+                axes = {"model": subject.model, "lang": subject.lang, "treatment": name}
+                rows.append(axes | self._columns(name) | {"neuron_language": whose})
         return canonical({"rows": rows})
 
+    def asked(self, table: str) -> list[tuple[OnTask, str]]:
+        """List the evaluations of a task's table, in the order of its rows."""
+        task = targets.split_table(table)[1]
+        return [_asked(task, row) for row in table_rows(self.config, table)]
+
+    @property
+    def paired(self) -> list[tuple[OnTask, str]]:
+        """The evaluations of each pair of profiles: none, paper and consistent."""
+        return [each for _, three in profile_pairs(self.config) for each in three]
+
     def evaluations_of_table(self, wildcards: Any) -> list[str]:
-        """List the evaluation files of a task's table, in the order of its rows."""
-        rows = table_rows(self.config, wildcards.table)
-        task = targets.split_table(wildcards.table)[1]
-        return [row.path(task) for row in rows]
+        """List the indexes of the evaluations of a task's table."""
+        return self.parts.indexes(self.asked(wildcards.table))
 
     def perplexities(self, wildcards: Any) -> list[str]:
-        """List the perplexity files of the table, in the order of its rows."""
-        return [
-            p for b in result_paths.perplexity_bundles(self.config) for p in b.outputs
-        ]
+        """List the indexes of the measured perplexities."""
+        return [part.index for part in self.parts.perplexities]
 
     def measured_activations(self, wildcards: Any) -> list[str]:
         """List the activations of every language, in the order of the table's rows."""
@@ -120,8 +124,8 @@ class TableSpecs:
         return [result_paths.activations(c, m, lang) for m, c, lang in found]
 
     def paired_evaluations(self, wildcards: Any) -> list[str]:
-        """List for each pair of profiles: none, paper and consistent."""
-        return [path for _, paths in profile_pairs(self.config) for path in paths]
+        """List the indexes of the evaluations of each pair of profiles."""
+        return self.parts.indexes(self.paired)
 
     def reproduced_tables(self, wildcards: Any) -> list[str]:
         """List the tables whose cells are set against published ones."""
@@ -260,14 +264,22 @@ class TableSpecs:
         return self.figure(model=model, method=method, langset=langset)
 
 
-def profile_pairs(config: Config) -> list[tuple[dict[str, Any], list[str]]]:
+def _asked(task: str, row: Row) -> tuple[OnTask, str]:
+    """Return what a row of a task's table shows."""
+    seed = int(row.seed)
+    return OnTask(task, row.model, row.tuning, seed, row.lang), row.treatment
+
+
+def profile_pairs(
+    config: Config,
+) -> list[tuple[dict[str, Any], list[tuple[OnTask, str]]]]:
     """Pair the evaluations of the paper's profile with those of the consistent one.
 
     Returns:
-        For each pair its names, and its files: none, paper, consistent.
+        For each pair its names, and its evaluations: none, paper, consistent.
     """
     specs = TableSpecs(config)
-    found: list[tuple[dict[str, Any], list[str]]] = []
+    found: list[tuple[dict[str, Any], list[tuple[OnTask, str]]]] = []
     for task in tasks_of(config):
         kind = config.task(task).kind
         cells: dict[str, dict[str, Row]] = {}
@@ -289,5 +301,6 @@ def profile_pairs(config: Config) -> list[tuple[dict[str, Any], list[str]]]:
                 none = replace(by_profile["paper"], treatment=NO_TREATMENT)
                 pair = specs.pair(by_profile["paper"]) | {"task": task, "kind": kind}
                 used = [none, *(by_profile[name] for name in PROFILES)]
-                found.append((pair, [row.path(task) for row in used]))
+                pair |= {"treatments": [row.treatment for row in used]}
+                found.append((pair, [_asked(task, row) for row in used]))
     return found

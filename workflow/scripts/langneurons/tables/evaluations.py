@@ -13,15 +13,24 @@ import numpy.typing as npt
 import pandas as pd
 
 from langneurons.config.errors import DataError
-from langneurons.jobs import files
 from langneurons.stats import significance
 from langneurons.tasks import Metric
 
 from . import POOLED
+from .indexes import Indexes, Listed
 from .metrics import CORPUS
 
 RESAMPLES = 10_000  # of each bootstrap
 BINARY, REAL = "binary", "real"
+
+
+AXES: dict[str, type] = {
+    **dict.fromkeys(("task", "model", "tuning", "lang"), str),
+    "seed": int,
+}
+"""What is evaluated, as its index says, and the types of the values."""
+KEYS: dict[str, type] = {"n": int, "n_neurons": int, "metrics": dict}
+"""What an index says of each treatment, and the types of the values."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +38,9 @@ class Evaluation:
     """What one treatment did to each test item.
 
     Attributes:
-        path: the JSON file, for messages.
-        record: its content.
+        path: the file of the treatment, for messages.
+        record: what was treated (``task``, ``model``, ``tuning``, ``seed``, ``lang``),
+            ``treatment``, ``metrics``, ``n`` and ``n_neurons``.
         items: int [n] ids of the items.
         scores: for each metric of single items [n] numbers: bool where an item is
             right or wrong, else float64, from 0 to 1 for a score.
@@ -43,44 +53,6 @@ class Evaluation:
     scores: Mapping[str, npt.NDArray[Any]]
     values: Mapping[str, float]
 
-    @classmethod
-    def read(cls, path: Path, metrics: Mapping[str, Metric]) -> Evaluation:
-        """Read an evaluation and the predictions beside it (``.parquet``).
-
-        Args:
-            path: the JSON file.
-            metrics: the task's ``METRICS``. Those of kind ``corpus`` are read from
-                ``metrics`` of the record.
-
-        Raises:
-            DataError: the predictions are missing, damaged, lack a metric, or are not
-                those of the record, which may lack a metric too.
-        """
-        keys = {"n": int, "n_neurons": int, "treatment": str}
-        record = files.read_object(path, "an evaluation", keys)
-        beside = path.with_suffix(".parquet")
-        if not beside.is_file():
-            raise DataError(f"{beside}: missing; delete {path} to evaluate again")
-        # Provenance covers the record; a flipped bit in the table is still a table.
-        if record.get("table_sha256") not in (None, files.sha256(beside)):
-            raise DataError(
-                f"{beside}: damaged, or changed by hand: its content is not what "
-                f"{path.name} was written with; delete both to evaluate again"
-            )
-        kinds = {k: m.kind for k, m in metrics.items() if m.kind != CORPUS}
-        table = _predictions(beside, path.name, kinds)
-        if len(table) != record["n"]:
-            raise DataError(
-                f"{beside}: {len(table)} items, but {path.name} was made from "
-                f"{record['n']}; delete both to evaluate again"
-            )
-        scores = {
-            name: table[name].to_numpy(np.bool_ if kind == BINARY else np.float64)
-            for name, kind in kinds.items()
-        }
-        values = {k: _of_all(record, k, path) for k in metrics if k not in kinds}
-        return cls(path, record, table["item"].to_numpy(np.int64), scores, values)
-
     def check_items(self, other: Evaluation) -> None:
         """Refuse to compare evaluations of different test items.
 
@@ -89,51 +61,94 @@ class Evaluation:
         """
         if not np.array_equal(self.items, other.items):
             raise DataError(
-                f"{self.path}: other test items than {other.path}; "
-                "delete the older of the two to evaluate again"
+                f"{self.path}: other test items than {other.path}; delete the older of "
+                "the two, and the index that lists it, to evaluate again"
             )
 
 
-def _of_all(record: Mapping[str, Any], metric: str, path: Path) -> float:
+class Evaluations:
+    """The evaluations that some indexes list, each read when it is first asked for.
+
+    Args:
+        indexes: the indexes.
+        metrics: for each task its ``METRICS``. Those of kind ``corpus`` are read from
+            the index, the others item by item.
+
+    Raises:
+        DataError: an index is damaged, or something else.
+    """
+
+    def __init__(
+        self, indexes: Iterable[Path], metrics: Mapping[str, Mapping[str, Metric]]
+    ) -> None:
+        self.metrics = metrics
+        self._indexes = Indexes(indexes, "evaluations", AXES, KEYS)
+        self._read: dict[Path, Evaluation] = {}
+
+    def of(self, row: Mapping[str, Any], **axes: Any) -> Evaluation:
+        """Return the evaluation that a row shows.
+
+        Args:
+            row: ``task``, ``model``, ``tuning``, ``seed``, ``lang`` and ``treatment``.
+            **axes: those of them that are not in the row, or are others.
+
+        Raises:
+            DataError: no index lists it; its file is missing, damaged, or not the one
+                that was listed; or it lacks a metric.
+        """
+        listed = self._indexes.find({**row, **axes})
+        if listed.path not in self._read:
+            declared = self.metrics[listed.record["task"]]
+            self._read[listed.path] = _evaluation(listed, declared)
+        return self._read[listed.path]
+
+
+def _evaluation(listed: Listed, metrics: Mapping[str, Metric]) -> Evaluation:
+    """Read an evaluation, and check it; see ``Evaluations.of``."""
+    kinds = {k: m.kind for k, m in metrics.items() if m.kind != CORPUS}
+    table = _predictions(listed, kinds)
+    if len(table) != listed.record["n"]:
+        raise DataError(
+            f"{listed.path}: {len(table)} items, but {listed.index.name} says "
+            f"{listed.record['n']}; {listed.again}"
+        )
+    scores = {
+        name: table[name].to_numpy(np.bool_ if kind == BINARY else np.float64)
+        for name, kind in kinds.items()
+    }
+    values = {k: _of_all(listed, k) for k in metrics if k not in kinds}
+    items = table["item"].to_numpy(np.int64)
+    return Evaluation(listed.path, listed.record, items, scores, values)
+
+
+def _of_all(listed: Listed, metric: str) -> float:
     """Read a metric of all items together.
 
     Raises:
         DataError: it is missing, or no finite number.
     """
-    given = record.get("metrics")
-    value = given.get(metric) if isinstance(given, dict) else None
+    value = listed.record["metrics"].get(metric)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     number = float(value or 0) if is_number else math.nan
     if not math.isfinite(number):
         raise DataError(
-            f"{path}: metrics.{metric} is {value!r}, not a finite number; delete it "
-            f"and {path.stem}.parquet to evaluate again"
+            f"{listed.path}: {metric} of all items is {value!r}, not a finite number; "
+            f"{listed.again}"
         )
     return number
 
 
-def _predictions(path: Path, record: str, metrics: Mapping[str, str]) -> pd.DataFrame:
+def _predictions(listed: Listed, metrics: Mapping[str, str]) -> pd.DataFrame:
     """Read the items and scores of a per-item table, and check their types.
 
     Args:
-        path: the table.
-        record: name of the JSON file beside it, for messages.
+        listed: the evaluation.
         metrics: metric of single items -> its kind.
 
     Raises:
         DataError: the file is damaged, lacks a column, or has a gap or other values.
     """
-    again = f"delete it and {record} to evaluate again"
-    if strange := files.nature(path):
-        raise DataError(f"{path} is {strange}; {again}")
-    try:
-        table = pd.read_parquet(path, columns=["item", *metrics])
-    # Damage may pass pyarrow's checks and fail anywhere behind them.
-    except Exception as error:
-        raise DataError(
-            f"{path}: damaged, or lacks one of the columns {', '.join(metrics)} "
-            f"({error}); {again}"
-        ) from error
+    table = listed.read(["item", *metrics])
     checks = {"item": pd.api.types.is_integer_dtype}
     for name, kind in metrics.items():
         checks[name] = (
@@ -142,18 +157,15 @@ def _predictions(path: Path, record: str, metrics: Mapping[str, str]) -> pd.Data
             else pd.api.types.is_float_dtype
         )
     for name, right in checks.items():
-        column = table[name]
+        column, wrong = table[name], ""
         if not right(column.dtype) or column.isna().any():
-            raise DataError(
-                f"{path}: {name} has gaps or values of type {column.dtype}; {again}"
-            )
-        if name == "item":
-            continue
-        if metrics[name] == REAL:
-            if not np.isfinite(column).all():
-                raise DataError(f"{path}: {name} is not finite everywhere; {again}")
-        elif not column.between(0, 1).all():
-            raise DataError(f"{path}: {name} is not from 0 to 1 everywhere; {again}")
+            wrong = f"has gaps or values of type {column.dtype}"
+        elif metrics.get(name) == REAL:
+            wrong = "" if np.isfinite(column).all() else "is not finite everywhere"
+        elif name in metrics and not column.between(0, 1).all():
+            wrong = "is not from 0 to 1 everywhere"
+        if wrong:
+            raise DataError(f"{listed.path}: {name} {wrong}; {listed.again}")
     return table
 
 

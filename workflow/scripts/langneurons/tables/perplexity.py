@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pandas as pd
 
 from langneurons.config.errors import DataError
 from langneurons.config.names import NO_TREATMENT
-from langneurons.jobs import files
 
 from . import (
     NOTHING,
@@ -24,27 +23,52 @@ from . import (
     is_empty,
     row_names,
 )
+from .indexes import Indexes
 
+AXES: dict[str, type] = dict.fromkeys(("model", "lang"), str)
+"""What is measured, as its index says, and the types of the values."""
 KEYS: dict[str, type] = {
-    **dict.fromkeys(("treatment", "model", "lang"), str),
     **dict.fromkeys(("n_chunks", "n_tokens", "n_neurons"), int),
     "nll": float,
-    "chunk_nll": list,
 }
-"""Keys of a measured perplexity that the table reads, and the types of their values."""
+"""What an index says of each treatment, and the types of the values."""
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Read what ``measure_perplexity`` wrote for one treatment.
+class Perplexities:
+    """The measured perplexities that some indexes list.
+
+    Args:
+        indexes: the indexes.
 
     Raises:
-        DataError: it is damaged, or something else.
+        DataError: an index is damaged, or something else.
     """
-    record = files.read_object(path, "a measured perplexity", KEYS)
-    nll = record["chunk_nll"]
-    if not nll or not all(type(x) in (int, float) and math.isfinite(x) for x in nll):
-        raise DataError(f"{path}: chunk_nll is not a list of numbers{files.redo(path)}")
-    return record
+
+    def __init__(self, indexes: Iterable[Path]) -> None:
+        self._indexes = Indexes(indexes, "measured perplexities", AXES, KEYS)
+
+    def of(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], Path]:
+        """Return the measured perplexity that a row shows, and its file.
+
+        Args:
+            row: ``model``, ``lang`` and ``treatment``.
+
+        Returns:
+            What the index says of it, and ``chunk_nll``, nats per token of each chunk.
+
+        Raises:
+            DataError: no index lists it; its file is missing, damaged, or not the one
+                that was listed.
+        """
+        listed = self._indexes.find(row)
+        nll = listed.read(["nll"])["nll"]
+        of_all = listed.record["n_chunks"]
+        is_right = pd.api.types.is_float_dtype(nll.dtype) and np.isfinite(nll).all()
+        if not is_right or len(nll) != of_all:
+            raise DataError(
+                f"{listed.path}: nll is not {of_all} finite numbers; {listed.again}"
+            )
+        return {**listed.record, "chunk_nll": nll.tolist()}, listed.path
 
 
 def perplexity_table(

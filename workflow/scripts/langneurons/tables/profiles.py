@@ -28,7 +28,8 @@ NUMBERS = (
     "matters",
 )
 COUNTS = ("draw", "n_neurons", "decimals")
-Triple = tuple[Evaluation, Evaluation, Evaluation]
+Triple = Sequence[Evaluation]
+"""Of no intervention, of the paper's profile and of the consistent one."""
 
 
 def profile_table(
@@ -65,7 +66,7 @@ def profile_table(
         DataError: files do not fit the pairs, or items differ.
     """
     if len(pairs) != len(evaluations):
-        raise DataError(f"{len(evaluations)} triples of files for {len(pairs)} pairs")
+        raise DataError(f"{len(evaluations)} triples for {len(pairs)} pairs")
     found = []
     for pair, triple in zip(pairs, evaluations, strict=True):
         _check(pair, triple)
@@ -107,7 +108,10 @@ def _numbers(triple: Triple, metric: str, kind: str, resamples: int) -> dict[str
 
 def _check(pair: Mapping[str, Any], triple: Triple) -> None:
     """Refuse evaluations of another pair, in another order, or of other items."""
-    for name, one in zip(("none", "paper", "consistent"), triple, strict=True):
+    names = ("none", "paper", "consistent")
+    if len(triple) != len(names):
+        raise DataError(f"{len(triple)} evaluations for a pair, not {len(names)}")
+    for name, one in zip(names, triple, strict=True):
         wrong = [
             f"{axis} is {one.record.get(axis)!r}, not {pair[axis]!r}"
             for axis in AXES

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -104,7 +105,7 @@ def summary(nll: np.ndarray[Any, Any], chunk_length: int) -> dict[str, Any]:
 
     Returns:
         ``n_chunks``, ``n_tokens`` (predicted ones), ``nll`` (nats per token),
-        ``perplexity`` (its exponential; null where it exceeds a float), ``chunk_nll``.
+        ``perplexity`` (its exponential; null where it exceeds a float).
     """
     mean = float(nll.mean())
     return {
@@ -112,5 +113,9 @@ def summary(nll: np.ndarray[Any, Any], chunk_length: int) -> dict[str, Any]:
         "n_tokens": len(nll) * (chunk_length - 1),
         "nll": mean,
         "perplexity": math.exp(mean) if mean < 700 else None,
-        "chunk_nll": [float(value) for value in nll],
     }
+
+
+def table(nll: np.ndarray[Any, Any]) -> pd.DataFrame:
+    """Return a row per chunk: ``chunk`` from 0, and ``nll``, nats per token."""
+    return pd.DataFrame({"chunk": np.arange(len(nll), dtype=np.int32), "nll": nll})

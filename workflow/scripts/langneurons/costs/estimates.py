@@ -1,0 +1,127 @@
+"""Seconds, tokens and bytes of the jobs that run a model, from the configuration alone.
+
+Never from measured times: what a job asks for, and how treatments are put into jobs,
+must be the same each time that Snakemake starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from langneurons.config.catalogue import Model
+from langneurons.config.schema import Config
+from langneurons.grid import rows
+from langneurons.grid.subjects import OnTask, Subject
+
+from . import rates
+
+GPU = "a100"
+"""Key of ``rates.FLOPS``: the slowest that estimates are made for."""
+ITEM_BYTES = 20
+"""Of a test item in a treatment's file."""
+CHUNK_BYTES = 12
+"""Of a held-out chunk in a treatment's file."""
+RECORD_BYTES = 4000
+"""Of what such a file says of itself."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one treatment takes, once the model is loaded.
+
+    Attributes:
+        seconds: of the model.
+        tokens: that pass through it.
+        disk: bytes that are left behind.
+    """
+
+    seconds: float
+    tokens: float
+    disk: float
+
+
+class Estimates:
+    """Estimates each job of a configuration on one kind of GPU."""
+
+    def __init__(self, config: Config, gpu: str = GPU) -> None:
+        self.config, self.gpu = config, gpu
+        self._known: dict[tuple[str, ...], Work] = {}
+
+    def time(self, model: Model, tokens: float, each: int = rates.FORWARD) -> float:
+        """Return seconds of passing tokens through a model.
+
+        Args:
+            model: its entry.
+            tokens: how many.
+            each: FLOP per parameter and token.
+        """
+        return each * model.parameters * tokens / rates.flops(model, self.gpu)
+
+    def treatment(self, subject: Subject) -> Work:
+        """Estimate one treatment; all of a subject take the same."""
+        where = subject.task if isinstance(subject, OnTask) else subject.corpus
+        key = (type(subject).__name__, where, subject.model)
+        if key not in self._known:
+            known = self._on_task if isinstance(subject, OnTask) else self._on_text
+            self._known[key] = known(where, subject.model)
+        return self._known[key]
+
+    def _on_task(self, task: str, name: str) -> Work:
+        entry, model = self.config.task(task), self.config.model(name)
+        items = rates.items_of(self.config, task, "test")
+        tokens, new = items * rates.tokens_of(entry, "test"), rates.new_tokens(entry)
+        seconds = self.time(model, tokens)
+        if new:
+            seconds += rates.decoding(model, items, new, self.gpu)
+        disk = RECORD_BYTES + ITEM_BYTES * items
+        return Work(seconds, tokens + items * new, disk)
+
+    def _on_text(self, corpus: str, name: str) -> Work:
+        entry = self.config.corpus(corpus)
+        held_out = entry.heldout_tokens // entry.chunk_length
+        chunks = min(rows.chunks(self.config)[corpus, name], held_out)
+        tokens = chunks * entry.chunk_length
+        seconds = self.time(self.config.model(name), tokens)
+        return Work(seconds, tokens, RECORD_BYTES + CHUNK_BYTES * chunks)
+
+    def shard(self, corpus: str, name: str, shards: int) -> Work:
+        """Estimate the recording of one of a language's shards."""
+        model, recorded = self.config.model(name), self.config.activations
+        tokens = self.config.corpus(corpus).tokens / shards
+        seconds = self.time(model, tokens) * rates.recording(recorded)
+        return Work(seconds, tokens, rates.activation_bytes(model, recorded))
+
+    def measuring(self, corpus: str, name: str, shards: int) -> float:
+        """Return seconds of the job that records one of a language's shards."""
+        loading = rates.loading(self.config.model(name))
+        return loading + self.shard(corpus, name, shards).seconds
+
+    def tuning(self, task: str, name: str, tuning: str) -> Work:
+        """Estimate a fine-tuning, once the model is loaded."""
+        entry, model = self.config.task(task), self.config.model(name)
+        training = self.config.training(task, name, tuning)
+        tokens = rates.items_of(self.config, task, "train") * training.epochs
+        tokens *= rates.tokens_of(entry, "train")
+        size = rates.adapter_bytes(model, training, self.config.tuning(tuning))
+        return Work(self.time(model, tokens, rates.TRAINING), tokens, size)
+
+    def training(self, task: str, name: str, tuning: str) -> float:
+        """Return seconds of the job that fine-tunes."""
+        loading = rates.loading(self.config.model(name))
+        return loading + self.tuning(task, name, tuning).seconds
+
+    def building(self, model: Model) -> Work:
+        """Estimate the pretraining of a tiny model, once it is set up."""
+        demo = model.demo
+        tokens = demo.steps * demo.tokens_per_step if demo else 0
+        size = (4 if model.dtype == "float32" else 2) * model.parameters
+        return Work(self.time(model, tokens, rates.TRAINING), tokens, size)
+
+    def pretraining(self, model: Model) -> float:
+        """Return seconds of the job that pretrains a tiny model."""
+        return rates.loading(model) + self.building(model).seconds
+
+    def quantising(self, model: Model) -> float:
+        """Return seconds of the job that quantises a model."""
+        size = (4 if model.dtype == "float32" else 2) * model.parameters
+        return rates.loading(model) + size / rates.READ

@@ -1,0 +1,125 @@
+"""What is tested under which treatments: a tuned model on a task, or a model on text.
+
+All tables together ask for the treatments; each is there once, ``none`` first. Plain
+data, worked out from the configuration alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from langneurons.config.catalogue import UNMEASURED
+from langneurons.config.errors import ConfigError
+from langneurons.config.names import BASE, BASE_SEED, NO_TREATMENT, Treatment
+from langneurons.config.schema import Config
+
+from . import result_paths, rows
+from .axes import RESULTS
+
+
+@dataclass(frozen=True)
+class OnTask:
+    """A tuned model on the test items of a task in one language."""
+
+    task: str
+    model: str
+    tuning: str
+    seed: int
+    lang: str
+
+    @property
+    def folder(self) -> str:
+        """Where its results lie."""
+        seed = f"seed{self.seed}"
+        axes = (self.task, self.model, self.tuning, seed, self.lang)
+        return "/".join((RESULTS, "evaluations", *axes))
+
+    @property
+    def adapter(self) -> list[str]:
+        """The adapter that the model carries; none for the model as it is.
+
+        Raises:
+            ConfigError: the model as it is, with a seed that it does not have.
+        """
+        if self.tuning != BASE:
+            return [result_paths.adapter(self.task, self.model, self.tuning, self.seed)]
+        if self.seed != BASE_SEED:
+            raise ConfigError(
+                f"{self.folder}: tuning {BASE} draws nothing and has no seed "
+                f"{self.seed}; ask for seed{BASE_SEED}"
+            )
+        return []
+
+
+@dataclass(frozen=True)
+class OnText:
+    """A model on the held-out text of one language."""
+
+    corpus: str
+    model: str
+    lang: str
+
+    @property
+    def folder(self) -> str:
+        """Where its results lie."""
+        axes = (self.corpus, self.model, self.lang)
+        return "/".join((RESULTS, "perplexity", *axes))
+
+
+Subject = OnTask | OnText
+Treatments = tuple[str, ...]
+
+
+def on_tasks(config: Config) -> dict[OnTask, Treatments]:
+    """List what is tested on tasks, each with the treatments of all tables."""
+    found: dict[OnTask, dict[str, None]] = {}
+    for task in rows.tasks(config):
+        for row in rows.evaluations(config, task):
+            axes = (task, row.model, row.tuning, int(row.seed), row.lang)
+            names = found.setdefault(OnTask(*axes), {NO_TREATMENT: None})
+            names[row.treatment] = None
+    return {subject: tuple(names) for subject, names in found.items()}
+
+
+def on_texts(config: Config) -> dict[OnText, Treatments]:
+    """List the models whose perplexity is measured, each with its treatments."""
+    found: dict[OnText, dict[str, None]] = {}
+    for row in rows.text_rows(config):
+        subject = OnText(row.corpus, row.model, row.lang)
+        found.setdefault(subject, {NO_TREATMENT: None})[row.treatment] = None
+    return {subject: tuple(names) for subject, names in found.items()}
+
+
+def treated(config: Config) -> dict[Subject, Treatments]:
+    """List everything that is tested, each with its treatments."""
+    found: dict[Subject, Treatments] = {}
+    found.update(on_tasks(config).items())
+    found.update(on_texts(config).items())
+    return found
+
+
+def source_language(config: Config, subject: Subject) -> str:
+    """Return the language of the training data; of text, its own."""
+    if isinstance(subject, OnText):
+        return subject.lang
+    return config.task(subject.task).source_language
+
+
+def read_files(
+    config: Config, subject: Subject, treatments: Iterable[str]
+) -> dict[str, list[str]]:
+    """List the neuron and activation files that treatments of a subject read."""
+    model, source = subject.model, source_language(config, subject)
+    files: dict[str, dict[str, None]] = {"neurons": {}, "activations": {}}
+    for name in treatments:
+        if name == NO_TREATMENT:
+            continue
+        parsed = Treatment.parse(name)
+        files["neurons"][result_paths.neurons(model, parsed.selection)] = None
+        if config.statistic(parsed.statistic).value not in UNMEASURED:
+            values = result_paths.languages_of(config, name, subject.lang, source)[1]
+            corpus = config.method_corpus(parsed.selection.method)
+            path = result_paths.activations(corpus, model, values)
+            files["activations"][path] = None
+    return {role: list(paths) for role, paths in files.items()}

@@ -1,0 +1,279 @@
+"""The treatments of a job, which works through them with one loaded model.
+
+Each has a file of its own, ``{treatment}.parquet``: a row per item, or per chunk of
+text, and in the file's metadata its record: the result, and of which settings, code
+and inputs it is. Snakemake knows of none of these files; its output is the index that
+lists them. So a rerun, or a job that was killed half-way, finds what is finished, and
+keeps it if it was made from the same; adding a statistic computes that statistic. No
+torch is needed to tell.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow
+import pyarrow.parquet
+
+from langneurons.config.catalogue import UNMEASURED
+from langneurons.config.errors import DataError
+from langneurons.config.names import Treatment
+from langneurons.jobs import files, provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from langneurons.jobs.cli import Job
+
+RECORD = b"langneurons"
+"""Key of the record in the metadata of a treatment's file."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the model under one treatment, done or to do.
+
+    Attributes:
+        name: of the treatment.
+        settings: ``statistic``, ``selection``, ``neuron_language``, ``value_language``
+            and ``corpus``; empty for the untreated model.
+        path: file of its result.
+        neurons: neuron file it reads, or None.
+        activations: activation file it reads, or None.
+        made_from: all that determines its result: its ``spec``, the ``code``, and the
+            hashes of its ``inputs`` by role.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    path: Path
+    neurons: Path | None
+    activations: Path | None
+    made_from: Mapping[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what it is made from."""
+        return sha256(files.canonical(self.made_from).encode()).hexdigest()
+
+
+def begin(job: Job, roles: Sequence[str]) -> tuple[list[Run], list[Run]]:
+    """List the treatments of a job, and those of them that must be computed.
+
+    Args:
+        job: with the inputs ``neurons`` and ``activations``, and the index as its
+            output ``out``. Its notes will tell what was computed.
+        roles: inputs that every treatment reads; one that is None is not there.
+    """
+    given = job.inputs
+    common = {role: given[role] for role in roles if given[role] is not None}
+    folder = job.outputs["out"].parent
+    read = given["neurons"], given["activations"]
+    found = runs(job.spec, job.code, folder, common, *read)
+    left = pending(found, job.forced_since)
+    job.notes["computed"] = [run.name for run in left]
+    return found, left
+
+
+def runs(
+    spec: Mapping[str, Any],
+    code: str,
+    folder: Path,
+    common: Mapping[str, Path],
+    neurons: Sequence[Path],
+    activations: Sequence[Path],
+) -> list[Run]:
+    """Match each treatment with the files that it reads.
+
+    Args:
+        spec: ``shared`` settings; ``statistics`` by name; and ``treatments``: name ->
+            ``neuron_language``, ``value_language``, ``corpus``, or nothing for the
+            untreated model.
+        code: hash of the code.
+        folder: of the results.
+        common: files that every treatment reads, by their role.
+        neurons: neuron files, ``{selection}.json``.
+        activations: files ``{corpus}/{model}/{language}.safetensors``.
+
+    Raises:
+        DataError: a file is not among those given.
+    """
+    sha256_of = cache(files.sha256)  # files are shared by many treatments
+    found = []
+    for name in spec["treatments"]:
+        settings, own = _settings(spec, name)
+        read: dict[str, Path | None] = {"neurons": None, "activations": None}
+        if settings:
+            read["neurons"] = _one(
+                [p for p in neurons if p.stem == settings["selection"]],
+                f"{name}: neuron file of {settings['selection']}",
+            )
+        if settings and settings["statistic"]["value"] not in UNMEASURED:
+            language, corpus = settings["value_language"], settings["corpus"]
+            read["activations"] = _one(
+                [
+                    p
+                    for p in activations
+                    if p.stem == language and p.parent.parent.name == corpus
+                ],
+                f"{name}: activations of {language} in corpus {corpus}",
+            )
+        inputs = {
+            role: sha256_of(path) for role, path in {**common, **read}.items() if path
+        }
+        made_from = {"spec": own, "code": code, "inputs": inputs}
+        path = folder / f"{name}.parquet"
+        found.append(Run(name, settings, path, **read, made_from=made_from))
+    return found
+
+
+def _settings(
+    spec: Mapping[str, Any], name: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what one treatment does, and its part of the job's spec.
+
+    No other treatment of the job is in that part.
+    """
+    settings = spec["treatments"][name]
+    own = {"shared": spec["shared"], "treatments": {name: settings}, "statistics": {}}
+    if not settings:
+        return {}, own
+    parsed = Treatment.parse(name)
+    statistic = spec["statistics"][parsed.statistic]
+    own["statistics"] = {parsed.statistic: statistic}
+    return (
+        {"selection": str(parsed.selection), "statistic": statistic, **settings},
+        own,
+    )
+
+
+def _one(matching: Sequence[Path], what: str) -> Path:
+    if len(matching) != 1:
+        given = ", ".join(map(str, matching)) or "none"
+        raise DataError(f"{what}: expected one file among the inputs, found {given}")
+    return matching[0]
+
+
+def pending(found: Sequence[Run], forced_since: float = 0.0) -> list[Run]:
+    """Return the treatments that must be computed; say how many are kept.
+
+    Args:
+        found: all treatments of the job.
+        forced_since: what is older is computed again; seconds since the epoch.
+    """
+    left = [run for run in found if not _is_finished(run, forced_since)]
+    print(
+        f"kept {len(found) - len(left)} of {len(found)} treatments, computing "
+        f"{len(left)}",
+        file=sys.stderr,
+        flush=True,
+    )
+    return left
+
+
+def _is_finished(run: Run, forced_since: float) -> bool:
+    if not run.path.is_file() or run.path.stat().st_mtime < forced_since:
+        return False
+    try:
+        record = read_record(run.path)
+        if record["fingerprint"] != run.fingerprint:
+            return False
+        # Whole to its last page, which has a checksum.
+        pyarrow.parquet.read_table(run.path, page_checksum_verification=True)
+    except DataError:
+        return False  # damaged: made anew
+    except (OSError, pyarrow.ArrowException):
+        return False
+    return True
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read what a treatment's file says of itself.
+
+    Raises:
+        DataError: it is damaged, or not such a file.
+    """
+    try:
+        metadata = pyarrow.parquet.read_schema(path).metadata or {}
+        record = json.loads(metadata[RECORD])
+        files.check_keys(
+            path, record, "the result of a treatment", {"fingerprint": str, **KEYS}
+        )
+    except (OSError, pyarrow.ArrowException, KeyError, ValueError, TypeError) as error:
+        raise DataError(
+            f"{path}: damaged, or not the result of a treatment ({error})"
+            f"{files.redo(path)}"
+        ) from error
+    return dict(record)
+
+
+KEYS: dict[str, type] = {"treatment": str, "result": dict, "made_from": dict}
+
+
+def write(
+    run: Run, axes: Mapping[str, Any], result: Mapping[str, Any], table: pd.DataFrame
+) -> None:
+    """Write the file of a treatment, which is whole or absent.
+
+    Args:
+        run: the treatment.
+        axes: what was treated: model, language and so on.
+        result: numbers of all rows together.
+        table: a row per item or chunk.
+    """
+    record = {**axes, "treatment": run.name, "result": dict(result)}
+    record |= {"fingerprint": run.fingerprint, "made_from": run.made_from}
+    record |= {"made_with": provenance.environment()}
+    content = pyarrow.Table.from_pandas(table, preserve_index=False)
+    said = {**(content.schema.metadata or {}), RECORD: files.canonical(record).encode()}
+    content = content.replace_schema_metadata(said)
+    with files.atomic(run.path) as part:
+        pyarrow.parquet.write_table(content, part, write_page_checksum=True)
+
+
+def write_index(
+    out: Path, kind: str, axes: Mapping[str, Any], found: Sequence[Run]
+) -> None:
+    """List the finished treatments of a job, with their results and hashes.
+
+    Args:
+        out: the index.
+        kind: its format, by name.
+        axes: what was treated.
+        found: all treatments of the job, each with its file.
+    """
+    listed = {}
+    for run in found:
+        record = read_record(run.path)
+        own = {"fingerprint": record["fingerprint"], "sha256": files.sha256(run.path)}
+        listed[run.name] = {**record["result"], **own}
+    for other in _outdated(out, listed):
+        other.unlink(missing_ok=True)
+    files.write_json(out, {"format": kind, **axes, "treatments": listed})
+
+
+def _outdated(out: Path, listed: Mapping[str, Mapping[str, Any]]) -> Iterator[Path]:
+    """Yield indexes of other parts that list one of the files as it was before.
+
+    Of another ``bundle_size``; to whoever asks for them, they are to be made again.
+    """
+    for path in out.parent.glob("part-*-of-*.json"):
+        if path == out:
+            continue
+        try:
+            others = files.read_object(path, keys={"treatments": dict})["treatments"]
+            changed = any(
+                name in others and others[name]["sha256"] != own["sha256"]
+                for name, own in listed.items()
+            )
+        except (DataError, KeyError, TypeError):
+            changed = True
+        if changed:
+            yield path
