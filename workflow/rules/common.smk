@@ -12,8 +12,8 @@ from langneurons.config.errors import LangneuronsError
 from langneurons.config.names import BASE, Selection
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
-from langneurons.grid import result_paths
-from langneurons.jobs import devices, failures, forced
+from langneurons.grid import result_paths, subjects
+from langneurons.jobs import devices, failures, forced, provenance
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import fetching
 from langneurons.study import local_files, targets
@@ -34,8 +34,15 @@ SPECS = Specs(CONFIG, PARTS)
 TABLES = TableSpecs(CONFIG, PARTS)
 RESOURCES = Requests(CONFIG, PARTS)
 RECORDS = Records(CONFIG, SPECS, TABLES)
-if workflow.is_main_process and (remarks := RECORDS.remarks()):
-    logger.warning("\n".join(remarks))
+# Of whom a result is stands in its provenance; jobs take it from here.
+os.environ[provenance.STUDY] = CONFIG.study or ""
+if workflow.is_main_process:
+    try:
+        RECORDS.require_own()
+    except LangneuronsError as error:
+        raise WorkflowError(str(error)) from None
+    if remarks := RECORDS.remarks():
+        logger.warning("\n".join(remarks))
 DEMO = result_paths.DEMO
 ALL_TABLES = [targets.table(name) for name in targets.wanted_tables(CONFIG)]
 ALL_FIGURES = targets.figures(CONFIG)
@@ -72,6 +79,10 @@ def drawn(stem, kinds, extensions):
 TUNING = (
     rf"({either(CONFIG.tunings)})|([a-z0-9_-]+\.)?[a-z0-9_-]+\.[a-z0-9_-]+\.[a-zA-Z_+]+"
 )
+
+
+pathvars:
+    study=CONFIG.results,
 
 
 wildcard_constraints:

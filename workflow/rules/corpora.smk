@@ -79,11 +79,11 @@ rule prepare_task:
     input:
         file=task_files,
     output:
-        out="results/tasks/{task}/{split}.{lang}.jsonl",
+        out="<study>/tasks/{task}/{split}.{lang}.jsonl",
     log:
-        "logs/results/tasks/{task}/{split}.{lang}.log",
+        "logs/<study>/tasks/{task}/{split}.{lang}.log",
     benchmark:
-        "benchmarks/results/tasks/{task}/{split}.{lang}.tsv"
+        "benchmarks/<study>/tasks/{task}/{split}.{lang}.tsv"
     localrule: True
     conda:
         "../../envs/gpu.yaml"

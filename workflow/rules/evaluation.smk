@@ -11,15 +11,15 @@ rule evaluate_task:
     input:
         model=model_to_load,
         adapter=evaluated_adapter,
-        item_file="results/tasks/{task}/test.{lang}.jsonl",
+        item_file="<study>/tasks/{task}/test.{lang}.jsonl",
         neurons=treated("neurons"),
         activations=treated("activations"),
     output:
-        out="results/evaluations/{task}/{model}/{tuning}/seed{seed}/{lang}/part-{part}-of-{parts}.json",
+        out="<study>/evaluations/{task}/{model}/{tuning}/seed{seed}/{lang}/part-{part}-of-{parts}.json",
     log:
-        "logs/results/evaluations/{task}/{model}/{tuning}/seed{seed}/{lang}/part-{part}-of-{parts}.log",
+        "logs/<study>/evaluations/{task}/{model}/{tuning}/seed{seed}/{lang}/part-{part}-of-{parts}.log",
     benchmark:
-        "benchmarks/results/evaluations/{task}/{model}/{tuning}/seed{seed}/{lang}/part-{part}-of-{parts}.tsv"
+        "benchmarks/<study>/evaluations/{task}/{model}/{tuning}/seed{seed}/{lang}/part-{part}-of-{parts}.tsv"
     conda:
         "../../envs/gpu.yaml"
     threads: RESOURCES.threads
@@ -51,11 +51,11 @@ rule measure_perplexity:
         neurons=treated("neurons"),
         activations=treated("activations"),
     output:
-        out="results/perplexity/{corpus}/{model}/{lang}/part-{part}-of-{parts}.json",
+        out="<study>/perplexity/{corpus}/{model}/{lang}/part-{part}-of-{parts}.json",
     log:
-        "logs/results/perplexity/{corpus}/{model}/{lang}/part-{part}-of-{parts}.log",
+        "logs/<study>/perplexity/{corpus}/{model}/{lang}/part-{part}-of-{parts}.log",
     benchmark:
-        "benchmarks/results/perplexity/{corpus}/{model}/{lang}/part-{part}-of-{parts}.tsv"
+        "benchmarks/<study>/perplexity/{corpus}/{model}/{lang}/part-{part}-of-{parts}.tsv"
     conda:
         "../../envs/gpu.yaml"
     threads: RESOURCES.threads

@@ -61,7 +61,7 @@ def method_files(wildcards):
 def training_items(wildcards):
     """The training items of a task, in its source language."""
     source = CONFIG.task(wildcards.task).source_language
-    return result_paths.items(wildcards.task, "train", source)
+    return result_paths.items(CONFIG, wildcards.task, "train", source)
 
 
 def tuned_neurons(wildcards):
@@ -71,7 +71,7 @@ def tuned_neurons(wildcards):
 
 def evaluated_adapter(wildcards):
     """The adapter that an evaluated model carries; none for the model as it is."""
-    return PARTS.of_job(wildcards).subject.adapter
+    return subjects.adapter(CONFIG, PARTS.of_job(wildcards).subject)
 
 
 def treated(role):

@@ -9,13 +9,13 @@ rule tune_model:
         item_file=training_items,
         neurons=tuned_neurons,
     output:
-        adapter="results/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_model.safetensors",
-        config="results/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_config.json",
-        summary="results/adapters/{task}/{model}/{tuning}/seed{seed}/training.json",
+        adapter="<study>/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_model.safetensors",
+        config="<study>/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_config.json",
+        summary="<study>/adapters/{task}/{model}/{tuning}/seed{seed}/training.json",
     log:
-        "logs/results/adapters/{task}/{model}/{tuning}/seed{seed}.log",
+        "logs/<study>/adapters/{task}/{model}/{tuning}/seed{seed}.log",
     benchmark:
-        "benchmarks/results/adapters/{task}/{model}/{tuning}/seed{seed}.tsv"
+        "benchmarks/<study>/adapters/{task}/{model}/{tuning}/seed{seed}.tsv"
     wildcard_constraints:
         tuning=rf"(?!{BASE}/)(?:{TUNING})",
     conda:

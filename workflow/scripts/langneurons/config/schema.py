@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from . import names
 from .catalogue import (
+    NAME,
     PROFILES,
     Activations,
     Corpus,
@@ -28,6 +29,12 @@ from .experiment_entries import Experiment
 from .task_entries import Task, Training, Tuning
 
 Entry = TypeVar("Entry")
+RESULTS = "results"
+SHARED = ("demo_world", "models", "text", "tokens", "activations", "neurons")
+"""Folders of results/ that all studies share."""
+OF_STUDY = ("tasks", "tables", "figures", "adapters", "perplexity", "evaluations")
+"""Folders of results/, or of the study's folder in it, that are of one study."""
+FOLDERS = (*SHARED, *OF_STUDY)
 
 
 class Config(Frozen):
@@ -38,6 +45,15 @@ class Config(Frozen):
         description="defaults of `measure`, `write` and `quantile` of statistics:\n"
         "`paper`: the released code; measured at gate_pre, written at act_post, mean "
         "over batches\n`consistent`: act_post, act_post, pooled",
+    )
+    study: str | None = Field(
+        None,
+        pattern=NAME,
+        max_length=60,
+        description="folder below results/ for what is of these experiments: items of "
+        "tasks, adapters, evaluations, perplexity, tables, figures and report; models, "
+        "text, tokens, activations and neurons are shared by all studies. null: "
+        "results/ itself",
     )
     run: tuple[str, ...] = Field(min_length=1, description="experiments to run")
     experiments: dict[str, Experiment] = Field(description="catalogue of experiments")
@@ -90,6 +106,20 @@ class Config(Frozen):
         description="what the report shows:\n`complete`: it waits for all tables and "
         "figures\n`existing`: what is there (`make report`)",
     )
+
+    @property
+    def results(self) -> str:
+        """The folder of what is of this study alone."""
+        return RESULTS if self.study is None else f"{RESULTS}/{self.study}"
+
+    @model_validator(mode="after")
+    def _study_is_no_folder_of_results(self) -> Config:
+        if self.study in FOLDERS:
+            raise ValueError(
+                f"study: {self.study!r} is a folder of results/ already; not allowed: "
+                f"{', '.join(FOLDERS)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_size_of_jobs(self) -> Config:

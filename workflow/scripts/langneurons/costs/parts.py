@@ -19,6 +19,8 @@ from langneurons.grid.subjects import (
     OnText,
     Subject,
     Treatments,
+    adapter,
+    folder,
     on_tasks,
     on_texts,
     read_files,
@@ -34,12 +36,14 @@ class Part:
 
     Attributes:
         subject: what is treated.
+        folder: where its results lie.
         number: position among the parts of this subject, from 1.
         parts: how many it has.
         treatments: names, in a fixed order.
     """
 
     subject: Subject
+    folder: str
     number: int
     parts: int
     treatments: Treatments
@@ -47,12 +51,12 @@ class Part:
     @property
     def index(self) -> str:
         """The file that lists its finished treatments."""
-        return result_paths.index(self.subject.folder, self.number, self.parts)
+        return result_paths.index(self.folder, self.number, self.parts)
 
     @property
     def outputs(self) -> list[str]:
         """The files of its treatments, which Snakemake does not know."""
-        return [f"{self.subject.folder}/{name}.parquet" for name in self.treatments]
+        return [f"{self.folder}/{name}.parquet" for name in self.treatments]
 
 
 class Parts:
@@ -97,10 +101,13 @@ class Parts:
             given = self._texts.get(subject)
         if given is None:
             if isinstance(subject, OnTask):
-                _ = subject.adapter  # which says what is wrong with a seed of `base`
+                adapter(
+                    self.config, subject
+                )  # which says what is wrong with a seed of `base`
             raise ConfigError(
-                f"{subject.folder}: no table of this configuration asks for it; name "
-                "its model, tuning, seed and language in an experiment of `run`"
+                f"{folder(self.config, subject)}: no table of this configuration asks "
+                "for it; name its model, tuning, seed and language in an experiment of "
+                "`run`"
             )
         return given
 
@@ -121,9 +128,10 @@ class Parts:
         """List the parts of the treatments of a subject."""
         if subject not in self._known:
             names, size = self.treatments(subject), self.size(subject)
+            where = folder(self.config, subject)
             pieces = [names[i : i + size] for i in range(0, len(names), size)]
             self._known[subject] = [
-                Part(subject, number, len(pieces), piece)
+                Part(subject, where, number, len(pieces), piece)
                 for number, piece in enumerate(pieces, start=1)
             ]
         return self._known[subject]
@@ -137,7 +145,8 @@ class Parts:
         subject, parts = subject_of(wildcards), int(wildcards.parts)
         found, number = self.of(subject), int(wildcards.part)
         if parts != len(found) or not 1 <= number <= parts:
-            asked = result_paths.index(subject.folder, number, parts)
+            where = folder(self.config, subject)
+            asked = result_paths.index(where, number, parts)
             raise ConfigError(
                 f"{asked}: the {len(self.treatments(subject))} treatments there are in "
                 f"{len(found)} parts (bundle_size, job_hours); the first is "

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from langneurons.config.names import Selection, draw, split_draw
 from langneurons.config.schema import Config
 
-RESULTS = "results"
-
 
 @dataclass(frozen=True)
 class Row:

@@ -9,9 +9,7 @@ from __future__ import annotations
 import math
 
 from langneurons.config.names import Selection, Treatment, TuningName
-from langneurons.config.schema import Config
-
-from .axes import RESULTS
+from langneurons.config.schema import RESULTS, Config
 
 DEMO = f"{RESULTS}/demo_world"
 
@@ -48,13 +46,13 @@ def neurons(model: str, selection: Selection | str) -> str:
     return f"{RESULTS}/neurons/{model}/{selection}.json"
 
 
-def adapter(task: str, model: str, tuning: str, seed: int) -> str:
-    folder = f"{RESULTS}/adapters/{task}/{model}/{tuning}/seed{seed}"
+def adapter(config: Config, task: str, model: str, tuning: str, *, seed: int) -> str:
+    folder = f"{config.results}/adapters/{task}/{model}/{tuning}/seed{seed}"
     return f"{folder}/adapter_model.safetensors"
 
 
-def items(task: str, split: str, lang: str) -> str:
-    return f"{RESULTS}/tasks/{task}/{split}.{lang}.jsonl"
+def items(config: Config, task: str, split: str, lang: str) -> str:
+    return f"{config.results}/tasks/{task}/{split}.{lang}.jsonl"
 
 
 def model_manifest(config: Config, model: str) -> str:

@@ -15,7 +15,6 @@ from langneurons.config.names import BASE, BASE_SEED, NO_TREATMENT, Treatment
 from langneurons.config.schema import Config
 
 from . import result_paths, rows
-from .axes import RESULTS
 
 
 @dataclass(frozen=True)
@@ -28,29 +27,6 @@ class OnTask:
     seed: int
     lang: str
 
-    @property
-    def folder(self) -> str:
-        """Where its results lie."""
-        seed = f"seed{self.seed}"
-        axes = (self.task, self.model, self.tuning, seed, self.lang)
-        return "/".join((RESULTS, "evaluations", *axes))
-
-    @property
-    def adapter(self) -> list[str]:
-        """The adapter that the model carries; none for the model as it is.
-
-        Raises:
-            ConfigError: the model as it is, with a seed that it does not have.
-        """
-        if self.tuning != BASE:
-            return [result_paths.adapter(self.task, self.model, self.tuning, self.seed)]
-        if self.seed != BASE_SEED:
-            raise ConfigError(
-                f"{self.folder}: tuning {BASE} draws nothing and has no seed "
-                f"{self.seed}; ask for seed{BASE_SEED}"
-            )
-        return []
-
 
 @dataclass(frozen=True)
 class OnText:
@@ -60,15 +36,40 @@ class OnText:
     model: str
     lang: str
 
-    @property
-    def folder(self) -> str:
-        """Where its results lie."""
-        axes = (self.corpus, self.model, self.lang)
-        return "/".join((RESULTS, "perplexity", *axes))
-
 
 Subject = OnTask | OnText
 Treatments = tuple[str, ...]
+
+
+def folder(config: Config, subject: Subject) -> str:
+    """Say where the results of a subject lie."""
+    if isinstance(subject, OnText):
+        axes = ("perplexity", subject.corpus, subject.model, subject.lang)
+        return "/".join((config.results, *axes))
+    tuned = (subject.task, subject.model, subject.tuning, f"seed{subject.seed}")
+    return "/".join((config.results, "evaluations", *tuned, subject.lang))
+
+
+def adapter(config: Config, subject: OnTask) -> list[str]:
+    """Name the adapter that the model carries; none for the model as it is.
+
+    Raises:
+        ConfigError: the model as it is, with a seed that it does not have.
+    """
+    task, model, tuning, seed = (
+        subject.task,
+        subject.model,
+        subject.tuning,
+        subject.seed,
+    )
+    if tuning != BASE:
+        return [result_paths.adapter(config, task, model, tuning, seed=seed)]
+    if seed != BASE_SEED:
+        raise ConfigError(
+            f"{folder(config, subject)}: tuning {BASE} draws nothing and has no seed "
+            f"{seed}; ask for seed{BASE_SEED}"
+        )
+    return []
 
 
 def on_tasks(config: Config) -> dict[OnTask, Treatments]:

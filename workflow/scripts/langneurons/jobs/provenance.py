@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 import platform
 import re
 import subprocess
@@ -29,6 +30,8 @@ PACKAGES = (
 
 
 ENDING = ".provenance.json"
+STUDY = "LANGNEURONS_STUDY"
+"""Environment variable that names the study of a job; empty or absent: none."""
 SPEC_HASH = re.compile(rb'"spec_sha256": "([0-9a-f]{64})"')
 
 
@@ -76,6 +79,7 @@ def write(
         notes: what else there is to say of how it was run.
     """
     shared = {
+        "study": os.environ.get(STUDY) or None,
         "code": code,
         "git": _git_revision(),
         **environment(),

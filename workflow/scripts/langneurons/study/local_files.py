@@ -15,9 +15,8 @@ from typing import NamedTuple
 
 from langneurons import methods
 from langneurons.config.errors import ConfigError
-from langneurons.config.schema import Config
+from langneurons.config.schema import RESULTS, Config
 from langneurons.grid import result_paths, rows
-from langneurons.grid.axes import RESULTS
 from langneurons.nn.models import fetching
 
 
@@ -119,10 +118,10 @@ def _tasks(config: Config) -> Iterator[Named]:
         entry = config.task(name)
         if entry.data.train and rows.is_trained(config, name):
             lang = entry.source_language
-            made = [result_paths.items(name, "train", lang)]
+            made = [result_paths.items(config, name, "train", lang)]
             path = entry.data.train.format(lang=lang)
             yield Named(f"tasks.{name}.data.train", path, made)
         for lang in rows.languages(config, name) if entry.data.test else ():
-            made = [result_paths.items(name, "test", lang)]
+            made = [result_paths.items(config, name, "test", lang)]
             path = str(entry.data.test).format(lang=lang)
             yield Named(f"tasks.{name}.data.test", path, made)

@@ -12,13 +12,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from langneurons.config.schema import Config
+from langneurons.config.schema import RESULTS, Config
 from langneurons.costs import rates
 from langneurons.costs.estimates import Work
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths, rows
-from langneurons.grid.axes import RESULTS
 from langneurons.grid.subjects import OnTask
 
 from . import targets
@@ -164,7 +163,7 @@ class _Planner:
             if isinstance(part.subject, OnTask):
                 wanted[part.subject.task, "test", part.subject.lang] = None
         for item in wanted:
-            file = result_paths.items(*item)
+            file = result_paths.items(self.config, *item)
             yield Job("prepare_task", (file,), _benchmark(file))
 
     def _source(self, task: str) -> str:
@@ -200,8 +199,8 @@ class _Planner:
 
     def _tunings(self) -> Iterator[Job]:
         for key in self.tunings:
-            task, name, tuning, _ = key
-            file = result_paths.adapter(*key)
+            task, name, tuning, seed = key
+            file = result_paths.adapter(self.config, task, name, tuning, seed=seed)
             yield self._with_model(
                 "tune_model", [file], name, self.estimates.tuning(task, name, tuning),
                 benchmark=_named(str(Path(file).parent)),

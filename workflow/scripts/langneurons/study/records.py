@@ -18,11 +18,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from langneurons.config.errors import LangneuronsError
-from langneurons.config.schema import Config
+from langneurons.config.errors import ConfigError, LangneuronsError
+from langneurons.config.schema import OF_STUDY, RESULTS, SHARED, Config
 from langneurons.costs.parts import subject_of
 from langneurons.grid import result_paths
-from langneurons.grid.axes import RESULTS
 from langneurons.jobs import files, provenance
 from langneurons.jobs.fingerprint import code_hash
 
@@ -33,11 +32,6 @@ QUICK = 3.0
 """Seconds that a start of Snakemake may spend on looking at what is there."""
 SHOWN = 3
 """Results that a remark names; it counts the others."""
-# Few and early files first, so that a look that ends early has seen what matters most.
-FOLDERS = (
-    "demo_world", "models", "text", "tasks", "tables", "tokens", "neurons", "adapters",
-    "activations", "perplexity", "evaluations",
-)  # fmt: skip
 NUMBERS = ("shard", "shards", "seed", "part", "parts")
 NAME = {"lang": "[a-z][a-zA-Z_]*"} | dict.fromkeys(NUMBERS, r"\d+")
 MISSING = "(absent)"
@@ -48,8 +42,10 @@ class Records:
 
     def __init__(self, config: Config, specs: Specs, tables: TableSpecs) -> None:
         self.config, self.specs, self.tables = config, specs, tables
-        known = [(_pattern(path), make) for path, make in self._rules().items()]
-        self._known = known
+        self._known = [
+            (_pattern(self._place(path), path), make)
+            for path, make in self._rules().items()
+        ]
         self.reason = cache(self._reason)
 
     def _rules(self) -> dict[str, Callable[[Any], str]]:
@@ -83,6 +79,11 @@ class Records:
             "tables/{table}.tsv": tables.task_table,
         }
 
+    def _place(self, path: str) -> str:
+        """Return where a folder, or a file in it, lies: with all studies, or this."""
+        shared = path.partition("/")[0] in SHARED
+        return f"{RESULTS if shared else self.config.results}/{path}"
+
     def _pinned(self, wildcards: Any) -> str:
         built = self.config.model(wildcards.model).builder
         return (self.specs.demo_model if built else self.specs.fetch_model)(wildcards)
@@ -94,7 +95,8 @@ class Records:
         """
         subject = subject_of(wildcards)
         number, parts = int(wildcards.part), int(wildcards.parts)
-        made = _record(Path(result_paths.index(subject.folder, number, parts)))
+        where = subjects.folder(self.config, subject)
+        made = _record(Path(result_paths.index(where, number, parts)))
         listed = made["spec"].get("treatments") if made else None
         if isinstance(listed, dict):
             return self.specs.treated(subject, listed)
@@ -171,7 +173,8 @@ class Records:
         """
         end = time.monotonic() + seconds
         found: list[str] = []
-        for path in _results():
+        # Few files first, so that a look that ends early has seen what matters most.
+        for path in self._results((*OF_STUDY[:2], *SHARED, *OF_STUDY[2:])):
             if time.monotonic() > end:
                 return found, False
             recorded = provenance.spec_hash(Path(path))
@@ -181,6 +184,48 @@ class Records:
             if wanted is not None and provenance.hash_of(wanted) != recorded:
                 found.append(path)
         return found, True
+
+    def _results(self, folders: Sequence[str]) -> Iterator[str]:
+        """Yield the paths of results that have a record, folder by folder."""
+        for folder in folders:
+            yield from _below(self._place(folder), provenance.ENDING)
+
+    def of_others(self) -> list[str]:
+        """Say which shared results another study made under other settings.
+
+        Making them again would take from that study what its tables were made from.
+        """
+        found = []
+        for path in self._results(SHARED):
+            recorded, wanted = provenance.spec_hash(Path(path)), self.wanted(path)
+            if (
+                None in (recorded, wanted)
+                or provenance.hash_of(str(wanted)) == recorded
+            ):
+                continue
+            made = _record(Path(path))
+            if made is not None and made.get("study") != self.config.study:
+                found.append(f"  - {path}: {_called(made.get('study'))} made it")
+                found[-1] += f" ({self.reason(path)})"
+        return found
+
+    def require_own(self) -> None:
+        """Refuse to make anew what is of another study.
+
+        Raises:
+            ConfigError: names each such file, both studies and what differs.
+        """
+        found = self.of_others()
+        if not found:
+            return
+        more = [f"  - and {len(found) - SHOWN:,} more"] if len(found) > SHOWN else []
+        raise ConfigError(
+            "Studies share models, text, tokens, activations and neurons by name, and "
+            f"{_called(self.config.study)} means something else by a name than the "
+            "study that used it first:\n" + "\n".join([*found[:SHOWN], *more]) + "\n"
+            "Give the corpus, model, method or language set another name here, or "
+            "delete these files, if the other study is given up."
+        )
 
     def remarks(self) -> list[str]:
         """Say in a few lines what is stale, and what Snakemake will make of it."""
@@ -232,6 +277,10 @@ class Records:
         return pieces
 
 
+def _called(study: str | None) -> str:
+    return "the study without a name" if study is None else f"study {study}"
+
+
 def difference(then: Any, now: Any, place: str = "") -> str:
     """Name the first setting in which two specs differ, with both values."""
     if isinstance(then, dict) and isinstance(now, dict):
@@ -267,9 +316,9 @@ def known_to_snakemake(path: str, folder: Path = Path(".snakemake")) -> bool:
     ).is_file()
 
 
-def _pattern(path: str) -> re.Pattern[str]:
+def _pattern(place: str, path: str) -> re.Pattern[str]:
     """Turn a path with names in braces into an expression that finds them."""
-    parts = re.split(r"\{(\w+)\}", f"{RESULTS}/{path}")
+    parts = re.split(r"\{(\w+)\}", place)
     return re.compile(
         "".join(
             re.escape(part) if i % 2 == 0 else f"(?P<{part}>{_name(part, path)})"
@@ -297,13 +346,6 @@ def _record(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return found if whole else None
-
-
-def _results() -> Iterator[str]:
-    """Yield the paths of all results that have a record."""
-    ending = provenance.ENDING
-    for folder in FOLDERS:
-        yield from _below(f"{RESULTS}/{folder}", ending)
 
 
 def _below(folder: str, ending: str) -> Iterator[str]:

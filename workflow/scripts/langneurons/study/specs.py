@@ -22,7 +22,7 @@ from langneurons.config.names import (
 )
 from langneurons.config.schema import Config
 from langneurons.costs.parts import Parts
-from langneurons.grid import result_paths, rows
+from langneurons.grid import result_paths, rows, subjects
 from langneurons.grid.subjects import OnTask, OnText, Subject, source_language
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
@@ -258,7 +258,8 @@ class Specs:
         chunks = self._chunks.get((subject.corpus, subject.model))
         if chunks is None:
             raise ConfigError(
-                f"{subject.folder}: no experiment of run measures it (kind perplexity)"
+                f"{subjects.folder(self.config, subject)}: no experiment of run "
+                "measures it (kind perplexity)"
             )
         return {"corpus": subject.corpus, "language": subject.lang, "chunks": chunks}
 

@@ -11,9 +11,9 @@ from itertools import combinations
 
 from langneurons import tasks
 from langneurons.config.names import NO_TREATMENT, Selection, Treatment
-from langneurons.config.schema import Config
+from langneurons.config.schema import RESULTS, Config
 from langneurons.grid import rows
-from langneurons.grid.axes import RESULTS, is_control
+from langneurons.grid.axes import is_control
 from langneurons.grid.experiments.finetuning import FINETUNE, RANDOM
 from langneurons.grid.rows import drawn_selections, models, table_rows, text_rows
 from langneurons.grid.rows import tasks as tasks_of
