@@ -21,7 +21,7 @@ from typing import Any
 from langneurons.config.errors import ConfigError, LangneuronsError
 from langneurons.config.schema import OF_STUDY, RESULTS, SHARED, Config
 from langneurons.costs.parts import subject_of
-from langneurons.grid import result_paths
+from langneurons.grid import result_paths, subjects
 from langneurons.jobs import files, provenance
 from langneurons.jobs.fingerprint import code_hash
 
