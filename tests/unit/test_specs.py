@@ -12,11 +12,12 @@ import yaml
 from snakemake.utils import update_config
 
 from langneurons import methods, tasks
+from langneurons.config.corpus_entries import HELD_OUT_RESERVE
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths, rows
 from langneurons.study import targets
 from langneurons.study.configuration import load
-from langneurons.study.specs import HELD_OUT_RESERVE, Specs
+from langneurons.study.specs import Specs
 from langneurons.study.table_specs import TableSpecs
 
 ROOT = Path(__file__).parent.parent.parent

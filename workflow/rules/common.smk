@@ -13,7 +13,7 @@ from langneurons.config.names import BASE, Selection
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths, subjects
-from langneurons.jobs import devices, failures, forced, provenance
+from langneurons.jobs import devices, failures, forced, planned, provenance
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import fetching
 from langneurons.study import local_files, targets
@@ -108,3 +108,4 @@ wildcard_constraints:
 
 devices.limit(workflow)
 failures.report(workflow)
+planned.record()

@@ -115,6 +115,8 @@ rule plan_costs:
         "../../envs/report.yaml"
     params:
         spec=TABLES.plan,
+        snakefile=workflow.main_snakefile,
         code=code_hash("plan_costs"),
     shell:
-        run("plan_costs") + " --spec {params.spec:q} --code {params.code}" " 2> {log:q}"
+        run("plan_costs") + " --spec {params.spec:q} --code {params.code}"
+        " --snakefile {params.snakefile:q} 2> {log:q}"

@@ -1,20 +1,17 @@
-"""Print what a grid will cost: jobs, tokens, hours, GPU hours, memory and disk by rule.
+"""Print what a configuration will cost and has cost, by rule.
 
-The spec is {"config": the merged configuration, "benchmarks": folder of Snakemake's
-benchmark files, "gpu": kind of GPU}. Nothing is written.
+The spec is {"config": the merged configuration, "gpu": kind of GPU}. Snakemake is asked
+for the jobs of ``all``: ``--snakefile`` is that of the workflow. Nothing is written.
 """
-
-from pathlib import Path
 
 from langneurons.jobs import cli
 from langneurons.study import cost_plan
-from langneurons.study.configuration import load
 
 
 def main(job: cli.Job) -> None:
-    benchmarks = Path(job.spec["benchmarks"])
-    print(cost_plan.text(load(job.spec["config"]), benchmarks, job.spec["gpu"]))
+    spec = job.spec
+    print(cost_plan.text(job.inputs["snakefile"], spec["config"], spec["gpu"]))
 
 
 if __name__ == "__main__":
-    cli.run(main, __doc__, outputs=[])
+    cli.run(main, __doc__, inputs=["snakefile"], outputs=[])

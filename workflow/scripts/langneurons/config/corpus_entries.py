@@ -27,6 +27,11 @@ MOST_SHARDS = 10_000
 """Measuring jobs of one model and language; many more and planning takes for ever."""
 
 
+HELD_OUT_RESERVE = 1_000_000
+"""Tokens for which text is fetched beside the identification text, at least, so that
+raising ``heldout_tokens`` up to here fetches, and so measures, nothing again."""
+
+
 class Corpus(Frozen):
     """Text of each language, packed into chunks (section 4.1).
 
@@ -64,6 +69,12 @@ class Corpus(Frozen):
     tokens_per_shard: int = Field(
         20_000_000, ge=1, description="tokens that one measuring job works on"
     )
+
+    @property
+    def text_bytes(self) -> int:
+        """How many bytes of text are fetched for a language of a hub corpus."""
+        held_out = max(self.heldout_tokens, HELD_OUT_RESERVE)
+        return int((self.tokens + held_out) * self.fetch_bytes_per_token)
 
     @model_validator(mode="after")
     def _one_source(self) -> Corpus:

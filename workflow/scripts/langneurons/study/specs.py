@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from langneurons import methods, tasks
-from langneurons.config.catalogue import Corpus, DemoModel, Frozen, Statistic
+from langneurons.config.catalogue import DemoModel, Frozen, Statistic
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import (
     NO_TREATMENT,
@@ -29,15 +29,6 @@ from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import families
 
 SPEED_ONLY = {"checkpoint_every"}
-HELD_OUT_RESERVE = 1_000_000
-"""Tokens for which text is fetched beside the identification text, at least, so that
-raising ``heldout_tokens`` up to here fetches, and so measures, nothing again."""
-
-
-def text_bytes(corpus: Corpus) -> int:
-    """Return how many bytes of text are fetched for a language of a hub corpus."""
-    held_out = max(corpus.heldout_tokens, HELD_OUT_RESERVE)
-    return int((corpus.tokens + held_out) * corpus.fetch_bytes_per_token)
 
 
 def _dump(entry: Frozen, *left_out: str) -> dict[str, Any]:
@@ -95,7 +86,7 @@ class Specs:
             {
                 "hub": _dump(entry.hub),
                 "text_column": entry.text_column,
-                "bytes": text_bytes(entry),
+                "bytes": entry.text_bytes,
                 "shuffle_seed": entry.shuffle_seed,
                 "language": wildcards.lang,
             }

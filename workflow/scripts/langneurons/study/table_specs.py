@@ -212,7 +212,7 @@ class TableSpecs:
 
     def plan(self, wildcards: Any) -> str:
         config = self.config.model_dump(mode="json", exclude_unset=True)
-        return canonical({"config": config, "benchmarks": "benchmarks", "gpu": "a100"})
+        return canonical({"config": config, "gpu": "a100"})
 
     def costs(self, wildcards: Any) -> str:
         models = {

@@ -1,0 +1,124 @@
+"""What each job takes, by its rule and Snakemake's wildcards, before any was run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from langneurons.config.catalogue import Model
+from langneurons.config.schema import Config
+
+from . import rates
+from .estimates import GPU, Work
+from .parts import Parts
+
+
+class JobEstimates:
+    """Estimates whole jobs of a configuration on one kind of GPU.
+
+    Args:
+        config: the configuration.
+        gpu: key of ``rates.FLOPS``.
+    """
+
+    def __init__(self, config: Config, gpu: str = GPU) -> None:
+        self.config, self.parts = config, Parts(config, gpu)
+        self._of: dict[str, Callable[[Any], Work]] = {
+            "fetch_model": self._fetch_model,
+            "pretrain_demo_model": self._pretrain_demo_model,
+            "quantise_model": self._quantise_model,
+            "fetch_text": self._fetch_text,
+            "tokenise_corpus": self._tokenise_corpus,
+            "hold_out_text": self._hold_out_text,
+            "measure_activations": self._measure_activations,
+            "merge_activations": self._merge_activations,
+            "identify_neurons": self._identify_neurons,
+            "tune_model": self._tune_model,
+            "evaluate_task": self._treat,
+            "measure_perplexity": self._treat,
+        }
+
+    @property
+    def rules(self) -> list[str]:
+        """Rules whose jobs take more than a few seconds."""
+        return list(self._of)
+
+    def job(self, rule: str, wildcards: Mapping[str, str]) -> Work:
+        """Estimate a job from its start to its end.
+
+        Args:
+            rule: its rule; one that is not in ``rules`` takes a few seconds.
+            wildcards: of the job.
+        """
+        if rule not in self._of:
+            return Work(rates.SMALL_JOB, 0, 0)
+        return self._of[rule](SimpleNamespace(**wildcards))
+
+    def _loaded(self, name: str, work: Work) -> Work:
+        """Add the start of a job that loads a model."""
+        seconds = rates.loading(self.config.model(name)) + work.seconds
+        return Work(seconds, work.tokens, work.disk)
+
+    def _fetch_model(self, wildcards: Any) -> Work:
+        entry = self.config.model(wildcards.model)
+        size, speed = _bytes(entry), rates.DOWNLOAD if entry.hub else rates.READ
+        return Work(rates.SMALL_JOB + size / speed, 0, size)
+
+    def _pretrain_demo_model(self, wildcards: Any) -> Work:
+        entry = self.config.model(wildcards.model)
+        return self._loaded(wildcards.model, self.parts.estimates.building(entry))
+
+    def _quantise_model(self, wildcards: Any) -> Work:
+        entry = self.config.model(wildcards.model)
+        seconds = self.parts.estimates.quantising(entry)
+        return Work(seconds, 0, rates.weight_bytes(entry))
+
+    def _fetch_text(self, wildcards: Any) -> Work:
+        size = self.config.corpus(wildcards.corpus).text_bytes
+        return Work(rates.SMALL_JOB + size / rates.DOWNLOAD, 0, size)
+
+    def _tokenise_corpus(self, wildcards: Any) -> Work:
+        return _tokenised(self.config.corpus(wildcards.corpus).tokens)
+
+    def _hold_out_text(self, wildcards: Any) -> Work:
+        return _tokenised(self.config.corpus(wildcards.corpus).heldout_tokens)
+
+    def _measure_activations(self, wildcards: Any) -> Work:
+        axes = (wildcards.corpus, wildcards.model, int(wildcards.shards))
+        return self._loaded(wildcards.model, self.parts.estimates.shard(*axes))
+
+    def _statistics(self, model: str) -> float:
+        """Return the size of a language's activations file."""
+        entry = self.config.model(model)
+        return rates.activation_bytes(entry, self.config.activations)
+
+    def _merge_activations(self, wildcards: Any) -> Work:
+        size = self._statistics(wildcards.model)
+        corpus = self.config.corpus(wildcards.corpus)
+        shards = -(-corpus.tokens // corpus.tokens_per_shard)
+        return Work(rates.SMALL_JOB + (shards + 1) * size / rates.READ, 0, size)
+
+    def _identify_neurons(self, wildcards: Any) -> Work:
+        languages = self.config.language_set(wildcards.langset).languages
+        read = len(languages) * self._statistics(wildcards.model)
+        return Work(rates.SMALL_JOB + read / rates.READ, 0, 0)
+
+    def _tune_model(self, wildcards: Any) -> Work:
+        axes = (wildcards.task, wildcards.model, wildcards.tuning)
+        return self._loaded(wildcards.model, self.parts.estimates.tuning(*axes))
+
+    def _treat(self, wildcards: Any) -> Work:
+        part = self.parts.of_job(wildcards)
+        one, n = self.parts.estimates.treatment(part.subject), len(part.treatments)
+        work = Work(n * one.seconds, n * one.tokens, n * one.disk)
+        return self._loaded(part.subject.model, work)
+
+
+def _bytes(entry: Model) -> float:
+    """Return the size of a model as it is fetched."""
+    return (4 if entry.dtype == "float32" else 2) * entry.parameters
+
+
+def _tokenised(tokens: float) -> Work:
+    return Work(rates.SMALL_JOB + tokens / rates.TOKENISING, tokens, 4 * tokens)
