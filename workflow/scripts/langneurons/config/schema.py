@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
 from . import names
 from .catalogue import (
@@ -40,7 +40,9 @@ class Config(Frozen):
         "over batches\n`consistent`: act_post, act_post, pooled",
     )
     run: tuple[str, ...] = Field(min_length=1, description="experiments to run")
-    experiments: dict[str, Experiment] = Field(description="catalogue of experiments")
+    experiments: dict[str, SerializeAsAny[Experiment]] = Field(
+        description="catalogue of experiments"
+    )
     default_corpus: str = Field(
         description="text from which neurons are identified, and which perplexity is "
         "of, where no other is named"
