@@ -67,16 +67,19 @@ class Run:
         and so vary more.
         """
         return {
-            "grid": {
-                "selections": ["lape.world", "random_lape.world"],
-                "identify": [],
-                "statistics": [],
-                "control_statistics": [],
-                "tables": list(TABLES),
-                "seeds": [self.tuning_seed],
+            "run": ["transfer", "finetuning", "perplexity"],
+            "tables": list(TABLES),
+            "experiments": {
+                "transfer": {
+                    "selections": ["lape.world", "random_lape.world"],
+                    "statistics": [],
+                    "control_statistics": [],
+                    "by_task": {"xquad": {"statistics": [], "control_statistics": []}},
+                    "seeds": [self.tuning_seed],
+                },
+                "finetuning": {"seeds": [self.tuning_seed]},
+                "perplexity": {"statistics": ["zero"]},
             },
-            "tasks": {"xquad": {"statistics": [], "control_statistics": []}},
-            "perplexity": {"statistics": ["zero"]},
             "methods": {"random_lape": {"draws": 2}},
             "demo_world": {"seed": self.world},
             "models": {"demo": {"demo": {"seed": self.seed}}},

@@ -28,6 +28,11 @@ def paper(**changes: Any) -> dict[str, Any]:
     return merge(read("config.yaml"), changes)
 
 
+def experiment(name: str, **axes: Any) -> dict[str, Any]:
+    """Return changes of an experiment's axes, for a configuration to be merged with."""
+    return {"experiments": {name: axes}}
+
+
 def tiny(text: str = "") -> dict[str, Any]:
     """Return the smallest configuration that goes through every rule.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from configurations import merge, paper, tiny
+from configurations import experiment, merge, paper, tiny
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths, rows
@@ -19,13 +19,20 @@ from langneurons.study.planned_jobs import Job, plan
 from langneurons.study.specs import Specs
 
 ALONE = """
-grid: {tasks: [xquad], tunings: [base], seeds: [42, 43]}
-neuron_tuning: null
+run: [transfer, other_methods, perplexity]
+experiments: {transfer: {tasks: [xquad], tunings: [base], seeds: [42, 43]}}
 tasks: {xquad: {data: {train: null}}}
 """
-BESIDE = "grid: {tasks: [xquad], tunings: [base, attention]}\nneuron_tuning: null"
+BESIDE = """
+run: [transfer, other_methods, perplexity]
+experiments: {transfer: {tasks: [xquad], tunings: [base, attention]}}
+"""
 TUNED = BESIDE.replace("base, attention", "attention")
-BASELINE = "grid: {tasks: [xquad]}\nneuron_tuning: {tasks: [xquad], evaluate: [vi], %s}"
+BASELINE = """
+experiments:
+  transfer: {tasks: [xquad]}
+  finetuning: {tasks: [xquad], languages: [vi], seeds: [42, 43], baselines: %s}
+"""
 
 
 REFUSED = [
@@ -40,20 +47,23 @@ REFUSED = [
         "tunings.plain: kind none; 'base' is the name of kind none",
     ),
     ("tunings: {base: {kind: attention}}", "tunings.base: kind attention; 'base' is"),
-    ("grid: {tunings: [base.lape.world.en]}", "kind none takes no neurons"),
     (
-        "grid: {tunings: [base, attention]}",
-        "grid.tunings: base cannot be evaluated on tasks.xnli (kind xnli): it is "
+        "experiments: {transfer: {tunings: [base.lape.world.en]}}",
+        "kind none takes no neurons",
+    ),
+    (
+        "experiments: {transfer: {tunings: [base, attention]}}",
+        "experiments.transfer.tunings: base cannot be evaluated on tasks.xnli (kind xnli): it is "
         "classified by a head that fine-tuning trains",
     ),
     (
-        "neuron_tuning: {baselines: [attention, base]}",
-        "neuron_tuning.baselines: base cannot be evaluated on tasks.xnli",
+        "experiments: {finetuning: {baselines: [attention, base]}}",
+        "experiments.finetuning.baselines: base cannot be evaluated on tasks.xnli",
     ),
-    ("neuron_tuning: {entries: [base]}", "base tunes no selected neurons"),
+    ("experiments: {finetuning: {entries: [base]}}", "base tunes no selected neurons"),
     (
         f"{TUNED}\ntasks: {{xquad: {{data: {{train: null}}}}}}",
-        "tasks.xquad.data.train: missing; tunings of the grid train on this task",
+        "tasks.xquad.data.train: missing; tunings of the experiments train on this task",
     ),
     (
         "tasks: {xquad: {data: {train: null, test: null}}}",
@@ -74,13 +84,13 @@ def settings_of_training(config: Config) -> list[Any]:
 
 
 def test_settings_of_training_may_stay_where_they_are() -> None:
-    """The catalogue says what a name means; what the grid does not read costs none."""
+    """The catalogue says what a name means; what no experiment reads costs none."""
     config = load(tiny(ALONE))
     assert settings_of_training(config) == settings_of_training(load(tiny(BESIDE)))
 
 
 def test_there_is_one_seed_whatever_the_others_have() -> None:
-    config = load(merge(tiny(BESIDE), {"grid": {"seeds": [42, 43]}}))
+    config = load(merge(tiny(BESIDE), experiment("transfer", seeds=[42, 43])))
     found = [(r.tuning, r.seed) for r in rows.task_rows(config, "xquad")]
     assert list(dict.fromkeys(found)) == [
         ("base", 0), ("attention", 42), ("attention", 43),
@@ -162,8 +172,8 @@ def test_settings_of_training_are_no_part_of_its_specs() -> None:
 
 
 def test_nothing_is_published_beside_it() -> None:
-    grid = {"tunings": ["base", "attention"], "tasks": ["xquad"]}
-    config = load(paper(grid=grid, neuron_tuning=None))
+    axes = experiment("transfer", tunings=["base", "attention"], tasks=["xquad"])
+    config = load(paper(run=["transfer", "perplexity"], **axes))
     partners = Partners(config)
     found = {"base": 0, "attention": 0}
     for row in rows.task_rows(config, "xquad"):
@@ -174,9 +184,7 @@ def test_nothing_is_published_beside_it() -> None:
 
 @pytest.mark.parametrize("baselines", ["[base]", "[attention, base]"])
 def test_as_a_baseline_of_neuron_tuning(baselines: str) -> None:
-    config = load(tiny(BASELINE % f"baselines: {baselines}"))
-    many = config.grid.model_copy(update={"seeds": (42, 43)})
-    config = config.model_copy(update={"grid": many})
+    config = load(tiny(BASELINE % baselines))
     found = [(r.tuning, r.seed) for r in rows.tuning_rows(config, "xquad")]
     assert found.count(("base", 0)) == 1
     assert {seed for tuning, seed in found if tuning != "base"} == {42, 43}

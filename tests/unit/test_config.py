@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from configurations import merge, paper, read
+from configurations import experiment, merge, paper, read
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths, rows
@@ -26,38 +26,60 @@ def config() -> Config:
 
 def test_the_demo_extends_the_paper_configuration() -> None:
     loaded = load(merge(paper(), read("demo.yaml")))
-    assert loaded.grid.models == ("demo",)
+    assert rows.models(loaded) == ["demo"]
     assert "llama31" in loaded.models  # catalogues merge
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"grids": {}}, "grids: unknown key - did you mean 'grid'?"),
-        ({"grid": {"statistics": ["p91"]}}, "unknown statistic 'p91' - did you mean"),
-        ({"grid": {"selections": ["lape"]}}, "is not of the form"),
-        ({"grid": {"selections": ["lape.set9"]}}, "unknown language set 'set9'"),
-        ({"grid": {"models": []}}, "grid.models"),
-        ({"grid": {"corpus": "wiki"}}, "did you mean 'wikipedia'"),
-        ({"grid": {"tables": ["xnlli"]}}, "did you mean 'xnli'"),
+        ({"runs": []}, "runs: unknown key - did you mean 'run'?"),
+        (
+            experiment("transfer", statistics=["p91"]),
+            "unknown statistic 'p91' - did you mean",
+        ),
+        (experiment("transfer", selections=["lape"]), "is not of the form"),
+        (
+            experiment("transfer", selections=["lape.set9"]),
+            "unknown language set 'set9'",
+        ),
+        (
+            experiment("transfer", models=[]),
+            "experiments.transfer.models: at least 1 entry",
+        ),
+        ({"default_corpus": "wiki"}, "did you mean 'wikipedia'"),
+        ({"tables": ["xnlli"]}, "did you mean 'xnli'"),
         ({"tasks": {"xnli": {"languages": ["sw"]}}}, "unknown language 'sw'"),
-        ({"tasks": {"xnli": {"statistics": ["p91"]}}}, "tasks.xnli.statistics"),
-        ({"grid": {"tasks": ["xqad"]}}, "did you mean 'xquad'"),
-        ({"grid": {"tunings": ["all_mpl"]}}, "did you mean 'all_mlp'"),
-        ({"grid": {"tunings": ["masked"]}}, "needs neurons, as in masked.lape.set1.en"),
-        ({"grid": {"tunings": ["attention.lape.set1.en"]}}, "takes no neurons"),
-        ({"grid": {"tunings": ["lape.set1.hi"]}}, "unknown language 'hi'"),
+        (
+            experiment("transfer", by_task={"xnli": {"statistics": ["p91"]}}),
+            "experiments.transfer.by_task.xnli.statistics: unknown statistic 'p91'",
+        ),
+        (experiment("transfer", tasks=["xqad"]), "did you mean 'xquad'"),
+        (experiment("transfer", tunings=["all_mpl"]), "did you mean 'all_mlp'"),
+        (
+            experiment("transfer", tunings=["masked"]),
+            "needs neurons, as in masked.lape.set1.en",
+        ),
+        (
+            experiment("transfer", tunings=["attention.lape.set1.en"]),
+            "takes no neurons",
+        ),
+        (experiment("transfer", tunings=["lape.set1.hi"]), "unknown language 'hi'"),
         ({"tunings": {"masked": {"mlp_target": "gate"}}}, "did you mean 'mlp_targets'"),
         ({"tunings": {"masked": {"training": {"rnk": 1}}}}, "did you mean 'rank'"),
-        ({"neuron_tuning": {"tasks": ["xnly"]}}, "did you mean 'xnli'"),
-        ({"neuron_tuning": {"entries": ["all_mlp"]}}, "tunes no selected neurons"),
-        ({"neuron_tuning": {"controls": ["lape.set1"]}}, "is no random method"),
-        ({"neuron_tuning": {"evaluate": ["zh"]}}, "unknown language 'zh'"),
-        ({"neuron_tuning": {"selections": ["lape.set9"]}}, "neuron_tuning.selections"),
-        ({"perplexity": {"statistics": ["zeroo"]}}, "did you mean 'zero'"),
+        (experiment("finetuning", tasks=["xnly"]), "did you mean 'xnli'"),
+        (experiment("finetuning", entries=["all_mlp"]), "tunes no selected neurons"),
+        (experiment("finetuning", controls=["lape.set1"]), "is no random method"),
+        (experiment("finetuning", languages=["zh"]), "unknown language 'zh'"),
+        (
+            experiment("finetuning", selections=["lape.set9"]),
+            "experiments.finetuning.selections: ",
+        ),
+        (experiment("perplexity", statistics=["zeroo"]), "did you mean 'zero'"),
         ({"statistics": {"mean": {"profile": "consistant"}}}, "'consistent'"),
         (
-            {"grid": {"selections": ["p.set1"]}, "methods": {"p": {"kind": "plnd"}}},
+            experiment("transfer", selections=["p.set1"])
+            | {"methods": {"p": {"kind": "plnd"}}},
             "set activations.contribution_top",
         ),
         ({"methods": {"lape": {"kind": "lap"}}}, "did you mean 'lape'"),
@@ -114,7 +136,7 @@ def test_a_mistake_is_named_with_a_hint(changes: dict, expected: str) -> None:
 
 def test_all_mistakes_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
-        load(paper(grid={"statistics": ["p91"], "models": ["lama31"]}))
+        load(paper(**experiment("transfer", statistics=["p91"], models=["lama31"])))
     assert "p91" in str(caught.value) and "lama31" in str(caught.value)
 
 
@@ -122,15 +144,16 @@ def test_a_language_without_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "en.txt").write_text("text\n")
     corpora = {"local": {"folder": str(tmp_path)}}
     with pytest.raises(ConfigError, match="no text for .*fr"):
-        load(paper(corpora=corpora, grid={"corpus": "local"}))
+        load(paper(corpora=corpora, default_corpus="local"))
 
 
 def test_the_profile_fills_what_a_statistic_leaves_open(config: Config) -> None:
     assert config.statistic("p90").measure == "gate_pre"
     assert config.statistic("p90").write == "act_post"
     recorded = {"batch_quantiles": ["act_post"]}
-    pruned = {"statistics": ["mean", "p90"]}  # what is paired would be the same twice
-    other = load(paper(profile="consistent", activations=recorded, grid=pruned))
+    # What is paired would be the same twice.
+    pruned = experiment("transfer", statistics=["mean", "p90"])
+    other = load(paper(profile="consistent", activations=recorded, **pruned))
     assert other.statistic("p90").measure == "act_post"
     assert other.statistic("p90").quantile == "pooled"
 
@@ -150,13 +173,18 @@ def test_a_tuning_changes_keys_of_training_last() -> None:
     assert loaded.training("xnli", "llama31", "attention").epochs == 1
 
 
+def treatments(config: Config, task: str, lang: str) -> list[str]:
+    listed = [row.treatment for row in rows.task_rows(config, task) if row.lang == lang]
+    return list(dict.fromkeys(listed))
+
+
 def test_lape_uses_set1_for_vietnamese_and_set6_for_hindi_and_urdu(
     config: Config,
 ) -> None:
     used = {
         lang: {
             name.split(".")[1]
-            for name in rows.treatments(config, "xnli", lang)
+            for name in treatments(config, "xnli", lang)
             if "lape" in name
         }
         for lang in ("vi", "hi", "ur")
@@ -199,7 +227,7 @@ def test_each_evaluation_is_made_once(config: Config) -> None:
     assert len(outputs_) == len(set(outputs_))
     for name in targets.task_tables(config):
         task = targets.split_table(name)[1]
-        wanted = {row.path(task) for row in targets.table_rows(config, name)}
+        wanted = {row.path(task) for row in rows.table_rows(config, name)}
         assert wanted <= set(outputs_)
 
 
@@ -213,9 +241,9 @@ def test_rules_describe_each_bundle_once(config: Config, listing: Any) -> None:
     assert len({family.name for family in families}) == len(families)
     made = []
     for family in families:
-        for model in config.grid.models:
+        for model in rows.models(config):
             for tuning in family.tunings or ("",):
-                for seed in config.grid.seeds if family.tunings else ("",):
+                for seed in (42,) if family.tunings else ("",):
                     chosen = SimpleNamespace(model=model, tuning=tuning, seed=seed)
                     made.append(family.bundle(chosen))
 
@@ -248,8 +276,8 @@ def test_pairs_of_profiles_have_names_of_their_own() -> None:
         },
     }  # fmt: skip
     names = ["p90_pooled", "p90", "late_p90", "late_p90_consistent", "p90_by_hand"]
-    grid_ = {"statistics": names, "control_statistics": names}
-    pairs = profile_pairs(load(paper(statistics=statistics, grid=grid_)))
+    axes = experiment("transfer", statistics=names, control_statistics=names)
+    pairs = profile_pairs(load(paper(statistics=statistics, **axes)))
     assert {pair["value_name"] for pair, _ in pairs} == {"p90", "late_p90"}
     files = {pair["value_name"]: [Path(x).stem for x in paths] for pair, paths in pairs}
     ends = {k: [x.rpartition(".")[2] for x in v[1:]] for k, v in files.items()}
@@ -262,20 +290,21 @@ def test_pairs_of_profiles_have_names_of_their_own() -> None:
     assert {pair["matched"] for pair, _ in pairs} == {None, "lape", "ap90"}
 
 
-@pytest.mark.parametrize("where", ["grid", "perplexity", "neuron_tuning"])
-def test_random_neurons_that_tables_cannot_tell_apart_are_refused(where: str) -> None:
+@pytest.mark.parametrize("name", ["transfer", "perplexity", "finetuning"])
+def test_random_neurons_that_tables_cannot_tell_apart_are_refused(name: str) -> None:
     other = {"kind": "matched_random", "reads": ["lape"], "draws": 2}
-    key = "controls" if where == "neuron_tuning" else "selections"
+    key = "controls" if name == "finetuning" else "selections"
     given = ["lape.set1", "lape.set6", "random_lape.set1", "other.set1"]
-    if where == "neuron_tuning":
+    if name == "finetuning":
         given = given[2:]
     with pytest.raises(ConfigError) as caught:
-        load(paper(methods={"other": other}, **{where: {key: given}}))
+        load(paper(methods={"other": other}, **experiment(name, **{key: given})))
     text = str(caught.value)
-    assert f"{where}.{key}: random_lape and other are both controls of lape in" in text
+    where = f"experiments.{name}.{key}"
+    assert f"{where}: random_lape and other are both controls of lape in" in text
     # Of other languages, or in other lists, they are told apart.
     given[-1] = "other.set6"
-    load(paper(methods={"other": other}, **{where: {key: given}}))
+    load(paper(methods={"other": other}, **experiment(name, **{key: given})))
 
 
 def test_published_cells_stand_beside_the_rows_they_belong_to(config: Config) -> None:
@@ -315,7 +344,7 @@ def test_no_path_of_the_grid_is_long(config: Config) -> None:
 
 
 def test_bundles_partition_the_treatments(config: Config) -> None:
-    small = load(paper(grid={"bundle_size": 5}))
+    small = load(paper(bundle_size=5))
     for lang in ("vi", "hi", "ur"):
         parts = [
             b
@@ -323,7 +352,7 @@ def test_bundles_partition_the_treatments(config: Config) -> None:
             if b.folder.endswith(f"xnli/nemo/attention/seed42/{lang}")
         ]
         names = [t for b in parts for t in b.treatments]
-        assert names == rows.treatments(config, "xnli", lang)
+        assert names == treatments(config, "xnli", lang)
         assert max(len(b.treatments) for b in parts) == 5
 
 

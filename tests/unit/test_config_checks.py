@@ -9,6 +9,7 @@ import pytest
 
 from configurations import paper, tiny
 from langneurons.config.errors import ConfigError
+from langneurons.grid import rows
 from langneurons.study.configuration import load
 
 
@@ -62,11 +63,11 @@ USED = {
     "[values]": ("{values: {value: mean, value_language: bn}}", "no text for bn"),
     "[mean, average]": (
         "{average: {value: mean}}",
-        "grid.statistics: average writes the same as mean",
+        "experiments.transfer.statistics: average writes the same as mean",
     ),
     "[median, half]": (
         "{median: {value: median}, half: {value: p50}}",
-        "grid.statistics: half writes the same as median",
+        "experiments.transfer.statistics: half writes the same as median",
     ),
 }
 
@@ -74,13 +75,15 @@ USED = {
 @pytest.mark.parametrize("names", USED)
 def test_a_statistic_that_does_nothing_where_it_is_used(names: str) -> None:
     entry, said = USED[names]
-    assert said in problems(f"statistics: {entry}\ngrid: {{statistics: {names}}}")
+    axes = f"experiments: {{transfer: {{statistics: {names}}}}}"
+    assert said in problems(f"statistics: {entry}\n{axes}")
     load(tiny(f"statistics: {entry}"))  # an entry that nothing uses costs nothing
 
 
 def test_what_is_generated_must_be_read_back() -> None:
     made = "statistics: {made: {value: zero, positions: generated}}\n"
-    task = "tasks: {xquad: {statistics: [made], parameters: {max_new_tokens: %d}}}\n"
+    made += "experiments: {transfer: {by_task: {xquad: {statistics: [made]}}}}\n"
+    task = "tasks: {xquad: {parameters: {max_new_tokens: %d}}}\n"
     load(tiny(made + task % 2))
     assert "generates one token and reads none back" in problems(made + task % 1)
 
@@ -95,7 +98,8 @@ def test_what_is_generated_must_be_read_back() -> None:
     ],
 )
 def test_perplexity_refuses_what_changes_no_text(entry: str, said: str) -> None:
-    text = f"statistics: {{odd: {entry}}}\nperplexity: {{statistics: [odd]}}"
+    text = f"statistics: {{odd: {entry}}}\n"
+    text += "experiments: {perplexity: {statistics: [odd]}}"
     assert "statistics.odd." in problems(text) and said in problems(text)
 
 
@@ -106,35 +110,65 @@ def test_one_profile_makes_pairs_of_statistics_the_same() -> None:
 
 
 SELECTIONS = [
-    ("grid: {selections: [lape-3.world]}", "lape (kind lape) draws nothing"),
-    ("grid: {selections: [random_lape-2.world]}", "random_lape has draws 1 to 1"),
-    ("grid: {selections: [random_lape-01.world]}", "as in random_lape-1.world"),
-    ("grid: {selections: [random_lape-0.world]}", "as in random_lape-1.world"),
     (
-        "grid: {selections: [random_lape.world, random_lape-1.world]}",
-        "grid.selections: random_lape-1.world is in random_lape.world already",
+        "experiments: {transfer: {selections: [lape-3.world]}}",
+        "lape (kind lape) draws nothing",
     ),
-    ("grid: {identify: [random_lape.world]}", "of which no figure is drawn"),
-    ("grid: {tunings: [lape-2.world.en]}", "grid.tunings: 'lape-2.world'"),
-    ("grid: {tunings: [random_lape.world.en]}", "as in random_lape-1.world.en"),
-    ("grid: {tunings: [lape.world.en+en]}", "names a language twice"),
     (
-        "grid: {tunings: [masked.lape.world.en, lape.world.en]}",
+        "experiments: {transfer: {selections: [random_lape-2.world]}}",
+        "random_lape has draws 1 to 1",
+    ),
+    (
+        "experiments: {transfer: {selections: [random_lape-01.world]}}",
+        "as in random_lape-1.world",
+    ),
+    (
+        "experiments: {transfer: {selections: [random_lape-0.world]}}",
+        "as in random_lape-1.world",
+    ),
+    (
+        "experiments: {transfer: {selections: [random_lape.world, random_lape-1.world]}}",
+        "experiments.transfer.selections: random_lape-1.world is in random_lape.world already",
+    ),
+    (
+        "experiments: {other_methods: {selections: [random_lape.world]}}",
+        "experiments.other_methods.selections: random_lape.world are random neurons",
+    ),
+    (
+        "experiments: {transfer: {tunings: [lape-2.world.en]}}",
+        "experiments.transfer.tunings: 'lape-2.world'",
+    ),
+    (
+        "experiments: {transfer: {tunings: [random_lape.world.en]}}",
+        "as in random_lape-1.world.en",
+    ),
+    (
+        "experiments: {transfer: {tunings: [lape.world.en+en]}}",
+        "names a language twice",
+    ),
+    (
+        "experiments: {transfer: {tunings: [masked.lape.world.en, lape.world.en]}}",
         "lape.world.en is in masked.lape.world.en already",
     ),
     (
-        "grid: {tunings: [lape.world.en+vi, lape.world.vi+en]}",
+        "experiments: {transfer: {tunings: [lape.world.en+vi, lape.world.vi+en]}}",
         "lape.world.vi+en is in lape.world.en+vi already",
     ),
-    ("neuron_tuning: {selections: [random_lape.world]}", "belong to neuron_tuning.con"),
-    ("neuron_tuning: {baselines: [all_mlp]}", "'attention' is missing"),
-    ("neuron_tuning: {baselines: [attention, lape.world.en]}", "tunings without"),
+    (
+        "experiments: {finetuning: {selections: [random_lape.world]}}",
+        "belong to experiments.finetuning.con",
+    ),
+    ("experiments: {finetuning: {baselines: [all_mlp]}}", "'attention' is missing"),
+    (
+        "experiments: {finetuning: {baselines: [attention, lape.world.en]}}",
+        "tunings without",
+    ),
     ("tunings: {attention: {kind: all_mlp}}", "tunings.attention: kind all_mlp"),
     ("tunings: {masked: {kind: all_mlp}}", "masked tunes no selected neurons"),
     ("methods: {random: {kind: lape}}", "'random' are the controls"),
     ("methods: {lape: {published_as: lap}}", "did you mean 'lape'"),
     ("models: {demo: {published_as: lama31}}", "did you mean 'llama31'"),
-    ("grid: {tables: [cost]}", "grid.tables: unknown table 'cost'"),
+    ("tables: [cost]", "tables: unknown table 'cost'"),
 ]
 
 
@@ -159,7 +193,8 @@ def test_no_task_has_the_name_of_another_table(name: str) -> None:
 def test_names_are_short_enough_for_files() -> None:
     text = f"statistics: {{{'a' * 61}: {{value: zero}}}}"
     assert "a name of 61 signs; at most 60" in problems(text)
-    assert "at most 30 signs" in problems(f"perplexity: {{languages: [{'a' * 31}]}}")
+    axes = f"{{perplexity: {{languages: [{'a' * 31}]}}}}"
+    assert "at most 30 signs" in problems(f"experiments: {axes}")
 
 
 @pytest.mark.parametrize("word", ["target", "source", "both"])
@@ -169,10 +204,13 @@ def test_words_for_languages_are_no_codes(word: str) -> None:
 
 
 TUNED = [
-    ("{evaluate: [vi, hi], selections: [lape.hindi]}", "none has neurons for vi"),
-    ("{selections: [lape.hindi], languages: [both]}", "'both' needs neurons of en"),
-    ("{selections: [lape.hindi], languages: [source]}", "needs neurons of en"),
-    ("{evaluate: [hi], controls: [random_lape.viet]}", "is for no language of tasks"),
+    ("{languages: [vi, hi], selections: [lape.hindi]}", "none has neurons for vi"),
+    (
+        "{selections: [lape.hindi], tuned_languages: [both]}",
+        "'both' needs neurons of en",
+    ),
+    ("{selections: [lape.hindi], tuned_languages: [source]}", "needs neurons of en"),
+    ("{languages: [hi], controls: [random_lape.viet]}", "is for no language of tasks"),
 ]
 
 
@@ -180,7 +218,7 @@ TUNED = [
 def test_neuron_tuning_tunes_neurons_that_are_there(block: str, said: str) -> None:
     sets = "language_sets: {hindi: [hi, vi], viet: [en, vi]}\n"
     sets = sets.replace("[hi, vi]", "{languages: [hi, vi], evaluate: [hi]}")
-    assert said in problems(f"{sets}neuron_tuning: {block}")
+    assert said in problems(f"{sets}experiments: {{finetuning: {block}}}")
 
 
 NOT_READ = [
@@ -239,10 +277,11 @@ WHOSE_ROWS = [
     ("tasks: {xnli: {data: {train: one.tsv}}}", None),  # one source language
     (
         "corpora: {wikipedia: {hub: {config: null}}}\n"
-        "grid: {corpus: wikipedia}\nperplexity: null",
+        "default_corpus: wikipedia\nrun: [transfer, finetuning]",
         "corpora.wikipedia.hub.config: null is the same for en, hi, vi",
     ),
     (
+        "experiments: {transfer: {tasks: [other]}}\n"
         "tasks: {other: {kind: xnli, languages: [vi, hi], data: "
         "{hub: {repo: a/b, revision: %s, config: all}}}}" % ("a" * 40),
         "tasks.other.data.hub.config: 'all' is the same for en, hi, vi",
@@ -265,9 +304,15 @@ DEMO = [
     ("demo_world: {languages: [en, vi]}", "no text for hi in results/demo_world"),
     ("tasks: {xnli: {source_language: vi}}", "tasks.xnli.data.train: unknown language"),
     ("corpora: {demo: {chunk_length: 2000}}", "is more than all of its 1024 tokens"),
-    ("perplexity: {chunks: 17}", "keeps 512 tokens aside, which is 16 chunks of 32"),
+    (
+        "experiments: {perplexity: {chunks: 17}}",
+        "keeps 512 tokens aside, which is 16 chunks of 32",
+    ),
     ("corpora: {demo: {heldout_tokens: 0}}", "chunks of 32; raise heldout_tokens"),
-    ("perplexity: {languages: [fr]}", "of which perplexity.languages names none"),
+    (
+        "experiments: {perplexity: {languages: [fr]}}",
+        "of which experiments.perplexity.languages names none",
+    ),
 ]
 
 
@@ -284,7 +329,7 @@ def test_values_of_a_language_need_its_text(tmp_path: Path) -> None:
     own += "methods: {lape: {corpus: own}}\n"
     load(tiny(own))
     values = "statistics: {foreign: {value: mean, value_language: bn}}\n"
-    values += "grid: {statistics: [foreign], selections: [lape.world]}\n"
+    values += "experiments: {transfer: {statistics: [foreign]}}\n"
     assert "corpora.own.folder: no text for bn" in problems(own + values)
 
 
@@ -297,5 +342,7 @@ def test_random_neurons_get_values_of_the_corpus_that_they_are_set_beside() -> N
 
 
 def test_a_tuning_has_one_name() -> None:
-    config = load(tiny("grid: {tunings: [attention, masked.lape.world.en]}"))
-    assert config.grid.tunings == ("attention", "lape.world.en")
+    given = "{tunings: [attention, masked.lape.world.en]}"
+    config = load(tiny(f"experiments: {{transfer: {given}}}"))
+    found = {row.tuning for row in rows.task_rows(config, "xnli")}
+    assert found == {"attention", "lape.world.en"}

@@ -78,18 +78,18 @@ def everything(config: Config) -> None:
     for bundle in result_paths.perplexity_bundles(config)[:2]:
         specs.measure_perplexity(bundle)
         result_paths.bundle_inputs(config, bundle)
-    for model in config.grid.models:
+    for model in rows.models(config):
         for selection in rows.all_selections(config)[:10]:
             chosen = SimpleNamespace(
                 model=model, method=selection.method, langset=selection.languages
             )
             specs.identify_neurons(chosen)
-        chosen = SimpleNamespace(model=model, corpus=config.grid.corpus, lang="en")
+        chosen = SimpleNamespace(model=model, corpus=config.default_corpus, lang="en")
         specs.fetch_model(chosen)
         specs.quantise_model(chosen)
         requests.memory(chosen, 1)
         requests.runtime(chosen, 1)
-    for task in config.grid.tasks:
+    for task in rows.tasks(config):
         listed = [*rows.task_rows(config, task)[:2], *rows.tuning_rows(config, task)]
         for row in [*listed[:8], *rows.random_rows(config, task)[:4]]:
             specs.tune_model(SimpleNamespace(task=task, **vars(row)))

@@ -24,34 +24,46 @@ def problems(text: str) -> str:
 
 
 LISTS = {
-    "grid.models": "grid: {models: [demo, demo]}",
-    "grid.selections": "grid: {selections: [lape.world, lape.world]}",
-    "grid.identify": "grid: {identify: [kojima.world, kojima.world]}",
-    "grid.statistics": "grid: {statistics: [mean, zero, mean]}",
-    "grid.control_statistics": "grid: {control_statistics: [zero, zero]}",
-    "grid.tasks": "grid: {tasks: [xnli, xnli]}",
-    "grid.tunings": "grid: {tunings: [attention, attention]}",
-    "grid.seeds": "grid: {seeds: [42, 42.0]}",
-    "grid.tables": "grid: {tables: [xnli, xnli]}",
+    "run": "run: [transfer, transfer]",
+    "tables": "tables: [xnli, xnli]",
+    **{
+        f"experiments.{place}": (
+            f"experiments: {{{place.partition('.')[0]}: "
+            f"{{{place.partition('.')[2]}: {given}}}}}"
+        )
+        for place, given in {
+            "transfer.models": "[demo, demo]",
+            "transfer.selections": "[lape.world, lape.world]",
+            "transfer.statistics": "[mean, zero, mean]",
+            "transfer.control_statistics": "[zero, zero]",
+            "transfer.tasks": "[xnli, xnli]",
+            "transfer.languages": "[vi, vi]",
+            "transfer.tunings": "[attention, attention]",
+            "transfer.seeds": "[42, 42.0]",
+            "transfer.neuron_languages": "[vi, vi]",
+            "other_methods.selections": "[kojima.world, kojima.world]",
+            "perplexity.languages": "[en, en]",
+            "perplexity.selections": "[lape.world, lape.world]",
+            "perplexity.statistics": "[zero, zero]",
+            "perplexity.neuron_languages": "[vi, vi]",
+            "finetuning.tasks": "[xnli, xnli]",
+            "finetuning.selections": "[lape.world, lape.world]",
+            "finetuning.tuned_languages": "[target, target]",
+            "finetuning.entries": "[masked, masked]",
+            "finetuning.baselines": "[attention, attention]",
+            "finetuning.languages": "[hi, hi]",
+        }.items()
+    },
+    "experiments.transfer.by_task.xquad.statistics": (
+        "experiments: {transfer: {by_task: {xquad: {statistics: [zero, zero]}}}}"
+    ),
     "tasks.xnli.languages": "tasks: {xnli: {languages: [vi, hi, vi]}}",
-    "tasks.xnli.statistics": "tasks: {xnli: {statistics: [zero, zero]}}",
     "tasks.xnli.training.attention_modules": (
         "tasks: {xnli: {training: {attention_modules: [q, k, q]}}}"
     ),
     "tunings.rows.training.attention_modules": (
         "tunings: {rows: {training: {attention_modules: [q, q]}}}"
     ),
-    "perplexity.languages": "perplexity: {languages: [en, en]}",
-    "perplexity.selections": "perplexity: {selections: [lape.world, lape.world]}",
-    "perplexity.statistics": "perplexity: {statistics: [zero, zero]}",
-    "neuron_tuning.tasks": "neuron_tuning: {tasks: [xnli, xnli]}",
-    "neuron_tuning.selections": (
-        "neuron_tuning: {selections: [lape.world, lape.world]}"
-    ),
-    "neuron_tuning.languages": "neuron_tuning: {languages: [target, target]}",
-    "neuron_tuning.entries": "neuron_tuning: {entries: [masked, masked]}",
-    "neuron_tuning.baselines": "neuron_tuning: {baselines: [attention, attention]}",
-    "neuron_tuning.evaluate": "neuron_tuning: {evaluate: [hi, hi]}",
     "language_sets.world.languages": "language_sets: {world: [en, vi, hi, vi]}",
     "language_sets.focus.evaluate": (
         "language_sets: {focus: {languages: [en, vi], evaluate: [vi, vi]}}"
@@ -113,13 +125,43 @@ def test_the_schema_says_that_lists_are_sets() -> None:
         ("models: {1: {family: llama}}", "models: the key 1 is no text"),
         ("corpora: {demo: {text_column: 2024-01-01}}", "quote it, as in '2024-01-01'"),
         ("statistics: {a: {value: p5, value_language: 5}}", "quote it, as in '5'"),
-        ("grid: {seeds: [yes]}", "grid.seeds: a number is needed, not true"),
-        ("grid: {seeds: [-1]}", "grid.seeds.0: must be at least 0 (given: -1)"),
-        ("grid: {statistics: mean}", "grid.statistics: a list is needed"),
-        ("grid: 3", "grid: a block of keys and values is needed (given: 3)"),
+        (
+            "experiments: {transfer: {seeds: [yes]}}",
+            "experiments.transfer.seeds: a number is needed, not true",
+        ),
+        (
+            "experiments: {transfer: {seeds: [-1]}}",
+            "experiments.transfer.seeds.0: must be at least 0 (given: -1)",
+        ),
+        (
+            "experiments: {transfer: {statistics: mean}}",
+            "experiments.transfer.statistics: a list is needed",
+        ),
+        (
+            "experiments: {transfer: {neuron_languages: every}}",
+            "experiments.transfer.neuron_languages: 'every' is not one of 'target' or "
+            "'all', nor a list",
+        ),
+        (
+            "experiments: {transfer: {neuron_languages: [V]}}",
+            "experiments.transfer.neuron_languages.0: 'V' is not a language code",
+        ),
+        (
+            "experiments: {transfer: {neuron_languages: [no]}}",
+            "experiments.transfer.neuron_languages: text is needed, not false",
+        ),
+        (
+            "experiments: {transfer: 3}",
+            "experiments.transfer: a block of keys and values is needed (given: 3)",
+        ),
+        ("experiments: 3", "experiments: a block of keys and values is needed"),
+        ("run: transfer", "run: a list is needed, as in [a, b] (given: 'transfer')"),
         ("models: [a]", "models: a block of keys and values is needed (given: a list)"),
-        ("grid: {models: null}", "the key is empty or null"),
-        ("grid: {models: []}", "at least 1 entry is needed, 0 given"),
+        ("experiments: {transfer: {models: null}}", "the key is empty or null"),
+        (
+            "experiments: {transfer: {models: []}}",
+            "at least 1 entry is needed, 0 given",
+        ),
         (
             "statistics: {odd: {value: const, constant: .nan}}",
             "statistics.odd.constant: a finite number is needed (given: .nan)",

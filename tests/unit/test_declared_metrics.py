@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 import draw_effects
 import draw_profiles
 import made_up_task
+from configurations import paper, read
 from evaluation_files import Study, cells_of, row
 from langneurons import report, tables
 from langneurons.config.errors import DataError
@@ -48,7 +49,6 @@ from made_up_task import CHRF, GAIN, TASK
 NONE = np.array([1.0, -1.0, 2.0, -2.0, 0.5, -0.5, 1.0, -1.0])  # mean 0
 LOWER = np.array([-1.0] * 4 + [-0.5] * 4)  # mean -0.75, all of one sign
 DRAWN = np.array([0.5, -0.5] * 4)
-DEMO = Path(__file__).parents[2] / "config" / "demo.yaml"
 
 
 @pytest.fixture
@@ -378,10 +378,10 @@ def test_costs_are_of_the_sizes_that_the_task_declares(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made_up_task.add(monkeypatch)
-    given = yaml.safe_load(DEMO.read_text())
+    given = paper(**read("demo.yaml"))
     given["tasks"]["stories"] = given["tasks"]["xnli"] | {"kind": made_up_task.KIND}
     given["tasks"]["stories"] |= {"train_fraction": 0.25, "parameters": {}}
-    given["grid"]["tasks"] = ["xnli", "stories"]
+    given["experiments"]["transfer"]["tasks"] = ["xnli", "stories"]
     config = load(given)
     # The demo world has no such items: those of the data set that the task names.
     assert rates.items_of(config, "stories", "train") == 250

@@ -12,6 +12,7 @@ from benchmarks import demo_spread
 from demo_runs import TABLES, TUNINGS, Run
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths
+from langneurons.grid import rows
 from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
@@ -27,7 +28,7 @@ def config(run: Run | None = None) -> Config:
 def trained(given: Config) -> list[str]:
     """Say what the trainings and the selection of neurons read."""
     specs, model = Specs(given), {"model": "demo"}
-    seed = given.grid.seeds[0]
+    seed = rows.task_rows(given, "xnli")[0].seed
     tunings = [("xnli", t) for t in ("attention", *TUNINGS)] + [("xquad", "attention")]
     return [
         specs.demo_world(None),

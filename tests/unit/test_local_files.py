@@ -61,7 +61,7 @@ CASES = {
             }
         },
         "language_sets": {"two": ["en", "vi"]},
-        "grid": {"identify": ["sets.two"]},
+        "experiments": {"other_methods": {"selections": ["sets.two"]}},
     },
 }
 

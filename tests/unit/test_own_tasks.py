@@ -184,12 +184,14 @@ def test_a_task_without_training_items_is_evaluated_as_the_model_is(monkeypatch)
     given = paper()
     kept = {key: given["tasks"]["xnli"][key] for key in ("data", "languages")}
     given["tasks"]["endings"] = kept | {"kind": "endings"}
-    given["grid"] |= {"tasks": ["endings"], "tunings": ["base", "attention"]}
-    given["neuron_tuning"] = given["neuron_tuning"] | {"tasks": ["endings"]}
+    axes = given["experiments"]
+    axes["transfer"] |= {"tasks": ["endings"], "tunings": ["base", "attention"]}
+    axes["finetuning"] |= {"tasks": ["endings"]}
     with pytest.raises(ConfigError) as raised:
         load(given)
     said = str(raised.value)
-    assert (
-        "grid.tunings: attention cannot be trained on tasks.endings: kind end" in said
-    )
-    assert "neuron_tuning.tasks: nothing can be trained on tasks.endings" in said
+    cannot = "attention cannot be trained on tasks.endings: kind end"
+    assert f"experiments.transfer.tunings: {cannot}" in said
+    assert "experiments.finetuning.baselines" not in said
+    nothing = "nothing can be trained on tasks.endings"
+    assert f"experiments.finetuning.tasks: {nothing}" in said

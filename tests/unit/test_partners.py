@@ -14,7 +14,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from configurations import merge
+from configurations import experiment, merge
 from langneurons import methods, tasks
 from langneurons.config.catalogue import Activations, Corpus, Method, Model, Statistic
 from langneurons.config.errors import ConfigError
@@ -93,7 +93,9 @@ def test_recipes_of_statistics_are_not_the_papers(usual: dict) -> None:
         "late_zero": {"value": "zero", "layers": [20, 31]},
     }
     statistics = ["p90", "zero", *recipes]
-    changed = paper({"statistics": recipes, "grid": {"statistics": statistics}})
+    changed = paper(
+        {"statistics": recipes, **experiment("transfer", statistics=statistics)}
+    )
     found = beside(changed)
     assert {key[4] for key in found} == {"none", "p90", "zero"}
     assert found == {k: v for k, v in usual.items() if k[4] in ("none", "p90", "zero")}
@@ -228,7 +230,12 @@ def test_the_first_field_that_differs_is_named(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"grid": {"seeds": [1, 2, 3]}},
+        {
+            "experiments": {
+                "transfer": {"seeds": [1, 2, 3]},
+                "finetuning": {"seeds": [1, 2, 3]},
+            }
+        },
         {"activations": {"batch_quantiles_every": 1, "histogram_every": 1}},
         {"corpora": {"wikipedia": {"shuffle_seed": 7, "heldout_tokens": 500_000}}},
         {"corpora": {"wikipedia": {"tokens_per_shard": 10_000_000}}},
@@ -255,10 +262,10 @@ def test_names_do_not_decide() -> None:
                         "parameters": {"thresholds": "interpolated"}}},
             "tunings": {"usual": {"kind": "attention"},
                         "attention": {"kind": "all_mlp"}},
-            "grid": {"selections": ["mine.western", "ap90.focus"],
-                     "statistics": ["high", "p95"], "tasks": ["xnli"],
-                     "tunings": ["usual", "attention"]},
-            "neuron_tuning": None, "perplexity": None,
+            "run": ["transfer"],
+            **experiment("transfer", selections=["mine.western", "ap90.focus"],
+                         statistics=["high", "p95"], tasks=["xnli"],
+                         tunings=["usual", "attention"]),
         }
     )  # fmt: skip
     found = beside(config)
@@ -270,8 +277,8 @@ def test_names_do_not_decide() -> None:
 def test_neurons_of_another_set_are_the_papers_where_languages_do_not_matter() -> None:
     indic = {"languages": ["en", "hi", "ur"], "evaluate": ["hi", "ur"]}
     selections = ["lape.set1", "lape.indic", "ap90.indic", "ap90.focus"]
-    changes = {"language_sets": {"indic": indic}, "grid": {"selections": selections}}
-    config = paper(changes)
+    axes = experiment("transfer", selections=selections)
+    config = paper({"language_sets": {"indic": indic}, **axes})
     found = beside(config)
     assert found["llama31", "attention", "hi", "ap90", "p90"] == {"accuracy": 0.718}
     assert ("llama31", "attention", "hi", "lape", "p90") not in found
@@ -290,7 +297,7 @@ TWICE: list[tuple[dict[str, Any], str, str]] = [
             "tasks": {
                 "xnli": {"training_by_model": {"again": {"rank": 8, "alpha": 16}}}
             },
-            "grid": {"models": ["llama31", "again"]},
+            **experiment("transfer", models=["llama31", "again"]),
         },
         "xnli llama31 attention vi none",
         "xnli again attention vi none",
@@ -304,7 +311,9 @@ TWICE: list[tuple[dict[str, Any], str, str]] = [
                     "parameters": {"thresholds": "interpolated"},
                 }
             },
-            "grid": {"selections": ["lape.set1", "lape2.set1", "lape.set6"]},
+            **experiment(
+                "transfer", selections=["lape.set1", "lape2.set1", "lape.set6"]
+            ),
         },
         "lape.set1.mean",
         "lape2.set1.mean",
@@ -325,7 +334,9 @@ def test_two_results_for_one_number_are_refused_at_start(
 
 def test_seeds_and_sets_that_do_not_matter_are_no_two_results() -> None:
     selections = ["lape.set1", "lape.set6", "ap90.focus", "ap90.set1"]
-    config = paper({"grid": {"selections": selections, "seeds": [1, 2]}})
+    axes = {"transfer": {"selections": selections, "seeds": [1, 2]}}
+    axes["finetuning"] = {"seeds": [1, 2]}
+    config = paper({"experiments": axes})
     spec = json.loads(TableSpecs(config).reproduction(None))
     keys = [(*one["key"],) for one in spec["evaluations"] if one["why"] is None]
     assert len(keys) == len(set(keys)) == 2 * (2 * 3 * 17) + 90
@@ -365,9 +376,9 @@ def test_neuron_sets_of_tang_et_al_are_of_their_own_procedure() -> None:
             }
         },
         "language_sets": {"tang": languages},
-        "grid": {"models": ["llama2"], "selections": ["lape.tang"], "tables": []},
-        "neuron_tuning": None,
-        "perplexity": None,
+        "run": ["transfer"],
+        "tables": [],
+        **experiment("transfer", models=["llama2"], selections=["lape.tang"]),
         "tasks": {name: {"languages": ["vi"]} for name in ("xnli", "xquad")},
     }
     (one,) = Partners(paper(changes)).neurons
@@ -474,6 +485,6 @@ def test_deviations_are_documented_by_key() -> None:
 
 
 def test_tables_that_are_not_made_are_not_looked_for(usual: dict) -> None:
-    config = paper({"grid": {"tables": ["xnli", "reproduction"]}})
+    config = paper({"tables": ["xnli", "reproduction"]})
     assert TableSpecs(config).reproduced_tables(None) == [targets.table("xnli")]
     assert beside(config) == usual

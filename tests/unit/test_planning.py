@@ -48,13 +48,12 @@ def jobs(paper: Config) -> list[Job]:
 
 def with_big() -> Config:
     """The paper's grid with a model of 70 B parameters."""
-    return load(
-        RAW
-        | {
-            "models": RAW["models"] | {"big": BIG},
-            "grid": RAW["grid"] | {"models": ["llama31", "nemo", "big"]},
-        }
-    )
+    names = ["llama31", "nemo", "big"]
+    given = {
+        name: axes | {"models": names} for name, axes in RAW["experiments"].items()
+    }
+    models = RAW["models"] | {"big": BIG}
+    return load(RAW | {"models": models, "experiments": given})
 
 
 def first(jobs: list[Job], rule: str, model: str) -> Job:

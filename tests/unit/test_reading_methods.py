@@ -25,6 +25,7 @@ from langneurons.study.configuration import load
 from langneurons.study.planned_jobs import Job, plan
 from langneurons.study.specs import Specs
 
+ONLY_NEURONS = "experiments: {other_methods: {selections: [%s.world]}}"
 BOTH = "methods: {both: {kind: intersection, reads: [lape, actprob]}}\n"
 
 
@@ -164,7 +165,7 @@ USED = {
 @pytest.mark.parametrize("entry", USED)
 def test_what_does_not_fit_the_language_set_is_refused(entry: str) -> None:
     text = f"methods: {{a: {entry}}}\nlanguage_sets: {{pair: [en, vi]}}\n"
-    assert USED[entry] in refused(text + "grid: {identify: [a.world]}")
+    assert USED[entry] in refused(text + ONLY_NEURONS % "a")
 
 
 def test_one_kind_of_profile_or_corpus_is_said_or_inherited() -> None:
@@ -195,9 +196,11 @@ def test_what_is_only_read_is_planned_too(here: None) -> None:
         "methods:\n"
         "  both: {kind: intersection, reads: [lape, actprob]}\n"
         "  random_both: {kind: matched_random, reads: [both], draws: 2}\n"
-        "grid: {selections: [random_both.world], identify: []}\n"
-        "neuron_tuning: {selections: [both.world], controls: [random_both.world]}\n"
-        "perplexity: {selections: [random_both.world]}\n"
+        "run: [transfer, finetuning, perplexity]\n"
+        "experiments:\n"
+        "  transfer: {selections: [random_both.world]}\n"
+        "  finetuning: {selections: [both.world], controls: [random_both.world]}\n"
+        "  perplexity: {selections: [random_both.world]}\n"
     )
     config = load(tiny(text))
     named, computed = all_selections(config), computed_selections(config)
@@ -213,7 +216,7 @@ def test_what_is_only_read_is_planned_too(here: None) -> None:
 
 def test_a_single_random_draw_can_be_read(here: None) -> None:
     entry = "{kind: intersection, reads: [lape, random_lape-1, actprob]}"
-    text = f"methods: {{a: {entry}}}\ngrid: {{identify: [a.world]}}"
+    text = f"methods: {{a: {entry}}}\n{ONLY_NEURONS % 'a'}"
     jobs = plan(load(tiny(text)))
     assert {"a.world", "random_lape-1.world"} <= identified(jobs)
     wildcards = SimpleNamespace(model="demo", method="a", langset="world")
@@ -223,9 +226,11 @@ def test_a_single_random_draw_can_be_read(here: None) -> None:
 def test_a_selection_of_another_corpus_has_its_activations_measured(here: None) -> None:
     text = BOTH.replace("both: {", "lape: {corpus: own}, both: {corpus: demo, ") + (
         "corpora: {own: {folder: results/demo_world/corpus, tokens: 1024}}\n"
-        "grid: {selections: [both.world], identify: []}\n"
-        "neuron_tuning: {selections: [both.world], controls: []}\n"
-        "perplexity: {selections: [both.world]}\n"
+        "run: [transfer, finetuning, perplexity]\n"
+        "experiments:\n"
+        "  transfer: {selections: [both.world]}\n"
+        "  finetuning: {selections: [both.world], controls: []}\n"
+        "  perplexity: {selections: [both.world]}\n"
     )
     jobs = plan(load(tiny(text)))
     merged = {job.outputs[0] for job in jobs if job.rule == "merge_activations"}
@@ -237,7 +242,7 @@ def test_a_selection_of_another_corpus_has_its_activations_measured(here: None) 
 def test_a_spec_names_what_is_read_and_follows_no_edit_of_it() -> None:
     """An edit of what is read comes in by its file, which is an input of the rule."""
     wildcards = SimpleNamespace(model="demo", method="both", langset="world")
-    text = BOTH + "grid: {identify: [both.world]}"
+    text = BOTH + ONLY_NEURONS % "both"
     before = Specs(load(tiny(text))).identify_neurons(wildcards)
     assert '"reads":["lape.world","actprob.world"]' in before
     edited = text.replace("both: {", "lape: {parameters: {top_rate: 0.02}}, both: {")

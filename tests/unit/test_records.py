@@ -13,6 +13,7 @@ import yaml
 from snakemake.persistence.file import FilePersistence
 from snakemake.utils import update_config
 
+from configurations import experiment
 from langneurons.grid import result_paths
 from langneurons.jobs import files, provenance
 from langneurons.jobs.fingerprint import code_hash
@@ -158,7 +159,7 @@ def test_a_statistic_of_another_meaning_is_stale_and_only_it() -> None:
     other = demo(statistics={"zero": {"value": "const", "constant": 1.0}})
     assert other.stale() == ([TREATED], True)
     assert "statistics.zero.constant: null then, 1.0 now" in other.reason(TREATED)
-    more = demo(grid={"statistics": ["mean", "zero"]})
+    more = demo(**experiment("transfer", statistics=["mean", "zero"]))
     assert more.stale() == ([targets.table("xnli")], True)
 
 

@@ -74,11 +74,13 @@ def refers(text: str) -> bool:
 # Words that are neither keys nor enumerated, and in whose description they stand.
 ELSEWHERE = {
     ("", "report"): {"make report"},
-    ("Grid", "selections"): {"method.language_set"},
-    ("Grid", "tunings"): {"base"},
-    ("Method", "reads"): {"method.language_set"},
-    ("Grid", "tables"): {"snakemake all", "finetune_{task}", "random_{task}"}
+    ("", "tables"): {"snakemake all", "finetune_{task}", "random_{task}"}
     | {"perplexity", "activation_statistics", "profiles", "reproduction"},
+    ("Experiment", "kind"): {"grid/experiments/"},
+    ("experiments.interventions", "selections"): {"method.language_set"},
+    ("experiments.interventions", "tunings"): {"base"},
+    ("experiments.neurons", "selections"): {"method.language_set"},
+    ("Method", "reads"): {"method.language_set"},
     ("Model", "attn_implementation"): {"flash_attn"},
     ("GgufSource", "path"): {".gguf"},
     ("GgufSource", "package"): {"assemble(path)"},
@@ -109,9 +111,9 @@ def test_every_exception_is_of_a_key_and_needed() -> None:
 
 def test_the_tables_that_are_named_are_those_that_can_be_made() -> None:
     config = load(paper())
-    task = re.compile(rf"({'|'.join(config.grid.tasks)})$")
+    task = re.compile(rf"({'|'.join(config.tasks)})$")
     tables = {task.sub("{task}", name) for name in targets.table_names(config)}
-    said = quoted(BLOCKS["Grid"]["properties"]["tables"]["description"])
+    said = quoted(SCHEMA["properties"]["tables"]["description"])
     assert said - {"snakemake all"} == tables - {"{task}"}
 
 
@@ -130,11 +132,19 @@ def test_the_page_has_a_whole_row_for_each_key_in_its_section() -> None:
     assert sorted(found.values()) == sorted(
         list(b["properties"]) for b in BLOCKS.values()
     )
-    assert list(found)[:3] == ["Top level", "grid", "models"]
-    for folder, plugins in (("methods", methods), ("tasks", tasks)):
-        for kind in plugins.kinds():
-            own = plugins.load(kind).PARAMETERS.model_fields
-            assert found[f"{folder} of kind {kind}"] == list(own)
+    assert list(found)[:2] == ["Top level", "experiments"]
+    for catalogue, room in references.ROOMS.items():
+        for kind in room.kinds():
+            own = room.load(kind).PARAMETERS.model_fields
+            assert found[f"{catalogue} of kind {kind}"] == list(own)
+    assert "experiments of kind interventions.by_task" in found
+
+
+def test_the_files_that_the_page_names_are_there() -> None:
+    page = references.files()[references.PAGE]
+    named = re.findall(r"Written in `(.*)`", page)
+    assert len(named) == sum(len(room.kinds()) for room in references.ROOMS.values())
+    assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
 @every_block
@@ -172,7 +182,23 @@ def test_editors_find_the_schema_and_nothing_wrong(name: str) -> None:
         ("tasks: {a: {kind: xquad, parameters: {loss: ful}}}", "'ful' is not one of"),
         ("statistics: {a: {value: p7}}", "'p7' is not one of"),
         ("language_sets: {a: [en, en]}", "not valid under any"),
-        ("grid: {models: [a], model: [b]}", "'model' was unexpected"),
+        ("run: [a, a]", "non-unique"),
+        ("experiments: {a: {kind: finetunin}}", "'finetunin' is not one of"),
+        ("experiments: {a: {kind: neurons, model: [b]}}", "'model' was unexpected"),
+        ("experiments: {a: {kind: neurons, chunks: 2}}", "'chunks' was unexpected"),
+        ("experiments: {a: {kind: perplexity, chunks: 0}}", "minimum of 1"),
+        (
+            "experiments: {a: {kind: interventions, by_task: {x: {seeds: [1]}}}}",
+            "'seeds' was unexpected",
+        ),
+        (
+            "experiments: {a: {kind: interventions, neuron_languages: every}}",
+            "not valid under any",
+        ),
+        ("experiments: {a: {kind: interventions, neuron_languages: [vi]}}", ""),
+        ("experiments: {a: {models: [b], chunks: 2}}", ""),  # kind: in the file below
+        ("experiments: {a: {models: [b], chunk: 2}}", "not valid under any"),
+        ("experiments: {a: {chunks: 2, tunings: [base]}}", "not valid under any"),
         ("models: {a: {hub: {revision: main}}}", "not valid under any"),
     ],
 )

@@ -38,7 +38,15 @@ from langneurons.tables import reproduction
 ROOT = Path(__file__).parents[2]
 CONFIG: dict[str, Any] = {
     "profile": "paper",
-    "grid": {"models": ["big", "tiny"], "corpus": "wiki", "tasks": ["xnli"]},
+    "run": ["transfer"],
+    "experiments": {
+        "transfer": {
+            "kind": "interventions",
+            "models": ["big", "tiny"],
+            "tasks": ["xnli"],
+        }
+    },
+    "default_corpus": "wiki",
     "models": {
         "big": {"family": "llama", "folder": "weights", "parameters": 8e9},
         "tiny": {"family": "llama", "folder": "weights", "parameters": 4e5},
@@ -692,7 +700,11 @@ def test_the_page_says_what_is_absent_and_what_makes_it(tmp_path: Path) -> None:
     read_page(text)
     assert re.findall(r'class="badge ([a-z-]+)"', text) == ["not-run"] * 4
     assert "snakemake results/tables/xnli.tsv</code></li>" in text
-    assert "finetune_xnli.tsv</code>, with xnli in neuron_tuning.tasks" in text
+    said = "with an experiment of kind finetuning on xnli"
+    assert f"finetune_xnli.tsv</code>, {said} in run" in text
+    assert f"random_xnli.tsv</code>, {said} and with controls in run" in text
+    said = "with an experiment of kind perplexity in run"
+    assert f"perplexity.tsv</code>, {said}" in text
     assert "snakemake results/figures/xnli/forest" in text
     assert "No benchmark files" in text and "No provenance files" in text
     text = report.build([], [], {}, tmp_path)

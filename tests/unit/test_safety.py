@@ -154,7 +154,12 @@ def bad_names() -> Iterator[object]:
     for bad in ("../x", "/x", "a/b", ".", "..", "x;y", "{x}", "$(x)", "x\n", ""):
         yield pytest.param({"language_sets": {"new": {"languages": [bad]}}}, id=bad)
         listed = {"languages": ["en", bad]}
-        yield pytest.param({"perplexity": listed}, id=f"perplexity {bad}")
+        for name in ("transfer", "finetuning", "perplexity"):
+            axes = {"experiments": {name: listed}}
+            yield pytest.param(axes, id=f"languages of {name} {bad}")
+        for name in ("transfer", "perplexity"):
+            axes = {"experiments": {name: {"neuron_languages": [bad]}}}
+            yield pytest.param(axes, id=f"neurons of {name} {bad}")
         yield pytest.param({"demo_world": listed}, id=f"demo_world {bad}")
         for change in (listed, {"source_language": bad}):
             name = f"{next(iter(change))} {bad}"
@@ -164,16 +169,24 @@ def bad_names() -> Iterator[object]:
             yield pytest.param({"statistics": changed}, id=f"{key} {bad}")
         for catalogue in ("models", "corpora", "tasks", "tunings", "methods"):
             yield pytest.param({catalogue: {bad: "copy"}}, id=f"{catalogue} {bad}")
-        for key in ("selections", "tunings", "tables", "models", "tasks"):
-            yield pytest.param({"grid": {key: [bad]}}, id=f"grid.{key} {bad}")
-        yield pytest.param({"grid": {"corpus": bad}}, id=f"grid.corpus {bad}")
+        for key in ("selections", "tunings", "models", "tasks", "statistics"):
+            axes = {"experiments": {"transfer": {key: [bad]}}}
+            yield pytest.param(axes, id=f"transfer.{key} {bad}")
+        for key in ("selections", "controls", "entries", "baselines"):
+            axes = {"experiments": {"finetuning": {key: [bad]}}}
+            yield pytest.param(axes, id=f"finetuning.{key} {bad}")
+        corpus = {"experiments": {"perplexity": {"corpus": bad}}}
+        yield pytest.param(corpus, id=f"perplexity.corpus {bad}")
+        yield pytest.param({"experiments": {bad: "copy"}}, id=f"experiment {bad}")
+        for key, given in (("run", [bad]), ("tables", [bad]), ("default_corpus", bad)):
+            yield pytest.param({key: given}, id=f"{key} {bad}")
 
 
 @pytest.mark.parametrize("change", list(bad_names()))
 def test_no_name_can_leave_results(change: dict) -> None:
     raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     for catalogue, entries in change.items():
-        for name, value in dict(entries).items():
+        for name, value in dict(entries).items() if isinstance(entries, dict) else ():
             if value == "copy":  # a good entry under a bad name
                 entries[name] = next(iter(raw[catalogue].values()))
     load(raw)  # nothing else is wrong
@@ -182,5 +195,8 @@ def test_no_name_can_leave_results(change: dict) -> None:
         load(raw)
     # Whatever else follows from it: the place is named.
     (place, below), *_ = change.items()
-    assert f"{place}." in str(told.value)
-    assert next(iter(below)) in str(told.value)
+    if isinstance(below, dict):
+        assert f"{place}." in str(told.value)
+        assert next(iter(below)) in str(told.value)
+    else:
+        assert f"- {place}: unknown " in str(told.value)

@@ -41,8 +41,8 @@ def every_spec(config: Config) -> dict[str, str]:
         key = " ".join([rule.__name__, *map(str, axes), *map(str, names.values())])
         found[key] = rule(*axes) if axes else rule(Wildcards(**names))
 
-    corpus = config.grid.corpus
-    for model in config.grid.models:
+    corpus = config.default_corpus
+    for model in rows.models(config):
         built = config.model(model).builder
         add(specs.demo_model if built else specs.fetch_model, model=model)
         add(specs.quantise_model, model=model)
@@ -64,7 +64,7 @@ def every_spec(config: Config) -> dict[str, str]:
         add(specs.fetch_text, corpus=corpus, lang="en")
     if config.demo_world:
         add(specs.demo_world, world="")
-    for task in config.grid.tasks:
+    for task in rows.tasks(config):
         for split in ("train", "test"):
             add(specs.prepare_task, task=task, split=split, lang="en")
         for row in (*rows.task_rows(config, task)[:1], *rows.tuning_rows(config, task)):
@@ -81,7 +81,7 @@ def every_spec(config: Config) -> dict[str, str]:
     return found
 
 
-BLOCKS = ("grid", "corpora", "activations", "demo_world", "tasks", "perplexity")
+BLOCKS = ("experiments", "corpora", "activations", "demo_world", "tasks")
 
 
 def written_out(name: str) -> dict[str, Any]:

@@ -15,19 +15,19 @@ from langneurons.study import configuration
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("grid:\n  seeds: [1]\n  tasks: [xnli]\n  seeds: [2]\n", ", line 4: the key "
+        ("mine:\n  seeds: [1]\n  tasks: [xnli]\n  seeds: [2]\n", ", line 4: the key "
          "'seeds' stands twice in one block (first in line 2)"),
-        ("grid: {seeds: [1], seeds: [2]}\n", ", line 1: the key 'seeds' stands twice"),
+        ("mine: {seeds: [1], seeds: [2]}\n", ", line 1: the key 'seeds' stands twice"),
         ("a:\n  - {b: 1, c: {d: 1, d: 2}}\n", "the key 'd' stands twice"),
-        ("grid: {}\ngrid: {}\n", ", line 2: the key 'grid' stands twice"),
-        ("grid:\n  seeds: [1, 2\nmodels: {}\n", ", line 3, column 7: is not valid"),
-        ("grid:\n\tseeds: [1]\n", ", line 2, column 1: is not valid YAML"),
-        ("grid:\n\tseeds: [1]\n", "Indent with blanks, not with tabs"),
-        ("grid: {a: *unknown}\n", ", line 1, column 11: is not valid YAML"),
+        ("run: []\nrun: []\n", ", line 2: the key 'run' stands twice"),
+        ("mine:\n  seeds: [1, 2\nmodels: {}\n", ", line 3, column 7: is not valid"),
+        ("mine:\n\tseeds: [1]\n", ", line 2, column 1: is not valid YAML"),
+        ("mine:\n\tseeds: [1]\n", "Indent with blanks, not with tabs"),
+        ("mine: {a: *unknown}\n", ", line 1, column 11: is not valid YAML"),
         ("- a\n", "has no keys at the top level"),
         ("", "has nothing at the top level"),
         ("# only a remark\n", "has nothing at the top level"),
-        ('{"grid": {"seeds": [1], "seeds": [2]}}', "the key 'seeds' stands twice"),
+        ('{"mine": {"seeds": [1], "seeds": [2]}}', "the key 'seeds' stands twice"),
         ("a: \x07\n", "is not valid YAML"),
         ("a: 2024-13-01\n", "a value cannot be read"),
     ],
@@ -46,7 +46,7 @@ def test_a_file_that_is_no_text_or_not_there(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     with pytest.raises(ConfigError, match="cannot be read"):
         yaml_files.check([path])
-    path.write_bytes(b"grid: \xff\n")
+    path.write_bytes(b"mine: \xff\n")
     with pytest.raises(ConfigError, match="is not UTF-8"):
         yaml_files.check([path])
 
@@ -66,14 +66,13 @@ def test_files_are_checked_without_snakemake(
     assert configuration.main(["config/demo.yaml"]) == 0
     assert "valid: config/config.yaml, config/demo.yaml" in capsys.readouterr().out
     path = tmp_path / "mine.yaml"
-    path.write_text("grid: {seeds: [1]\n")
+    path.write_text("mine: {seeds: [1]\n")
     assert configuration.main(["config/demo.yaml", str(path)]) == 1
     assert f"{path}, line 2" in capsys.readouterr().err
-    path.write_text("grid: {modles: [demo]}\n")
+    path.write_text("experiments: {transfer: {modles: [demo]}}\n")
     assert configuration.main(["config/demo.yaml", str(path)]) == 1
-    assert (
-        "grid.modles: unknown key - did you mean 'models'?" in capsys.readouterr().err
-    )
+    said = "experiments.transfer.modles: unknown key - did you mean 'models'?"
+    assert said in capsys.readouterr().err
 
 
 def test_the_shipped_files_are_right() -> None:

@@ -43,7 +43,8 @@ def our_plan(folder: Path, models: list[str] | None, *overlays: Path) -> list[Jo
     for path in (folder / "config/config.yaml", *overlays):
         update_config(raw, yaml.safe_load(path.read_text(encoding="utf-8")))
     if models:
-        raw["grid"]["models"] = models
+        for axes in raw["experiments"].values():
+            axes["models"] = models
     return plan(load(raw))
 
 

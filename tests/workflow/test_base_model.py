@@ -17,15 +17,14 @@ pytestmark = pytest.mark.xdist_group("base")
 
 # One text task and one method with its control; no training data is named.
 ALONE = """
-grid:
-  tasks: [xquad]
-  tunings: [base]
-  seeds: [42, 43]
-  selections: [lape.world, random_lape.world]
-  identify: []
-  tables: [xquad]
-neuron_tuning: null
-perplexity: null
+run: [transfer]
+tables: [xquad]
+experiments:
+  transfer:
+    tasks: [xquad]
+    tunings: [base]
+    seeds: [42, 43]
+    selections: [lape.world, random_lape.world]
 tasks: {xquad: {data: {train: null}}}
 """
 PLAN = {
@@ -51,7 +50,7 @@ def write_overlay(project: Path, tunings: list[str]) -> None:
     """Put the settings of this test on top of the tiny configuration."""
     tiny = yaml.safe_load(TINY.read_text(encoding="utf-8"))
     update_config(tiny, yaml.safe_load(ALONE))
-    tiny["grid"]["tunings"] = tunings
+    tiny["experiments"]["transfer"]["tunings"] = tunings
     if "attention" in tunings:
         del tiny["tasks"]["xquad"]["data"]
     text = yaml.safe_dump(tiny, sort_keys=False)

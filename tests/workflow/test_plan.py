@@ -89,9 +89,12 @@ def test_no_command_of_the_paper_grid_outgrows_the_kernel(project: Path) -> None
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        ("grid={models: [lama31]}", "did you mean 'llama31'"),
-        ("grid={statistics: [p91]}", "unknown statistic 'p91'"),
-        ("grid={selections: [lapa.set1]}", "unknown method 'lapa'"),
+        ("experiments={transfer: {models: [lama31]}}", "did you mean 'llama31'"),
+        ("experiments={transfer: {statistics: [p91]}}", "unknown statistic 'p91'"),
+        (
+            "experiments={perplexity: {selections: [lapa.set1]}}",
+            "unknown method 'lapa'",
+        ),
         ("tasks={xnli: {languages: [xx]}}", "unknown language 'xx'"),
         ("models={nemo: {family: mistrall}}", "did you mean 'mistral'"),
         (

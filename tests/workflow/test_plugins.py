@@ -70,14 +70,16 @@ METHOD = Early()
 '''
 ROW = '    "helium": Family("helium"),\n'
 ENTRIES = """
-grid:
-  models: [mine]
-  tasks: [mood]
-  selections: [early.world, random_early.world]
-  identify: []
-  statistics: [mean, zero]
-  control_statistics: [zero]
-  tables: [mood]
+run: [moods]
+tables: [mood]
+experiments:
+  moods:
+    kind: interventions
+    models: [mine]
+    tasks: [mood]
+    selections: [early.world, random_early.world]
+    statistics: [mean, zero]
+    control_statistics: [zero]
 models:
   mine: {family: helium, folder: mine, parameters: 1.0e+5, quantization: none}
 methods:
@@ -91,8 +93,6 @@ tasks:
     languages: [vi, hi]
     train_fraction: 1.0
     training: {epochs: 1, rank: 2, alpha: 4, learning_rate: 1.0e-3}
-neuron_tuning: null
-perplexity: null
 """
 
 
@@ -107,10 +107,8 @@ def add_one_of_each(project: Path) -> None:
     table.write_text(text.replace(start, start + ROW), encoding="utf-8")
     tiny = yaml.safe_load((project / "tiny.yaml").read_text(encoding="utf-8"))
     for block, content in yaml.safe_load(ENTRIES).items():
-        if content is None or block == "grid":
-            tiny[block] = content
-        else:
-            tiny[block] = tiny.get(block, {}) | content
+        both = tiny.get(block, {}) | content if isinstance(content, dict) else content
+        tiny[block] = both
     (project / "tiny.yaml").write_text(yaml.safe_dump(tiny, sort_keys=False))
     model(project / "mine", project / "results/demo_world/tokenizer.json")
     (project / "mood").mkdir()

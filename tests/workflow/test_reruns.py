@@ -102,9 +102,16 @@ def evaluate_as_it_is(project: Path) -> None:
     """Evaluate the model as it is too; classifiers are left out, as they have to be."""
     path = project / "tiny.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    content["grid"] |= {"tasks": ["xquad"], "tunings": ["attention", "base"]}
-    content["neuron_tuning"] = None
+    axes = {"tasks": ["xquad"], "tunings": ["attention", "base"]}
+    content["experiments"]["transfer"] |= axes
+    content["run"] = ["transfer", "other_methods", "perplexity"]
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def add_a_seed(project: Path) -> None:
+    for name in ("transfer", "finetuning"):
+        start = f"  {name}:\n"
+        replace("tiny.yaml", start, f"{start}    seeds: [42, 43]\n")(project)
 
 
 NOTHING: dict[str, int] = {}
@@ -209,7 +216,9 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         XNLI | {"tune_model": 3, "evaluate_task": 4},
     ),
     "whose neurons are tuned": (
-        replace("tiny.yaml", "languages: [target]", "languages: [target, both]"),
+        replace(
+            "tiny.yaml", "tuned_languages: [target]", "tuned_languages: [target, both]"
+        ),
         {"tune_model": 1, "evaluate_task": 1, "build_task_table": 1}
         | {"draw_effects": 1}
         | FOLLOWS,
@@ -227,7 +236,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         | FOLLOWS,
     ),
     "a seed is added": (
-        replace("tiny.yaml", "grid:\n", "grid:\n  seeds: [42, 43]\n"),
+        add_a_seed,
         {"tune_model": 4, "evaluate_task": 5} | TASK_TABLES | FOLLOWS,
     ),
     "a model family is added": (

@@ -34,7 +34,9 @@ Statistics = Annotated[tuple[str, ...], Named("statistics")]
 SomeStatistics = Annotated[tuple[str, ...] | None, Named("statistics")]
 Corpus = Annotated[str | None, Named("corpora")]
 Languages = tuple[Language, ...] | None
-NeuronLanguages = Literal["target", "all"] | tuple[Language, ...]
+NeuronLanguages = (
+    Literal["target", "all"] | Annotated[tuple[Language, ...], Field(min_length=1)]
+)
 
 
 class Experiment(Frozen):

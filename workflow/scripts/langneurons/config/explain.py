@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -49,6 +49,8 @@ WANTED: dict[str, str] = {
     "too_short": "at least {min_length} entry is needed, {actual_length} given",
     "too_long": "at most {max_length} entries are allowed, {actual_length} given",
 }
+UNION = ("literal", "tuple")
+"""How pydantic begins to name the forms that a value may have."""
 PATTERNS = {
     "[a-z][a-zA-Z_]*": "is not a language code: a lower case letter, then letters or "
     "'_' (it becomes a file name)",
@@ -69,7 +71,7 @@ def explain(
         root: the block that was validated.
         above: the path of that block in the configuration.
     """
-    errors = failed.errors()
+    errors = [one for error in failed.errors() for one in _of_choice(error)]
     # A key that is no text gives its entry an error too, at a place of another name.
     bad = {e["loc"][:-1] for e in errors if e["loc"] and e["loc"][-1] == "[key]"}
     return [
@@ -78,6 +80,27 @@ def explain(
         if error["loc"][-1:] == ("[key]",)
         or not any(error["loc"][: len(place)] == place for place in bad)
     ]
+
+
+def _of_choice(error: Any) -> Iterator[Any]:
+    """Put an error where its key is, if that holds one of some words, or a list.
+
+    Pydantic tells what is wrong as a word, and what is wrong as a list; one of both was
+    meant.
+    """
+    location = error["loc"]
+    kinds = [str(part).partition("[")[0] for part in location]
+    spot = next((i for i, x in enumerate(kinds) if x in UNION and x != location[i]), -1)
+    if spot < 0:
+        yield error
+        return
+    is_list = isinstance(error.get("input"), (list, tuple))
+    inside = location[spot + 1 :]
+    if kinds[spot] == "tuple" and (inside or is_list):
+        yield {**error, "loc": (*location[:spot], *inside)}
+    elif kinds[spot] == "literal" and not is_list:
+        expected = f"{error['ctx']['expected']}, nor a list"
+        yield {**error, "loc": location[:spot], "ctx": {"expected": expected}}
 
 
 def _line(error: Any, root: type[BaseModel], above: tuple[str, ...]) -> str:

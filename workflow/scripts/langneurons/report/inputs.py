@@ -161,28 +161,58 @@ SHOWS = {
 }
 
 
+FILLED_BY = {
+    "task": "interventions",
+    "finetune": "finetuning",
+    "random": "finetuning",
+    "perplexity": "perplexity",
+}
+"""The kind of experiments whose rows a table has."""
+
+
 def absent_tables(given: Sequence[Table], config: Mapping[str, Any]) -> list[Absent]:
     """List the tables that this page could show and does not have."""
     have = {table.name for table in given}
-    listed = (config.get("grid") or {}).get("tasks")
-    tuning = config.get("neuron_tuning") or {}
+    running = _running(config)
     found = []
     for task in config.get("tasks") or ():
         for kind in ("task", "finetune", "random"):
             name = task if kind == "task" else f"{kind}_{task}"
-            block = "grid.tasks" if kind == "task" else "neuron_tuning.tasks"
-            inside = listed if kind == "task" else tuning.get("tasks") or ()
             if name not in have:
-                add = inside is not None and task not in inside
-                found.append(_absent(name, kind, f"{task} in {block}" if add else ""))
+                found.append(_absent(name, kind, running, task))
     for kind in NEEDED:
         if kind not in ("task", "finetune", "random", *have):
-            add = kind == "perplexity" and not config.get("perplexity")
-            found.append(_absent(kind, kind, "the block 'perplexity'" if add else ""))
+            found.append(_absent(kind, kind, running))
     return found
 
 
-def _absent(name: str, kind: str, add: str) -> Absent:
-    """Word how to make a table, and what the configuration needs first."""
-    needs = f"with {add} of the configuration" if add else ""
-    return Absent(name, SHOWS[kind], f"snakemake results/tables/{name}.tsv", needs)
+def _running(config: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
+    """Return the experiments that a configuration runs; None: it says of none."""
+    if not config.get("run"):
+        return None
+    return [config["experiments"][name] for name in config["run"]]
+
+
+def _absent(
+    name: str,
+    kind: str,
+    running: Sequence[Mapping[str, Any]] | None,
+    task: str = "",
+) -> Absent:
+    """Word how to make a table, and which experiment the configuration needs first."""
+    command, filled = f"snakemake results/tables/{name}.tsv", FILLED_BY.get(kind)
+    if (
+        running is None
+        or filled is None
+        or any(
+            one["kind"] == filled
+            and (not task or task in one["tasks"])
+            and (kind != "random" or one.get("controls"))
+            for one in running
+        )
+    ):
+        return Absent(name, SHOWS[kind], command)
+    more = " and with controls" if kind == "random" else ""
+    on = f" on {task}{more}" if task else ""
+    needs = f"with an experiment of kind {filled}{on} in run"
+    return Absent(name, SHOWS[kind], command, needs)

@@ -16,8 +16,6 @@ from langneurons.config.model_entries import DemoModel
 from langneurons.config.names import NO_TREATMENT, Selection, Treatment
 from langneurons.config.task_entries import Task
 from langneurons.grid import result_paths, rows
-from langneurons.grid.experiments import of_kind
-from langneurons.grid.experiments.perplexity import Perplexity
 
 from .check_experiments import lists
 
@@ -126,6 +124,11 @@ def _used(config: Config) -> Iterator[str]:
         where = f"statistics.{parsed.statistic}"
         entry = config.statistics[parsed.statistic]
         yield from (f"{where}.{text}" for text in _positions(entry, name, task))
+        if parsed.language is not None and entry.neuron_language != "target":
+            yield (
+                f"{where}.neuron_language: neuron_languages says whose neurons are "
+                f"written in tasks.{name}, so nothing reads it; leave it out there"
+            )
         whose = result_paths.languages_of(
             config, treatment, lang, task.source_language
         )[0]
@@ -209,15 +212,6 @@ def _layers(config: Config) -> Iterator[str]:
 
 def _perplexity(config: Config) -> Iterator[str]:
     """Check what the perplexity table would switch."""
-    for name, block in of_kind(config, Perplexity).items():
-        asked = block.neuron_languages or block.languages
-        for text in block.selections:
-            inside = config.language_set(Selection.parse(text).languages).languages
-            if not set(inside) & set(asked):
-                yield (
-                    f"experiments.{name}.selections: {text} has neurons of "
-                    f"{', '.join(inside)}, of which its languages name none"
-                )
     used = {
         Treatment.parse(row.treatment).statistic
         for row in rows.text_rows(config)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from langneurons.config.catalogue import NAME
 from langneurons.config.errors import unknown_name
 from langneurons.config.experiment_entries import Named
 from langneurons.config.fields import Frozen
+from langneurons.config.names import Selection
 from langneurons.grid import experiments
 from langneurons.grid.rows import text_rows
 
@@ -51,18 +52,48 @@ def languages(config: Config) -> Iterator[str]:
     """Check the languages and tasks of each experiment, whose names are all known."""
     for name, axes in experiments.running(config).items():
         where, of_tasks = f"experiments.{name}", getattr(axes, "tasks", ())
+        # Of a task that is not in its list, too: what is merged cannot be taken out.
         for task in getattr(axes, "by_task", ()):
-            if task not in of_tasks:
-                yield unknown_name("task", task, of_tasks, f"{where}.by_task")
+            if task not in config.tasks:
+                yield unknown_name("task", task, config.tasks, f"{where}.by_task")
         for task in of_tasks:
             allowed = config.task(task).languages
             for lang in getattr(axes, "languages", None) or ():
                 if lang not in allowed:
                     there = f"{where}.languages ({task})"
                     yield unknown_name("language", lang, allowed, there)
-    chunks: dict[Any, int] = {}
+        if hasattr(axes, "neuron_languages"):
+            yield from _neuron_languages(config, axes, where)
+
+
+def _neuron_languages(config: Config, axes: Any, where: str) -> Iterator[str]:
+    """Check that there are neurons of the languages that are named, in each set."""
+    named: Sequence[str] | None = axes.neuron_languages
+    asked, key = named, f"{where}.neuron_languages"
+    if named is None:
+        asked, key = axes.languages, f"{where}.languages"
+    if not isinstance(asked, tuple):
+        return  # target or all
+    sets = {
+        text: config.language_set(Selection.parse(text).languages).languages
+        for text in axes.selections
+    }
+    known = {lang for inside in sets.values() for lang in inside}
+    unknown = [lang for lang in named or () if lang not in known]
+    yield from (unknown_name("language", lang, known, key) for lang in unknown)
+    for text, inside in sets.items() if not unknown else ():
+        if not set(inside) & set(asked):
+            yield (
+                f"{where}.selections: {text} has neurons of {', '.join(inside)}, of "
+                f"which {key} names none"
+            )
+
+
+def chunks(config: Config) -> Iterator[str]:
+    """Check that what two experiments measure under one name is the same."""
+    found: dict[Any, int] = {}
     for row in text_rows(config):
-        first = chunks.setdefault((row.corpus, row.model), row.chunks)
+        first = found.setdefault((row.corpus, row.model), row.chunks)
         if first != row.chunks:
             yield (
                 f"experiments.{row.experiment}.chunks: {row.chunks}, but another "

@@ -46,7 +46,10 @@ def _tasks(config: Config) -> Iterator[str]:
 
 def _untrainable(config: Config, name: str, task: Task) -> Iterator[str]:
     """Refuse to tune on a task that has no training items."""
+    finetuned = of_kind(config, Finetuning)
     for where, (of_tasks, tunings) in _lists(config).items():
+        if where.split(".")[1] in finetuned:
+            continue
         tuned = [each for each in tunings if each != BASE]
         if name in of_tasks and tuned:
             yield (
@@ -54,7 +57,7 @@ def _untrainable(config: Config, name: str, task: Task) -> Iterator[str]:
                 f"{task.kind} has no training items, it can only be tested. Evaluate "
                 f"{BASE} on it, or take {name} out of {where.rpartition('.')[0]}.tasks"
             )
-    for where, axes in of_kind(config, Finetuning).items():
+    for where, axes in finetuned.items():
         if name in axes.tasks:
             yield (
                 f"experiments.{where}.tasks: nothing can be trained on tasks.{name}: "

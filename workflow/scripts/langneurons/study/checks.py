@@ -55,6 +55,7 @@ def cross_check(config: Config) -> list[str]:
     if problems:
         return problems
     problems += _unknown("table", config.tables, table_names(config), "tables")
+    problems += check_experiments.chunks(config)
     for module in (check_data, check_effects, check_tuning):
         problems += module.problems(config)
     return problems or twin_controls(config) or clashes(config)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 Schema = dict[str, Any]
 TOP = "Top level"
@@ -17,9 +17,9 @@ HEAD = """\
 # Keys of a configuration
 
 Made by `make reference` from the models in `workflow/scripts/langneurons/config/` and
-the parameters of each method and task; edit their descriptions, not this page. What a
-configuration is: [config/README.md](../config/README.md); how to do this or that:
-[recipes.md](recipes.md). Numbered sections are those of Mondal et al. 2025.
+the keys of each kind of experiment, method and task; edit their descriptions, not this
+page. What a configuration is: [config/README.md](../config/README.md); how to do this
+or that: [recipes.md](recipes.md). Numbered sections are those of Mondal et al. 2025.
 
 In the column *default*, **required** marks a key without one, and *block* a mapping
 with keys of its own. Names of entries are lower case letters, digits, `-` and `_`.
@@ -52,13 +52,24 @@ class Section:
         return re.sub(r"[^\w\- ]", "", self.title.lower()).replace(" ", "-")
 
 
-def write(schema: Schema, sources: Mapping[str, str]) -> str:
+class Source(NamedTuple):
+    """The file of a kind.
+
+    Attributes:
+        path: from the project's folder.
+        about: its docstring.
+    """
+
+    path: str
+    about: str
+
+
+def write(schema: Schema, sources: Mapping[str, Source]) -> str:
     """Write the page.
 
     Args:
         schema: of a configuration, as ``references.whole_schema`` makes it.
-        sources: name of a kind's definition, such as ``methods.lape`` -> docstring of
-            its module.
+        sources: name of a kind's definition, such as ``methods.lape`` -> its file.
     """
     return _Page(schema, sources).text()
 
@@ -66,7 +77,7 @@ def write(schema: Schema, sources: Mapping[str, str]) -> str:
 class _Page:
     """Sections found in a schema, and how they are written."""
 
-    def __init__(self, schema: Schema, sources: Mapping[str, str]) -> None:
+    def __init__(self, schema: Schema, sources: Mapping[str, Source]) -> None:
         self.defined: Mapping[str, Schema] = schema["$defs"]
         self.sources = sources
         self.sections: dict[str, Section] = {}
@@ -115,8 +126,8 @@ class _Page:
             own = ""  # the heading says it
         if name not in self.sources:
             return own
-        path = f"workflow/scripts/langneurons/{name.replace('.', '/')}.py"
-        about = _prose(self.sources[name].partition("\n\n")[0])
+        path, docstring = self.sources[name]
+        about = _prose(docstring.partition("\n\n")[0])
         parts = (about, own, f"Written in `{path}`.")
         return "\n\n".join(filter(None, parts))
 
@@ -174,7 +185,7 @@ class _Page:
 def _kinds(block: Schema) -> list[str]:
     """Return the definitions of the parameters of each kind that a block may have."""
     conditions = block.get("allOf", ())
-    return [name for one in conditions for name in references(one["then"])]
+    return list(dict.fromkeys(x for one in conditions for x in references(one["then"])))
 
 
 def references(part: Any) -> Iterator[str]:

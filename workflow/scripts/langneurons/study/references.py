@@ -10,14 +10,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from langneurons import methods, tasks
 from langneurons.config.fields import Frozen
 from langneurons.config.schema import Config
+from langneurons.grid import experiments
 from langneurons.nn.models import families
 
 from . import key_page
@@ -25,7 +27,12 @@ from . import key_page
 ROOT = Path(__file__).parents[4]
 SCHEMA = "workflow/schemas/config.schema.json"
 PAGE = "docs/keys.md"
-PACKAGE = methods.__name__.partition(".")[0]
+ROOMS: Mapping[str, ModuleType] = {
+    "experiments": experiments,
+    "methods": methods,
+    "tasks": tasks,
+}
+"""Catalogues whose entries have a kind, and where the files of the kinds are."""
 
 Schema = dict[str, Any]
 
@@ -33,15 +40,16 @@ Schema = dict[str, Any]
 def plugins() -> dict[str, dict[str, type[Frozen]]]:
     """Return the catalogues whose entries have a kind, and each kind's parameters."""
     return {
-        "methods": {kind: methods.load(kind).PARAMETERS for kind in methods.kinds()},
-        "tasks": {kind: tasks.load(kind).PARAMETERS for kind in tasks.kinds()},
+        catalogue: {kind: room.load(kind).PARAMETERS for kind in room.kinds()}
+        for catalogue, room in ROOMS.items()
     }
 
 
 def whole_schema() -> Schema:
     """Return the JSON schema of a configuration, the parameters of all kinds included.
 
-    Each kind's parameters are ``$defs/{catalogue}.{kind}``.
+    Each kind's parameters are ``$defs/{catalogue}.{kind}``. Those of an experiment are
+    its keys themselves; other entries have them under ``parameters``.
     """
     schema = Config.model_json_schema()
     schema["title"] = "langneurons configuration"
@@ -51,7 +59,24 @@ def whole_schema() -> Schema:
         entry = schema["properties"][catalogue]["additionalProperties"]["$ref"]
         block = schema["$defs"][entry.rpartition("/")[2]]
         block["properties"]["kind"]["enum"] = [*kinds]
-        block["allOf"] = [_only_of(kind, f"{catalogue}.{kind}") for kind in kinds]
+        names = {kind: f"{catalogue}.{kind}" for kind in kinds}
+        if "parameters" in block["properties"]:
+            block["allOf"] = [
+                _only_of(kind, {"properties": {"parameters": _reference(name)}})
+                for kind, name in names.items()
+            ]
+            continue
+        block["allOf"] = [_only_of(k, _reference(name)) for k, name in names.items()]
+        # The file below may say which kind it is; keys of two kinds are wrong anyway.
+        block["allOf"].append(
+            {
+                "if": {"not": {"required": ["kind"]}},
+                "then": {"anyOf": [_reference(name) for name in names.values()]},
+            }
+        )
+        for kind, name in names.items():
+            said = {"const": kind, "description": f"`{kind}`, this kind"}
+            schema["$defs"][name]["properties"]["kind"] = said
     schema["$defs"]["Model"]["properties"]["family"]["enum"] = [*families.FAMILIES]
     for part in _mappings(schema):
         # A list of any length is a set (see ``fields``).
@@ -67,11 +92,13 @@ def _definitions(name: str, parameters: type[Frozen]) -> Schema:
     return {name: block} | {f"{name}.{key}": part for key, part in inner.items()}
 
 
-def _only_of(kind: str, name: str) -> Schema:
-    return {
-        "if": {"properties": {"kind": {"const": kind}}, "required": ["kind"]},
-        "then": {"properties": {"parameters": {"$ref": f"#/$defs/{name}"}}},
-    }
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _only_of(kind: str, then: Schema) -> Schema:
+    is_it = {"properties": {"kind": {"const": kind}}, "required": ["kind"]}
+    return {"if": is_it, "then": then}
 
 
 def editor_schema() -> Schema:
@@ -105,12 +132,13 @@ def _mappings(part: Any) -> Iterator[dict[str, Any]]:
 
 def files() -> dict[str, str]:
     """Return what each reference has to hold, by its path in the project."""
-    sources = {
-        f"{catalogue}.{kind}": sys.modules[f"{PACKAGE}.{catalogue}.{kind}"].__doc__
-        or ""
-        for catalogue, kinds in plugins().items()
-        for kind in kinds
-    }
+    sources = {}
+    for catalogue, kinds in plugins().items():
+        for kind in kinds:
+            module = f"{ROOMS[catalogue].__name__}.{kind}"
+            path = f"workflow/scripts/{module.replace('.', '/')}.py"
+            about = sys.modules[module].__doc__ or ""
+            sources[f"{catalogue}.{kind}"] = key_page.Source(path, about)
     schema = json.dumps(editor_schema(), indent=2, ensure_ascii=False)
     return {
         SCHEMA: f"{schema}\n",
