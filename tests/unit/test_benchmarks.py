@@ -23,6 +23,7 @@ from benchmarks import (
     recording,
     shapes,
     suite,
+    task_statistics,
     tuning,
 )
 from benchmarks.measuring import COLUMNS, Setting, Variant
@@ -35,6 +36,7 @@ from langneurons.stats.bootstrap import bootstrap_mean
 ROOT = Path(__file__).parents[2]
 TINY = Setting("tiny", repeats=1)
 TIMED = {"recording", "interventions", "tuning", "batching", "generation", "bootstrap"}
+TIMED |= {"task_statistics"}
 
 
 @pytest.fixture(scope="session")
@@ -291,6 +293,16 @@ def test_the_loop_and_the_library_give_the_same_interval():
         values = bootstrap.differences(kind, 300)
         loop, ours = bootstrap.loop(values, 2000), bootstrap_mean(values, 2000)
         assert np.allclose(loop, ours, atol=0.006)
+
+
+@pytest.mark.parametrize("kind", ["f1", "short_f1"])
+def test_kept_draws_and_new_ones_give_the_same_table(kind, monkeypatch):
+    monkeypatch.setattr("langneurons.stats.bootstrap.FEW_VALUES", 20)
+    table = task_statistics.made_up(kind, "tiny")
+    kept = [x for found in task_statistics.statistics(table, "tiny") for x in found]
+    anew = [x for found in task_statistics.anew(table, "tiny") for x in found]
+    assert len(kept) == 4 * 6 * 3 + 2 * 6 * 5
+    assert kept == pytest.approx(anew, abs=1e-12)
 
 
 def test_tuning_variants_train_the_same_modules(monkeypatch):
