@@ -268,7 +268,7 @@ def test_a_recorder_of_every_kth_batch_is_between_none_and_all():
 def test_variants_of_an_evaluation_score_alike():
     data = interventions.pairs(TINY, 12)
     model = shapes.build(TINY, "classifier")
-    lm = shapes.opened(model, TINY, 4)
+    lm = shapes.opened(model, 4)
     ours = lm.classify(data.tokens, data.reading)
     assert np.allclose(batching.in_file_order(model, data, 4), ours, atol=1e-5)
     for value in ("zero", "mean"):
@@ -284,7 +284,7 @@ def test_ways_to_generate_make_the_same_tokens():
     wanted = generation.one_by_one(model, data, 4)
     assert [len(made) for made in wanted] == [4, 4, 4]
     for micro_batch in (1, 3):
-        lm = shapes.opened(model, TINY, micro_batch)
+        lm = shapes.opened(model, micro_batch)
         assert lm.generate(data, 4) == wanted
 
 
