@@ -58,7 +58,7 @@ def variants(setting: Setting) -> list[Variant]:
         return lambda: in_file_order(model(), data, micro_batch)
 
     def by_length() -> Run:
-        lm = shapes.opened(model(), setting, micro_batch)
+        lm = shapes.opened(model(), micro_batch)
         return lambda: lm.classify(data.tokens, data.reading)
 
     return [

@@ -83,7 +83,7 @@ def variants(setting: Setting) -> list[Variant]:
 
     def cached(micro_batch: int) -> Callable[[], Run]:
         def make() -> Run:
-            lm = shapes.opened(model(), setting, micro_batch)
+            lm = shapes.opened(model(), micro_batch)
             return lambda: lm.generate(given, new)
 
         return make

@@ -71,7 +71,7 @@ def variants(setting: Setting) -> list[Variant]:
     def evaluation(value: str = "", write: str = "") -> Callable[[], Run]:
         def make() -> Run:
             change = intervention(model(), value, write) if value else None
-            lm = shapes.opened(model(), setting, micro_batch).under(change)
+            lm = shapes.opened(model(), micro_batch).under(change)
             return lambda: lm.classify(data.tokens, data.reading)
 
         return make

@@ -161,12 +161,10 @@ def build(setting: Setting, head: str = "base", seed: int = 0) -> Any:
     return model.eval() if head == "base" else tuned.prepare(model)
 
 
-def opened(model: Any, setting: Setting, micro_batch: int) -> LanguageModel:
+def opened(model: Any, micro_batch: int) -> LanguageModel:
     """Open a model from ``build`` as evaluations do, to run so many items at once."""
     tokenizer = SimpleNamespace(eos_token_id=NO_TOKEN, pad_token_id=PAD)
-    words = configuration(setting.shape).vocab_size
-    manifest = {"model": setting.shape, "vocab_size": words, "positions": None}
-    return LanguageModel(tokenizer, manifest, lambda: model).in_batches(micro_batch)
+    return LanguageModel.of(model, tokenizer).in_batches(micro_batch)
 
 
 def _quantise(model: Any, device: str) -> None:

@@ -25,6 +25,7 @@ from . import (
     recorder_memory,
     recording,
     shapes,
+    task_statistics,
     tuning,
 )
 from .measuring import COLUMNS, Row, Setting
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "batching": batching,
     "generation": generation,
     "bootstrap": bootstrap,
+    "task_statistics": task_statistics,
     "identification": identification,
 }
 """Name -> module with ``settings(shapes, device, repeats)`` and ``rows(setting)``."""

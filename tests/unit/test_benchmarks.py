@@ -23,6 +23,7 @@ from benchmarks import (
     recording,
     shapes,
     suite,
+    task_statistics,
     tuning,
 )
 from benchmarks.measuring import COLUMNS, Setting, Variant
@@ -35,6 +36,7 @@ from langneurons.stats.bootstrap import bootstrap_mean
 ROOT = Path(__file__).parents[2]
 TINY = Setting("tiny", repeats=1)
 TIMED = {"recording", "interventions", "tuning", "batching", "generation", "bootstrap"}
+TIMED |= {"task_statistics"}
 
 
 @pytest.fixture(scope="session")
@@ -266,7 +268,7 @@ def test_a_recorder_of_every_kth_batch_is_between_none_and_all():
 def test_variants_of_an_evaluation_score_alike():
     data = interventions.pairs(TINY, 12)
     model = shapes.build(TINY, "classifier")
-    lm = shapes.opened(model, TINY, 4)
+    lm = shapes.opened(model, 4)
     ours = lm.classify(data.tokens, data.reading)
     assert np.allclose(batching.in_file_order(model, data, 4), ours, atol=1e-5)
     for value in ("zero", "mean"):
@@ -282,7 +284,7 @@ def test_ways_to_generate_make_the_same_tokens():
     wanted = generation.one_by_one(model, data, 4)
     assert [len(made) for made in wanted] == [4, 4, 4]
     for micro_batch in (1, 3):
-        lm = shapes.opened(model, TINY, micro_batch)
+        lm = shapes.opened(model, micro_batch)
         assert lm.generate(data, 4) == wanted
 
 
@@ -291,6 +293,16 @@ def test_the_loop_and_the_library_give_the_same_interval():
         values = bootstrap.differences(kind, 300)
         loop, ours = bootstrap.loop(values, 2000), bootstrap_mean(values, 2000)
         assert np.allclose(loop, ours, atol=0.006)
+
+
+@pytest.mark.parametrize("kind", ["f1", "short_f1"])
+def test_kept_draws_and_new_ones_give_the_same_table(kind, monkeypatch):
+    monkeypatch.setattr("langneurons.stats.bootstrap.FEW_VALUES", 20)
+    table = task_statistics.made_up(kind, "tiny")
+    kept = [x for found in task_statistics.statistics(table, "tiny") for x in found]
+    anew = [x for found in task_statistics.anew(table, "tiny") for x in found]
+    assert len(kept) == 4 * 6 * 3 + 2 * 6 * 5
+    assert kept == pytest.approx(anew, abs=1e-12)
 
 
 def test_tuning_variants_train_the_same_modules(monkeypatch):

@@ -17,7 +17,8 @@ from configurations import paper
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.jobs.fingerprint import SCRIPTS, code_hash
-from langneurons.nn.evaluation.interventions import applied, build
+from langneurons.nn.evaluation.applying import applied
+from langneurons.nn.evaluation.interventions import build
 from langneurons.nn.models import folders
 from langneurons.nn.models.architectures import mlp_sites
 from langneurons.nn.models.families import FAMILIES, Family

@@ -302,6 +302,7 @@ OF_MODEL = {"evaluate_task", "measure_perplexity"}  # they open a language model
     ("module", "changed"),
     [
         ("nn/evaluation/decoding", OF_MODEL),
+        ("nn/evaluation/applying", OF_MODEL),
         ("nn/evaluation/interventions", OF_MODEL),  # training changes no neurons
         ("nn/evaluation/likelihood", OF_MODEL | {"tune_model"}),
         ("nn/models/backbone", OF_MODEL | {"tune_model"}),
@@ -325,3 +326,17 @@ def test_what_an_edit_of_a_model_or_a_task_redoes(
         found.append({r: code_hash(r, ("tasks.xquad",), tmp_path) for r in rules})
     before, after = found
     assert {rule for rule in rules if before[rule] != after[rule]} == changed
+
+
+def test_words_about_the_columns_of_a_task_are_no_code(tmp_path: Path) -> None:
+    shutil.copytree(SCRIPTS, tmp_path, dirs_exist_ok=True)
+    path, old = tmp_path / "langneurons/tasks/xquad.py", "text: the first right answer"
+    found = []
+    for new in (old, "text: an answer"):
+        text = path.read_text()
+        assert text.count(old) == 1
+        path.write_text(text.replace(old, new))
+        code_hash.cache_clear()
+        fingerprint._tree.cache_clear()
+        found.append(code_hash("evaluate_task", ("tasks.xquad",), tmp_path))
+    assert found[0] == found[1]

@@ -10,13 +10,19 @@ import torch
 
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import ConfigError, DataError
-from langneurons.nn.evaluation.interventions import Intervention, applied, build
+from langneurons.nn.evaluation.applying import applied
+from langneurons.nn.evaluation.interventions import (
+    POSITIONS,
+    WRITES,
+    Intervention,
+    build,
+    overwrite,
+)
 from langneurons.nn.models.architectures import mlp_sites
 from tiny_models import FAMILIES, LAYERS, PAD, WIDTH, tokens
 from tiny_models import build as tiny
 
 NEURONS = {0: [1, 5, 7], 1: [0, 23]}
-WRITES = ("gate_pre", "act_post", "prod")
 
 
 def statistic(op="set", value="mean", write="act_post", **more):
@@ -285,10 +291,57 @@ def test_half_precision_keeps_the_other_neurons():
     )
 
 
-@pytest.mark.parametrize("neurons", [{2: [0]}, {0: [WIDTH]}, {0: [-1]}, {-1: [0]}])
+@pytest.mark.parametrize("neurons", [{2: [0]}, {0: [WIDTH]}])
 def test_neurons_of_another_model_are_refused(neurons):
     with pytest.raises(DataError, match="another model"):
         build(neurons, values(), statistic())
+
+
+@pytest.mark.parametrize("value", [0.0, values()])
+@pytest.mark.parametrize("neurons", [{0: [-1]}, {-1: [0]}, {0: [0.5]}, {0: 3}])
+def test_what_numbers_no_neuron_is_refused(neurons, value):
+    with pytest.raises(DataError, match="whole numbers from 0 are needed"):
+        overwrite(neurons, value)
+
+
+def test_a_number_is_written_into_all_neurons():
+    model = tiny("llama")
+    wanted = logits(model, build(NEURONS, values(1.5), statistic()))
+    assert torch.equal(logits(model, overwrite(NEURONS, 1.5)), wanted)
+    given = {0: np.array([7, 5, 1, 1]), 1: (0, 23), 2: []}
+    assert torch.equal(logits(model, overwrite(given, 1.5)), wanted)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"op": "scale"}, {"write": "prod"}, {"op": "interpolate", "weight": 0.3},
+     {"write": "gate_pre", "positions": "last"}],
+)  # fmt: skip
+def test_overwriting_by_hand_is_that_of_the_configuration(given):
+    model, mask = tiny("llama"), torch.ones_like(tokens())
+    plain = logits(model, mask=mask)
+    wanted = logits(model, build(NEURONS, values(), statistic(**given)), mask=mask)
+    found = logits(model, overwrite(NEURONS, values(), **given), mask=mask)
+    assert torch.equal(found, wanted) and not torch.equal(found, plain)
+
+
+def test_what_cannot_be_written_is_refused():
+    for name in ("op", "write", "positions"):
+        with pytest.raises(ConfigError, match=f"unknown {name} 'al'.*Known: "):
+            overwrite(NEURONS, 0, **{name: "al"})
+    for value in ("p90", [1.0, 2.0], values()[0]):
+        with pytest.raises(DataError, match="a number is needed, or an array"):
+            overwrite(NEURONS, value)
+    for value in (np.nan, values(np.inf)):
+        with pytest.raises(DataError, match="not finite"):
+            overwrite(NEURONS, value)
+
+
+def test_the_lists_of_the_configuration_are_those_of_overwriting():
+    for name, known in (("op", OPS), ("write", WRITES), ("positions", POSITIONS)):
+        declared = Statistic.model_json_schema()["properties"][name]
+        allowed = declared.get("enum") or declared["anyOf"][0]["enum"]
+        assert allowed == [*known], name
 
 
 def test_an_intervention_of_a_larger_model_is_refused():

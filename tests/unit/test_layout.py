@@ -21,6 +21,8 @@ from typing import NamedTuple
 
 import pytest
 
+import langneurons
+
 ROOT = Path(__file__).parent.parent.parent
 SCRIPTS = ROOT / "workflow" / "scripts"
 LIBRARY = SCRIPTS / "langneurons"
@@ -102,6 +104,21 @@ def test_everything_outside_nn_imports_without_torch() -> None:
         [sys.executable, "-c", code], cwd=SCRIPTS, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_face_imports_each_name_when_it_is_used_and_no_room_reads_it() -> None:
+    names = set(langneurons.__all__)
+    assert names == set(langneurons._PLACES) and 6 <= len(names) <= 10
+    assert names <= set(dir(langneurons))
+    for name in names:
+        assert getattr(langneurons, name).__module__.endswith(langneurons._PLACES[name])
+    with pytest.raises(AttributeError, match="'langneurons' has no attribute 'all'"):
+        langneurons.all  # noqa: B018
+    assert not hasattr(langneurons, "anything_else")
+    for path in SCRIPTS.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module == "langneurons":
+                assert names.isdisjoint(alias.name for alias in node.names), path
 
 
 def test_no_script_shadows_a_library() -> None:

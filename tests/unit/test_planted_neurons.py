@@ -17,7 +17,8 @@ from langneurons.config.catalogue import Statistic
 from langneurons.jobs import tensors
 from langneurons.methods import MethodInputs, lape
 from langneurons.neurons.recorded_activations import Activations
-from langneurons.nn.evaluation.interventions import applied, build
+from langneurons.nn.evaluation.applying import applied
+from langneurons.nn.evaluation.interventions import build
 from langneurons.nn.recording.measuring import record
 from tiny_models import build as tiny
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from langneurons.config.errors import DataError
+from langneurons.stats import kept_draws
 from langneurons.stats.significance import (
     bootstrap_mean,
     detectable,
@@ -162,9 +163,10 @@ def test_pooling_in_steps_is_pooling_at_once(monkeypatch: pytest.MonkeyPatch) ->
     assert pooled(values, resamples=500) == whole
 
 
+@pytest.mark.parametrize("kept", [True, False])
 @pytest.mark.parametrize("call", [lambda x: bootstrap_mean(x[0]), pooled])
 def test_only_so_many_draws_are_held_at_once(
-    call: Any, monkeypatch: pytest.MonkeyPatch
+    call: Any, kept: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held, make = [], np.random.default_rng
 
@@ -177,11 +179,71 @@ def test_only_so_many_draws_are_held_at_once(
             return held[-1]
 
     values = make(0).normal(size=(3, 120))  # all are distinct
+    if kept:
+        kept_draws.of_items.cache_clear()
+    else:
+        monkeypatch.setattr(kept_draws, "MOST_ITEMS", 0)
+    monkeypatch.setattr(kept_draws, "AT_ONCE", 1000)
     monkeypatch.setattr("langneurons.stats.bootstrap.DRAWS_AT_ONCE", 1000)
     monkeypatch.setattr(np.random, "default_rng", Watched)
     call(values)
     assert sum(drawn.size for drawn in held) == 10_000 * 120
     assert max(drawn.size for drawn in held) <= 1000
+
+
+def plain_percentiles(means: list[float]) -> list[float]:
+    return [float(x) for x in np.quantile(means, [0.025, 0.975])]
+
+
+@given(st.integers(66, 300), st.integers(1, 4), st.integers(0, 2**32))
+@settings(max_examples=25, deadline=None)
+def test_kept_draws_give_what_the_plain_definition_gives(
+    n: int, seeds: int, seed: int
+) -> None:
+    """Each resample and choice of signs by itself, as the equations have it."""
+    values = np.random.default_rng(seed).normal(size=(seeds, n))
+    rng = np.random.default_rng(seed)
+    weights = [np.ones(1)] * 40
+    if seeds > 1:
+        weights = list(rng.multinomial(seeds, [1 / seeds] * seeds, 40) / seeds)
+    means = [float((w @ values)[rng.integers(0, n, n)].mean()) for w in weights]
+    wanted = [float(values.mean()), *plain_percentiles(means)]
+    assert pooled(values, 40, seed) == pytest.approx(wanted, abs=1e-12)
+
+    sizes, rng = np.abs(values[0]), np.random.default_rng(seed)
+    signs = 2 * rng.integers(0, 2, 40 * n, np.int8).reshape(40, n).astype(float) - 1
+    reached = [abs(sum(row * sizes)) >= abs(values[0].sum()) - 1e-9 for row in signs]
+    p = paired_permutation(values[0], np.zeros(n), 40, seed)
+    assert p == pytest.approx((1 + sum(reached)) / 41, abs=1e-12)
+
+
+@given(st.integers(66, 300), st.integers(1, 3), st.integers(0, 2**32))
+@settings(max_examples=25, deadline=None)
+def test_kept_draws_are_those_that_each_row_would_draw(
+    n: int, seeds: int, seed: int
+) -> None:
+    values = np.random.default_rng(seed).normal(size=(seeds, n))
+    zeros = np.zeros(n)
+    kept = *pooled(values, 200, seed), paired_permutation(values[0], zeros, 200, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kept_draws, "MOST_ITEMS", 0)
+        patch.setattr(kept_draws, "MOST_SIGNS", 0)
+        anew = (
+            *pooled(values, 200, seed),
+            paired_permutation(values[0], zeros, 200, seed),
+        )
+    assert kept == pytest.approx(anew, abs=1e-12)
+
+
+@pytest.mark.parametrize("n,bytes_each", [(255, 1), (256, 2)])
+def test_kept_counts_are_complete_small_and_safe(n: int, bytes_each: int) -> None:
+    counts = kept_draws.of_items(n, 100, seed=0)
+    assert counts.itemsize == bytes_each and (counts.sum(axis=1) == n).all()
+    assert kept_draws.of_items(n, 100, seed=0) is counts
+    with pytest.raises(ValueError, match="read-only"):
+        counts[0, 0] = 1
+    assert kept_draws.keeps_items(238, 10_000) and kept_draws.keeps_signs(238, 10_000)
+    assert not kept_draws.keeps_items(5010, 10_000)
 
 
 def test_equal_seeds_add_nothing() -> None:

@@ -86,7 +86,4 @@ def opened(model: Any, tokenizer: Any = None, micro_batch: Any = 3) -> Any:
 
     if tokenizer is None:
         tokenizer = SimpleNamespace(eos_token_id=2, pad_token_id=PAD)
-    positions = getattr(model.config, "max_position_embeddings", None)
-    manifest = {"model": "tiny", "vocab_size": VOCAB, "positions": positions}
-    lm = LanguageModel(tokenizer, manifest, lambda: model)
-    return lm.in_batches(micro_batch)
+    return LanguageModel.of(model, tokenizer).in_batches(micro_batch)

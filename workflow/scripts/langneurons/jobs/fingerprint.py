@@ -1,10 +1,10 @@
 """A hash of the code that a job runs, so that an edit reruns what it affects.
 
 The hash covers the script and what it uses of our own modules, definition by
-definition and transitively, from the syntax tree: comments, docstrings and layout do
-not count, and neither does a definition that the script never reaches, what is imported
-for types only, nor the module that a definition stands in: moving a function changes
-nothing. Modules that only report, parse arguments, write files or size jobs cannot
+definition and transitively, from the syntax tree: comments, docstrings, words about
+keys and columns and layout do not count, and neither does a definition that the script
+never reaches, what is imported for types only, nor the module that a definition stands
+in: moving a function changes nothing. Modules that only report, parse arguments, write files or size jobs cannot
 change a result and are left out.
 """
 
@@ -354,15 +354,22 @@ def _bound(statement: ast.stmt) -> set[str]:
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
-    """Take out docstrings, those below a constant too, and descriptions of keys."""
+    """Take out docstrings, those below a constant too, and what explains keys, columns.
+
+    That is the ``description`` of a Field, and a task's ``per_item``.
+    """
     owners = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
     for node in ast.walk(tree):
         if isinstance(node, owners):
-            said = [each for each in node.body if not _is_text(each)]
+            said = [each for each in node.body if not _explains(each)]
             node.body = said or [ast.Pass()]
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Field":
             node.keywords = [k for k in node.keywords if k.arg != "description"]
     return tree
+
+
+def _explains(statement: ast.stmt) -> bool:
+    return _is_text(statement) or getattr(statement, "name", "") == "per_item"
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -12,7 +12,7 @@ class Progress:
     Args:
         total: units of work in all.
         unit: what is counted, for example ``tokens``.
-        label: what is being done.
+        label: what is being done; empty: nothing is reported.
         every: seconds between two log lines.
     """
 
@@ -35,6 +35,8 @@ class Progress:
         self._show("\n")
 
     def _show(self, end: str) -> None:
+        if not self.label:
+            return
         seconds = max(time.monotonic() - self.start, 1e-9)
         rate = self.done / seconds
         left = (self.total - self.done) / rate if rate else float("inf")

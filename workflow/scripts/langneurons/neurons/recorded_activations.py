@@ -97,12 +97,14 @@ class Activations(ChunkStatistics):
         """Return the smallest and the largest value over all tokens: [L, F] each."""
         return self.tensor(f"{_site(site)}.min"), self.tensor(f"{site}.max")
 
-    def value(self, value: str, site: str, quantile: str) -> npt.NDArray[np.float32]:
+    def value(
+        self, value: str, site: str = "act_post", quantile: str = "pooled"
+    ) -> npt.NDArray[np.float32]:
         """Return one statistic of every neuron.
 
         Args:
             value: zero, mean, median, min, max, or pNN (a percentile).
-            site: gate_pre or act_post.
+            site: gate_pre (before the activation function) or act_post (after it).
             quantile: pooled (over all tokens, from the histogram) or batch_mean (the
                 mean of per-batch quantiles of the paper's released code).
 

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 from langneurons.config.errors import DataError
 
+from . import kept_draws
+
 # Draws held at once: bounds the memory whatever the number of items.
 DRAWS_AT_ONCE = 1 << 22
 # Up to so many distinct values a resample is one multinomial draw of their counts.
@@ -83,19 +85,24 @@ def bootstrap_mean(
         level: share of the resamples inside the interval.
 
     Returns:
-        (mean, low, high)
+        (mean, low, high). The resampled items depend on nothing but their number,
+        ``resamples`` and ``seed``, and are drawn once for all values of a table; see
+        ``kept_draws`` for the memory that this takes.
 
     Raises:
         DataError: no items, or one that is no number.
     """
     items = finite(np.asarray(values, np.float64).ravel(), "bootstrap")
-    rng = np.random.default_rng(seed)
     distinct, frequency = np.unique(items, return_counts=True)
     if distinct.size <= FEW_VALUES:
         # Drawing n items with replacement draws the counts of the distinct values.
+        rng = np.random.default_rng(seed)
         drawn = rng.multinomial(items.size, frequency / items.size, resamples)
         means = drawn @ distinct / items.size
+    elif kept_draws.keeps_items(items.size, resamples):
+        means = kept_draws.of_items(items.size, resamples, seed) @ items / items.size
     else:
+        rng = np.random.default_rng(seed)
         means = np.empty(resamples)
         step = max(1, DRAWS_AT_ONCE // items.size)
         for start in range(0, resamples, step):
@@ -154,20 +161,25 @@ def pooled(
     seeds, n = runs.shape
     if seeds == 1:
         return bootstrap_mean(runs[0], resamples, seed, level)
-    rng = np.random.default_rng(seed)
-    weights = rng.multinomial(seeds, [1 / seeds] * seeds, resamples) / seeds
     # Items with the same differences in every run are drawn together, as counts.
     patterns, frequency = np.unique(runs, axis=1, return_counts=True)
     few = frequency.size <= FEW_VALUES
+    kept = not few and kept_draws.keeps_items(n, resamples)
+    rng = np.random.default_rng(seed)
+    weights = kept_draws.of_runs(rng, seeds, resamples)
     means = np.empty(resamples)
     step = max(1, DRAWS_AT_ONCE // (frequency.size if few else n))
     for start in range(0, resamples, step):
-        chunk = weights[start : start + step]
+        part = slice(start, start + step)
+        chunk = weights[part]
         if few:
             drawn = rng.multinomial(n, frequency / n, len(chunk))
             sums = (chunk @ patterns * drawn).sum(axis=1)
+        elif kept:
+            counts = kept_draws.of_items(n, resamples, seed, runs=seeds)[part]
+            sums = (chunk @ runs * counts).sum(axis=1)
         else:
             chosen = rng.integers(0, n, (len(chunk), n))
             sums = np.take_along_axis(chunk @ runs, chosen, axis=1).sum(axis=1)
-        means[start : start + step] = sums / n
+        means[part] = sums / n
     return float(runs.mean()), *_percentiles(means, level)

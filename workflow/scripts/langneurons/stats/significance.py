@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from langneurons.config.errors import DataError
 
+from . import kept_draws
 from .bootstrap import (
     DRAWS_AT_ONCE,
     FEW_VALUES,
@@ -114,7 +115,8 @@ def paired_permutation(
         a: [items] scores with the treatment.
         b: [items] scores of the same items, in the same order, without it.
         resamples: number of random choices of signs.
-        seed: of the random signs.
+        seed: of the random signs. Those of one seed are drawn once for all values of a
+            table, see ``kept_draws``.
 
     Returns:
         Probability, under no effect, of a mean at least as far from 0; 1 where no item
@@ -133,9 +135,13 @@ def paired_permutation(
     if sizes.size <= ENUMERATED:
         choices = np.arange(2**sizes.size)[:, None] >> np.arange(sizes.size) & 1
         return float((np.abs((2 * choices - 1) @ sizes) >= observed).mean())
-    rng = np.random.default_rng(seed)
     distinct, frequency = np.unique(sizes, return_counts=True)
     few = distinct.size <= FEW_VALUES
+    if not few and kept_draws.keeps_signs(sizes.size, resamples):
+        plus = kept_draws.of_signs(sizes.size, resamples, seed) @ sizes
+        extreme = int((np.abs(2 * plus - sizes.sum()) >= observed).sum())
+        return (1 + extreme) / (1 + resamples)
+    rng = np.random.default_rng(seed)
     step = max(1, DRAWS_AT_ONCE // (distinct.size if few else sizes.size))
     extreme = 0
     for start in range(0, resamples, step):

@@ -167,9 +167,13 @@ class Task(Protocol[P]):
             One row per item: ``item``, its ``id``, whole numbers, each once; a column
             for each metric whose kind is not ``corpus``: bool, or the integers 0 and 1
             (``binary``), finite floats from 0 to 1 (``score``), finite floats
-            (``real``); and whatever else a reader may want to see.
+            (``real``); and what else a reader may want to see (``per_item``).
         """
         ...
+
+    def per_item(self) -> Mapping[str, str]:
+        """Explain columns of ``evaluate``, metrics where METRICS does not suffice."""
+        return {}
 
     def corpus(
         self, predictions: pd.DataFrame, parameters: P, language: str
@@ -258,9 +262,8 @@ def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, An
 
     Returns:
         Training: the first ``train_fraction`` of the rows (methods.md 2.3: no shuffle
-        before the cut). Test: the last
-        ``test_fraction`` of the rows (methods.md 2.4: XQuAD's first part trains), all
-        of them or a sample that is the same in every language.
+        before the cut). Test: the last ``test_fraction`` of the rows (methods.md 2.4:
+        XQuAD's first part trains), all or a sample that is the same in every language.
 
     Raises:
         DataError: no source, no items, fewer than ``test_items``, or rows that name

@@ -145,6 +145,30 @@ class Xquad(Task[Parameters]):
         "ids including the end sign, as in the paper, unless named squad or mlqa.",
     )
 
+    def per_item(self) -> Mapping[str, str]:
+        """Explain the columns of ``scored``."""
+        words = {
+            "squad": "words of prediction and gold, by the rules of SQuAD 1.1",
+            "mlqa": "words of prediction and gold, by MLQA's rules of the language",
+        }
+        best = "the best over all right answers"
+        shown = {
+            "em": "true or false: the generated tokens are those of gold, end sign "
+            "included",
+            "f1": "number from 0 to 1: F1 of the generated tokens and those of gold, "
+            "end sign included",
+        }
+        for name, what in words.items():
+            shown[f"{name}_em"] = f"true or false: the same {what}; {best}"
+            shown[f"{name}_f1"] = f"number from 0 to 1: F1 of the {what}; {best}"
+        return shown | {
+            "prediction": "text: the answer that was generated, without control tokens",
+            "gold": "text: the first right answer",
+            "generated_tokens": "whole number: tokens that were generated, the end "
+            "sign included",
+            "stopped": "true or false: whether the model ended its answer itself",
+        }
+
     def read_file(self, path: Path | str) -> Iterator[Item]:
         return questions.read_file(path)
 

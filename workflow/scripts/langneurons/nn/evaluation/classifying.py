@@ -185,6 +185,6 @@ def scores(
     if not np.isfinite(found).all():
         bad = int((~np.isfinite(found)).any(axis=1).sum())
         raise DataError(
-            f"{run.label}: scores of {bad} of {len(found)} items are not finite"
+            f"{run.what}: scores of {bad} of {len(found)} items are not finite"
         )
     return found

@@ -22,8 +22,8 @@ from langneurons.jobs.gpus import put
 from langneurons.jobs.progress import Progress
 from langneurons.nn.models.backbone import select
 
+from .applying import Handle
 from .examples import Ids
-from .interventions import Handle
 from .padding import pad_left, positions
 from .running import Run
 
@@ -67,7 +67,7 @@ class _Decoder:
         handle: Handle,
         progress: Progress,
     ) -> None:
-        self.backbone, self.filler, self.label = run.backbone, run.filler, run.label
+        self.backbone, self.filler, self.label = run.backbone, run.filler, run.what
         self.prompts, self.limits = prompts, limits
         self.handle, self.progress = handle, progress
         self.limit = limits.new

@@ -1,24 +1,20 @@
-"""Overwriting neurons while a model runs (Mondal et al. 2025; methods.md 1.7).
+"""What is written into which neurons (Mondal et al. 2025; methods.md 1.7).
 
-One hook per touched layer writes all of its neurons at once. Neurons that are not named
-keep their bits.
+An intervention knows no model; ``applying`` writes it into one while that runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
+from torch import Tensor
 
 from langneurons.config.catalogue import Statistic
-from langneurons.config.errors import ConfigError, DataError
-from langneurons.nn.models.architectures import mlp_sites
+from langneurons.config.errors import ConfigError, DataError, unknown_name
 
 # a: what the model computed, v: the value, w: the weight; all float32.
 OPS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
@@ -29,6 +25,13 @@ OPS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "clamp_max": lambda a, v, w: torch.minimum(a, v),
     "interpolate": lambda a, v, w: (1 - w) * a + w * v,
 }
+
+WRITES = ("gate_pre", "act_post", "prod")
+POSITIONS = ("all", "non_pad", "last", "prompt", "generated")
+
+Ids = np.ndarray[Any, Any]
+Neurons = Mapping[int, Sequence[int] | Ids]
+"""Layer to neuron ids, both from 0."""
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,84 @@ class Intervention:
         return sum(len(edit.neurons) for edit in self.edits)
 
 
+def overwrite(
+    neurons: Neurons,
+    value: float | np.ndarray[Any, Any],
+    *,
+    op: str = "set",
+    weight: float = 1.0,
+    write: str = "act_post",
+    positions: str = "all",
+) -> Intervention:
+    """Say what is written into which neurons; ``applying.applied`` does it.
+
+    Args:
+        neurons: layer to neuron ids, both from 0, as ``NeuronSets.of`` returns them;
+            ids in any order.
+        value: v, one number for all of them, or what each neuron of the model would
+            get, [layers, width], as ``Activations.value`` returns it.
+        op: what becomes of an activation a: ``set`` v, ``add`` a + weight v, ``scale``
+            a v, ``clamp_min`` at least v, ``clamp_max`` at most v, ``interpolate``
+            (1 - weight) a + weight v.
+        weight: of ``add`` and ``interpolate``.
+        write: where a is: ``gate_pre``, input of the activation function; ``act_post``,
+            its output; ``prod``, input of the down projection.
+        positions: tokens at which it is written; see :class:`Intervention`.
+
+    Raises:
+        ConfigError: an ``op``, ``write`` or ``positions`` that there is not.
+        DataError: neurons that are no whole numbers from 0, values of another shape,
+            neurons that they lack, or values that are not finite.
+    """
+    allowed = {"op": (op, OPS), "write": (write, WRITES)}
+    allowed |= {"positions": (positions, POSITIONS)}
+    for name, (given, known) in allowed.items():
+        if given not in known:
+            raise ConfigError(unknown_name(name, given, known, "overwrite"))
+    table = np.asarray(value)
+    if table.dtype.kind not in "biuf" or table.ndim not in (0, 2):
+        raise DataError(
+            f"overwrite: value is {value!r}; a number is needed, or an array of "
+            "numbers [layers, width]"
+        )
+    edits = [_edit(layer, ids, table) for layer, ids in sorted(neurons.items())]
+    written = tuple(edit for edit in edits if len(edit.neurons))
+    return Intervention(written, op, float(weight), write, positions)
+
+
+def _edit(layer: int, ids: Sequence[int] | Ids, table: np.ndarray[Any, Any]) -> Edit:
+    """Put the neurons of a layer and their values together; see ``overwrite``."""
+    given = np.asarray(ids)
+    whole = given.ndim == 1 and (given.dtype.kind in "iu" or not given.size)
+    if not whole or (given.size and given.min() < 0) or layer < 0:
+        raise DataError(
+            f"neurons of layer {layer}: {ids!r}; whole numbers from 0 are needed, the "
+            "layer's and those of its neurons"
+        )
+    chosen = np.unique(given.astype(np.int64))
+    if table.ndim:
+        layers, width = table.shape
+        if layer >= layers or (chosen.size and chosen[-1] >= width):
+            raise DataError(
+                f"neurons of layer {layer}: the model has layers 0 to {layers - 1} "
+                f"with neurons 0 to {width - 1}. Do they belong to another model?"
+            )
+    values = table[layer, chosen] if table.ndim else np.full(chosen.size, table)
+    values = np.ascontiguousarray(values, dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"values of layer {layer} are not finite; was the statistic measured?"
+        )
+    return Edit(layer, torch.from_numpy(chosen), torch.from_numpy(values))
+
+
 def build(
-    neurons: Mapping[int, Sequence[int]],
+    neurons: Neurons,
     values: np.ndarray[Any, Any],
     statistic: Statistic,
     where: str = "statistic",
 ) -> Intervention:
-    """Put neurons and their values together.
+    """Say what a statistic of the configuration writes; see :func:`overwrite`.
 
     Args:
         neurons: layer to neuron ids.
@@ -96,9 +170,9 @@ def build(
     if statistic.write is None:
         raise ConfigError(
             f"{where}: 'write' is null and no profile filled it in; "
-            "allowed: gate_pre, act_post, prod"
+            f"allowed: {', '.join(WRITES)}"
         )
-    layers, width = values.shape
+    layers = len(values)
     first, last = statistic.layers or (0, layers - 1)
     if not 0 <= first <= last < layers:
         raise ConfigError(
@@ -106,29 +180,16 @@ def build(
             f"{layers - 1}. Give the first and the last layer to write, the first not "
             "after the last, or null for all"
         )
-    edits = []
-    for layer, ids in sorted(neurons.items()):
-        if not 0 <= layer < layers or any(not 0 <= i < width for i in ids):
-            raise DataError(
-                f"neurons of layer {layer}: the model has layers 0 to {layers - 1} "
-                f"with neurons 0 to {width - 1}. Do they belong to another model?"
-            )
-        if not ids or not first <= layer <= last:
-            continue
-        chosen = np.unique(np.asarray(ids, dtype=np.int64))
-        wanted = np.ascontiguousarray(values[layer, chosen], dtype=np.float32)
-        if not np.isfinite(wanted).all():
-            raise DataError(
-                f"values of layer {layer} are not finite; was the statistic measured?"
-            )
-        edits.append(Edit(layer, torch.from_numpy(chosen), torch.from_numpy(wanted)))
-    return Intervention(
-        tuple(edits),
-        statistic.op,
-        statistic.weight,
-        statistic.write,
-        statistic.positions,
+    whole = overwrite(
+        neurons,
+        values,
+        op=statistic.op,
+        weight=statistic.weight,
+        write=statistic.write,
+        positions=statistic.positions,
     )
+    inside = tuple(edit for edit in whole.edits if first <= edit.layer <= last)
+    return replace(whole, edits=inside)
 
 
 def require_positions(
@@ -149,134 +210,3 @@ def require_positions(
             f"{where}.positions: 'generated' - nothing is generated here, only read; "
             "allowed: all, non_pad, last, prompt"
         )
-
-
-@dataclass
-class Handle:
-    """What ``applied`` yields: tells the hooks which positions are written."""
-
-    positions: str = "all"
-    _where: Tensor | None = field(default=None, repr=False)
-
-    def set_mask(
-        self, attention_mask: Tensor | None, generated: Tensor | None = None
-    ) -> None:
-        """Describe the next forward passes, before each that differs.
-
-        Args:
-            attention_mask: [batch, length], 1 where there is text; of the tokens that
-                the pass reads, not of those in a cache.
-            generated: [batch, length], 1 where the model itself made the token; None
-                where nothing is generated.
-
-        Raises:
-            ConfigError: positions ``generated``, but nothing is.
-        """
-        if attention_mask is None or self.positions == "all":
-            self._where = None
-            return
-        text = attention_mask.bool()
-        if generated is None:
-            if self.positions == "generated":
-                raise ConfigError(
-                    "positions 'generated': nothing is generated here, only read; "
-                    "allowed: all, non_pad, last, prompt"
-                )
-            generated = torch.zeros_like(text)
-        made = generated.bool() & text
-        prompt = text & ~made
-        # The number of the prompt's positions from here to the end of the row is 1.
-        # Every generated token was last once, and in a cache it stays as it was then.
-        last = (prompt.long().flip(-1).cumsum(-1).flip(-1) == 1) & prompt | made
-        self._where = {
-            "non_pad": text,
-            "last": last,
-            "prompt": prompt,
-            "generated": made,
-        }[self.positions]
-
-    def where(self, activations: Tensor) -> Tensor | None:
-        """Return which positions are written, [batch, length, 1]; None for all."""
-        if self.positions == "all":
-            return None
-        shape = None if self._where is None else tuple(self._where.shape)
-        if self._where is None or shape != tuple(activations.shape[:-1]):
-            raise ValueError(
-                f"positions {self.positions!r}: call set_mask() with the attention "
-                f"mask of the forward pass; it is {shape}, the activations are "
-                f"{tuple(activations.shape)}"
-            )
-        return self._where.to(activations.device)[..., None]
-
-
-@contextmanager
-def applied(
-    model: nn.Module, intervention: Intervention | None, family: str | None = None
-) -> Iterator[Handle]:
-    """Apply an intervention to every forward pass inside the block.
-
-    Args:
-        model: any model that ``mlp_sites`` knows, PEFT-wrapped or not.
-        intervention: None adds no hooks: the model as it is.
-        family: see ``mlp_sites``.
-
-    Yields:
-        A handle; all positions but ``all`` need its ``set_mask``.
-
-    Raises:
-        DataError: if the model has no such neuron.
-    """
-    if intervention is None:
-        yield Handle()
-        return
-    handle = Handle(intervention.positions)
-    sites = mlp_sites(model, family)
-    for edit in intervention.edits:
-        if edit.layer >= len(sites.layers) or int(edit.neurons.max()) >= sites.width:
-            raise DataError(
-                f"neurons of layer {edit.layer}: the model has {len(sites.layers)} "
-                f"layers of {sites.width} neurons. Do they belong to another model?"
-            )
-    hooks: list[RemovableHandle] = []
-    try:
-        for edit in intervention.edits:
-            layer = sites.layers[edit.layer]
-            write = _writer(edit, intervention, handle)
-            if intervention.write == "act_post":
-                hooks.append(layer.act.register_forward_hook(_on_output(write)))
-            else:
-                module = layer.act if intervention.write == "gate_pre" else layer.down
-                hooks.append(module.register_forward_pre_hook(_on_input(write)))
-        yield handle
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _on_output(write: Callable[[Tensor], Tensor]) -> Any:
-    return lambda module, args, output: write(output)
-
-
-def _on_input(write: Callable[[Tensor], Tensor]) -> Any:
-    return lambda module, args: (write(args[0]), *args[1:])
-
-
-def _writer(
-    edit: Edit, intervention: Intervention, handle: Handle
-) -> Callable[[Tensor], Tensor]:
-    op, weight = OPS[intervention.op], intervention.weight
-    neurons, values = edit.neurons, edit.values
-
-    def write(activations: Tensor) -> Tensor:
-        nonlocal neurons, values
-        if neurons.device != activations.device:
-            neurons = neurons.to(activations.device)
-            values = values.to(activations.device)
-        old = activations.index_select(-1, neurons)
-        new = op(old.float(), values, weight).to(activations.dtype)
-        where = handle.where(activations)
-        if where is not None:
-            new = torch.where(where, new, old)
-        return activations.index_copy(-1, neurons, new)
-
-    return write

@@ -32,8 +32,11 @@ Tokens = Sequence[int] | Ids
 class LanguageModel(OpenModel):
     """A model that items are run on, as it is or under an intervention.
 
+    :meth:`of` takes a model that is in memory, :meth:`open` one that the workflow
+    pinned; :meth:`under` treats it.
+
     Attributes:
-        label: of progress lines and messages.
+        label: of progress lines and messages; empty: there are no progress lines.
     """
 
     label: str = ""
@@ -50,8 +53,9 @@ class LanguageModel(OpenModel):
         """Return the same model under a treatment; its weights are loaded once.
 
         Args:
-            intervention: what is written while it runs; None: nothing.
-            label: of progress lines and messages.
+            intervention: what is written while it runs, see ``interventions``; None:
+                nothing.
+            label: of progress lines and messages; empty: there are no progress lines.
         """
         same = copy.copy(self)
         same._intervention, same.label = intervention, label

@@ -14,8 +14,8 @@ from langneurons.jobs.batching import Timer
 from langneurons.jobs.gpus import put
 from langneurons.nn.models.backbone import Backbone, select
 
+from .applying import Handle
 from .examples import Answered, Ids, Likelihood
-from .interventions import Handle
 from .padding import pad_left, pad_right, positions
 from .running import Run
 
@@ -152,7 +152,7 @@ def loglikelihood(
         greedy = np.array([bool(part[:, 1].all()) for part in parts])
         found[row] = Likelihood(logprob, lengths, greedy)
     if not np.isfinite(tokens).all():
-        raise DataError(f"{run.label}: the likelihood of a continuation is not finite")
+        raise DataError(f"{run.what}: the likelihood of a continuation is not finite")
     return [one for one in found if one is not None]
 
 
@@ -252,7 +252,7 @@ def next_tokens(
         run.batches.each(order, work)
         by_length = torch.cat(done).float().cpu().numpy()
     if not np.isfinite(by_length).all():
-        raise DataError(f"{run.label}: the likelihood of a next token is not finite")
+        raise DataError(f"{run.what}: the likelihood of a next token is not finite")
     found = np.empty_like(by_length)
     found[order] = by_length
     return found

@@ -112,6 +112,30 @@ class OpenModel:
         known = manifests.read_model(manifest)
         return cls(loading.load_tokenizer(folder), known, load, family=family)
 
+    @classmethod
+    def of(cls, model: Any, tokenizer: Any, *, family: str | None = None) -> Self:
+        """Take a model that is in memory already.
+
+        Args:
+            model: of transformers, with a head, PEFT-wrapped or not, in evaluation
+                mode. It stays as it is.
+            tokenizer: of the model, one of the fast kind.
+            family: see ``architectures.mlp_sites``.
+
+        Raises:
+            DataError: the model is in training mode, where dropout changes results.
+        """
+        if model.training:
+            raise DataError("the model is in training mode; call model.eval() first")
+        config = model.config.get_text_config()
+        name = model.config.name_or_path or type(model).__name__
+        known = {
+            "model": name,
+            "vocab_size": config.vocab_size,
+            "positions": folders.positions(config.to_dict(), name),
+        }
+        return cls(tokenizer, known, lambda: model, family=family)
+
     @property
     def model(self) -> Any:
         """The stock model, PEFT-wrapped where it has an adapter; loaded once."""

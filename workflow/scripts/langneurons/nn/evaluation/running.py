@@ -10,7 +10,8 @@ from langneurons.jobs.batching import MicroBatch
 from langneurons.jobs.progress import Progress
 from langneurons.nn.models.backbone import Backbone
 
-from .interventions import Handle, Intervention, applied
+from .applying import Handle, applied
+from .interventions import Intervention
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Run:
         batches: sequences per forward pass; speed and memory only.
         intervention: None leaves the model as it is.
         family: see ``architectures.mlp_sites``.
-        label: of progress lines and messages.
+        label: of progress lines and messages; empty: there are no progress lines.
     """
 
     backbone: Backbone
@@ -32,6 +33,11 @@ class Run:
     intervention: Intervention | None = None
     family: str | None = None
     label: str = ""
+
+    @property
+    def what(self) -> str:
+        """What is run, in messages."""
+        return self.label or "the model"
 
     @contextmanager
     def passes(self, rows: int, unit: str) -> Iterator[tuple[Handle, Progress]]:

@@ -100,11 +100,13 @@ def describe(folder: Path | str) -> dict[str, Any]:
         "hidden_size": hidden,
         "quantization": "nf4" if is_nf4(config) else "none",
         "vocab_size": required("vocab_size"),
-        "positions": _positions(config, path),
+        "positions": positions(config, path),
     }
 
 
-def _first(config: dict[str, Any], keys: tuple[str, ...], path: Path) -> int | None:
+def _first(
+    config: dict[str, Any], keys: tuple[str, ...], path: Path | str
+) -> int | None:
     """Return the first of some sizes that is given; None: there is none."""
     for key in keys:
         value = config.get(key)
@@ -118,8 +120,16 @@ def _first(config: dict[str, Any], keys: tuple[str, ...], path: Path) -> int | N
     return None
 
 
-def _positions(config: dict[str, Any], path: Path) -> int | None:
-    """Find how many positions a model has, or was made for with rotary positions."""
+def positions(config: dict[str, Any], path: Path | str) -> int | None:
+    """Find how many positions a model has, or was made for with rotary positions.
+
+    Args:
+        config: of the model, as in ``config.json``.
+        path: of the model, for messages.
+
+    Returns:
+        Tokens; None: there is no limit.
+    """
     keys = ("n_positions", "max_position_embeddings")
     found = _first(config, keys, path)
     if found is None:

@@ -138,6 +138,19 @@ class Classifier(Task[C], Generic[C]):
         tokens = self.encode(lm, items, parameters)
         return predictions(items, lm.classify(tokens, reading))
 
+    def per_item(self) -> Mapping[str, str]:
+        """Explain the columns of ``predictions``."""
+        names = ", ".join(f"{i} {name}" for i, name in enumerate(self.LABELS))
+        shown = {
+            "accuracy": "true or false: whether prediction is gold",
+            "gold": f"whole number: the right class ({names})",
+            "prediction": "whole number: the class of the highest score; of equal "
+            "ones the first",
+        }
+        for number, name in enumerate(self.LABELS):
+            shown[f"logit_{number}"] = f"number: the head's score of {name}"
+        return shown
+
     def reading(self, lm: OpenModel, parameters: C) -> Reading:
         """Say where the head reads a sequence.
 
