@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langneurons.study.planned_jobs import Job, plan
 
 from configurations import experiment, merge, paper, tiny
 from langneurons.config.errors import ConfigError
@@ -15,7 +16,6 @@ from langneurons.grid import result_paths, rows
 from langneurons.published.partners import Partners
 from langneurons.study import local_files
 from langneurons.study.configuration import load
-from langneurons.study.planned_jobs import Job, plan
 from langneurons.study.specs import Specs
 
 ALONE = """

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from langneurons.study.planned_jobs import Job, plan
 
 from langneurons.config.catalogue import Activations, Model
 from langneurons.config.schema import Config
@@ -19,7 +20,6 @@ from langneurons.costs import rates, spending
 from langneurons.costs.requests import Requests, statistics_bytes
 from langneurons.study import cost_plan
 from langneurons.study.configuration import load
-from langneurons.study.planned_jobs import Job, plan
 
 ROOT = Path(__file__).parents[2]
 RAW = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from langneurons.study.planned_jobs import Job, plan
 
 from configurations import tiny
 from langneurons import methods
@@ -22,7 +23,6 @@ from langneurons.methods import MethodInputs
 from langneurons.methods.intersection import METHOD, Parameters
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.study.configuration import load
-from langneurons.study.planned_jobs import Job, plan
 from langneurons.study.specs import Specs
 
 ONLY_NEURONS = "experiments: {other_methods: {selections: [%s.world]}}"

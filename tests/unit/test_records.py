@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from langneurons.study.prerequisites import Needs
 from snakemake.persistence.file import FilePersistence
 from snakemake.utils import update_config
 
@@ -19,7 +20,6 @@ from langneurons.jobs import files, provenance
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.study import records, targets
 from langneurons.study.configuration import load
-from langneurons.study.prerequisites import Needs
 from langneurons.study.records import Records, difference
 from langneurons.study.specs import Specs
 from langneurons.study.table_specs import TableSpecs

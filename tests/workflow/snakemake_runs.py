@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from langneurons.study.planned_jobs import Job, plan
 from snakemake.utils import update_config
 
 from langneurons.study.configuration import load
-from langneurons.study.planned_jobs import Job, plan
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = Path(__file__).parent / "tiny.yaml"
