@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from langneurons import tables, tasks
-from langneurons.tables.evaluations import Evaluation
-from langneurons.tables.metrics import Shown
+from langneurons.tables.common.evaluations import Evaluation
+from langneurons.tables.common.metrics import Shown
 from langneurons.tasks import Metric
 
 XNLI, XQUAD = tasks.load("xnli").METRICS, tasks.load("xquad").METRICS

@@ -41,7 +41,7 @@ from langneurons.figures import (
 from langneurons.figures.matrix import signed
 from langneurons.jobs.cli import Job
 from langneurons.neurons.neuron_sets import NeuronSets, from_mask
-from langneurons.tables.metrics import Shown
+from langneurons.tables.common.metrics import Shown
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "published_results.json"
 ACCURACY = Shown.of("accuracy", XNLI["accuracy"])

@@ -16,7 +16,7 @@ from langneurons.config.errors import DataError
 from langneurons.figures import profiles as figure
 from langneurons.stats import significance
 from langneurons.tables import profiles, profiles_text
-from langneurons.tables.evaluations import Evaluation
+from langneurons.tables.common.evaluations import Evaluation
 
 GOLDEN = Path(__file__).parent / "golden" / "profiles.md"
 N = 40

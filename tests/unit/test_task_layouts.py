@@ -11,8 +11,8 @@ import pytest
 
 from evaluation_files import XNLI, XQUAD, Study, cells_of, right
 from langneurons.tables import markdown, metrics, task, task_text
-from langneurons.tables.metrics import Shown
-from langneurons.tables.task_layouts import matched
+from langneurons.tables.common.metrics import Shown
+from langneurons.tables.common.task_layouts import matched
 from langneurons.tasks import Metric
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -8,7 +8,7 @@ import shlex
 
 from snakemake.logging import logger
 
-from langneurons import methods
+from langneurons import methods, tables
 from langneurons.config.errors import LangneuronsError
 from langneurons.config.names import BASE, Selection
 from langneurons.costs.requests import Requests
@@ -36,7 +36,7 @@ RECORDS = Records(CONFIG, SPECS, TABLES)
 if workflow.is_main_process and (remarks := RECORDS.remarks()):
     logger.warning("\n".join(remarks))
 DEMO = result_paths.DEMO
-ALL_TABLES = [targets.table(name) for name in targets.wanted_tables(CONFIG)]
+ALL_TABLES = [targets.table(name) for name in tables.wanted(CONFIG)]
 ALL_FIGURES = targets.figures(CONFIG)
 PUBLISHED = os.path.normpath(f"{CHECKOUT}/config/published_results.json")
 
@@ -78,7 +78,7 @@ wildcard_constraints:
     corpus=either(CONFIG.corpora),
     task=either(CONFIG.tasks),
     tuning=TUNING,
-    table="|".join(targets.task_tables(CONFIG)) or "(?!)",
+    table=either(TABLES.kinds),
     statistic=either(CONFIG.statistics),
     metric="[a-z0-9_]+",
     other=r"[a-z0-9_-]+\.[a-z0-9_-]+",

@@ -25,12 +25,16 @@ PLUMBING = frozenset(
         "config.errors",
         "config.plugins",
         "costs.requests",
+        "grid.result_paths",  # what is asked for stands in the spec
+        "grid.rows",
         "jobs.batching",
         "jobs.cli",
         "jobs.files",
         "jobs.progress",
         "jobs.provenance",
         "nn.models.families",  # the row that a job reads stands in its spec
+        "published.partners",
+        "tables.common.planned",
         "tasks.common.declared",
     }
 )

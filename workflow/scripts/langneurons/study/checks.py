@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from langneurons import methods, tasks
+from langneurons import methods, tables, tasks
 from langneurons.config.catalogue import NAME, Method, Model
 from langneurons.config.errors import unknown_name
 from langneurons.config.explain import explain
@@ -28,7 +28,6 @@ from langneurons.published import numbers
 from . import check_data, check_effects, check_methods, check_tuning
 from .check_selections import selection_problems, tuning_problems
 from .partner_clashes import clashes, twin_controls
-from .targets import FINETUNE, OTHER_TABLES, RANDOM, table_names
 
 CATALOGUES = (
     "models", "corpora", "language_sets", "methods", "statistics", "tasks", "tunings",
@@ -43,7 +42,7 @@ def cross_check(config: Config) -> list[str]:
     problems += [*selection_problems(config), *tuning_problems(config)]
     if problems:  # the other checks follow references
         return problems
-    known = table_names(config)
+    known = tables.by_name(config)
     problems += _unknown("table", config.grid.tables, known, "grid.tables")
     for module in (check_data, check_effects, check_tuning):
         problems += module.problems(config)
@@ -72,11 +71,12 @@ def _names(config: Config) -> Iterator[str]:
                     "since several make one file name"
                 )
     for name in config.tasks:
-        if name in OTHER_TABLES or name.startswith((FINETUNE, RANDOM)):
+        if tables.taken(name):
+            others = [tables.load(kind).NAME for kind in tables.kinds()]
+            others = [*(other for other in others if other != tables.TASK), tables.COST]
             yield (
                 f"tasks.{name}: another table has this name; not allowed: "
-                f"{', '.join(OTHER_TABLES)}, and names that begin with {FINETUNE} or "
-                f"{RANDOM}"
+                f"{', '.join(others)}"
             )
     if NO_TREATMENT in config.statistics:
         yield (

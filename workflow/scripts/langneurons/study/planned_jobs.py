@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from langneurons import tables
 from langneurons.config.catalogue import Model
 from langneurons.config.schema import Config
 from langneurons.costs import rates
@@ -261,15 +262,10 @@ class _Planner:
         )  # fmt: skip
 
     def _reports(self) -> Iterator[Job]:
-        rules = {
-            "perplexity": "build_perplexity_table",
-            "activation_statistics": "build_activation_table",
-            "profiles": "compare_profiles",
-            "reproduction": "build_reproduction_table",
-        }
         for name in self.tables:
             file = targets.table(name)
-            yield Job(rules.get(name, "build_task_table"), (file,), _benchmark(file))
+            memory = tables.load(tables.kind_of(name)).MEMORY
+            yield Job("build_table", (file,), _benchmark(file), memory=memory)
         drawn: dict[tuple[str, str], list[str]] = {}
         for figure in targets.figures(self.config):
             drawn.setdefault(_drawing(figure, self.config), []).append(figure)

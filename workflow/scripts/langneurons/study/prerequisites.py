@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from langneurons import tables
 from langneurons.config.names import BASE, Selection
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths
-from langneurons.grid.rows import drawn_selections, measured
+from langneurons.grid.rows import drawn_selections
 
-from . import targets
-from .table_specs import profile_pairs
+from .table_specs import TableSpecs, files_of
 
 
 class Needs:
@@ -29,20 +29,17 @@ class Needs:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        self.tables = targets.wanted_tables(config)
-        made = [name for name in targets.task_tables(config) if name in self.tables]
+        self.tables = tables.wanted(config)
+        specs = TableSpecs(config)
+        reads = [specs.reads(name) for name in self.tables]
         needed = {
-            row.path(targets.split_table(name)[1])
-            for name in made
-            for row in targets.table_rows(config, name)
+            path for read in reads for path in files_of(config, read)["evaluations"]
         }
-        if "profiles" in self.tables:
-            needed |= {path for _, paths in profile_pairs(config) for path in paths}
         bundles = result_paths.task_bundles(config)
         self.evaluations = [b for b in bundles if needed & set(b.outputs)]
         self.perplexities = (
             result_paths.perplexity_bundles(config)
-            if "perplexity" in self.tables
+            if any(read.perplexities for read in reads)
             else []
         )
         # As keys of dictionaries: each once, in order.
@@ -71,8 +68,8 @@ class Needs:
             corpus = config.method_corpus(selection.method)
             for lang in config.language_set(selection.languages).languages:
                 self.activations[corpus, model, lang] = None
-        if "activation_statistics" in self.tables:
-            self.activations |= {(c, m, x): None for m, c, x in measured(config)}
+        for table in reads:
+            self.activations |= {(c, m, x): None for m, c, x in table.activations}
         self.held_out = dict.fromkeys(
             (str(b.corpus), str(b.model), str(b.lang)) for b in self.perplexities
         )

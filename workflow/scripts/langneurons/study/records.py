@@ -72,11 +72,7 @@ class Records:
             f"{adapter}/adapter_model.safetensors": specs.tune_model,
             f"{evaluation}/{{treatment}}.json": self._evaluation,
             "perplexity/{corpus}/{model}/{lang}/{treatment}.json": self._perplexity,
-            "tables/perplexity.tsv": tables.perplexity_table,
-            "tables/activation_statistics.tsv": tables.activation_table,
-            "tables/profiles.tsv": tables.profiles,
-            "tables/reproduction.tsv": tables.reproduction,
-            "tables/{table}.tsv": tables.task_table,
+            "tables/{table}.tsv": tables.table,
         }
 
     def _pinned(self, wildcards: Any) -> str:

@@ -1,25 +1,17 @@
-"""The tables, figures and report that a configuration asks for, by path.
-
-Table names: a task's own name (interventions), ``finetune_{task}`` and
-``random_{task}`` (neuron fine-tuning), and those of ``table_names``.
-"""
+"""The tables, figures and report that a configuration asks for, by path."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from langneurons import tasks
+from langneurons import tables, tasks
 from langneurons.config.names import Selection
 from langneurons.config.schema import Config
 from langneurons.grid.rows import (
     RESULTS,
-    Row,
     drawn_selections,
     is_control,
-    random_rows,
-    task_rows,
-    tuning_rows,
 )
 from langneurons.published import numbers
 
@@ -28,56 +20,15 @@ NEURON_KINDS = ("counts", "overlap", "jaccard", "layers", "multiplicity")
 PERPLEXITY_KINDS = ("perplexity", "nll")
 EFFECT_KINDS = ("forest", "size")
 PUBLISHED_KINDS = ("counts", "overlap", "layers")
-FINETUNE, RANDOM = "finetune_", "random_"
-OTHER_TABLES = (
-    "perplexity", "activation_statistics", "profiles", "reproduction", "cost",
-)  # fmt: skip
+FORESTS = ("interventions", "finetuning")
+"""Kinds of tables whose changes are drawn."""
+
 FIGURES = f"{RESULTS}/figures"
 REPORT = f"{RESULTS}/report.html"
 
 
 def table(name: str) -> str:
     return f"{RESULTS}/tables/{name}.tsv"
-
-
-def split_table(name: str) -> tuple[str, str]:
-    """Split a task's table name into its layout and its task.
-
-    Layouts: ``interventions``, ``tunings`` and ``random``.
-    """
-    for front, layout in ((FINETUNE, "tunings"), (RANDOM, "random")):
-        if name.startswith(front):
-            return layout, name.removeprefix(front)
-    return "interventions", name
-
-
-def table_rows(config: Config, name: str) -> list[Row]:
-    """List the rows of a task's table, by the table's name."""
-    layout, task = split_table(name)
-    listing = {"interventions": task_rows, "tunings": tuning_rows}
-    return listing.get(layout, random_rows)(config, task)
-
-
-def task_tables(config: Config) -> list[str]:
-    """List the tables that are made of evaluations."""
-    names = list(config.grid.tasks)
-    for front in (FINETUNE, RANDOM):
-        names += [f"{front}{task}" for task in config.grid.tasks]
-    return [name for name in names if table_rows(config, name)]
-
-
-def table_names(config: Config) -> list[str]:
-    """List every table that this configuration can make."""
-    names = task_tables(config)
-    if config.perplexity is not None:
-        names.append("perplexity")
-    return [*names, "activation_statistics", "profiles", "reproduction"]
-
-
-def wanted_tables(config: Config) -> list[str]:
-    """List the tables of ``snakemake all``."""
-    given = config.grid.tables
-    return list(table_names(config) if given is None else given)
 
 
 def metrics(config: Config, task: str) -> list[str]:
@@ -133,7 +84,8 @@ def figure_files(
 
 
 def _stems(config: Config) -> Iterator[str]:
-    wanted = wanted_tables(config)
+    kinds = tables.by_name(config)
+    wanted = tables.wanted(config)
     for model in config.grid.models:
         for selection in drawn_selections(config):
             yield from (f"{model}/{selection}/{kind}" for kind in NEURON_KINDS)
@@ -146,10 +98,10 @@ def _stems(config: Config) -> Iterator[str]:
                 for statistic in config.perplexity.statistics:
                     for kind in PERPLEXITY_KINDS:
                         yield f"{model}/{kind}.{text}.{statistic}"
-    for name in task_tables(config):
-        if name not in wanted or split_table(name)[0] == "random":
+    for name in wanted:
+        if kinds[name] not in FORESTS:
             continue
-        for metric in metrics(config, split_table(name)[1]):
+        for metric in metrics(config, tables.task_of(name)):
             yield from (f"{name}/{kind}.{metric}" for kind in EFFECT_KINDS)
     if "profiles" in wanted:
         for task in config.grid.tasks:
