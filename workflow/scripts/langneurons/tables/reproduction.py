@@ -65,7 +65,7 @@ class Reproduction(Table):
             ],
             "files": [f"{model} {chosen}" for model, chosen in _compared(partners)],
         }
-        return {"rows": rows, "sources": numbers.figures()["sources"]}
+        return {"rows": rows, "sources": [*numbers.figures()["sources"].items()]}
 
     def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
         published, rows = numbers_file.read(read.published_file), spec["rows"]

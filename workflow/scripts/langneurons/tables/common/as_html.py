@@ -12,11 +12,8 @@ from .words import ABSENT
 OPEN = 2
 """So many parts of a layout with grids are open, the others are folded."""
 
-INLINE = (
-    (re.compile(r"`([^`]+)`"), r"<code>\1</code>"),
-    (re.compile(r"\*\*([^*]+)\*\*"), r"<strong>\1</strong>"),
-    (re.compile(r"\*([^*\s][^*]*)\*"), r"<em>\1</em>"),
-)
+INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
+TAGS = ("code", "strong", "em")
 
 
 def html(document: Document, level: int = 4) -> str:
@@ -66,10 +63,12 @@ def _part(part: Part, level: int) -> str:
 
 def inline(text: str) -> str:
     """Write a text with its emphasis and code."""
-    found = escape(text, quote=False)
-    for pattern, replacement in INLINE:
-        found = pattern.sub(replacement, found)
-    return found
+    return INLINE.sub(_tagged, escape(text, quote=False))
+
+
+def _tagged(match: re.Match[str]) -> str:
+    place = match.lastindex or 1
+    return f"<{TAGS[place - 1]}>{match[place]}</{TAGS[place - 1]}>"
 
 
 def grid(part: Grid, *, tall: bool = False, total: bool = False) -> str:

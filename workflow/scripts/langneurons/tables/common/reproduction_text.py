@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -42,12 +42,12 @@ LEGEND = """\
 - The `.tsv` file beside this one has a row for every published number."""
 
 
-def layout(table: pd.DataFrame, sources: Mapping[str, str]) -> Document:
+def layout(table: pd.DataFrame, sources: Sequence[Sequence[str]]) -> Document:
     """Lay out the comparison with published numbers.
 
     Args:
         table: from ``reproduction_numbers.table``.
-        sources: name of a source -> what it is.
+        sources: name of each source, and what it is.
     """
     run = int((table["within"] != "").sum())
     said = (
@@ -56,7 +56,7 @@ def layout(table: pd.DataFrame, sources: Mapping[str, str]) -> Document:
     )
     parts: list[Part] = [Paragraph(said), _summary(table), *_not_compared(table)]
     parts.append(Bullets.of(LEGEND))
-    for source, about in sources.items():
+    for source, about in sources:
         part = table[table["source"] == source]
         for item, lay_out in LAYOUTS.items():
             chosen = part[part["item"] == item]
