@@ -37,8 +37,8 @@ rule all:
     input:
         tables=ALL_TABLES,
         figures=ALL_FIGURES,
-        page=targets.REPORT,
-        cost=targets.table("cost"),
+        page=targets.report(CONFIG),
+        cost=targets.table(CONFIG, "cost"),
 
 
 for name in CONFIG.run:

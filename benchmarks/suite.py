@@ -12,8 +12,8 @@ from types import ModuleType
 import pandas as pd
 import torch
 
-from langneurons import tables
 from langneurons.config.errors import ConfigError, unknown_name
+from langneurons.tables.common.columns import write_tsv
 
 from . import (
     batching,
@@ -130,7 +130,7 @@ def write(rows: Sequence[Row], path: Path) -> pd.DataFrame:
     """Write the table as TSV, and return it."""
     table = frame(rows)
     path.parent.mkdir(parents=True, exist_ok=True)
-    tables.write_tsv(path, table)
+    write_tsv(path, table)
     return table
 
 

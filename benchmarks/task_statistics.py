@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from langneurons.stats import kept_draws
-from langneurons.tables import evaluations
+from langneurons.tables.common import evaluations
 
 from .measuring import Row, Run, Setting, Variant, compare, row
 

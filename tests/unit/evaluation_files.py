@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from langneurons import tables, tasks
-from langneurons.tables.evaluations import Evaluation
-from langneurons.tables.metrics import Shown
+from langneurons.tables.common import task_text
+from langneurons.tables.common.as_markdown import markdown
+from langneurons.tables.common.evaluations import Evaluation
+from langneurons.tables.common.metrics import Shown
 from langneurons.tasks import Metric
 
 XNLI, XQUAD = tasks.load("xnli").METRICS, tasks.load("xquad").METRICS
@@ -43,6 +45,7 @@ def row(lang: str, treatment: str = "none", **changed: Any) -> dict[str, Any]:
     filled = {
         "model": "m", "tuning": "attention", "seed": 1, "lang": lang, "method": method,
         "langset": langset, "draw": draw, "matched": matched, "statistic": statistic,
+        "neuron_lang": None if statistic == "none" else lang, "treatment": treatment,
         "published": {},
     }  # fmt: skip
     return filled | changed
@@ -107,12 +110,19 @@ def cells_of(text: str, *start: str) -> list[list[str]]:
     return [cells for cells in split if cells[: len(start)] == list(start)]
 
 
+def text_of(table: pd.DataFrame, task: str, layout: str = "interventions") -> str:
+    """Lay out a task's table in Markdown."""
+    spec = {"task": task, "source_language": "en", "layout": layout}
+    return markdown(task_text.layout(table, spec))
+
+
 def run(
-    script: str, spec: dict, role: str, paths: list[Path], out: Path, check: bool = True
+    kind: str, spec: dict, role: str, paths: list[Path], out: Path, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
-    """Run a script that writes a table, with its files in one role."""
+    """Run the script that writes a table of some kind, with its files in one role."""
+    given = json.dumps(spec | {"table": kind})
     return subprocess.run(
-        [sys.executable, SCRIPTS / f"{script}.py", "--spec", json.dumps(spec),
+        [sys.executable, SCRIPTS / "build_table.py", "--spec", given,
          f"--{role}", *paths, "--tsv", out, "--markdown", out.with_suffix(".md")],
         check=check, capture_output=True, text=True,
     )  # fmt: skip

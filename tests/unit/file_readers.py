@@ -18,10 +18,9 @@ import torch
 import evaluation_files
 import tiny_models
 from activation_files import build, heavy_tailed
-from langneurons import tables
 from langneurons.config.task_entries import Training
 from langneurons.costs import spending
-from langneurons.figures import effects, read_table, selections
+from langneurons.figures import effects, selections
 from langneurons.jobs import batching, manifests, provenance, tensors
 from langneurons.methods import published as published_neurons
 from langneurons.neurons import neuron_sets
@@ -33,8 +32,13 @@ from langneurons.nn.recording import measuring
 from langneurons.nn.tuning import adapters, training
 from langneurons.published import numbers, numbers_file
 from langneurons.report import inputs, origin
-from langneurons.tables import evaluations, reproduction, table_files, task
 from langneurons.tables import perplexity as perplexity_table
+from langneurons.tables.common import (
+    columns,
+    evaluations,
+    reproduction_numbers,
+    task_table,
+)
 from langneurons.tasks import xnli, xquad
 from langneurons.text import corpora
 
@@ -261,7 +265,7 @@ def _path(folder: Path) -> Path:
 def _read_evaluation(path: Path) -> object:
     one = evaluations.Evaluation.read(path.with_suffix(".json"), evaluation_files.XNLI)
     rows = [evaluation_files.row("vi", "none")]
-    return task.task_table(rows, [one], evaluation_files.XNLI, resamples=10)
+    return task_table.task_table(rows, [one], evaluation_files.XNLI, resamples=10)
 
 
 PERPLEXITY = {
@@ -272,10 +276,9 @@ PERPLEXITY = {
 
 def _read_perplexity(path: Path) -> object:
     row = {"model": "m", "lang": "vi", "method": None, "langset": None, "draw": None}
-    row |= {"matched": None, "neuron_language": None, "statistic": "none"}
-    return perplexity_table.perplexity_table(
-        [row], [perplexity_table.read(path)], [path]
-    )
+    row |= {"matched": None, "neuron_lang": None, "statistic": "none"}
+    record = perplexity_table.read_one(path)
+    return perplexity_table.perplexity_table([row], [(record, path)])
 
 
 def _table(folder: Path) -> Path:
@@ -284,14 +287,17 @@ def _table(folder: Path) -> Path:
         for i, treatment in enumerate(("none", "lape.s.zero")):
             right = evaluation_files.right(30, 12 + i)
             study.add(lang, treatment, {}, accuracy=right)
-    table = task.task_table(study.rows, study.evaluations, study.metrics, resamples=10)
-    tables.write_tsv(folder / "xnli.tsv", table)
+    table = task_table.task_table(
+        study.rows, study.evaluations, study.metrics, resamples=10
+    )
+    columns.write_tsv(folder / "xnli.tsv", table)
     return folder / "xnli.tsv"
 
 
 def _read_table(path: Path) -> object:
-    table_files.read(path)
-    return inputs.read_table(path), read_table(path, effects.NEEDED)
+    known = [{"name": "xnli", "table": "interventions", "spec": {}}]
+    columns.read_table(path, task_table.COLUMNS, effects.NEEDED)
+    return inputs.read_table(path, known)
 
 
 def _provenance(folder: Path) -> Path:
@@ -320,7 +326,7 @@ def _read_figures(path: Path) -> object:
         selections.published_counts(entry)
         selections.published_overlap(entry)
         selections.published_layers(entry)
-    return reproduction.table(whole, {}, {})
+    return reproduction_numbers.table(whole, {}, {})
 
 
 def _figures(folder: Path) -> Path:

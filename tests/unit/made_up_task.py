@@ -12,7 +12,7 @@ import pytest
 from langneurons import tasks
 from langneurons.config.catalogue import Frozen
 from langneurons.nn.evaluation.examples import Answered
-from langneurons.tables.metrics import Shown
+from langneurons.tables.common.metrics import Shown
 from langneurons.tasks import Metric, Size, Task
 
 KIND = "stories"

@@ -11,12 +11,14 @@ import pytest
 
 from activation_files import build, heavy_tailed
 from evaluation_files import cells_of, run
-from langneurons import tables
 from langneurons.config.catalogue import PERCENTILES
 from langneurons.config.errors import DataError
 from langneurons.neurons.histogram import activation_function
 from langneurons.neurons.recorded_activations import Activations
-from langneurons.tables import activations, activations_text
+from langneurons.tables import activation_statistics as activations
+from langneurons.tables.common.as_markdown import markdown
+from langneurons.tables.common.columns import names
+from langneurons.tables.common.inputs import Inputs, read_activations
 
 GOLDEN = Path(__file__).parent / "golden" / "activations.md"
 TOKENS, BATCH = 600, 100
@@ -35,13 +37,17 @@ def row(lang: str, **published: float) -> dict:
 
 
 def table_of(rows: list[dict], paths: list[Path]) -> pd.DataFrame:
-    opened = [Activations.open(path) for path in paths]
+    opened = read_activations(Inputs({"activations": paths}), len(rows))
     return activations.activation_table(rows, opened, "gate_pre", "batch_mean")
+
+
+def text_of(table: pd.DataFrame) -> str:
+    return markdown(activations.layout(table))
 
 
 def test_values_are_means_over_all_neurons(tmp_path: Path) -> None:
     table = table_of([row("en")], [measured(tmp_path, "en")])
-    assert tuple(table.columns) == tables.ACTIVATION_COLUMNS
+    assert tuple(table.columns) == tuple(names(activations.COLUMNS))
     pre = heavy_tailed(0, TOKENS, 2, 30).astype(np.float64)
     values = {"gate_pre": pre, "act_post": activation_function("silu")(pre)}
     shown = table.set_index(["site", "quantile", "statistic"]).sort_index()
@@ -91,7 +97,7 @@ def test_files_of_other_rows_are_refused(tmp_path: Path) -> None:
         table_of([row("en"), row("vi")], paths[::-1])
     with pytest.raises(DataError, match="model is 'toy', not 'other'"):
         table_of([row("en") | {"model": "other"}], paths[:1])
-    with pytest.raises(DataError, match="1 result files for a table of 2 rows"):
+    with pytest.raises(DataError, match="1 files of activations for 2 rows"):
         table_of([row("en"), row("vi")], paths[:1])
 
 
@@ -99,7 +105,7 @@ def test_layout_is_that_of_table_6(tmp_path: Path) -> None:
     rows = [row("en", mean=-0.2934, p5=-2.0), row("vi")]
     paths = [measured(tmp_path, lang, seed) for seed, lang in enumerate(("en", "vi"))]
     table = table_of(rows, paths)
-    text = activations_text.activation_statistics(table)
+    text = text_of(table)
     assert text.count("\n## `") == 4
     lines = cells_of(text, "toy", "en")
     values = table.query("lang == 'en' and site == 'gate_pre'")
@@ -111,9 +117,7 @@ def test_layout_is_that_of_table_6(tmp_path: Path) -> None:
     assert "2 values have a published one beside them" in text
     assert text == GOLDEN.read_text(encoding="utf-8")
     several = table.assign(corpus=["a", "b"] * (len(table) // 2))
-    assert "| model | corpus | lang |" in activations_text.activation_statistics(
-        several
-    )
+    assert "| model | corpus | lang |" in text_of(several)
 
 
 def test_memory_is_that_of_a_layer_not_of_the_file(tmp_path: Path) -> None:
@@ -132,12 +136,13 @@ def test_memory_is_that_of_a_layer_not_of_the_file(tmp_path: Path) -> None:
 
 
 def test_the_script_writes_both_files(tmp_path: Path) -> None:
-    spec = {"rows": [row("en", p90=0.2)], "published_site": "gate_pre"}
-    spec |= {"published_quantile": "batch_mean"}
+    spec = {"rows": [row("en", p90=0.2)]}
     out = tmp_path / "activation_statistics.tsv"
     path = measured(tmp_path / "in", "en")
-    run("build_activation_table", spec, "activations", [path], out)
+    run("activation_statistics", spec, "activations", [path], out)
     found = pd.read_csv(out, sep="\t")
-    assert tuple(found.columns) == tables.ACTIVATION_COLUMNS and len(found) == 32
+    assert (
+        tuple(found.columns) == tuple(names(activations.COLUMNS)) and len(found) == 32
+    )
     assert found["published"].notna().sum() == 1
     assert "(0.2000)" in out.with_suffix(".md").read_text()

@@ -21,7 +21,7 @@ import draw_profiles
 import made_up_task
 from configurations import paper, read
 from evaluation_files import Study, cells_of, row
-from langneurons import report, tables
+from langneurons import report
 from langneurons.config.errors import DataError
 from langneurons.costs import rates
 from langneurons.figures import effects, profiles, sizes
@@ -32,16 +32,17 @@ from langneurons.stats import significance
 from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.table_specs import TableSpecs
-from langneurons.tables import (
+from langneurons.tables import profiles as profile_tables
+from langneurons.tables.common import (
+    columns,
     metrics,
     profiles_text,
-    reproduction,
+    reproduction_numbers,
     reproduction_ours,
-    table_files,
-    task,
+    task_table,
     task_text,
 )
-from langneurons.tables import profiles as profile_tables
+from langneurons.tables.common.as_markdown import markdown
 from langneurons.tasks import Metric
 from made_up_task import CHRF, GAIN, TASK
 
@@ -68,7 +69,7 @@ def study(tmp_path: Path) -> Study:
 
 
 def table_of(study: Study) -> pd.DataFrame:
-    return task.task_table(
+    return task_table.task_table(
         study.rows,
         study.evaluations,
         study.metrics,
@@ -149,8 +150,12 @@ def test_a_real_metric_that_differs_on_few_items_needs_enough_of_them() -> None:
         significance.detectable(some, some, "corpus")
 
 
+def spec(name: str = "stories") -> dict[str, Any]:
+    return {"task": name, "source_language": "en", "layout": "interventions"}
+
+
 def text_of(study: Study, name: str = "stories") -> str:
-    return task_text.task(table_of(study), name, "en", "interventions")
+    return markdown(task_text.layout(table_of(study), spec(name)))
 
 
 def test_the_text_of_a_table_names_title_unit_and_what_is_not_tested(
@@ -195,12 +200,12 @@ def test_a_primary_metric_of_all_items_is_shown_plainly(study: Study) -> None:
 
 def written(study: Study, folder: Path, name: str = "stories") -> Path:
     path = folder / f"{name}.tsv"
-    tables.write_tsv(path, table_of(study))
+    columns.write_tsv(path, table_of(study))
     return path
 
 
 def test_metrics_are_read_back_from_the_file(study: Study, tmp_path: Path) -> None:
-    back = table_files.read(written(study, tmp_path))
+    back = columns.read_table(written(study, tmp_path), task_table.COLUMNS)
     found = metrics.of_table(back)
     assert list(found) == ["gain", "chrf", "worse"]
     assert found["gain"] == GAIN
@@ -270,7 +275,7 @@ def test_profiles_of_both_kinds(study: Study, tmp_path: Path) -> None:
     assert gain["p_holm"] == 2 / 2**8
     assert (chrf["none"], chrf["paper_delta"], chrf["difference"]) == (41.5, -2.5, 3)
     assert math.isnan(chrf["p_value"]) and math.isnan(chrf["diff_ci_low"])
-    text = profiles_text.profiles(table.reset_index(drop=True))
+    text = markdown(profiles_text.layout(table.reset_index(drop=True)))
     assert "## stories (Made-up endings): gain of the ending, nats" in text
     assert cells_of(text, "m", "lape.s", "vi", "0.00")[0][-1] == "-0.75 → 0.00 ▲"
     assert cells_of(text, "m", "lape.s", "vi", "chrF")[0][-2:] == [
@@ -286,7 +291,7 @@ def test_profiles_of_both_kinds(study: Study, tmp_path: Path) -> None:
         "change of gain of the ending against no intervention, nats"
     )
     path = tmp_path / "profiles.tsv"
-    tables.write_tsv(path, table)
+    columns.write_tsv(path, table)
     out = tmp_path / "profiles" / "sites.stories.chrf.svg"
     spec = {"task": "stories", "metric": "chrf"}
     draw_profiles.main(Job(spec, "", {"table": path}, {"figures": [out]}, 1, 1, 1))
@@ -295,12 +300,16 @@ def test_profiles_of_both_kinds(study: Study, tmp_path: Path) -> None:
 
 def test_the_report_shows_units_and_titles(study: Study, tmp_path: Path) -> None:
     paths = [written(study, tmp_path), tmp_path / "profiles.tsv"]
-    tables.write_tsv(paths[1], pairs(study))
+    columns.write_tsv(paths[1], pairs(study))
     terms = [("gain", "Made-up endings: how much likelier.")]
-    text = report.build(paths, [], {}, tmp_path / "none", None, terms)
-    assert ">stories (Made-up endings): interventions at test time</h3>" in text
-    assert "<h4>gain of the ending, nats</h4>" in text
-    assert "<h4>chrf, of all items together</h4>" in text
+    known = [
+        {"name": "stories", "table": "interventions", "spec": spec()},
+        {"name": "profiles", "table": "profiles", "spec": {}},
+    ]
+    text = report.build(paths, [], {}, tmp_path / "none", None, terms, known)
+    assert (
+        ">stories (Made-up endings): gain of the ending under interventions, nats</h3>"
+    ) in text
     assert "<dt>gain</dt><dd>Made-up endings: how much likelier.</dd>" in text
     assert "unless a title or column says otherwise" in text and "<dt>unit</dt>" in text
     assert "Where a task declares another difference that matters" in text
@@ -310,7 +319,6 @@ def test_the_report_shows_units_and_titles(study: Study, tmp_path: Path) -> None
     assert "-0.38 nats over 1 model-language pairs, random neurons +0.00" in text
     assert "smallest detectable difference 0.26 nats (median)" in text
     assert ">change, nats</th>" in text and ">value</th>" in text
-    assert ">value %</th>" not in text
 
 
 def test_a_declared_difference_decides_what_is_blunt(study: Study) -> None:
@@ -353,9 +361,9 @@ def test_other_numbers_are_no_published_ones(study: Study, tmp_path: Path) -> No
     """A task without published numbers stands beside none, and hinders none."""
     figures = numbers.figures()
     spec: dict[str, Any] = {"evaluations": [], "activations": [], "neurons": []}
-    back = table_files.read(written(study, tmp_path))
+    back = columns.read_table(written(study, tmp_path), task_table.COLUMNS)
     ours = reproduction_ours.our_numbers(figures, {"stories": back}, {}, spec)
-    table = reproduction.table(figures, *ours)
+    table = reproduction_numbers.table(figures, *ours)
     assert ours.numbers == {} and (table["within"] == "").all()
     of_tasks = table["task"] != "-"
     assert (table["unit"] == of_tasks.map({True: "%", False: ""})).all()

@@ -28,7 +28,7 @@ import draw_profiles
 import draw_published
 import draw_shared
 from evaluation_files import XNLI, declared
-from langneurons import figures, tables
+from langneurons import figures
 from langneurons.config.errors import DataError
 from langneurons.figures import (
     effects,
@@ -41,7 +41,12 @@ from langneurons.figures import (
 from langneurons.figures.matrix import signed
 from langneurons.jobs.cli import Job
 from langneurons.neurons.neuron_sets import NeuronSets, from_mask
-from langneurons.tables.metrics import Shown
+from langneurons.tables import perplexity as perplexity_table
+from langneurons.tables import profiles as profiles_table
+from langneurons.tables.common import task_table
+from langneurons.tables.common.columns import names as names_of
+from langneurons.tables.common.columns import write_tsv
+from langneurons.tables.common.metrics import Shown
 
 PUBLISHED = Path(__file__).parents[2] / "config" / "published_results.json"
 ACCURACY = Shown.of("accuracy", XNLI["accuracy"])
@@ -405,7 +410,10 @@ def perplexities(langs: list[str], draws: int = 2, huge: float = 0.0) -> pd.Data
         nll = 2.0 + (delta or 0.0)
         value = np.exp(nll) if nll < 700 else np.inf
         change = None if delta is None else value - np.exp(2.0)
-        row = dict.fromkeys(tables.PERPLEXITY_COLUMNS) | {"model": "m", "lang": lang}
+        row = dict.fromkeys(names_of(perplexity_table.COLUMNS)) | {
+            "model": "m",
+            "lang": lang,
+        }
         row |= {"method": "-", "langset": "-", "matched": "-", "neuron_lang": "-"}
         row |= {"statistic": "none", "n_chunks": 2, "n_tokens": 10, "nll": nll}
         row |= {"perplexity": value, "delta_nll": delta, "n_neurons": 0}
@@ -430,7 +438,7 @@ def perplexities(langs: list[str], draws: int = 2, huge: float = 0.0) -> pd.Data
 
 def test_rows_are_the_neurons_and_columns_the_text(tmp_path: Path) -> None:
     path = tmp_path / "perplexity.tsv"
-    tables.write_tsv(path, perplexities(["vi", "hi", "nan"], draws=3))
+    write_tsv(path, perplexities(["vi", "hi", "nan"], draws=3))
     spec = {"model": "m", "selection": "lape.s", "statistic": "zero"}
     stems = [tmp_path / f"{kind}.lape.s.zero" for kind in perplexity.KINDS]
     draw_perplexity.main(job(spec, stems, table=path))
@@ -493,7 +501,7 @@ def test_perplexities_that_are_not_there() -> None:
 
 def effect(**names: Any) -> dict[str, Any]:
     """A row of a task's table."""
-    row: dict[str, Any] = dict.fromkeys(tables.TASK_COLUMNS)
+    row: dict[str, Any] = dict.fromkeys(names_of(task_table.COLUMNS))
     row |= {"model": "m", "method": "-", "langset": "-", "matched": "-", "seed": "1"}
     row |= {"tuning": "attention", "lang": "vi", "statistic": "none", "against": "-"}
     row |= {"metric": "accuracy", "n": 9, "value": 0.5, "n_neurons": 0}
@@ -806,7 +814,7 @@ def test_what_goes_on_beyond_the_scale_ends_in_an_arrow() -> None:
 
 def test_scripts_draw_tables_of_effects(tmp_path: Path) -> None:
     path = tmp_path / "xnli.tsv"
-    tables.write_tsv(path, interventions())
+    write_tsv(path, interventions())
     stems = [tmp_path / "xnli" / f"{kind}.accuracy" for kind in draw_effects.DRAWN]
     spec = {"table": "xnli", "metric": "accuracy"}
     draw_effects.main(job(spec, stems, table=path))
@@ -826,7 +834,7 @@ def test_scripts_draw_tables_of_effects(tmp_path: Path) -> None:
 
 def pairs() -> pd.DataFrame:
     def row(**names: Any) -> dict[str, Any]:
-        found: dict[str, Any] = dict.fromkeys(tables.PROFILE_COLUMNS)
+        found: dict[str, Any] = dict.fromkeys(names_of(profiles_table.COLUMNS))
         found |= {"task": "xnli", "model": "m", "tuning": "attention", "seed": "1"}
         found |= {"lang": "vi", "method": "lape", "langset": "s", "metric": "accuracy"}
         found |= {"value_name": "p5", "paper_delta": -0.04, "consistent_delta": -0.01}
@@ -865,12 +873,12 @@ def test_nothing_of_profiles_is_cut_off(number: int) -> None:
 
 def test_a_table_without_pairs_says_so(tmp_path: Path) -> None:
     path = tmp_path / "profiles.tsv"
-    tables.write_tsv(path, pairs().iloc[:0])
+    write_tsv(path, pairs().iloc[:0])
     stem = tmp_path / "sites.xnli.accuracy"
     spec = {"task": "xnli", "metric": "accuracy"}
     draw_profiles.main(job(spec, [stem], table=path))
     assert "No intervention was measured" in Path(f"{stem}.svg").read_text()
     assert read(stem).empty
-    tables.write_tsv(path, pairs())
+    write_tsv(path, pairs())
     draw_profiles.main(job(spec, [stem], table=path))
     assert len(read(stem)) == 3

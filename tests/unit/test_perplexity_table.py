@@ -11,11 +11,15 @@ import pandas as pd
 import pytest
 
 from evaluation_files import cells_of, row, run
-from langneurons import tables
 from langneurons.config.errors import DataError
 from langneurons.figures import perplexity as figure
 from langneurons.report import neuron_verdicts
-from langneurons.tables import perplexity, perplexity_text
+from langneurons.tables import perplexity
+from langneurons.tables.common.as_markdown import markdown
+from langneurons.tables.common.columns import names
+from langneurons.tables.common.inputs import check_fit
+from langneurons.tables.common.perplexity_summary import perplexity_summary
+from langneurons.tables.common.words import EMPTY_LEGEND
 
 Study = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
@@ -38,7 +42,7 @@ def study(statistics: tuple[str, ...] = ("zero",)) -> Study:
         for name, whose, change in wanted:
             parts = name.split(".")
             short = name if whose is None else f"{parts[0]}.{parts[1]}.{parts[3]}"
-            entry = row(lang, short, neuron_language=whose)
+            entry = row(lang, short, neuron_lang=whose) | {"treatment": name}
             for key in ("tuning", "seed", "published"):
                 entry.pop(key)
             amount = change if whose in (None, lang) else 0.1
@@ -56,25 +60,33 @@ def study(statistics: tuple[str, ...] = ("zero",)) -> Study:
 def table_of(made: Study) -> pd.DataFrame:
     rows, records = made
     paths = [Path(f"{i}.json") for i in range(len(rows))]
-    return perplexity.perplexity_table(rows, records, paths)
+    for entry, (record, path) in zip(
+        rows, zip(records, paths, strict=True), strict=True
+    ):
+        check_fit(entry, record, path)
+    return perplexity.perplexity_table(rows, list(zip(records, paths, strict=True)))
+
+
+def text_of(table: pd.DataFrame) -> str:
+    return markdown(perplexity.layout(table))
 
 
 def test_numbers_of_a_perplexity_table() -> None:
     rows, records = study()
     table = table_of((rows, records))
-    assert tuple(table.columns) == tables.PERPLEXITY_COLUMNS
+    assert tuple(table.columns) == tuple(names(perplexity.COLUMNS))
     own = table[(table["method"] == "lape") & (table["neuron_lang"] == table["lang"])]
     assert own["delta_nll"].tolist() == pytest.approx([0.6, 0.6])
     # Differences of the chunks are .5, .5 and .8: their standard error is .1.
     assert own["delta_se"].tolist() == pytest.approx([0.1, 0.1])
     expected = math.exp(3.6) - math.exp(3)
     assert own["delta_perplexity"].tolist() == pytest.approx([expected] * 2)
-    summary = tables.perplexity_summary(table)
+    summary = perplexity_summary(table)
     assert summary["own"].tolist() == pytest.approx([0.6, 0.6])
     assert summary["others"].tolist() == pytest.approx([0.2, 0.2])
     assert summary["random_median"].tolist() == pytest.approx([0.5, 0.5])
     assert summary["draws"].tolist() == [3, 3]
-    text = perplexity_text.perplexity(table)
+    text = text_of(table)
     assert "**+0.600**" in text and "median of 3 draws" in text
     assert [c for c in text.splitlines() if c.startswith("| mean")]
     short_text = "own text +0.600 nats per token on the mean, other texts +0.200"
@@ -85,7 +97,9 @@ def test_numbers_of_a_perplexity_table() -> None:
     with pytest.raises(DataError, match="nothing measured without treatment"):
         table_of((rows, [*short, *records[1:]]))
     swapped = [records[0], records[5], *records[2:5], records[1], *records[6:]]
-    with pytest.raises(DataError, match="neuron_language is 'hi', not 'vi'"):
+    with pytest.raises(
+        DataError, match="treatment is 'lape.s.hi.zero', not 'lape.s.vi.zero'"
+    ):
         table_of((rows, swapped))
 
 
@@ -122,11 +136,11 @@ def test_one_chunk_has_no_standard_error_and_a_huge_loss_no_end() -> None:
 
 def test_each_statistic_has_its_own_block_summary_and_controls() -> None:
     table = table_of(study(("zero", "mean")))
-    summary = tables.perplexity_summary(table)
+    summary = perplexity_summary(table)
     assert summary["statistic"].tolist() == ["zero", "zero", "mean", "mean"]
     assert summary["own"].tolist() == pytest.approx([0.6, 0.6, 5.1, 5.1])
     assert summary["random_median"].tolist() == pytest.approx([0.5, 0.5, 4.1, 4.1])
-    text = perplexity_text.perplexity(table)
+    text = text_of(table)
     zero, mean = (text.index(f"statistic `{s}`") for s in ("zero", "mean"))
     assert zero < text.index("**+0.600**") < mean < text.index("**+5.100**")
     assert cells_of(text, "vi")[0] == ["vi", "**+0.600**", "+0.200"]
@@ -139,16 +153,16 @@ def test_a_table_without_controls_or_own_language_has_gaps() -> None:
         i for i, r in enumerate(rows) if r["method"] != "random" and r["lang"] == "vi"
     ]
     table = table_of(([rows[i] for i in kept], [records[i] for i in kept]))
-    summary = tables.perplexity_summary(table).set_index("neuron_lang")
+    summary = perplexity_summary(table).set_index("neuron_lang")
     assert math.isnan(summary.loc["hi", "own"]) and summary.loc["hi", "others"] > 0
     assert summary["draws"].eq(0).all() and summary["random_median"].isna().all()
-    assert "–" in perplexity_text.perplexity(table)
-    assert "random neurons" not in perplexity_text.perplexity(table)
+    assert "–" in text_of(table)
+    assert "random neurons" not in text_of(table)
     # One cell was not run: it is a gap, and not a number.
     missing = [i for i, r in enumerate(records) if r["treatment"] != "lape.s.hi.zero"]
     missing.append(next(i for i in range(len(records)) if i not in missing))
     table = table_of(([rows[i] for i in missing], [records[i] for i in missing]))
-    assert "nan" not in perplexity_text.perplexity(table)
+    assert "nan" not in text_of(table)
 
 
 def test_the_script_writes_both_files(tmp_path: Path) -> None:
@@ -158,7 +172,7 @@ def test_the_script_writes_both_files(tmp_path: Path) -> None:
         files.append(tmp_path / f"{i}.json")
         files[-1].write_text(json.dumps(record))
     out = tmp_path / "perplexity.tsv"
-    run("build_perplexity_table", {"rows": rows}, "perplexities", files, out)
+    run("perplexity", {"rows": rows}, "perplexities", files, out)
     assert len(out.read_text().splitlines()) == len(rows) + 1
     assert "**+0.600**" in out.with_suffix(".md").read_text()
 
@@ -173,14 +187,14 @@ def test_switching_no_neurons_changes_nothing_and_counts_nowhere() -> None:
     assert len(empty) == 2 * 4 and empty["nll"].notna().all()
     changes = ["delta_nll", "delta_se", "delta_perplexity"]
     assert empty[changes].isna().all(axis=None)
-    summary = tables.perplexity_summary(table).set_index("neuron_lang")
+    summary = perplexity_summary(table).set_index("neuron_lang")
     assert summary.loc["hi", "draws"] == 0 and math.isnan(summary.loc["hi", "own"])
     assert summary.loc["vi", "own"] == pytest.approx(0.6)
-    text = perplexity_text.perplexity(table)
+    text = text_of(table)
     first = cells_of(text, "hi")[0]
     assert first[1:] == ["no neurons", "no neurons"]
     assert "more for 1 of 1 languages" in text and "draw for 0 of 1." in text
-    assert tables.EMPTY_LEGEND in text
+    assert EMPTY_LEGEND in text
     found = neuron_verdicts.h3(table)
     assert found.numbers["languages"].tolist() == [1]
     drawn = figure.changes(table, "nll", "m", "lape.s", "zero")
@@ -193,7 +207,7 @@ def test_where_no_language_has_neurons_there_is_nothing_to_sum_up() -> None:
     for record in records:
         record["n_neurons"] = 0
     table = table_of((rows, records))
-    text = perplexity_text.perplexity(table)
+    text = text_of(table)
     assert "- The table has no interventions on neurons." in text
     assert neuron_verdicts.h3(table).verdict == "not run"
     drawn = figure.changes(table, "nll", "m", "lape.s", "zero")

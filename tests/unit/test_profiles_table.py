@@ -11,12 +11,15 @@ import pandas as pd
 import pytest
 
 from evaluation_files import XNLI, XQUAD, cells_of, right, row, run, write
-from langneurons import tables
 from langneurons.config.errors import DataError
 from langneurons.figures import profiles as figure
 from langneurons.stats import significance
-from langneurons.tables import profiles, profiles_text
-from langneurons.tables.evaluations import Evaluation
+from langneurons.tables import profiles
+from langneurons.tables.common import profiles_text
+from langneurons.tables.common.as_markdown import markdown
+from langneurons.tables.common.columns import names as names_of
+from langneurons.tables.common.inputs import Inputs, read_evaluations
+from langneurons.tables.common.words import EMPTY_LEGEND
 
 GOLDEN = Path(__file__).parent / "golden" / "profiles.md"
 N = 40
@@ -56,18 +59,23 @@ class Pairs:
             "draw",
             "matched",
         )
-        pair = {"task": task, "kind": task, "value_name": value}
+        pair = {"task": task, "kind": task, "value_name": value, "treatments": names}
         self.pairs.append(pair | {key: axes[key] for key in keys})
 
     def table(self) -> pd.DataFrame:
-        read = [
-            Evaluation.read(path, METRICS[self.pairs[i // 3]["kind"]])
-            for i, path in enumerate(self.paths)
+        rows = [
+            pair | {"treatment": t} for pair in self.pairs for t in pair["treatments"]
         ]
+        metrics = [METRICS[row["kind"]] for row in rows]
+        read = read_evaluations(Inputs({"evaluations": self.paths}), rows, metrics)
         triples = list(zip(read[::3], read[1::3], read[2::3], strict=True))
         return profiles.profile_table(
             self.pairs, triples, METRICS, TITLES, resamples=500
         )
+
+
+def text_of(table: pd.DataFrame) -> str:
+    return markdown(profiles_text.layout(table))
 
 
 @pytest.fixture
@@ -85,7 +93,7 @@ def pairs(tmp_path: Path) -> Pairs:
 
 def test_numbers(pairs: Pairs) -> None:
     table = pairs.table()
-    assert tuple(table.columns) == tables.PROFILE_COLUMNS
+    assert tuple(table.columns) == tuple(names_of(profiles.COLUMNS))
     assert len(table) == 8 + 6
     p10 = table[table["value_name"].eq("p10") & table["task"].eq("xnli")].iloc[0]
     assert p10[["none", "paper", "consistent"]].tolist() == [0.75, 0.2, 0.7]
@@ -108,7 +116,7 @@ def test_numbers(pairs: Pairs) -> None:
 
 
 def test_cells_are_paper_and_consistent(pairs: Pairs) -> None:
-    text = profiles_text.profiles(pairs.table())
+    text = text_of(pairs.table())
     vi, hi = cells_of(text, "m", "lape.s")[:2]
     assert vi[2:] == ["vi", "75.0", "72.5 → 75.0", "20.0 → 70.0 ▲"] and hi[2] == "hi"
     control = cells_of(text, "m", "random for lape.s", "vi")[0]
@@ -127,23 +135,23 @@ def test_cells_are_paper_and_consistent(pairs: Pairs) -> None:
 def test_tunings_and_seeds_have_their_own_grids(pairs: Pairs) -> None:
     table = pairs.table()
     again = table.assign(seed=2)
-    text = profiles_text.profiles(pd.concat([table, again], ignore_index=True))
+    text = text_of(pd.concat([table, again], ignore_index=True))
     assert "Tuning `attention`, seed 1" in text and "seed 2" in text
 
 
 def test_without_pairs_there_is_a_header_and_a_sentence(tmp_path: Path) -> None:
     table = profiles.profile_table([], [], {}, {})
-    assert table.empty and tuple(table.columns) == tables.PROFILE_COLUMNS
+    assert table.empty and tuple(table.columns) == tuple(names_of(profiles.COLUMNS))
     out = tmp_path / "profiles.tsv"
-    run("compare_profiles", {"pairs": []}, "evaluations", [], out)
-    assert out.read_text() == "\t".join(tables.PROFILE_COLUMNS) + "\n"
+    run("profiles", {"rows": []}, "evaluations", [], out)
+    assert out.read_text() == "\t".join(names_of(profiles.COLUMNS)) + "\n"
     assert profiles_text.NO_PAIRS in out.with_suffix(".md").read_text()
 
 
 def test_files_that_do_not_fit_are_refused(pairs: Pairs) -> None:
     paths = list(pairs.paths)
     pairs.paths[0:2] = paths[1::-1]
-    with pytest.raises(DataError, match="treatment is 'lape.s.mean' for 'none'"):
+    with pytest.raises(DataError, match="treatment is 'lape.s.mean', not 'none'"):
         pairs.table()
     pairs.paths = [*paths[:2], paths[12 + 2], *paths[3:]]
     with pytest.raises(DataError, match="lang is 'hi', not 'vi'"):
@@ -160,16 +168,14 @@ def test_files_that_do_not_fit_are_refused(pairs: Pairs) -> None:
 
 def test_the_script_writes_the_table(pairs: Pairs, tmp_path: Path) -> None:
     out = tmp_path / "profiles.tsv"
-    spec = {"pairs": pairs.pairs}
-    run("compare_profiles", spec, "evaluations", pairs.paths, out)
+    spec = {"rows": pairs.pairs}
+    run("profiles", spec, "evaluations", pairs.paths, out)
     found = pd.read_csv(out, sep="\t")
     assert len(found) == 14 and found["difference"].notna().all()
     assert "20.0 → 70.0 ▲" in out.with_suffix(".md").read_text()
-    failed = run(
-        "compare_profiles", spec, "evaluations", pairs.paths[:-1], out, check=False
-    )
+    failed = run("profiles", spec, "evaluations", pairs.paths[:-1], out, check=False)
     assert failed.returncode == 1
-    assert "26 files for 9 pairs" in failed.stderr
+    assert "26 files of evaluations for 27 rows" in failed.stderr
 
 
 def test_controls_of_two_methods_are_no_one_row(pairs: Pairs) -> None:
@@ -178,7 +184,7 @@ def test_controls_of_two_methods_are_no_one_row(pairs: Pairs) -> None:
     other = pairs.pairs[-1] | {"matched": "actprob", "draw": 1}
     pairs.pairs[-1] = other
     table = pairs.table()
-    text = profiles_text.profiles(table)
+    text = text_of(table)
     (lape,) = cells_of(text, "m", "random for lape.s", "vi")
     (actprob,) = cells_of(text, "m", "random for actprob.s", "vi")
     assert lape[4] == "72.5 → 75.0", "the mean of its own two draws: 30 and 28 of 40"
@@ -204,9 +210,9 @@ def test_pairs_without_neurons_are_no_test(pairs: Pairs) -> None:
     assert empty[numbers].isna().all()
     # The family of tests is as large as before: four of accuracy.
     assert table["p_holm"].dropna().tolist() == before["p_holm"].dropna().tolist()
-    text = profiles_text.profiles(table)
+    text = text_of(table)
     assert cells_of(text, "m", "lape.s", "ur")[0][-1] == "no neurons"
     assert "xnli, accuracy: of 4 pairs" in text
-    assert text.count(tables.EMPTY_LEGEND) == 1
-    assert tables.EMPTY_LEGEND not in profiles_text.profiles(before)
+    assert text.count(EMPTY_LEGEND) == 1
+    assert EMPTY_LEGEND not in text_of(before)
     assert "ur" not in set(figure.sites(table, "xnli", "accuracy")["lang"])

@@ -24,29 +24,21 @@ from langneurons.jobs.files import read_json
 from langneurons.report import (
     effects,
     gallery,
-    html_cells,
     inputs,
-    layouts,
     origin,
     verdicts,
 )
 from langneurons.report import neuron_verdicts as neurons
-from langneurons.report.inputs import TASK, Table
+from langneurons.report.inputs import Table
 from langneurons.study.configuration import load
-from langneurons.tables import reproduction
+from langneurons.tables.common import as_html, task_table
+from langneurons.tables.common.columns import names
+from langneurons.tables.common.document import Cell, grid
 
 ROOT = Path(__file__).parents[2]
 CONFIG: dict[str, Any] = {
     "profile": "paper",
-    "run": ["transfer"],
-    "experiments": {
-        "transfer": {
-            "kind": "interventions",
-            "models": ["big", "tiny"],
-            "tasks": ["xnli"],
-        }
-    },
-    "default_corpus": "wiki",
+    "grid": {"models": ["big", "tiny"], "corpus": "wiki", "tasks": ["xnli"]},
     "models": {
         "big": {"family": "llama", "folder": "weights", "parameters": 8e9},
         "tiny": {"family": "llama", "folder": "weights", "parameters": 4e5},
@@ -55,10 +47,38 @@ CONFIG: dict[str, Any] = {
 }
 
 
+OF_TASK = {"task": "xnli", "source_language": "en"}
+KNOWN: list[dict[str, Any]] = [
+    {"name": name, "table": kind, "shows": "results", "needs": needs, "spec": spec}
+    for name, kind, needs, spec in (
+        ("xnli", "interventions", "", OF_TASK | {"layout": "interventions"}),
+        (
+            "finetune_xnli", "finetuning", "the task in neuron_tuning.tasks",
+            OF_TASK | {"layout": "tunings"},
+        ),
+        ("random_xnli", "random_tuning", "", OF_TASK | {"layout": "random"}),
+        ("perplexity", "perplexity", "", {}),
+        ("activation_statistics", "activation_statistics", "", {}),
+        ("profiles", "profiles", "", {}),
+        ("reproduction", "reproduction", "", {"sources": [["Table 4", "accuracies"]]}),
+    )
+]  # fmt: skip
+COLUMNS = {kind: names(tables.load(kind).COLUMNS) for kind in tables.kinds()}
+TASK = names(task_table.COLUMNS)
+
+
+def shown(name: str, frame: pd.DataFrame) -> str:
+    """Lay out a table for the page."""
+    (about,) = (one for one in KNOWN if one["name"] == name)
+    given = Table(name, about["table"], Path("t"), frame, about["spec"])
+    return as_html.html(given.document)
+
+
 def row(lang: str, delta: float = math.nan, **more: Any) -> dict[str, Any]:
     """One row of a task table: ``lape.set1`` overwritten with ``zero`` in ``big``."""
     usual: dict[str, Any] = dict.fromkeys(TASK, math.nan)
     usual |= {"model": "big", "method": "lape", "langset": "set1", "matched": "-"}
+    usual |= {"neuron_lang": "-"}
     usual |= {"tuning": "attention", "seed": "42", "lang": lang, "statistic": "zero"}
     usual |= {"metric": "accuracy", "n": 1000, "value": 0.7 + delta, "against": "none"}
     usual |= {"delta": delta, "p_holm": 1.0, "detectable": 0.01, "n_neurons": 10}
@@ -66,7 +86,7 @@ def row(lang: str, delta: float = math.nan, **more: Any) -> dict[str, Any]:
 
 
 def table(*rows: dict[str, Any]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=[*TASK])
+    return pd.DataFrame(rows, columns=TASK)
 
 
 def random(lang: str, delta: float, draw: int = 1) -> dict[str, Any]:
@@ -148,9 +168,9 @@ def test_the_layout_names_the_model_as_it_is() -> None:
     untuned = {"tuning": "base", "seed": "0"}
     none = {"method": "-", "langset": "-", "statistic": "none", "against": "-"}
     frame = table(row("vi", **untuned, **none), row("vi", 0.01, **untuned), row("vi"))
-    (found,) = layouts.compact(Table("xquad", "task", Path("t"), frame), "en")
-    named = {tuple(cell.text for cell in line[:2]) for line in found.rows}
-    assert named == {("base (not fine-tuned)", "-"), ("attention", "42")}
+    found = shown("xnli", frame)
+    assert "<h4>Not fine-tuned (<code>base</code>)</h4>" in found
+    assert "<h4>Tuning <code>attention</code>, seed 42</h4>" in found
 
 
 @pytest.mark.parametrize(
@@ -219,7 +239,7 @@ def perplexity(
     def add(method: str, whose: str, text: str, change: float) -> None:
         is_random = method == "random"
         rows.append(
-            dict.fromkeys(inputs.PERPLEXITY, math.nan)
+            dict.fromkeys(COLUMNS["perplexity"], math.nan)
             | {"model": "big", "method": method, "langset": "set1"}
             | {"draw": 1 if is_random else math.nan}
             | {"matched": "lape" if is_random else "-", "neuron_lang": whose}
@@ -286,7 +306,7 @@ def profiles(paper: float, same: float, p_holm: float, spread: float) -> pd.Data
     rows = []
     for lang, extra in (("vi", -spread), ("hi", 0.0), ("ur", spread)):
         rows.append(
-            dict.fromkeys(inputs.PROFILES, math.nan)
+            dict.fromkeys(COLUMNS["profiles"], math.nan)
             | {"task": "xnli", "model": "big", "tuning": "attention", "seed": "42"}
             | {"lang": lang, "method": "lape", "langset": "set1", "value_name": "p10"}
             | {"metric": "accuracy", "none": 0.7, "paper_delta": paper + extra}
@@ -383,39 +403,19 @@ def task_file(folder: Path, name: str = "xnli") -> Path:
     return write(folder / f"{name}.tsv", table(*rows))
 
 
-def test_tables_have_the_columns_that_are_read() -> None:
-    columns = {
-        "task": tables.TASK_COLUMNS,
-        "perplexity": tables.PERPLEXITY_COLUMNS,
-        "activation_statistics": tables.ACTIVATION_COLUMNS,
-        "profiles": tables.PROFILE_COLUMNS,
-    }
-    for kind, written in columns.items():
-        assert set(inputs.NEEDED[kind]) <= set(written), kind
-
-
-def test_the_training_language_is_known_without_a_configuration(
-    tmp_path: Path,
-) -> None:
-    found = inputs.read_table(task_file(tmp_path))
-    assert found.source({"tasks": {"xnli": {"source_language": "vi"}}}) == "vi"
-    assert found.source({}) == "en"
-    record(found.path, spec={"source_language": "hi"})
-    assert found.source({}) == "hi"
-
-
-def test_tables_are_read_by_kind(tmp_path: Path) -> None:
-    found = inputs.read_table(task_file(tmp_path))
-    assert found.kind == "task" and found.task == "xnli"
+def test_tables_are_read_by_what_is_known_of_them(tmp_path: Path) -> None:
+    found = inputs.read_table(task_file(tmp_path), KNOWN)
+    assert found.kind == "interventions" and found.task == "xnli"
     assert found.frame["statistic"].tolist()[:4] == ["none", "none", "none", "zero"]
     assert math.isnan(found.frame["delta"][0]) and found.frame["value"][0] == 0.7
-    tuned_table = inputs.read_table(task_file(tmp_path, "finetune_xnli"))
-    assert (tuned_table.kind, tuned_table.task) == ("finetune", "xnli")
+    assert found.frame["draw"].dtype == "Int64"
+    tuned_table = inputs.read_table(task_file(tmp_path, "finetune_xnli"), KNOWN)
+    assert (tuned_table.kind, tuned_table.task) == ("finetuning", "xnli")
     other = write(tmp_path / "mine.tsv", pd.DataFrame({"a": ["x"], "b": [1]}))
-    assert inputs.read_table(other).kind == "other"
+    assert inputs.read_table(other, KNOWN).kind == "other"
     broken = write(tmp_path / "perplexity.tsv", pd.DataFrame({"model": ["x"]}))
-    with pytest.raises(DataError, match=r"columns missing.*neuron_lang"):
-        inputs.read_table(broken)
+    with pytest.raises(DataError, match=r"has no column .*neuron_lang"):
+        inputs.read_table(broken, KNOWN)
 
 
 EMPTY = {"against": "-", "n_neurons": 0, "p_holm": math.nan, "detectable": math.nan}
@@ -440,16 +440,15 @@ def test_no_neurons_are_named_in_every_layout(tmp_path: Path) -> None:
         row("vi", **EMPTY) | {"value": 0.7},
         random("vi", 0) | EMPTY | {"draw": 1},
     )
-    (found,) = layouts.compact(Table("xnli", "task", Path("t"), frame), "en")
-    assert [line[-1] for line in texts(found)] == ["no neurons", "no neurons"]
-    assert texts(found)[0][-2].startswith("70.0"), "without intervention it is a number"
+    found = shown("xnli", frame)
+    assert found.count(">no neurons</td>") == 2
+    assert ">70.0</td>" in found, "without intervention it is a number"
     pair = profiles(-0.1, -0.1, 0.5, 0).iloc[:1].assign(n_neurons=0)
-    (found,) = layouts.compact(Table("profiles", "profiles", Path("t"), pair), "en")
-    assert texts(found)[0][-1] == "no neurons"
+    assert ">no neurons</td>" in shown("profiles", pair)
 
 
 def test_profiles_of_random_neurons_are_told_apart(tmp_path: Path) -> None:
-    """Controls of two methods, and every layout of a table read from a file."""
+    """Controls of two methods, and every row of a table read from a file."""
     own = profiles(-0.1, -0.01, 0.01, 0).iloc[:1]
     drawn = [
         own.assign(method="random", matched=matched, draw=draw, p_holm=math.nan)
@@ -457,18 +456,11 @@ def test_profiles_of_random_neurons_are_told_apart(tmp_path: Path) -> None:
         for draw in (1, 2)
     ]
     path = write(tmp_path / "profiles.tsv", pd.concat([own, *drawn]))
-    found = inputs.read_table(path)
-    (compact,) = layouts.compact(found, "en")
-    named = ["lape.set1"]
-    named += [f"random for {m}.set1 #{i}" for m in ("lape", "actprob") for i in (1, 2)]
-    assert [line[0] for line in texts(compact)] == named
-    whole = html_cells.every_row(found.kind, found.frame)
-    assert len(whole.rows) == 5
-    without = write(tmp_path / "old/profiles.tsv", own.drop(columns="matched"))
-    with pytest.raises(
-        DataError, match="columns missing for a table of kind .profiles.: matched"
-    ):
-        inputs.read_table(without)
+    found = inputs.read_table(path, KNOWN)
+    text = as_html.html(found.document)
+    for whose in ("lape.set1", "random for lape.set1", "random for actprob.set1"):
+        assert text.count(f"<td>{whose}</td>") == 1
+    assert len(found.rows.rows) == 5
 
 
 def test_a_page_of_any_one_table_is_made(tmp_path: Path) -> None:
@@ -479,133 +471,67 @@ def test_a_page_of_any_one_table_is_made(tmp_path: Path) -> None:
             tmp_path / "profiles.tsv", profiles(-0.1, -0.01, 0.01, 0.001)
         ),
     }
-    for kind, columns in (
-        ("perplexity", tables.PERPLEXITY_COLUMNS),
-        ("activation_statistics", tables.ACTIVATION_COLUMNS),
-        ("reproduction", reproduction.COLUMNS),
-    ):
-        empty = pd.DataFrame(columns=[*columns])
+    for kind in ("perplexity", "activation_statistics", "reproduction"):
+        empty = pd.DataFrame(columns=COLUMNS[kind])
         made[kind] = write(tmp_path / f"{kind}.tsv", empty)
     for paths in ([], *([path] for path in made.values())):
         page = tmp_path / "page.html"
         spec = {"config": CONFIG, "benchmarks": "none", "left_out": {}, "terms": []}
+        spec["tables"] = KNOWN
         build_report.main(
             cli.Job(spec, "", {"tables": paths, "figures": []}, {"out": page}, 1, 1, 1)
         )
         assert "<html" in page.read_text(encoding="utf-8")
 
 
-def texts(grid: html_cells.Grid) -> list[list[str]]:
-    return [[cell.text for cell in line] for line in grid.rows]
-
-
 def test_interventions_are_laid_out_like_the_paper(tmp_path: Path) -> None:
-    found = layouts.compact(inputs.read_table(task_file(tmp_path)), "en")
-    assert len(found) == 1 and found[0].title == "accuracy"
-    assert found[0].columns == ("neurons", "lang", "No Int", "zero")
-    assert found[0].numeric == (False, False, True, True)
-    assert dict(found[0].same) == {
-        "model": "big",
-        "tuning": "attention",
-        "seed": "42",
-    }
-    assert texts(found[0])[:2] == [
-        ["lape.set1", "vi", "70.0", "66.0 ▼"],
-        ["random for lape.set1", "vi", "", "70.0 [69.0, 71.0]"],
-    ]
-    assert found[0].rows[0][3].style == "down"
-    assert texts(found[0])[4][3] == "64.0"  # not significant: no mark
+    found = as_html.html(inputs.read_table(task_file(tmp_path), KNOWN).document)
+    assert '<p class="small soft">All rows: model big</p>' in found
+    for title in ("neurons", "lang"):
+        assert f'<th scope="col">{title}</th>' in found
+    assert '<th scope="col" class="num">No Int</th>' in found
+    lines = re.findall(r"<tr[^>]*><td>(.*?)</td></tr>", found)
+    assert re.sub("<[^>]*>", "|", lines[0]).split("||") == [
+        "lape.set1", "vi", "70.0", "66.0 ▼",
+    ]  # fmt: skip
+    assert '<td class="random num">70.0 [69.0, 71.0]</td>' in found
+    clear = '<td class="down num" title="-4.0 points against none [–, –], Holm p 0.01">'
+    assert f"{clear}66.0 ▼</td>" in found
+    assert ">64.0</td>" in found  # not significant: no mark
 
 
-def test_tunings_are_laid_out_by_whose_neurons() -> None:
-    rows = [
-        tuned("vi", "lape.set1.en+vi", 0.01) | {"published": 0.8},
-        tuned("vi", "random_lape-1.set1.vi", 0.0),
-        tuned("vi", "random_lape-2.set1.vi", 0.02),
-        tuned("hi", "lape.set6.hi", -0.1, 0.001),
-    ]
-    found = layouts.compact(
-        Table("random_xnli", "random", Path("t.tsv"), table(*rows)), "en"
-    )[0]
-    assert found.columns == ("tuning, neurons of", "vi", "hi")
-    assert texts(found) == [
-        ["lape.set1, source+target", "71.0 (80.0)", "–"],
-        ["random_lape.set1, target", "71.0 [70.0, 72.0]", "–"],
-        ["lape.set6, target", "–", "60.0 ▼"],
-    ]
-
-
-def test_perplexity_is_laid_out_neurons_by_text() -> None:
+def test_what_is_long_in_a_layout_is_folded() -> None:
     frame = perplexity(0.5, 0.1, 0.2, languages=2)
-    found = layouts.compact(Table("perplexity", "perplexity", Path("t"), frame), "en")
-    assert found[0].columns == ("neurons of", "own text", "random, own text", "a", "b")
-    assert texts(found[0])[1] == ["b", "+0.500", "+0.200", "+0.100", "+0.500"]
-    assert found[0].rows[1][4].style == "own"
-
-
-def test_profiles_are_laid_out_side_by_side() -> None:
-    frame = profiles(-0.1, -0.01, 0.01, 0)
-    found = layouts.compact(Table("profiles", "profiles", Path("t"), frame), "en")[0]
-    assert found.columns == ("lang", "No Int", "p10")
-    assert texts(found)[0] == ["vi", "70.0", "-10.0 / -1.0 ▲"]
-
-
-def test_activation_statistics_and_reproduction_are_summed_up() -> None:
-    usual = {"model": "big", "corpus": "wiki", "lang": "en", "site": "gate_pre"}
-    lines = [("-", "mean", -0.25, -0.2621), ("batch_mean", "p5", -0.8, math.nan)]
-    frame = pd.DataFrame(
-        [
-            usual | {"quantile": q, "statistic": s, "value": v, "published": p}
-            for q, s, v, p in lines
-        ]
+    more = [frame.assign(model=model) for model in "abc"]
+    found = shown("perplexity", pd.concat(more))
+    assert '<td class="own num">+0.500</td>' in found
+    first, last = (
+        f"{model}, <code>lape.set1</code>, statistic <code>zero</code>"
+        for model in "ac"
     )
-    kind = "activation_statistics"
-    found = layouts.compact(Table(kind, kind, Path("t"), frame), "en")
-    assert [grid.title for grid in found] == ["gate_pre, batch_mean"]
-    assert texts(found[0]) == [["big", "wiki", "en", "-0.2500 (-0.2621)", "-0.8000"]]
-    usual = {"source": "Table 4", "item": "", "model": "big", "metric": "accuracy"}
-    numbers = [(0.8, 0.81, 0.01, "yes"), (0.7, 0.6, -0.1, "no")]
-    numbers.append((0.5, math.nan, math.nan, ""))
-    frame = pd.DataFrame(
-        [
-            usual
-            | {"published": p, "ours": o, "difference": d, "within": w}
-            | {"not_compared": "" if w else "statistics.p90.op: add (published: set)"}
-            | {"unit": "%"}
-            for p, o, d, w in numbers
-        ]
-    )
-    found = layouts.compact(
-        Table("reproduction", "reproduction", Path("t"), frame), "en"
-    )
-    assert texts(found[0]) == [
-        ["Table 4", "big", "accuracy", "3", "2", "1 of 2", "10.0"]
-    ]
-    assert texts(found[1]) == [
-        ["Table 4", "statistics.p90.op: add (published: set)", "1"]
-    ]
+    assert f"<h4>{first}</h4>" in found
+    assert f"<details><summary>{last}</summary>" in found
+    frame = profiles(-0.1, -0.01, 0.01, 0).assign(n=9, paper=0.6, consistent=0.7)
+    found = shown("profiles", frame)
+    assert "<details><summary>How to read it</summary><ul>" in found
+    assert 'title="changes of accuracy: -10.0 and -1.0">60.0 → 70.0 ▲</td>' in found
 
 
 def test_blocks_are_set_apart_where_the_first_column_seldom_changes() -> None:
-    rows = [[name, "1"] for name in "aaaabbbb"]
-    assert html_cells.grid(["x", "y"], rows, 1).starts == {4}
-    assert html_cells.grid(["x", "y"], [[n, "1"] for n in "abab"], 1).starts == set()
+    def starts(names: str) -> int:
+        made = grid(["x", "y"], [[n, "1"] for n in names], 1)
+        return as_html.grid(made).count('<tr class="start">')
+
+    assert starts("aaaabbbb") == 1 and starts("abab") == 0
 
 
-def test_numbers_are_worded() -> None:
-    assert html_cells.percent(0.12345) == "12.3"
-    assert html_cells.percent(math.nan) == html_cells.count(None) == "–"
-    assert (
-        html_cells.limits(0.1, 0.2, html_cells.percent) == " [10.0, 20.0]"
-        and html_cells.limits(math.nan, 1, html_cells.percent) == ""
+def test_texts_have_emphasis_and_nothing_else() -> None:
+    written = as_html.inline("**Bold**, *soft* and `a_*b*` of 2 * 3 <i>")
+    assert written == (
+        "<strong>Bold</strong>, <em>soft</em> and <code>a_*b*</code> of 2 * 3 &lt;i&gt;"
     )
-    assert html_cells.quantity(1217.0, "") == "1,217"
-    assert html_cells.quantity(0.805, "%") == "80.5"
-    assert html_cells.quantity(-0.26213, "") == "-0.2621"
-    assert (
-        html_cells.mark(0.1, 0.049).style == "up"
-        and html_cells.mark(0.1, 0.05).text == ""
-    )
+    cell = as_html.grid(grid(["<x>"], [[Cell("<b>", "own", 'a "b"')]], 1))
+    assert '<td class="own" title="a &quot;b&quot;">&lt;b&gt;</td>' in cell
 
 
 class Loaded(HTMLParser):
@@ -677,7 +603,7 @@ def test_the_page_is_whole_loads_nothing_and_escapes(tmp_path: Path) -> None:
     tables, figures = everything(tmp_path)
     benchmark(tmp_path / "b/results/adapters/xnli/big/a/s.tsv", "3600", "60", "5")
     config = CONFIG | {"note": "<b>&"}
-    text = report.build(tables, figures, config, tmp_path / "b")
+    text = report.build(tables, figures, config, tmp_path / "b", known=KNOWN)
     page = read_page(text)
     assert len(page.addresses) == len(figures)
     assert all(a.startswith("data:image/svg+xml;base64,") for a in page.addresses)
@@ -692,19 +618,15 @@ def test_the_page_is_whole_loads_nothing_and_escapes(tmp_path: Path) -> None:
         assert words in text
     assert 'class="page"' in text  # the wide figure
     assert "Neurons: big, lape.set1" in text and "xnli/unknown" in text
-    assert text == report.build(tables, figures, config, tmp_path / "b")
+    assert text == report.build(tables, figures, config, tmp_path / "b", known=KNOWN)
 
 
 def test_the_page_says_what_is_absent_and_what_makes_it(tmp_path: Path) -> None:
-    text = report.build([], [], CONFIG, tmp_path / "no benchmarks")
+    text = report.build([], [], CONFIG, tmp_path / "none", known=KNOWN)
     read_page(text)
     assert re.findall(r'class="badge ([a-z-]+)"', text) == ["not-run"] * 4
     assert "snakemake results/tables/xnli.tsv</code></li>" in text
-    said = "with an experiment of kind finetuning on xnli"
-    assert f"finetune_xnli.tsv</code>, {said} in run" in text
-    assert f"random_xnli.tsv</code>, {said} and with controls in run" in text
-    said = "with an experiment of kind perplexity in run"
-    assert f"perplexity.tsv</code>, {said}" in text
+    assert "finetune_xnli.tsv</code>, with the task in neuron_tuning.tasks" in text
     assert "snakemake results/figures/xnli/forest" in text
     assert "No benchmark files" in text and "No provenance files" in text
     text = report.build([], [], {}, tmp_path)
@@ -715,7 +637,7 @@ def test_the_page_says_what_is_absent_and_what_makes_it(tmp_path: Path) -> None:
 def test_each_table_alone_makes_a_page(tmp_path: Path) -> None:
     tables, _ = everything(tmp_path)
     for path in tables:
-        text = report.build([path], [], CONFIG, tmp_path / "none")
+        text = report.build([path], [], CONFIG, tmp_path / "none", known=KNOWN)
         read_page(text)
         assert f"<code>{path}</code>" in text
 
@@ -759,9 +681,8 @@ def test_the_script_writes_the_page(tmp_path: Path) -> None:
     script = ROOT / "workflow" / "scripts" / "build_report.py"
     left_out = {"results/tables/old.tsv": "seed: 1 then, 2 now"}
     benchmarks = str(tmp_path / "none")
-    spec = json.dumps(
-        {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out, "terms": []}
-    )
+    given = {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out}
+    spec = json.dumps(given | {"terms": [], "tables": KNOWN})
     out = tmp_path / "report.html"
     command = [sys.executable, script, "--spec", spec, "--out", out]
     command += ["--tables", *tables, "--figures", *figures]
@@ -797,5 +718,5 @@ def test_captions_are_valid_and_belong_to_something() -> None:
         strict = {"halt_level": 2, "report_level": 2}
         html = publish_parts(text, writer="html", settings_overrides=strict)
         assert len(html["body"]) > 80, path
-    caption = environment.from_string(files["task_table"].read_text("utf-8"))
-    assert "selected neurons on xnli" in caption.render(snakemake=Snakemake)
+    caption = environment.from_string(files["table"].read_text("utf-8"))
+    assert "finetune_xnli" in caption.render(snakemake=Snakemake)

@@ -11,22 +11,20 @@ from typing import Any
 import pandas as pd
 import pytest
 
-import build_reproduction_table
+import build_table
 from langneurons.config.errors import DataError
 from langneurons.config.names import TuningName
 from langneurons.jobs import cli
 from langneurons.methods.published import read_published
 from langneurons.neurons.neuron_sets import NeuronSets, from_mask
 from langneurons.published.numbers import FIGURES
-from langneurons.tables import (
-    ACTIVATION_COLUMNS,
-    TASK_COLUMNS,
-    reproduction,
-    reproduction_text,
-    table_files,
-)
-from langneurons.tables.reproduction import NAMES, Number
-from langneurons.tables.reproduction_ours import our_numbers
+from langneurons.tables import activation_statistics
+from langneurons.tables.common import reproduction_numbers as reproduction
+from langneurons.tables.common import reproduction_text, task_table
+from langneurons.tables.common.as_markdown import markdown
+from langneurons.tables.common.columns import names, read_table
+from langneurons.tables.common.reproduction_numbers import NAMES, Number
+from langneurons.tables.common.reproduction_ours import our_numbers
 
 HELD: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
 # Numbers that say what was measured on.
@@ -47,7 +45,7 @@ def leaves(part: Any, name: str = "") -> int:
 
 def task_row(**changes: Any) -> dict[str, Any]:
     """A row of a task table: LAPE, p90, XNLI in Hindi, 74.9 % published."""
-    row: dict[str, Any] = dict.fromkeys(TASK_COLUMNS)
+    row: dict[str, Any] = dict.fromkeys(names(task_table.COLUMNS))
     row |= {"model": "llama31", "method": "lape", "langset": "set6", "matched": "-"}
     row |= {"tuning": "attention", "seed": "42", "lang": "hi", "statistic": "p90"}
     row |= {"metric": "accuracy", "n": 5010, "value": 0.75, "against": "none"}
@@ -88,7 +86,7 @@ def whole(
     *rows: dict[str, Any], name: str = "xnli", task: str = "xnli", **more: Any
 ) -> pd.DataFrame:
     """Return the reproduction table; each row stands for what its names say."""
-    content = pd.DataFrame(rows).reindex(columns=[*TASK_COLUMNS])
+    content = pd.DataFrame(rows).reindex(columns=names(task_table.COLUMNS))
     given = more.pop("given", None) or spec(*(entry(row, task) for row in rows))
     return reproduction.table(HELD, *our_numbers(HELD, {name: content}, {}, given))
 
@@ -100,7 +98,7 @@ def test_every_published_number_has_one_row() -> None:
     assert not table.duplicated(subset=[*NAMES]).any()
     assert table[["ours", "difference", "tolerance", "n_ours"]].isna().all(axis=None)
     assert (table["within"] == "").all()
-    assert tuple(table.columns) == reproduction.COLUMNS
+    assert list(table.columns) == names(reproduction.COLUMNS)
     assert [*dict.fromkeys(table["source"])] == [
         *(f"mondal2025.table{i}" for i in range(4, 9)),
         "mondal2025.raw_files", "mondal2025.released_sets", "tang2024.released_sets",
@@ -237,7 +235,7 @@ def test_values_of_recipes_are_not_averaged_with_the_papers() -> None:
     (row,) = table[table["not_compared"] != ""].to_dict("records")
     assert row["not_compared"] == why
     assert (row["lang"], row["statistic"], row["published"]) == ("hi", "p90", 0.749)
-    text = reproduction_text.render(table, HELD["sources"])
+    text = text_of(table, HELD["sources"])
     assert cells_of(text, "mondal2025.table4", why) == ["1"]
 
 
@@ -260,7 +258,9 @@ def test_two_evaluations_for_one_number_are_refused() -> None:
 
 
 def test_the_same_evaluation_in_two_tables_is_one() -> None:
-    content = pd.DataFrame([untreated(value=0.7)]).reindex(columns=[*TASK_COLUMNS])
+    content = pd.DataFrame([untreated(value=0.7)]).reindex(
+        columns=names(task_table.COLUMNS)
+    )
     tables = {"xnli": content, "finetune_xnli": content}
     given = spec(entry(untreated()))
     ours = our_numbers(HELD, tables, {}, given)
@@ -294,7 +294,12 @@ def test_names_of_statistics_and_tasks_may_differ() -> None:
 def activation(**changes: Any) -> dict[str, Any]:
     row = {"model": "llama31", "corpus": "wikipedia", "lang": "en", "site": "gate_pre"}
     row |= {"quantile": "batch_mean", "statistic": "p5", "n_tokens": 1000, "sd": 1.0}
-    return dict.fromkeys(ACTIVATION_COLUMNS) | row | {"value": -0.79} | changes
+    return (
+        dict.fromkeys(names(activation_statistics.COLUMNS))
+        | row
+        | {"value": -0.79}
+        | changes
+    )
 
 
 def test_activation_statistics() -> None:
@@ -453,6 +458,10 @@ def test_published_neuron_files_reproduce_themselves(shared_data: Path) -> None:
     assert (table.loc[table["model"] != "llama2-7b", "within"] == "").all()
 
 
+def text_of(table: pd.DataFrame, sources: dict[str, str]) -> str:
+    return markdown(reproduction_text.layout(table, list(sources.items())))
+
+
 def job(folder: Path, **more: Any) -> cli.Job:
     """Ask the script for a table of small inputs."""
     tables = [folder / "xnli.tsv", folder / "activation_statistics.tsv"]
@@ -470,10 +479,13 @@ def job(folder: Path, **more: Any) -> cli.Job:
         activations=[text],
         files=["llama31 ap90.focus"],
     )
-    inputs = {"published": FIGURES, "tables": tables}
-    inputs["neurons"] = [folder / "ap90.focus.json"]
+    inputs = {"published": [FIGURES], "tables": tables}
+    inputs |= {"neurons": [folder / "ap90.focus.json"]}
+    inputs |= {role: [] for role in build_table.ROLES if role not in inputs}
     outputs = {k: folder / f"reproduction.{k}" for k in ("tsv", "markdown")}
-    return cli.Job(given | more, "", inputs, outputs, 1, 1, 1)
+    whole = {"table": "reproduction", "rows": given | more}
+    whole["sources"] = list(HELD["sources"].items())
+    return cli.Job(whole, "", inputs, outputs, 1, 1, 1)
 
 
 def cells_of(text: str, *names: str) -> list[str]:
@@ -486,20 +498,21 @@ def cells_of(text: str, *names: str) -> list[str]:
 
 
 def test_the_script_writes_both_files(tmp_path: Path) -> None:
-    build_reproduction_table.main(job(tmp_path))
-    table = table_files.read(tmp_path / "reproduction.tsv")
-    assert tuple(table.columns) == reproduction.COLUMNS
+    build_table.main(job(tmp_path))
+    table = read_table(tmp_path / "reproduction.tsv", reproduction.COLUMNS)
+    assert list(table.columns) == names(reproduction.COLUMNS)
     assert len(table) == leaves(HELD)
     raw = (tmp_path / "reproduction.tsv").read_text().splitlines()
     none, treated = raw[10].split("\t"), raw[13].split("\t")
     assert none == [
         "mondal2025.table4", "task", "llama31", "lape", "set6", "attention", "xnli",
-        "hi", "none", "accuracy", "0.75", "0.7", "-0.05", none[13], "no", "5008",
+        "hi", "none", "accuracy", "0.750000", "0.700000", "-0.050000", none[13], "no",
+        "5008",
         "5010", "", "%",
     ]  # fmt: skip
-    assert treated[8:12] == ["p90", "accuracy", "0.749", "0.75"]
-    assert raw[1].endswith("0.805\t\t\t\t\t5008\t\t\t%")
-    run = table[table["within"].notna()]
+    assert treated[8:12] == ["p90", "accuracy", "0.749000", "0.750000"]
+    assert raw[1].endswith("0.805000\t\t\t\t\t5008\t\t\t%")
+    run = table[table["within"] != ""]
     assert run.groupby("item", sort=False).size().to_dict() == {
         # of 3 languages: counts, overlaps, 2 layers each; and the size selected
         "task": 3, "activation": 1, "raw_file": 1, "neurons": 3 + 3 + 6 + 1,
@@ -518,21 +531,21 @@ def test_the_script_writes_both_files(tmp_path: Path) -> None:
 
 def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
     asked = job(tmp_path)
-    build_reproduction_table.main(asked)
+    build_table.main(asked)
     first = [path.read_bytes() for path in asked.outputs.values()]
-    build_reproduction_table.main(asked)
+    build_table.main(asked)
     assert [path.read_bytes() for path in asked.outputs.values()] == first
 
 
 def test_neuron_files_must_be_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="1 neuron files for 0 selections"):
-        build_reproduction_table.main(job(tmp_path, files=[]))
+    with pytest.raises(DataError, match="1 files of neurons for 0 rows"):
+        build_table.main(job(tmp_path, files=[]))
 
 
 def test_neuron_sets_are_summed_up_not_listed() -> None:
     lape = neuron_sets({"a": {0: [1, 2], 1: [3]}, "b": {1: [*range(10)]}}, "lape")
     table = neuron_table(("llama31", "lape", lape))
-    text = reproduction_text.render(table, small_figures()["sources"])
+    text = text_of(table, small_figures()["sources"])
     assert "layer_" not in text
     # a: 3 of 40, b: 10 of 30; overlap 1 of 10; layers 2, 1, 0, 10 of 3, 37, 0, 30
     cells = cells_of(text, "llama31", "lape", "set1")

@@ -12,13 +12,25 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from evaluation_files import XNLI, XQUAD, Study, cells_of, right, row, run, write
+from evaluation_files import (
+    XNLI,
+    XQUAD,
+    Study,
+    cells_of,
+    right,
+    row,
+    run,
+    text_of,
+    write,
+)
 from langneurons import tables
 from langneurons.config.errors import DataError
 from langneurons.figures import effects, sizes
 from langneurons.nn.evaluation import bundles
 from langneurons.stats import significance
-from langneurons.tables import evaluations, task, task_text
+from langneurons.tables.common import columns, evaluations, task_table, task_text, words
+from langneurons.tables.common.columns import names
+from langneurons.tables.common.inputs import Inputs, read_evaluations
 
 N = 400
 EM_AND_F1 = {name: XQUAD[name] for name in ("em", "f1")}
@@ -44,14 +56,14 @@ def study(tmp_path: Path) -> Study:
 
 
 def table_of(study: Study, layout: str = "interventions") -> pd.DataFrame:
-    return task.task_table(
+    return task_table.task_table(
         study.rows, study.evaluations, study.metrics, layout=layout, resamples=500
     )
 
 
 def test_numbers_of_a_task_table(study: Study) -> None:
     table = table_of(study)
-    assert tuple(table.columns) == tables.TASK_COLUMNS
+    assert tuple(table.columns) == tuple(names(task_table.COLUMNS))
     assert len(table) == 12
     for lang in ("vi", "hi"):
         part = table[table["lang"] == lang].set_index(["method", "statistic"])
@@ -127,7 +139,7 @@ def test_each_seed_and_model_has_its_own_baseline(tmp_path: Path) -> None:
     table = table_of(made)
     assert table["delta"].dropna().tolist() == pytest.approx([5 / 40] * 4)
     assert table["seed"].tolist() == ["1", "1", "2", "2", "1", "1", "pooled", "pooled"]
-    text = task_text.task(table, "xnli", "en", "interventions")
+    text = text_of(table, "xnli")
     assert "seed 1" in text and "seeds pooled" in text
     assert "seed 2" not in text  # its rows are pooled
 
@@ -179,7 +191,7 @@ def test_only_what_differs_in_the_seed_alone_is_pooled(axis: str | None) -> None
     first = row("vi", "random_lape-1.s.p90")
     second = first | {"seed": 2} | ({axis: AXES[axis]} if axis else {})
     found = evaluations.Evaluation(Path("x.json"), {}, np.arange(9), {}, {})
-    groups = task._seed_groups([(r, found, "", None) for r in (first, second)])
+    groups = task_table._seed_groups([(r, found, "", None) for r in (first, second)])
     assert [len(group) for group in groups] == ([] if axis else [2])
 
 
@@ -209,19 +221,21 @@ def test_files_that_do_not_fit_are_refused(study: Study) -> None:
     rows, paths = study.rows, study.paths
 
     def read(rows: list, paths: list[Path]) -> pd.DataFrame:
-        found = [evaluations.Evaluation.read(p, XNLI) for p in paths]
-        return task.task_table(rows, found, XNLI, resamples=10)
+        found = read_evaluations(
+            Inputs({"evaluations": paths}), rows, [XNLI] * len(rows)
+        )
+        return task_table.task_table(rows, found, XNLI, resamples=10)
 
-    with pytest.raises(DataError, match="11 result files for a table of 12 rows"):
+    with pytest.raises(DataError, match="11 files of evaluations for 12 rows"):
         read(rows, paths[:-1])
     with pytest.raises(DataError, match="not the result of this row: lang is 'hi'"):
         read(rows, [*paths[6:], *paths[:6]])
-    with pytest.raises(DataError, match="statistic is 'zero', not 'p90'"):
+    with pytest.raises(DataError, match="treatment is 'lape.s.zero', not 'lape.s.p90'"):
         read(rows, [paths[0], paths[2], paths[1], *paths[3:]])
-    with pytest.raises(DataError, match="draw is 2, not 1"):
+    with pytest.raises(DataError, match="treatment is 'random_lape-2.s.p90', not"):
         read(rows, [*paths[:3], paths[4], paths[3], *paths[5:]])
-    other = dict(rows[1], method="ap90", langset="t")
-    with pytest.raises(DataError, match="langset is 's', not 't'; method is 'lape'"):
+    other = dict(rows[1], model="n", treatment="ap90.t.p90")
+    with pytest.raises(DataError, match="model is 'm', not 'n'; treatment is 'lape"):
         read([rows[0], other, *rows[2:]], paths)
     with pytest.raises(DataError, match="no evaluation without treatment"):
         read(rows[1:], paths[1:])
@@ -245,7 +259,7 @@ def test_files_that_do_not_fit_are_refused(study: Study) -> None:
 
 def test_text_is_laid_out_like_the_paper(study: Study) -> None:
     table = table_of(study)
-    text = task_text.task(table, "xnli", "en", "interventions")
+    text = text_of(table, "xnli")
     header = next(x for x in text.splitlines() if x.startswith("| model"))
     titles = [cell.strip() for cell in header.strip("|").split("|")]
     assert titles == ["model", "neurons", "lang", "No Int", "p90", "zero"]
@@ -276,7 +290,7 @@ def test_in_short(study: Study) -> None:
 def test_text_of_a_table_without_interventions(tmp_path: Path) -> None:
     made = Study(tmp_path, XNLI)
     made.add("vi", "none", {}, accuracy=[True, False])
-    text = task_text.task(table_of(made), "xnli", "en", "interventions")
+    text = text_of(table_of(made), "xnli")
     assert "50.0" in text and "compares nothing" in text
 
 
@@ -285,7 +299,7 @@ def test_script_writes_the_same_bytes_twice(study: Study, tmp_path: Path) -> Non
     spec |= {"layout": "interventions", "rows": study.rows}
     outs = [tmp_path / "one.tsv", tmp_path / "two.tsv"]
     for out in outs:
-        run("build_task_table", spec, "evaluations", study.paths, out)
+        run("interventions", spec, "evaluations", study.paths, out)
     assert outs[0].read_bytes() == outs[1].read_bytes()
     texts = [out.with_suffix(".md").read_bytes() for out in outs]
     assert texts[0] == texts[1]
@@ -302,7 +316,7 @@ def test_script_writes_the_same_bytes_twice(study: Study, tmp_path: Path) -> Non
 def test_a_number_that_does_not_exist_is_an_empty_field(tmp_path: Path) -> None:
     path = tmp_path / "t.tsv"
     table = pd.DataFrame({"a": ["x", "y"], "p_value": [math.nan, 1.23456e-9]})
-    tables.write_tsv(path, table.assign(value=[0.5, math.nan]))
+    columns.write_tsv(path, table.assign(value=[0.5, math.nan]))
     assert path.read_text() == "a\tp_value\tvalue\nx\t\t0.500000\ny\t1.235e-09\t\n"
 
 
@@ -339,19 +353,17 @@ def test_an_intervention_on_no_neurons_is_no_test(study: Study) -> None:
     own = table[table["statistic"].eq("p90") & table["method"].eq("lape")]
     assert own["p_holm"].min() == pytest.approx(2 * own["p_value"].min())
     assert before["p_holm"].min() == pytest.approx(4 * own["p_value"].min())
-    text = task_text.task(table, "xnli", "en", "interventions")
+    text = text_of(table, "xnli")
     (line,) = cells_of(text, "m", "lape.s", "vi")
     header = cells_of(text, "model", "neurons", "lang")[0]
     assert line[header.index("zero")] == "no neurons"
     (drawn,) = cells_of(text, "m", "random for lape.s", "vi")
     assert drawn[header.index("p90")] == "no neurons"
     assert "Of 2 interventions 0 raise and 1 lower" in text
-    assert "Of 4 interventions" in task_text.task(before, "xnli", "en", "interventions")
+    assert "Of 4 interventions" in text_of(before, "xnli")
     assert "Random neurons:" not in text
-    assert tables.EMPTY_LEGEND in text
-    assert tables.EMPTY_LEGEND not in task_text.task(
-        before, "xnli", "en", "interventions"
-    )
+    assert words.EMPTY_LEGEND in text
+    assert words.EMPTY_LEGEND not in text_of(before, "xnli")
 
 
 def test_no_neurons_are_in_no_figure(study: Study) -> None:
@@ -383,16 +395,12 @@ def test_two_rows_with_the_same_names_are_refused(study: Study) -> None:
         table_of(study)
 
 
-def test_the_names_of_a_row_come_before_its_numbers() -> None:
-    keys = {
-        tables.TASK_KEY: tables.TASK_COLUMNS,
-        tables.PERPLEXITY_KEY: tables.PERPLEXITY_COLUMNS,
-        tables.ACTIVATION_KEY: tables.ACTIVATION_COLUMNS,
-        tables.PROFILE_KEY: tables.PROFILE_COLUMNS,
-    }
-    for key, columns in keys.items():
-        assert columns[: len(key)] == key
-    for key in (tables.TASK_KEY, tables.PERPLEXITY_KEY, tables.PROFILE_KEY):
+@pytest.mark.parametrize("kind", tables.kinds())
+def test_the_names_of_a_row_come_before_its_numbers(kind: str) -> None:
+    found = tables.load(kind).COLUMNS
+    key = columns.key(found)
+    assert names(found)[: len(key)] == key
+    if kind not in ("activation_statistics", "reproduction"):
         assert {"draw", "matched"} <= set(key)
 
 

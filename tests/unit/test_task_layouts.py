@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation_files import XNLI, XQUAD, Study, cells_of, right
-from langneurons.tables import markdown, metrics, task, task_text
-from langneurons.tables.metrics import Shown
-from langneurons.tables.task_layouts import matched
+from evaluation_files import XNLI, XQUAD, Study, cells_of, right, text_of
+from langneurons.tables.common import document, metrics, task_table
+from langneurons.tables.common.metrics import Shown
+from langneurons.tables.common.task_layouts import matched
 from langneurons.tasks import Metric
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -20,7 +20,7 @@ N = 40
 
 
 def table_of(study: Study, layout: str) -> pd.DataFrame:
-    return task.task_table(
+    return task_table.task_table(
         study.rows, study.evaluations, study.metrics, layout=layout, resamples=500
     )
 
@@ -54,7 +54,7 @@ def questions(tmp_path: Path) -> Study:
 def test_exact_match_and_f1_share_a_cell(questions: Study) -> None:
     table = table_of(questions, "interventions")
     assert len(table) == 5 * 6
-    text = task_text.task(table, "xquad", "en", "interventions")
+    text = text_of(table, "xquad")
     first, squad, mlqa = cells_of(text, "m", "lape.set1", "vi")
     # 18 right and 22 half right: EM 45 %, F1 (18 + 11) / 40; 4 and 36 * 0.3: 10, 37.
     assert first[4:] == ["45.0 (72.5)", "10.0 ▼ (37.0 ▼)"]
@@ -112,7 +112,7 @@ def test_a_neuron_tuning_is_set_against_attention(tmp_path: Path) -> None:
 def test_tunings_are_laid_out_by_method_language_and_tuned_neurons(
     tmp_path: Path,
 ) -> None:
-    text = task_text.task(table_of(tuned(tmp_path), "tunings"), "xnli", "en", "tunings")
+    text = text_of(table_of(tuned(tmp_path), "tunings"), "xnli", "tunings")
     references = cells_of(text, "m", "-")
     assert [cells[2:4] for cells in references] == [
         [tuning, lang] for lang in ("vi", "hi") for tuning in ("attention", "all_mlp")
@@ -135,7 +135,7 @@ def test_tunings_are_laid_out_by_method_language_and_tuned_neurons(
 
 def test_several_seeds_are_shown_pooled(tmp_path: Path) -> None:
     table = table_of(tuned(tmp_path, (1, 2, 3)), "tunings")
-    text = task_text.task(table, "xnli", "en", "tunings")
+    text = text_of(table, "xnli", "tunings")
     assert "seeds pooled" in text and "seed 2" not in text
     assert len(cells_of(text, "m", "lape.set1", "en", "vi")) == 1
     pooled = table[(table["seed"] == "pooled") & (table["against"] == "attention")]
@@ -188,7 +188,7 @@ def test_the_model_as_it_is_stands_beside_every_seed(
     tmp_path: Path, seeds: tuple[int, ...]
 ) -> None:
     table = table_of(with_base(tmp_path, seeds), "tunings")
-    text = task_text.task(table, "xnli", "en", "tunings")
+    text = text_of(table, "xnli", "tunings")
     references = [cells[2:5] for cells in cells_of(text, "m", "-")]
     shown = {name: value for name, lang, value in references if lang == "vi"}
     assert len(references) == 6 and set(shown) == {"attention", "all_mlp", "base"}
@@ -215,7 +215,7 @@ def test_without_attention_tunings_are_set_against_the_model_as_it_is(
     against = {tuning: list(names) for tuning, names in rows.items()}
     assert against.pop("base") == ["-"]
     assert len(against) == 8 and all(names == ["base"] for names in against.values())
-    text = task_text.task(table, "xnli", "en", "tunings")
+    text = text_of(table, "xnli", "tunings")
     assert "higher or lower than `base` without intervention on the same\n  items." in (
         text
     )
@@ -226,14 +226,14 @@ def test_random_tunings_beside_the_model_as_it_is(tmp_path: Path) -> None:
     for lang in ("vi", "hi"):
         base = {"tuning": "base", "seed": 0}
         made.add(lang, "none", base, accuracy=right(N, 15))
-    both = task_text.task(table_of(made, "random"), "xnli", "en", "random")
+    both = text_of(table_of(made, "random"), "xnli", "random")
     (header,) = cells_of(both, "model")
     assert header[4:6] == ["base", "attention"]
     lines = cells_of(both, "m")
     assert len(lines) == 4 and lines[0][4].startswith("37.5 [")
     assert lines[0][5].startswith("75.0 [") and "than *attention*" in both
     alone = table_of(without_attention(made), "random")
-    text = task_text.task(alone, "xnli", "en", "random")
+    text = text_of(alone, "xnli", "random")
     (header,) = cells_of(text, "model")
     assert header[4:] == ["base", "language neurons", "random neurons"]
     assert cells_of(text, "m")[0][5].startswith("70.0 ▲ [")
@@ -249,11 +249,11 @@ def test_a_table_of_models_as_they_are_says_so(tmp_path: Path) -> None:
     table = table_of(made, "interventions")
     untuned = table[table["tuning"] == "base"]
     assert set(untuned["seed"]) == {"0"} and set(untuned["against"]) == {"-", "none"}
-    text = task_text.task(untuned, "xquad", "en", "interventions")
+    text = text_of(untuned, "xquad")
     assert "Models as they are, not fine-tuned, tested on 40 items per language" in text
     assert "## Not fine-tuned (`base`)" in text and "Tuning" not in text
     assert "Strongest intervention: m not fine-tuned, lape.set1.p10 on vi" in text
-    text = task_text.task(table, "xquad", "en", "interventions")
+    text = text_of(table, "xquad")
     assert text.index("## Not fine-tuned") < text.index(
         "## Tuning `attention`, seeds pooled"
     )
@@ -277,7 +277,7 @@ def drawn(folder: Path, matched: str | None = None) -> Study:
 
 def test_random_tunings_stand_beside_those_they_match(tmp_path: Path) -> None:
     table = table_of(drawn(tmp_path), "random")
-    random = table["tuning"].map(task.is_random_tuning)
+    random = table["tuning"].map(task_table.is_random_tuning)
     assert random.sum() == 12
     # Controls are compared but not tested; four tunings are.
     assert table.loc[random, "against"].eq("attention").all()
@@ -285,7 +285,7 @@ def test_random_tunings_stand_beside_those_they_match(tmp_path: Path) -> None:
     worst = table[table["tuning"] == "ap90.focus.vi"].iloc[0]
     assert worst["p_value"] == pytest.approx(2 / 2**18)
     assert worst["p_holm"] == pytest.approx(4 * 2 / 2**18)
-    text = task_text.task(table, "xnli", "en", "random")
+    text = text_of(table, "xnli", "random")
     lines = cells_of(text, "m")
     assert [cells[1:4] for cells in lines] == [
         [family, lang, lang]
@@ -326,4 +326,4 @@ def test_metrics_that_share_a_cell() -> None:
     alone = {name: Shown.of(name, Metric("real", "gain")) for name in ("a", "b")}
     assert [len(group) for group in metrics.grouped(alone)] == [1, 1]
     assert metrics.group_title([*alone.values()]) == "gain (gain)"
-    assert markdown.count([5, 5]) == "5" and markdown.count([1000, 5]) == "5 to 1,000"
+    assert document.count([5, 5]) == "5" and document.count([1000, 5]) == "5 to 1,000"

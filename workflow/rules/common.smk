@@ -7,7 +7,7 @@ import shlex
 
 from snakemake.logging import logger
 
-from langneurons import methods
+from langneurons import methods, tables
 from langneurons.config.errors import LangneuronsError
 from langneurons.config.names import BASE, Selection
 from langneurons.costs.parts import Parts
@@ -44,7 +44,7 @@ if workflow.is_main_process:
     if remarks := RECORDS.remarks():
         logger.warning("\n".join(remarks))
 DEMO = result_paths.DEMO
-ALL_TABLES = [targets.table(name) for name in targets.wanted_tables(CONFIG)]
+ALL_TABLES = [targets.table(CONFIG, name) for name in tables.wanted(CONFIG)]
 ALL_FIGURES = targets.figures(CONFIG)
 PUBLISHED = os.path.normpath(f"{CHECKOUT}/config/published_results.json")
 
@@ -73,7 +73,7 @@ def built_models():
 
 def drawn(stem, kinds, extensions):
     """The files of some figures; each figure has an SVG, a PNG and its data."""
-    return targets.figure_files(stem, kinds, extensions.split())
+    return targets.figure_files("<study>/figures", stem, kinds, extensions.split())
 
 
 TUNING = (
@@ -90,7 +90,7 @@ wildcard_constraints:
     corpus=either(CONFIG.corpora),
     task=either(CONFIG.tasks),
     tuning=TUNING,
-    table="|".join(targets.task_tables(CONFIG)) or "(?!)",
+    table=either(TABLES.kinds),
     statistic=either(CONFIG.statistics),
     metric="[a-z0-9_]+",
     other=r"[a-z0-9_-]+\.[a-z0-9_-]+",

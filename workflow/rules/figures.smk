@@ -17,9 +17,9 @@ rule draw_neurons:
             "{{model}}/{{method}}.{{langset}}/{kind}", targets.NEURON_KINDS, "png tsv"
         ),
     log:
-        "logs/results/figures/{model}/{method}.{langset}.log",
+        "logs/<study>/figures/{model}/{method}.{langset}.log",
     benchmark:
-        "benchmarks/results/figures/{model}/{method}.{langset}.tsv"
+        "benchmarks/<study>/figures/{model}/{method}.{langset}.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"
@@ -54,9 +54,9 @@ rule draw_shared:
             "png tsv",
         ),
     log:
-        "logs/results/figures/{model}/{method}.{langset}.shared_with.{other}.log",
+        "logs/<study>/figures/{model}/{method}.{langset}.shared_with.{other}.log",
     benchmark:
-        "benchmarks/results/figures/{model}/{method}.{langset}.shared_with.{other}.tsv"
+        "benchmarks/<study>/figures/{model}/{method}.{langset}.shared_with.{other}.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"
@@ -71,7 +71,7 @@ rule draw_shared:
 rule draw_perplexity:
     """Change of perplexity as heat maps (Figures 1 and 20-24)."""
     input:
-        table="results/tables/perplexity.tsv",
+        table="<study>/tables/perplexity.tsv",
     output:
         svg=report(
             drawn(
@@ -88,9 +88,9 @@ rule draw_perplexity:
             "png tsv",
         ),
     log:
-        "logs/results/figures/{model}/perplexity.{method}.{langset}.{statistic}.log",
+        "logs/<study>/figures/{model}/perplexity.{method}.{langset}.{statistic}.log",
     benchmark:
-        "benchmarks/results/figures/{model}/perplexity.{method}.{langset}.{statistic}.tsv"
+        "benchmarks/<study>/figures/{model}/perplexity.{method}.{langset}.{statistic}.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"
@@ -105,7 +105,7 @@ rule draw_perplexity:
 rule draw_effects:
     """Every intervention with its interval and random neurons."""
     input:
-        table="results/tables/{table}.tsv",
+        table="<study>/tables/{table}.tsv",
     output:
         svg=report(
             drawn("{{table}}/{kind}.{{metric}}", targets.EFFECT_KINDS, "svg"),
@@ -114,9 +114,9 @@ rule draw_effects:
         ),
         others=drawn("{{table}}/{kind}.{{metric}}", targets.EFFECT_KINDS, "png tsv"),
     log:
-        "logs/results/figures/{table}.{metric}.log",
+        "logs/<study>/figures/{table}.{metric}.log",
     benchmark:
-        "benchmarks/results/figures/{table}.{metric}.tsv"
+        "benchmarks/<study>/figures/{table}.{metric}.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"

@@ -85,6 +85,11 @@ def treated(role):
     return paths
 
 
+def published_numbers(wildcards):
+    """The file of published numbers, for a table that reads it."""
+    return PUBLISHED if TABLES.reads(wildcards.table).published else []
+
+
 def reported(paths):
     """Those that the report shows: all, or with report: existing what fits it."""
     if CONFIG.report == "complete":

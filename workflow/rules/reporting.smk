@@ -4,7 +4,7 @@
 rule draw_profiles:
     """The paper's procedure against the consistent one."""
     input:
-        table="results/tables/profiles.tsv",
+        table="<study>/tables/profiles.tsv",
     output:
         svg=report(
             drawn("profiles/{kind}.{{task}}.{{metric}}", ["sites"], "svg"),
@@ -13,9 +13,9 @@ rule draw_profiles:
         ),
         others=drawn("profiles/{kind}.{{task}}.{{metric}}", ["sites"], "png tsv"),
     log:
-        "logs/results/figures/profiles.{task}.{metric}.log",
+        "logs/<study>/figures/profiles.{task}.{metric}.log",
     benchmark:
-        "benchmarks/results/figures/profiles.{task}.{metric}.tsv"
+        "benchmarks/<study>/figures/profiles.{task}.{metric}.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"
@@ -41,9 +41,9 @@ rule draw_published:
             "published/{{published}}/{kind}", targets.PUBLISHED_KINDS, "png tsv"
         ),
     log:
-        "logs/results/figures/published.{published}.log",
+        "logs/<study>/figures/published.{published}.log",
     benchmark:
-        "benchmarks/results/figures/published.{published}.tsv"
+        "benchmarks/<study>/figures/published.{published}.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"
@@ -66,11 +66,13 @@ rule build_report:
             file=["page.html", "style.css"],
         ),
     output:
-        out=report(targets.REPORT, caption="../report/report.rst", category="Report"),
+        out=report(
+            "<study>/report.html", caption="../report/report.rst", category="Report"
+        ),
     log:
-        "logs/results/report.log",
+        "logs/<study>/report.log",
     benchmark:
-        "benchmarks/results/report.tsv"
+        "benchmarks/<study>/report.tsv"
     localrule: True
     conda:
         "../../envs/report.yaml"
@@ -86,15 +88,15 @@ rule build_report:
 rule build_cost_table:
     """What the jobs cost, stage by stage, from their benchmark files."""
     input:
-        report=targets.REPORT,
+        report="<study>/report.html",
     output:
         tsv=report(
-            "results/tables/cost.tsv",
+            "<study>/tables/cost.tsv",
             caption="../report/cost_table.rst",
             category="Tables",
         ),
     log:
-        "logs/results/tables/cost.log",
+        "logs/<study>/tables/cost.log",
     localrule: True
     conda:
         "../../envs/report.yaml"

@@ -2,8 +2,8 @@
 
 The spec is {"config": the merged configuration, "benchmarks": folder of Snakemake's
 benchmark files, "left_out": files of other settings, path -> what differs, "terms":
-[words of the tasks, what they mean]}. Benchmarks and the provenance beside the inputs
-are read where they exist.
+[words of the tasks, what they mean], "tables": [what is known of a table]}. Benchmarks
+and the provenance beside the inputs are read where they exist.
 """
 
 from pathlib import Path
@@ -20,6 +20,7 @@ def main(job: cli.Job) -> None:
         Path(job.spec["benchmarks"]),
         job.spec["left_out"],
         job.spec["terms"],
+        job.spec["tables"],
     )
     with files.atomic(job.outputs["out"]) as part:
         part.write_text(page, encoding="utf-8")

@@ -6,13 +6,15 @@ The spec is {"model", "selection", "statistic"} (methods.md 3.1).
 from langneurons import figures
 from langneurons.figures import perplexity
 from langneurons.jobs import cli
+from langneurons.tables.common.columns import read_table
+from langneurons.tables.perplexity import COLUMNS
 
 
 def main(job: cli.Job) -> None:
     model, selection, statistic = (
         job.spec[k] for k in ("model", "selection", "statistic")
     )
-    table = figures.read_table(job.inputs["table"], perplexity.NEEDED)
+    table = read_table(job.inputs["table"], COLUMNS, perplexity.NEEDED)
     for stem in figures.stems(job.outputs["figures"]):
         kind = figures.kind_of(stem)
         figures.only(kind, perplexity.KINDS, stem)

@@ -6,12 +6,14 @@ The spec is {"task", "metric"} (methods.md, finding 1).
 from langneurons import figures
 from langneurons.figures import profiles
 from langneurons.jobs import cli
-from langneurons.tables import metrics
+from langneurons.tables.common import metrics
+from langneurons.tables.common.columns import read_table
+from langneurons.tables.profiles import COLUMNS
 
 
 def main(job: cli.Job) -> None:
     task, metric = job.spec["task"], job.spec["metric"]
-    table = figures.read_table(job.inputs["table"], profiles.NEEDED)
+    table = read_table(job.inputs["table"], COLUMNS, profiles.NEEDED)
     for stem in figures.stems(job.outputs["figures"]):
         figures.only(figures.kind_of(stem), ["sites"], stem)
         data = profiles.sites(table, task, metric)

@@ -1,7 +1,7 @@
-"""Plug-ins: files of tasks and methods, imported and checked for what they declare.
+"""Plug-ins: files of tasks, methods and tables, imported and checked.
 
-What is wrong with such a file is told to its author before the first job, all at once;
-no other file is looked at.
+What is wrong with what a file declares is told to its author before the first job, all
+at once; no other file is looked at.
 """
 
 from __future__ import annotations
@@ -99,9 +99,10 @@ def _instance(module: ModuleType, name: str, protocol: type, where: str) -> Any:
             f"is needed: {name} = {found.__name__}()"
         )
     if protocol not in type(found).__mro__:
+        of = "[Parameters]" if "PARAMETERS" in _attributes(protocol) else ""
         raise ConfigError(
             f"{where}: {name} is {found!r}, but an instance of a class that is a "
-            f"{kind} is needed, as in class My{kind}({kind}[Parameters])"
+            f"{kind} is needed, as in class My{kind}({kind}{of})"
         )
     return found
 
@@ -109,7 +110,9 @@ def _instance(module: ModuleType, name: str, protocol: type, where: str) -> Any:
 def _general(found: Any, protocol: type, required: Sequence[str]) -> Iterator[str]:
     """Find what is wrong with any plug-in."""
     parameters = getattr(found, "PARAMETERS", None)
-    if not (isinstance(parameters, type) and issubclass(parameters, Frozen)):
+    if "PARAMETERS" in _attributes(protocol) and not (
+        isinstance(parameters, type) and issubclass(parameters, Frozen)
+    ):
         yield (
             f"PARAMETERS: {parameters!r} - must be a class of Frozen "
             "(langneurons.config.fields), even if it has no field"

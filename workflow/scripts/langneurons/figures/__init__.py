@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec
 
 import pandas as pd
 
-from langneurons import tables
 from langneurons.config.errors import DataError, unknown_name
 from langneurons.jobs import files
 from langneurons.neurons.neuron_sets import NeuronSets
-from langneurons.tables import table_files
+from langneurons.tables.common import columns
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -177,7 +176,7 @@ def save(figure: Figure, data: pd.DataFrame, stem: Path | str) -> None:
         with files.atomic(f"{stem}.png") as part:
             FigureCanvasAgg(figure)
             figure.savefig(part, format="png", metadata={"Software": None})
-    tables.write_tsv(Path(f"{stem}.tsv"), data)
+    columns.write_tsv(Path(f"{stem}.tsv"), data)
 
 
 def kind_of(stem: Path | str) -> str:
@@ -225,20 +224,6 @@ def neuron_sets(
     if given != [(model, name) for name in names]:
         raise DataError(f"neuron files of {given}, but asked to draw {model}, {names}")
     return sets
-
-
-def read_table(path: Path, needed: Iterable[str]) -> pd.DataFrame:
-    """Read a table of results; an empty field is a missing value.
-
-    Nothing else is: ``none`` is a statistic, and ``nan`` is a language.
-
-    Raises:
-        DataError: the file is not a table, or lacks a column.
-    """
-    table = table_files.read(path, text=(*table_files.NAMES, "draw"))
-    if missing := [column for column in needed if column not in table]:
-        raise DataError(f"{path}: the table has no column {', '.join(missing)}")
-    return table
 
 
 def robust_limit(values: Iterable[float], share: float = 0.9) -> float:

@@ -14,12 +14,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from langneurons import tables
 from langneurons.config import names
-from langneurons.tables.metrics import COLUMNS, Shown
-from langneurons.tables.task import is_random_tuning
-from langneurons.tables.task_layouts import matched
-from langneurons.tables.task_lines import without_draw
+from langneurons.tables.common import words
+from langneurons.tables.common.metrics import COLUMNS, Shown
+from langneurons.tables.common.task_layouts import matched
+from langneurons.tables.common.task_lines import without_draw
+from langneurons.tables.common.task_table import is_random_tuning
 
 from . import BLUE, GREY, LEVEL, robust_limit, styled
 from .panels import (
@@ -62,11 +62,11 @@ def described(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     }
     if len({(lang, name) for (_, lang), name in selected.items()}) < len(selected):
         short = [_tuning(tuning, lang, partners, ".{}") for tuning, lang in places]
-    random = rows["method"] == tables.RANDOM
+    random = rows["method"] == words.RANDOM
     rows["tuning_of"] = short
     rows["control"] = random | rows["tuning"].map(is_random_tuning).astype(bool)
     source = rows["method"].where(~random, rows["matched"])
-    tuned = rows["method"] == tables.NOTHING
+    tuned = rows["method"] == words.NOTHING
     return rows.assign(source=source.where(~tuned, rows["tuning_of"]))
 
 
@@ -103,14 +103,14 @@ def effects(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """
     rows = described(table, metric)
     rows = pooled_if_there(rows[rows["delta"].notna()], KEY)
-    tuned = rows["method"] == tables.NOTHING
+    tuned = rows["method"] == words.NOTHING
     several = rows.loc[~tuned, "tuning"].nunique() > 1
     places = rows[~tuned].groupby(["model", "source", "lang"])["langset"].nunique()
     apart = bool((places > 1).any())
     sets = rows[~tuned].groupby(["model", "source"])["langset"].agg(joined)
 
     def group(row: Mapping[Any, Any]) -> str:
-        if row["method"] == tables.NOTHING:
+        if row["method"] == words.NOTHING:
             return f"{row['model']}: tuning against {row['against']}"
         where = row["langset"] if apart else sets[row["model"], row["source"]]
         end = f", tuning {row['tuning_of']}" if several else ""

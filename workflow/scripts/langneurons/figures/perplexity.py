@@ -14,9 +14,9 @@ import pandas as pd
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from langneurons import tables
 from langneurons.config import names
 from langneurons.config.errors import DataError
+from langneurons.tables.common import words
 
 from . import letters_in, robust_limit, styled
 from .matrix import CHANGES, add_bar, fits_beside, heat_map, label, pivot, sheet, signed
@@ -102,7 +102,7 @@ def changes(
         given = f"{model}.{selection}.{statistic}"
         raise DataError(f"no perplexities of {given}; the table has {known or 'none'}")
     drawn = treated[
-        (treated["method"] == tables.RANDOM) & (treated["matched"] == chosen.method)
+        (treated["method"] == words.RANDOM) & (treated["matched"] == chosen.method)
     ]
     cells = ["neuron_lang", "lang"]
     single = own[[*cells, "n_neurons"]].assign(

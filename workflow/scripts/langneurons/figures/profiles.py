@@ -12,8 +12,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from langneurons import tables
-from langneurons.tables.metrics import COLUMNS, Shown
+from langneurons.tables.common import words
+from langneurons.tables.common.metrics import COLUMNS, Shown
 
 from . import BLUE, GREY, LEVEL, VERMILLION, robust_limit, styled
 from .panels import add_legend, by_row, dodge, joined, lay_out, pooled_if_there
@@ -54,7 +54,7 @@ def sites(table: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:
     rows = rows[rows["difference"].notna()]
     rows = _median_of_draws(pooled_if_there(rows, KEY))
     several = rows["tuning"].nunique() > 1
-    random = rows["method"] == tables.RANDOM
+    random = rows["method"] == words.RANDOM
     rows = rows.assign(
         whose=rows["method"].mask(random, "random for " + rows["matched"])
     )

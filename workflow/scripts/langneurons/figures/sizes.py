@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
 from matplotlib.transforms import ScaledTranslation
 
-from langneurons import tables
 from langneurons.config import names
-from langneurons.tables.metrics import Shown
+from langneurons.tables.common import words
+from langneurons.tables.common.metrics import Shown
 
 from . import (
     BLUE,
@@ -62,7 +62,7 @@ def sizes(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     untreated = rows["statistic"] == names.NO_TREATMENT
     base = _references(rows) & untreated
     rows = rows[base | (rows["n_neurons"].fillna(0) > 0)]
-    series = rows["source"].where(~rows["control"], tables.RANDOM)
+    series = rows["source"].where(~rows["control"], words.RANDOM)
     series = series.where(~base, names.NO_TREATMENT)
     columns = ["model", "lang", "series", "value", "n_neurons", "method", "langset"]
     columns += ["draw", "tuning", "seed", "statistic"]
@@ -74,8 +74,8 @@ def _references(rows: pd.DataFrame) -> pd.Series:
 
     That is attention where it is tuned, though it may itself be set against base.
     """
-    attention = rows["tuning"] == tables.ATTENTION
-    found = (rows["against"] == tables.NOTHING) | attention
+    attention = rows["tuning"] == words.ATTENTION
+    found = (rows["against"] == words.NOTHING) | attention
     if (attention & (rows["against"] == names.BASE)).any():
         found &= rows["tuning"] != names.BASE
     return found
@@ -115,7 +115,7 @@ def choose_scale(data: pd.DataFrame, metric: Shown) -> Scale:
     centre = base.fillna(value.groupby(key).transform("median"))
     away = value - centre
     touched = series != names.NO_TREATMENT
-    chosen = touched & (series != tables.RANDOM)
+    chosen = touched & (series != words.RANDOM)
     # Random draws may be many; they may widen the scale, but not narrow it.
     limits = [robust_limit(away[x]) for x in (touched, chosen) if x.any()]
     usual = ~touched | (away.abs() <= max(limits))
@@ -147,7 +147,7 @@ def draw_size(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
     """
     touched = data[data["series"] != names.NO_TREATMENT]
     series = list(dict.fromkeys(touched["series"]))
-    series.sort(key=lambda name: name == tables.RANDOM)
+    series.sort(key=lambda name: name == words.RANDOM)
     marks = {name: _mark(i, name) for i, name in enumerate(series)}
     models, langs = (list(dict.fromkeys(data[k])) for k in ("model", "lang"))
     scale = choose_scale(data, metric)
@@ -187,14 +187,14 @@ def draw_size(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
         label = "not fine-tuned" if untuned else f"{joined(base)} tuning"
     handles = [Line2D([], [], label=label, **BASELINE)]
     for name, mark in marks.items():
-        shown = "random neurons" if name == tables.RANDOM else name
+        shown = "random neurons" if name == words.RANDOM else name
         handles.append(Line2D([], [], label=shown, **mark))
     add_legend(figure, "number of neurons touched", handles)
     return figure
 
 
 def _mark(i: int, name: str) -> dict[str, Any]:
-    if name == tables.RANDOM:
+    if name == words.RANDOM:
         return dict(ls="", marker="x", color=GREY, ms=3, mew=0.7, zorder=2)
     colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
     return dict(
@@ -223,7 +223,7 @@ def _panel(
     # From below to above, notes are in the order of the legend.
     for name in reversed(marks):
         own = part[part["series"] == name]
-        x = own["n_neurons"].astype(float) * (ASIDE if name == tables.RANDOM else 1)
+        x = own["n_neurons"].astype(float) * (ASIDE if name == words.RANDOM else 1)
         y = metric.scale * own["value"]
         inside = y.between(low, high)
         axes.plot(x[inside], y[inside], **marks[name])

@@ -18,6 +18,7 @@ def build(
     benchmarks: Path,
     left_out: Mapping[str, str] | None = None,
     terms: Sequence[tuple[str, str]] = (),
+    known: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """Build the page.
 
@@ -28,6 +29,7 @@ def build(
         benchmarks: folder of Snakemake's benchmark files; may be absent.
         left_out: files that were made under other settings: path -> what differs.
         terms: words of the tasks that the page explains, and what they mean.
+        known: the tables that the configuration knows; see ``page.render``.
 
     Returns:
         HTML; the same bytes for the same files.
@@ -40,10 +42,11 @@ def build(
     from . import gallery, inputs, page
 
     return page.render(
-        [inputs.read_table(path) for path in tables],
+        [inputs.read_table(path, known) for path in tables],
         [gallery.read(path) for path in figures],
         config,
         spending.sum_up(benchmarks, spending.gpus_of(config)),
         left_out or {},
         terms,
+        known,
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from langneurons import tables
+from langneurons.tables.common import words
 
 LEVEL = 0.05
 """Of significance, after Holm's correction; intervals are 95 %."""
@@ -101,7 +101,7 @@ def chosen_rows(table: pd.DataFrame, source: str | None) -> pd.DataFrame:
         return table
     rows = table[table["metric"] == table["metric"].iloc[0]]
     rows = rows[rows["lang"] != source]
-    pooled = rows["seed"] == tables.POOLED
+    pooled = rows["seed"] == words.POOLED
     axes = [c for c in ("task", "model", "tuning", "lang") if c in rows]
     has_pooled = pooled.groupby([rows[c] for c in axes]).transform("any")
     return rows[pooled | ~has_pooled.astype(bool)]

@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from langneurons.config.errors import DataError
-from langneurons.jobs import files, provenance
-from langneurons.tables import metrics, table_files
+from langneurons import tables
+from langneurons.jobs import provenance
+from langneurons.tables.common import columns, every_row
+from langneurons.tables.common.document import Document, Grid
+from langneurons.tables.common.metrics import COLUMNS, Shown
 
-# Columns that a layout or a verdict reads; others are shown where they are present.
-TASK = (
-    "model", "method", "langset", "draw", "matched", "tuning", "seed", "lang",
-    "statistic", "metric", "n", "value", "ci_low", "ci_high", "against", "delta",
-    "delta_ci_low", "delta_ci_high", "p_holm", "detectable", "n_neurons", "published",
-    "task_title", *metrics.COLUMNS,
-)  # fmt: skip
-PERPLEXITY = (
-    "model", "method", "langset", "draw", "matched", "neuron_lang", "lang",
-    "statistic", "nll", "perplexity", "delta_nll", "n_neurons",
-)  # fmt: skip
-ACTIVATION = (
-    "model", "corpus", "lang", "site", "quantile", "statistic", "value", "published",
-)  # fmt: skip
-PROFILES = (
-    "task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
-    "matched", "value_name", "metric", "n", "none", "paper", "paper_delta",
-    "consistent", "consistent_delta", "difference", "diff_ci_low", "diff_ci_high",
-    "p_holm", "n_neurons", "task_title", *metrics.COLUMNS,
-)  # fmt: skip
-REPRODUCTION = (
-    "source", "item", "model", "metric", "published", "ours", "difference", "within",
-    "not_compared", "unit",
-)  # fmt: skip
-NEEDED = {
-    "task": TASK,
-    "finetune": TASK,
-    "random": TASK,
-    "perplexity": PERPLEXITY,
-    "activation_statistics": ACTIVATION,
-    "profiles": PROFILES,
-    "reproduction": REPRODUCTION,
-}
-OF_TASKS = ("task", "finetune", "random", "profiles")
-"""Kinds of tables whose rows are of metrics of tasks."""
+OTHER = "other"
+"""Kind of a table that is none of ours."""
 
 
 @dataclass(frozen=True)
@@ -56,76 +25,62 @@ class Table:
 
     Attributes:
         name: stem of its file, such as ``finetune_xnli``.
-        kind: key of ``NEEDED``, or ``other``.
+        kind: of :mod:`langneurons.tables`, or ``other``.
         path: where it was read.
-        frame: its rows; names are text (``""`` where empty), the rest numbers.
+        frame: its rows.
+        spec: what its layout says of it.
     """
 
     name: str
     kind: str
     path: Path
     frame: pd.DataFrame
+    spec: Mapping[str, Any]
 
     @property
     def task(self) -> str:
-        """The task of a task, finetune or random table."""
-        return self.name.removeprefix(f"{self.kind}_")
+        """The task that it is of; its name for a table of none."""
+        return str(self.spec.get("task", self.name))
 
     @property
-    def called(self) -> str:
-        """The task, with its title where that says more."""
-        of_task = self.kind in ("task", "finetune", "random")
-        title = metrics.task_title(self.frame) if of_task else ""
-        return metrics.named(self.task, title)
-
-    @property
-    def metrics(self) -> list[metrics.Shown]:
+    def metrics(self) -> list[Shown]:
         """The metrics of tasks that its rows are of, the primary one first."""
-        if self.kind not in OF_TASKS:
+        if not {"metric", *COLUMNS} <= set(self.frame.columns):
             return []
         # Tasks of one table may mean different metrics by one name.
-        own = self.frame.drop_duplicates(["metric", *metrics.COLUMNS])
-        return [metrics.Shown.read(row) for _, row in own.iterrows()]
+        own = self.frame.drop_duplicates(["metric", *COLUMNS])
+        return [Shown.read(row) for _, row in own.iterrows()]
 
-    def source(self, config: Mapping[str, Any]) -> str:
-        """Return the language of the training data.
+    @property
+    def document(self) -> Document:
+        """The table laid out; of one that is none of ours only its name."""
+        if self.kind == OTHER:
+            return Document(self.name, ())
+        return tables.load(self.kind).layout(self.frame, self.spec)
 
-        From the configuration; without it, from the record of how the table was made.
-        """
-        given = (config.get("tasks") or {}).get(self.task) or record(self.path).get(
-            "spec", {}
-        )
-        return str(given.get("source_language") or "en")
-
-
-def kind_of(name: str, columns: Iterable[str]) -> str:
-    """Tell which kind of table a file holds, from its name and its columns."""
-    for kind in ("finetune", "random"):
-        if name.startswith(f"{kind}_"):
-            return kind
-    if name in NEEDED:
-        return name
-    return "task" if {"tuning", "lang", "statistic"} <= set(columns) else "other"
+    @property
+    def rows(self) -> Grid:
+        """Every row."""
+        known = () if self.kind == OTHER else tables.load(self.kind).COLUMNS
+        return every_row.every_row(self.frame, known)
 
 
-def read_table(path: Path) -> Table:
-    """Read a table of tab-separated values; an empty field is no number.
+def read_table(path: Path, known: Sequence[Mapping[str, Any]]) -> Table:
+    """Read a table of results.
+
+    Args:
+        path: of tab-separated values.
+        known: of each table that the configuration knows ``name``, ``table`` (its kind)
+            and ``spec``.
 
     Raises:
-        DataError: it is no table, or a column that its kind needs is missing.
+        DataError: it is no table, or a column that its kind has is missing.
     """
-    text = table_files.read_text(path)
-    kind = kind_of(path.stem, text.columns)
-    missing = [c for c in NEEDED.get(kind, ()) if c not in text.columns]
-    if missing:
-        raise DataError(
-            f"{path}: columns missing for a table of kind {kind!r}: "
-            f"{', '.join(missing)}{files.redo(path)}"
-        )
-    for column in text.columns:
-        if column not in table_files.NAMES and kind != "other":
-            text[column] = table_files.numbers(path, text[column])
-    return Table(path.stem, kind, path, text)
+    about = next((one for one in known if one["name"] == path.stem), None)
+    if about is None:
+        return Table(path.stem, OTHER, path, columns.read_table(path, ()), {})
+    frame = columns.read_table(path, tables.load(about["table"]).COLUMNS)
+    return Table(path.stem, about["table"], path, frame, about["spec"])
 
 
 def record(path: Path) -> dict[str, Any]:
@@ -150,69 +105,15 @@ class Absent:
     needs: str = ""
 
 
-SHOWS = {
-    "task": "interventions at test time (Tables 1, 4 and 5 of the paper)",
-    "finetune": "fine-tuning of selected neurons (Tables 3 and 7)",
-    "random": "fine-tuning of random neurons (Table 8)",
-    "perplexity": "whose text suffers when whose neurons are switched off",
-    "activation_statistics": "mean activation statistics (Table 6)",
-    "profiles": "the paper's measuring and writing sites against equal ones",
-    "reproduction": "every published number beside ours",
-}
-
-
-FILLED_BY = {
-    "task": "interventions",
-    "finetune": "finetuning",
-    "random": "finetuning",
-    "perplexity": "perplexity",
-}
-"""The kind of experiments whose rows a table has."""
-
-
-def absent_tables(given: Sequence[Table], config: Mapping[str, Any]) -> list[Absent]:
+def absent_tables(
+    given: Sequence[Table], known: Sequence[Mapping[str, Any]]
+) -> list[Absent]:
     """List the tables that this page could show and does not have."""
     have = {table.name for table in given}
-    running = _running(config)
     found = []
-    for task in config.get("tasks") or ():
-        for kind in ("task", "finetune", "random"):
-            name = task if kind == "task" else f"{kind}_{task}"
-            if name not in have:
-                found.append(_absent(name, kind, running, task))
-    for kind in NEEDED:
-        if kind not in ("task", "finetune", "random", *have):
-            found.append(_absent(kind, kind, running))
+    for one in known:
+        if one["name"] not in have:
+            command = f"snakemake results/tables/{one['name']}.tsv"
+            needs = f"with {one['needs']} of the configuration" if one["needs"] else ""
+            found.append(Absent(one["name"], one["shows"], command, needs))
     return found
-
-
-def _running(config: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
-    """Return the experiments that a configuration runs; None: it says of none."""
-    if not config.get("run"):
-        return None
-    return [config["experiments"][name] for name in config["run"]]
-
-
-def _absent(
-    name: str,
-    kind: str,
-    running: Sequence[Mapping[str, Any]] | None,
-    task: str = "",
-) -> Absent:
-    """Word how to make a table, and which experiment the configuration needs first."""
-    command, filled = f"snakemake results/tables/{name}.tsv", FILLED_BY.get(kind)
-    if (
-        running is None
-        or filled is None
-        or any(
-            one["kind"] == filled
-            and (not task or task in one["tasks"])
-            and (kind != "random" or one.get("controls"))
-            for one in running
-        )
-    ):
-        return Absent(name, SHOWS[kind], command)
-    more = " and with controls" if kind == "random" else ""
-    on = f" on {task}{more}" if task else ""
-    needs = f"with an experiment of kind {filled}{on} in run"
-    return Absent(name, SHOWS[kind], command, needs)

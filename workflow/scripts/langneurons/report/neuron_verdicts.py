@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from langneurons import tables
-from langneurons.tables.metrics import Shown
+from langneurons.tables.common import words
+from langneurons.tables.common.metrics import Shown
+from langneurons.tables.common.perplexity_summary import perplexity_summary
 
 from . import effects
 from .effects import LEVEL, Interval
@@ -60,7 +61,7 @@ def h3(table: pd.DataFrame | None) -> Verdict:
     Args:
         table: the perplexity table, or None.
     """
-    summary = None if table is None else tables.perplexity_summary(table)
+    summary = None if table is None else perplexity_summary(table)
     if summary is not None:
         summary = summary[summary["n_neurons"] > 0]
     if summary is None or summary.empty:
@@ -196,7 +197,7 @@ def _against_zero(
     for task, table in by_task.items():
         found = effects.chosen_rows(table, sources.get(task)).assign(task=task)
         found = found[
-            (found["statistic"] == SWITCHED_OFF) & (found["method"] != tables.RANDOM)
+            (found["statistic"] == SWITCHED_OFF) & (found["method"] != words.RANDOM)
         ]
         both = {"paper_delta": found["delta"], "consistent_delta": found["delta"]}
         more.append(found.assign(**both).set_index(keys)[[*both]])

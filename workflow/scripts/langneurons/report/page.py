@@ -5,20 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import pandas as pd
 import yaml
+from markupsafe import Markup
 
 from langneurons.costs import spending
-from langneurons.tables.metrics import TWO_POINTS
+from langneurons.tables.common import as_html
+from langneurons.tables.common.document import Cell, Grid, grid, number
+from langneurons.tables.common.metrics import TWO_POINTS
 
-from . import gallery, html_cells, inputs, layouts, neuron_verdicts, origin, verdicts
-from .html_cells import Cell, Grid
+from . import gallery, inputs, neuron_verdicts, origin, verdicts
 from .inputs import Table
-from .texts import GLOSSARY, HYPOTHESES, OTHER_SIZES, OTHER_UNITS, RULES, TITLES
+from .texts import GLOSSARY, HYPOTHESES, OTHER_SIZES, OTHER_UNITS, RULES
 from .verdicts import Verdict
 
 OF_METRICS = ("H1", "H2", "H4")
@@ -28,25 +31,6 @@ LONG = 60
 """Rows from which a table is folded, even one that has no compact layout."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """A table as the page shows it.
-
-    Attributes:
-        table: its name, kind and place.
-        title: what it shows.
-        compact: laid out like the paper's; empty for a table of unknown kind.
-        rows: every row.
-        unfolded: whether every row is shown at once.
-    """
-
-    table: Table
-    title: str
-    compact: Sequence[Grid]
-    rows: Grid
-    unfolded: bool
-
-
 def render(
     tables: Sequence[Table],
     pictures: Sequence[gallery.Picture],
@@ -54,6 +38,7 @@ def render(
     spent: Sequence[spending.Cost],
     left_out: Mapping[str, str],
     terms: Sequence[tuple[str, str]],
+    known: Sequence[Mapping[str, Any]],
 ) -> str:
     """Lay out the page.
 
@@ -64,6 +49,8 @@ def render(
         spent: cost by stage, the total last; empty without benchmark files.
         left_out: files that were made under other settings: path -> what differs.
         terms: words of the tasks, and what they mean.
+        known: of each table that the configuration knows, ``name``, ``table`` (its
+            kind), ``shows``, ``needs`` and ``spec``, in the order of the page.
 
     Returns:
         HTML that loads nothing else; the same bytes for the same arguments and the same
@@ -85,8 +72,9 @@ def render(
             (HYPOTHESES[v.key], v, _numbers(v), _rule(v.key, usual))
             for v in judge(tables, config)
         ],
-        sections=[section(t, t.source(config)) for t in _ordered(tables)],
-        absent_tables=inputs.absent_tables(tables, config),
+        sections=[section(table) for table in _ordered(tables, known)],
+        absent_tables=inputs.absent_tables(tables, known),
+        grid=_markup(as_html.grid),
         groups=gallery.grouped(pictures),
         absent_figures=gallery.absent(pictures, config),
         costs=_cost_grid(spent),
@@ -116,27 +104,61 @@ def judge(tables: Sequence[Table], config: Mapping[str, Any]) -> list[Verdict]:
     sources = {
         str(task): str(entry.get("source_language") or "en")
         for task, entry in (config.get("tasks") or {}).items()
-    } | {t.task: t.source(config) for t in tables}
-    tasks = by_kind.get("task", {})
+    } | {
+        t.task: str(t.spec["source_language"])
+        for t in tables
+        if "source_language" in t.spec
+    }
+    tasks, tuned, drawn = (
+        by_kind.get(kind, {})
+        for kind in ("interventions", "finetuning", "random_tuning")
+    )
 
     def single(kind: str) -> pd.DataFrame | None:
         return next(iter(by_kind.get(kind, {}).values()), None)
 
     return [
         verdicts.h1(tasks, sources),
-        verdicts.h2(by_kind.get("finetune", {}), by_kind.get("random", {}), sources),
+        verdicts.h2(tuned, drawn, sources),
         neuron_verdicts.h3(single("perplexity")),
         neuron_verdicts.h4(single("profiles"), tasks, sources),
     ]
 
 
-def section(table: Table, source: str) -> Section:
+@dataclass(frozen=True)
+class Section:
+    """A table as the page shows it.
+
+    Attributes:
+        table: its name, kind and place.
+        title: what it shows.
+        layout: HTML of its layout; empty for a table that is none of ours.
+        rows: every row.
+        unfolded: whether every row is shown at once.
+    """
+
+    table: Table
+    title: str
+    layout: Markup
+    rows: Grid
+    unfolded: bool
+
+
+def section(table: Table) -> Section:
     """Lay out one table, in short and in full."""
-    title = TITLES.get(table.kind, "{task}").format(task=table.called)
-    compact = layouts.compact(table, source)
-    rows = html_cells.every_row(table.kind, table.frame)
-    unfolded = not compact and len(rows.rows) <= LONG
-    return Section(table, title, compact, rows, unfolded)
+    document, rows = table.document, table.rows
+    layout = Markup(as_html.html(document))
+    unfolded = not layout and len(rows.rows) <= LONG
+    return Section(table, document.title, layout, rows, unfolded)
+
+
+def _markup(write: Callable[..., str]) -> Callable[..., Markup]:
+    """Tell the template that a text is HTML already."""
+
+    def written(*given: Any, **options: Any) -> Markup:
+        return Markup(write(*given, **options))
+
+    return written
 
 
 def _yaml(config: Mapping[str, Any]) -> str:
@@ -148,12 +170,11 @@ def _yaml(config: Mapping[str, Any]) -> str:
     return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=80)
 
 
-def _ordered(tables: Sequence[Table]) -> list[Table]:
-    kinds = list(inputs.NEEDED)
-    return sorted(
-        tables,
-        key=lambda t: (kinds.index(t.kind) if t.kind in kinds else len(kinds), t.name),
-    )
+def _ordered(
+    tables: Sequence[Table], known: Sequence[Mapping[str, Any]]
+) -> list[Table]:
+    places = {one["name"]: i for i, one in enumerate(known)}
+    return sorted(tables, key=lambda t: (places.get(t.name, len(places)), t.name))
 
 
 def _scope(config: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -165,12 +186,16 @@ def _scope(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 # Columns of the verdicts' numbers, and how they are worded.
 OF_CHANGES = ("change", "gain over random", "random")
-FORMS = {
-    "own text": html_cells.nats,
-    "other texts": html_cells.nats,
-    "random neurons": html_cells.nats,
-    "p (own > others)": html_cells.probability,
-    "p (own > random)": html_cells.probability,
+NATS = partial(number, form="+.3f")
+PROBABILITY = partial(number, form=".2g")
+COUNT = partial(number, form=",.0f")
+HOURS = partial(number, form=",.2f")
+FORMS: dict[str, Callable[[Any], str]] = {
+    "own text": NATS,
+    "other texts": NATS,
+    "random neurons": NATS,
+    "p (own > others)": PROBABILITY,
+    "p (own > random)": PROBABILITY,
 }
 UNITS = {
     "own text": "nats per token",
@@ -207,14 +232,15 @@ def _numbers(verdict: Verdict) -> Grid | None:
             if column in texts:
                 line.append(str(row[column]))
                 continue
-            text = forms.get(column, html_cells.count)(row[column])
+            text = forms.get(column, COUNT)(row[column])
             if f"{column} low" in names:
                 low, high = row[f"{column} low"], row[f"{column} high"]
-                text += html_cells.limits(low, high, forms[column])
+                if not (math.isnan(low) or math.isnan(high)):
+                    text += f" [{forms[column](low)}, {forms[column](high)}]"
             line.append(text + (after if column in (*OF_CHANGES, "detectable") else ""))
         lines.append(line)
     titles = [f"{c}, {units[c]}" if units.get(c) else c for c in shown]
-    return html_cells.grid(titles, lines, len(texts), fold=False)
+    return grid(titles, lines, len(texts), fold=False)
 
 
 def _cost_grid(spent: Sequence[spending.Cost]) -> Grid | None:
@@ -223,14 +249,12 @@ def _cost_grid(spent: Sequence[spending.Cost]) -> Grid | None:
         return None
     lines = [
         [
-            *(c.stage, c.what, html_cells.count(c.jobs), html_cells.hours(c.wall)),
-            html_cells.hours(c.cpu),
-            "CPU only" if c.gpu == 0 else html_cells.hours(c.gpu),
-            html_cells.count(c.memory),
+            *(c.stage, c.what, COUNT(c.jobs), HOURS(c.wall)),
+            HOURS(c.cpu),
+            "CPU only" if c.gpu == 0 else HOURS(c.gpu),
+            COUNT(c.memory),
         ]
         for c in spent
     ]
     header = ["stage", "what its jobs do", "jobs", "wall hours", "CPU hours"]
-    return html_cells.grid(
-        [*header, "GPU hours", "peak memory, MB"], lines, 2, fold=False
-    )
+    return grid([*header, "GPU hours", "peak memory, MB"], lines, 2, fold=False)

@@ -72,16 +72,6 @@ OTHER_SIZES = (
     "Where a task declares another difference that matters, that one stands for the 2 "
     "points; where it declares none in its unit, it is taken as not shown."
 )
-TITLES = {
-    "task": "{task}: interventions at test time",
-    "finetune": "{task}: fine-tuning selected neurons",
-    "random": "{task}: fine-tuning random neurons",
-    "perplexity": "Perplexity: whose text suffers from whose neurons",
-    "activation_statistics": "Activation statistics, mean over all neurons",
-    "profiles": "The paper's sites against equal sites",
-    "reproduction": "Published numbers beside ours",
-    "other": "{task}",
-}
 GLOSSARY = (
     (
         "neuron",
@@ -139,8 +129,8 @@ GLOSSARY = (
     ),
     (
         "Holm p",
-        "p-value of the paired test over items, after Holm's correction for all tests "
-        "of the same metric in its table.",
+        "p-value of the paired test over items, after Holm's correction for all "
+        "comparisons of the same model and metric that its table may mark.",
     ),
     (
         "detectable",

@@ -3,10 +3,10 @@
 Whether interventions (H1) and fine-tuning (H2) of language-specific neurons help; H3
 and H4, on the neurons themselves, are in ``neuron_verdicts``. Each ``h*`` function
 takes tables and returns a :class:`Verdict`. What the rules share: a cell is
-*significant* if p < 0.05 after Holm's correction within its table; a mean is *clearly*
-above or below zero if its 95 % interval over model-language pairs is; a table is
-*blunt* if half of its cells could not have shown a difference that matters: 2 points,
-unless the task declares another.
+*significant* if p < 0.05 after Holm's correction within its table, model and metric; a
+mean is *clearly* above or below zero if its 95 % interval over model-language pairs is;
+a table is *blunt* if half of its cells could not have shown a difference that matters:
+2 points, unless the task declares another.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from langneurons import tables
 from langneurons.config import names
-from langneurons.tables.metrics import Shown
+from langneurons.tables.common import words
+from langneurons.tables.common.metrics import Shown
 
 from . import effects
 from .effects import Effect, Interval
@@ -83,7 +83,7 @@ def h1(by_task: Tables, sources: Sources) -> Verdict:
         # Without fine-tuning nothing is transferred.
         is_tuned = rows["tuning"] != names.BASE
         rows = rows[is_tuned & (rows["against"] == names.NO_TREATMENT)]
-        is_random = rows["method"] == tables.RANDOM
+        is_random = rows["method"] == words.RANDOM
         tested = rows[~is_random].assign(matched=rows["method"])
         found = effects.effect(tested, rows[is_random], keys)
         parts += _part(task, found, table)
@@ -108,7 +108,7 @@ def h2(finetune: Tables, random: Tables, sources: Sources) -> Verdict:
         both = [t[task] for t in (finetune, random) if task in t]
         table = pd.concat(both).drop_duplicates(axes)
         rows = effects.chosen_rows(table, sources.get(task))
-        rows = rows[rows["against"] == tables.ATTENTION]
+        rows = rows[rows["against"] == words.ATTENTION]
         roles = rows["tuning"].map(tuning_role)
         tested, control = rows[roles == "selected"], rows[roles == "random"]
         found = effects.effect(tested, control, ["model", "seed", "lang"])

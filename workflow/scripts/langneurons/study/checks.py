@@ -15,14 +15,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from langneurons import methods, tasks
+from langneurons import methods, tables, tasks
 from langneurons.config.catalogue import NAME, Method, Model
 from langneurons.config.errors import unknown_name
 from langneurons.config.explain import explain
 from langneurons.config.names import BASE, NO_TREATMENT
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Task
-from langneurons.grid.experiments.finetuning import FINETUNE, RANDOM
 from langneurons.nn.models import families
 from langneurons.published import numbers
 
@@ -35,7 +34,6 @@ from . import (
 )
 from .check_selections import control_problems, selection_problems, tuning_problems
 from .partner_clashes import clashes, twin_controls
-from .targets import OTHER_TABLES, table_names
 
 CATALOGUES = (
     "models", "corpora", "language_sets", "methods", "statistics", "tasks", "tunings",
@@ -54,7 +52,8 @@ def cross_check(config: Config) -> list[str]:
     problems += [*control_problems(config), *check_experiments.languages(config)]
     if problems:
         return problems
-    problems += _unknown("table", config.tables, table_names(config), "tables")
+    known = tables.by_name(config)
+    problems += _unknown("table", config.tables, known, "tables")
     problems += check_experiments.chunks(config)
     for module in (check_data, check_effects, check_tuning):
         problems += module.problems(config)
@@ -83,11 +82,12 @@ def _names(config: Config) -> Iterator[str]:
                     "since several make one file name"
                 )
     for name in config.tasks:
-        if name in OTHER_TABLES or name.startswith((FINETUNE, RANDOM)):
+        if tables.taken(name):
+            others = [tables.load(kind).NAME for kind in tables.kinds()]
+            others = [*(other for other in others if other != tables.TASK), tables.COST]
             yield (
                 f"tasks.{name}: another table has this name; not allowed: "
-                f"{', '.join(OTHER_TABLES)}, and names that begin with {FINETUNE} or "
-                f"{RANDOM}"
+                f"{', '.join(others)}"
             )
     if NO_TREATMENT in config.statistics:
         yield (

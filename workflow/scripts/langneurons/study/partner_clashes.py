@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from langneurons.config.names import (
-    NO_TREATMENT,
-    Selection,
-    Treatment,
-    TuningName,
-    split_draw,
-)
+from langneurons.config.names import Selection, split_draw
 from langneurons.config.schema import Config
 from langneurons.published import numbers
 from langneurons.published.partners import Evaluated, Partners
+from langneurons.tables.common import planned
 
 from .check_experiments import lists
 
@@ -31,7 +26,7 @@ def clashes(config: Config) -> list[str]:
     for one in partners.evaluations:
         if one.why is None:
             names = found.setdefault(one.key, {})
-            names.setdefault(identity(config, one), _label(one))
+            names.setdefault(planned.identity(config, one), _label(one))
     for kept in partners.neurons:
         if kept.why is None:
             shown = f"neurons {kept.model} {kept.selection}"
@@ -45,29 +40,6 @@ def clashes(config: Config) -> list[str]:
             same = (table.model, table.corpus)
             found.setdefault(table.key, {}).setdefault(same, shown)
     return _worded([list(names.values()) for names in found.values()])
-
-
-def identity(config: Config, one: Evaluated) -> tuple[str, ...]:
-    """Return what tells an evaluation from others of the same published number.
-
-    Seeds are left out, and language sets of methods that do not compare languages:
-    their neurons of a language are the same in any set.
-    """
-    row = one.row
-    tuning, treatment = row.tuning, row.treatment
-    tuned = TuningName.parse(tuning)
-    if tuned.selection is not None:
-        tuning = f"{tuned.entry} {_selected(config, tuned.selection)}"
-    if treatment != NO_TREATMENT:
-        parsed = Treatment.parse(treatment)
-        treatment = f"{_selected(config, parsed.selection)} {parsed.statistic}"
-    return one.task, row.model, tuning, treatment
-
-
-def _selected(config: Config, selection: Selection) -> str:
-    """Name neurons without their language set where it does not matter."""
-    method = config.method(selection.method).published_as
-    return str(selection) if method in numbers.CONTRASTIVE else selection.method
 
 
 def _label(one: Evaluated) -> str:

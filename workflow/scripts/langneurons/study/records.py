@@ -72,11 +72,7 @@ class Records:
             f"{adapter}/adapter_model.safetensors": specs.tune_model,
             f"{evaluations}/{part}": self._treated,
             f"{perplexities}/{part}": self._treated,
-            "tables/perplexity.tsv": tables.perplexity_table,
-            "tables/activation_statistics.tsv": tables.activation_table,
-            "tables/profiles.tsv": tables.profiles,
-            "tables/reproduction.tsv": tables.reproduction,
-            "tables/{table}.tsv": tables.task_table,
+            "tables/{table}.tsv": tables.table,
         }
 
     def _place(self, path: str) -> str:

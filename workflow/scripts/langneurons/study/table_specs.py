@@ -2,39 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
-from langneurons.config.catalogue import PROFILES as CATALOGUE
-from langneurons.config.catalogue import Statistic
-from langneurons.config.names import (
-    NO_TREATMENT,
-    Selection,
-    Treatment,
-    TuningName,
-    split_draw,
-)
+from langneurons import tables
+from langneurons.config.errors import ConfigError, unknown_name
 from langneurons.config.schema import Config
 from langneurons.costs.parts import Parts
-from langneurons.grid import result_paths
-from langneurons.grid.axes import Row
-from langneurons.grid.rows import measured, table_rows, task_rows
-from langneurons.grid.rows import tasks as tasks_of
-from langneurons.grid.subjects import OnTask, on_texts
+from langneurons.grid import result_paths, rows
+from langneurons.grid.subjects import OnTask, OnText
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
-from langneurons.published.numbers import means_over_neurons
-from langneurons.published.partners import Partners
-from langneurons.tables import metrics
+from langneurons.tables.common import metrics
+from langneurons.tables.common.inputs import Reads
 
 from . import targets
-from .partner_clashes import identity
-
-PROFILES = ("paper", "consistent")
-PROFILED = {"measure", "write", "quantile", "profile"}
-"""Keys of a statistic that its profile fills in."""
 
 
 class TableSpecs:
@@ -43,160 +26,50 @@ class TableSpecs:
     def __init__(self, config: Config, parts: Parts | None = None) -> None:
         self.config = config
         self.parts = parts or Parts(config)
-        self.partners = Partners(config)
 
-    def task_table(self, wildcards: Any) -> str:
-        layout, task = targets.split_table(wildcards.table)
-        entry = self.config.task(task)
-        rows = table_rows(self.config, wildcards.table)
-        return canonical(
-            {
-                "task": task,
-                "kind": entry.kind,
-                "source_language": entry.source_language,
-                "layout": layout,
-                "rows": [self._row(task, row) for row in rows],
-            }
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """The tables that the configuration can make, and their kinds."""
+        return tables.by_name(self.config)
+
+    def _kind(self, name: str) -> str:
+        if name not in self.kinds:
+            where = "this configuration"
+            raise ConfigError(unknown_name("table", name, self.kinds, where))
+        return self.kinds[name]
+
+    def table(self, wildcards: Any) -> str:
+        kind = self._kind(wildcards.table)
+        spec = tables.load(kind).spec(self.config, wildcards.table)
+        return canonical({"table": kind} | spec)
+
+    def table_code(self, wildcards: Any) -> str:
+        """Hash the code of tables with this kind's module, and those of its tasks."""
+        read = self.reads(wildcards.table).evaluations
+        used = sorted({self.config.task(task).kind for task, _ in read})
+        modules = (
+            f"tables.{self._kind(wildcards.table)}",
+            *(f"tasks.{k}" for k in used),
         )
+        return code_hash("build_table", modules)
 
-    def task_table_code(self, wildcards: Any) -> str:
-        """Hash the code of task tables with the module of the table's task."""
-        task = targets.split_table(wildcards.table)[1]
-        return code_hash("build_task_table", (f"tasks.{self.config.task(task).kind}",))
+    def reads(self, name: str) -> Reads:
+        """Say what a table is built from."""
+        return tables.load(self._kind(name)).reads(self.config, name)
 
-    def _row(self, task: str, row: Row) -> dict[str, Any]:
-        columns = self._columns(row.treatment)
-        tuned = TuningName.parse(row.tuning).selection
-        if row.treatment == NO_TREATMENT and tuned is not None:
-            # Whose counts a tuning of random neurons has.
-            base, number = split_draw(tuned.method)
-            columns |= {"draw": number, "matched": self.config.method(base).control_of}
-        published = {"published": self.partners.values(task, row)}
-        axes = {k: getattr(row, k) for k in ("model", "tuning", "seed", "lang")}
-        return axes | {"treatment": row.treatment} | columns | published
+    def files(self, role: str) -> Callable[[Any], list[str]]:
+        """Return a function to the files of a role that a table reads, in its order."""
 
-    def _columns(self, treatment: str) -> dict[str, Any]:
-        """Name what a treatment does: method, set, draw, matched and statistic."""
-        if treatment == NO_TREATMENT:
-            empty = dict.fromkeys(("method", "langset", "draw", "matched"))
-            return empty | {"statistic": NO_TREATMENT}
-        parsed = Treatment.parse(treatment)
-        base, number = split_draw(parsed.selection.method)
-        entry = self.config.method(base)
-        return {
-            "method": "random" if entry.control_of else base,
-            "langset": parsed.selection.languages,
-            "draw": number,
-            "matched": entry.control_of,
-            "statistic": parsed.statistic,
-        }
+        def paths(wildcards: Any) -> list[str]:
+            return files_of(self.parts, self.reads(wildcards.table))[role]
 
-    def perplexity_table(self, wildcards: Any) -> str:
-        rows = []
-        for subject, treatments in on_texts(self.config).items():
-            for name in treatments:
-                whose = Treatment.parse(name).language if name != NO_TREATMENT else None
-                axes = {"model": subject.model, "lang": subject.lang, "treatment": name}
-                rows.append(axes | self._columns(name) | {"neuron_language": whose})
-        return canonical({"rows": rows})
+        return paths
 
-    def asked(self, table: str) -> list[tuple[OnTask, str]]:
-        """List the evaluations of a task's table, in the order of its rows."""
-        task = targets.split_table(table)[1]
-        return [_asked(task, row) for row in table_rows(self.config, table)]
+    def memory(self, wildcards: Any, attempt: int) -> int:
+        return attempt * tables.load(self._kind(wildcards.table)).MEMORY
 
-    @property
-    def paired(self) -> list[tuple[OnTask, str]]:
-        """The evaluations of each pair of profiles: none, paper and consistent."""
-        return [each for _, three in profile_pairs(self.config) for each in three]
-
-    def evaluations_of_table(self, wildcards: Any) -> list[str]:
-        """List the indexes of the evaluations of a task's table."""
-        return self.parts.indexes(self.asked(wildcards.table))
-
-    def perplexities(self, wildcards: Any) -> list[str]:
-        """List the indexes of the measured perplexities."""
-        return [part.index for part in self.parts.perplexities]
-
-    def measured_activations(self, wildcards: Any) -> list[str]:
-        """List the activations of every language, in the order of the table's rows."""
-        found = measured(self.config)
-        return [result_paths.activations(c, m, lang) for m, c, lang in found]
-
-    def paired_evaluations(self, wildcards: Any) -> list[str]:
-        """List the indexes of the evaluations of each pair of profiles."""
-        return self.parts.indexes(self.paired)
-
-    def reproduced_tables(self, wildcards: Any) -> list[str]:
-        """List the tables whose cells are set against published ones."""
-        names = [*targets.task_tables(self.config), "activation_statistics"]
-        wanted = targets.wanted_tables(self.config)
-        return [targets.table(name) for name in names if name in wanted]
-
-    def reproduced_neurons(self, wildcards: Any) -> list[str]:
-        """List the neuron files that are set against published sets."""
-        return [result_paths.neurons(m, Selection.parse(s)) for m, s in self._compared]
-
-    @property
-    def _compared(self) -> list[tuple[str, str]]:
-        """Models and selections whose neurons are set against published ones."""
-        found = [x for x in self.partners.neurons if x.why is None]
-        return list(dict.fromkeys((x.model, str(x.selection)) for x in found))
-
-    def activation_table(self, wildcards: Any) -> str:
-        partners = {
-            (x.model, x.corpus): x.key
-            for x in self.partners.activations
-            if x.why is None
-        }
-        rows = []
-        for model, corpus, lang in measured(self.config):
-            key = partners.get((model, corpus))
-            published = means_over_neurons(key, lang) if key else {}
-            rows.append(
-                {"model": model, "corpus": corpus, "lang": lang, "published": published}
-            )
-        return canonical(
-            {
-                "rows": rows,
-                "published_site": "gate_pre",
-                "published_quantile": "batch_mean",
-            }
-        )
-
-    def profiles(self, wildcards: Any) -> str:
-        return canonical({"pairs": [pair for pair, _ in profile_pairs(self.config)]})
-
-    def reproduction(self, wildcards: Any) -> str:
-        """List what stands beside a published number, and why the rest does not."""
-        partners = self.partners
-        evaluations: dict[Any, dict[str, Any]] = {}
-        for one in partners.evaluations:
-            row, columns = one.row, self._columns(one.row.treatment)
-            names = {k: getattr(row, k) for k in ("model", "tuning", "lang")}
-            names |= {k: columns[k] for k in ("method", "langset", "statistic")}
-            entry = {"task": one.task} | names | {"key": one.key, "why": one.why}
-            # Seeds share an entry, and so does what is the same evaluation twice.
-            evaluations.setdefault((one.key, identity(self.config, one)), entry)
-        return canonical(
-            {
-                "evaluations": list(evaluations.values()),
-                "activations": [x._asdict() for x in partners.activations],
-                "neurons": [
-                    x._asdict() | {"selection": str(x.selection)}
-                    for x in partners.neurons
-                ],
-                "files": [
-                    f"{model} {selection}" for model, selection in self._compared
-                ],
-            }
-        )
-
-    def profiles_code(self, wildcards: Any) -> str:
-        """Hash the code of the table with the modules of the grid's tasks."""
-        kinds = {self.config.task(task).kind for task in tasks_of(self.config)}
-        modules = tuple(f"tasks.{kind}" for kind in sorted(kinds))
-        return code_hash("compare_profiles", modules)
+    def minutes(self, wildcards: Any, attempt: int) -> int:
+        return attempt * tables.load(self._kind(wildcards.table)).MINUTES
 
     def report(self, left_out: Mapping[str, str]) -> str:
         """Say what the page shows of the configuration, and which files it leaves out.
@@ -206,9 +79,32 @@ class TableSpecs:
                 each with the reason.
         """
         text = self.config.model_dump(mode="json", exclude={"report"})
-        spec = {"config": text, "benchmarks": "benchmarks", "left_out": dict(left_out)}
-        kinds = [self.config.task(name).kind for name in tasks_of(self.config)]
+        spec: dict[str, Any] = {"config": text, "benchmarks": "benchmarks"}
+        spec["left_out"] = dict(left_out)
+        spec["tables"] = [self._shown(name) for name in self._known]
+        kinds = [self.config.task(name).kind for name in rows.tasks(self.config)]
         return canonical(spec | {"terms": metrics.terms(kinds)})
+
+    @cached_property
+    def _known(self) -> dict[str, str]:
+        """Tables of every kind, also those that the configuration does not ask for."""
+        found: dict[str, str] = {}
+        for kind in tables.kinds():
+            name = tables.load(kind).NAME
+            of_tasks = [name.format(task=task) for task in self.config.tasks]
+            found |= dict.fromkeys(of_tasks if tables.TASK in name else [name], kind)
+            found |= {n: k for n, k in self.kinds.items() if k == kind}
+        return found
+
+    def _shown(self, name: str) -> dict[str, Any]:
+        """Say what the report has to know of a table, be it there or not."""
+        kind = tables.load(self._known[name])
+        about = {"name": name, "table": self._known[name], "shows": kind.SHOWS}
+        if name not in self.kinds:
+            return about | {"needs": kind.NEEDS, "spec": {}}
+        spec = kind.spec(self.config, name)
+        given = {key: value for key, value in spec.items() if key != "rows"}
+        return about | {"needs": "", "spec": given}
 
     def plan(self, wildcards: Any) -> str:
         config = self.config.model_dump(mode="json", exclude_unset=True)
@@ -220,19 +116,6 @@ class TableSpecs:
             for name, entry in self.config.models.items()
         }
         return canonical({"models": models, "benchmarks": "benchmarks"})
-
-    def pair(self, row: Row) -> dict[str, Any]:
-        """Name what two evaluations of other profiles have in common."""
-        columns = self._columns(row.treatment)
-        statistic = self.config.statistic(columns["statistic"])
-        value = columns["statistic"]  # what is more than writing a value keeps its name
-        if statistic.value != "const":
-            usual = Statistic(value=statistic.value).model_dump(exclude=PROFILED)
-            if statistic.model_dump(exclude=PROFILED) == usual:
-                value = statistic.value
-        names = {k: columns[k] for k in ("method", "langset", "draw", "matched")}
-        axes = {k: getattr(row, k) for k in ("model", "tuning", "seed", "lang")}
-        return {"value_name": value} | axes | names
 
     def figure(self, **names: Any) -> str:
         """Name what a figure shows."""
@@ -264,43 +147,21 @@ class TableSpecs:
         return self.figure(model=model, method=method, langset=langset)
 
 
-def _asked(task: str, row: Row) -> tuple[OnTask, str]:
-    """Return what a row of a task's table shows."""
-    seed = int(row.seed)
-    return OnTask(task, row.model, row.tuning, seed, row.lang), row.treatment
-
-
-def profile_pairs(
-    config: Config,
-) -> list[tuple[dict[str, Any], list[tuple[OnTask, str]]]]:
-    """Pair the evaluations of the paper's profile with those of the consistent one.
-
-    Returns:
-        For each pair its names, and its evaluations: none, paper, consistent.
-    """
-    specs = TableSpecs(config)
-    found: list[tuple[dict[str, Any], list[tuple[OnTask, str]]]] = []
-    for task in tasks_of(config):
-        kind = config.task(task).kind
-        cells: dict[str, dict[str, Row]] = {}
-        for row in task_rows(config, task):
-            if row.treatment == NO_TREATMENT:
-                continue
-            parsed = Treatment.parse(row.treatment)
-            entry = config.statistic(parsed.statistic)
-            reads = {k: getattr(entry, k) for k in PROFILED if k != "profile"}
-            profile = next((k for k in PROFILES if CATALOGUE[k] == reads), None)
-            if profile is None:  # neither procedure, but one with keys of its own
-                continue
-            same = entry.model_dump(exclude=PROFILED, mode="json")
-            axes = [row.model, row.tuning, row.seed, row.lang, str(parsed.selection)]
-            key = json.dumps([axes, same], sort_keys=True)
-            cells.setdefault(key, {}).setdefault(profile, row)
-        for by_profile in cells.values():
-            if set(PROFILES) <= set(by_profile):
-                none = replace(by_profile["paper"], treatment=NO_TREATMENT)
-                pair = specs.pair(by_profile["paper"]) | {"task": task, "kind": kind}
-                used = [none, *(by_profile[name] for name in PROFILES)]
-                pair |= {"treatments": [row.treatment for row in used]}
-                found.append((pair, [_asked(task, row) for row in used]))
-    return found
+def files_of(parts: Parts, reads: Reads) -> dict[str, list[str]]:
+    """Find the files of what a table reads: role -> paths."""
+    evaluations = [
+        (OnTask(task, x.model, x.tuning, int(x.seed), x.lang), x.treatment)
+        for task, x in reads.evaluations
+    ]
+    perplexities = [
+        (OnText(x.corpus, x.model, x.lang), x.treatment) for x in reads.perplexities
+    ]
+    return {
+        "evaluations": parts.indexes(evaluations),
+        "perplexities": parts.indexes(perplexities),
+        "activations": [
+            result_paths.activations(c, m, lang) for m, c, lang in reads.activations
+        ],
+        "neurons": [result_paths.neurons(m, s) for m, s in reads.neurons],
+        "tables": [targets.table(parts.config, name) for name in reads.tables],
+    }

@@ -1,22 +1,16 @@
-"""The tables, figures and report that a configuration asks for, by path.
-
-Table names: a task's own name (interventions), ``finetune_{task}`` and
-``random_{task}`` (neuron fine-tuning), and those of ``table_names``.
-"""
+"""The tables, figures and report that a configuration asks for, by path."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from langneurons import tasks
+from langneurons import tables, tasks
 from langneurons.config.names import NO_TREATMENT, Selection, Treatment
-from langneurons.config.schema import RESULTS, Config
+from langneurons.config.schema import Config
 from langneurons.grid import rows
 from langneurons.grid.axes import is_control
-from langneurons.grid.experiments.finetuning import FINETUNE, RANDOM
-from langneurons.grid.rows import drawn_selections, models, table_rows, text_rows
-from langneurons.grid.rows import tasks as tasks_of
+from langneurons.grid.rows import drawn_selections, models, text_rows
 from langneurons.published import numbers
 
 EXTENSIONS = ("svg", "png", "tsv")
@@ -24,45 +18,21 @@ NEURON_KINDS = ("counts", "overlap", "jaccard", "layers", "multiplicity")
 PERPLEXITY_KINDS = ("perplexity", "nll")
 EFFECT_KINDS = ("forest", "size")
 PUBLISHED_KINDS = ("counts", "overlap", "layers")
-OTHER_TABLES = (
-    "perplexity", "activation_statistics", "profiles", "reproduction", "cost",
-)  # fmt: skip
-FIGURES = f"{RESULTS}/figures"
-REPORT = f"{RESULTS}/report.html"
+FORESTS = ("interventions", "finetuning")
+"""Kinds of tables whose changes are drawn."""
 
 
-def table(name: str) -> str:
-    return f"{RESULTS}/tables/{name}.tsv"
+def folder(config: Config) -> str:
+    """Say where the figures lie."""
+    return f"{config.results}/figures"
 
 
-def split_table(name: str) -> tuple[str, str]:
-    """Split a task's table name into its layout and its task.
-
-    Layouts: ``interventions``, ``tunings`` and ``random``.
-    """
-    for front, layout in ((FINETUNE, "tunings"), (RANDOM, "random")):
-        if name.startswith(front):
-            return layout, name.removeprefix(front)
-    return "interventions", name
+def report(config: Config) -> str:
+    return f"{config.results}/report.html"
 
 
-def task_tables(config: Config) -> list[str]:
-    """List the tables that are made of evaluations."""
-    return [name for name in rows.tables(config) if table_rows(config, name)]
-
-
-def table_names(config: Config) -> list[str]:
-    """List every table that this configuration can make."""
-    names = task_tables(config)
-    if text_rows(config):
-        names.append("perplexity")
-    return [*names, "activation_statistics", "profiles", "reproduction"]
-
-
-def wanted_tables(config: Config) -> list[str]:
-    """List the tables of ``snakemake all``."""
-    given = config.tables
-    return list(table_names(config) if given is None else given)
+def table(config: Config, name: str) -> str:
+    return f"{config.results}/tables/{name}.tsv"
 
 
 def of_experiment(config: Config, name: str) -> list[str]:
@@ -71,9 +41,9 @@ def of_experiment(config: Config, name: str) -> list[str]:
     A table is whole: other experiments have their rows in it too.
     """
     alone = config.model_copy(update={"run": (name,)})
-    allowed = wanted_tables(config)
-    tables = [table(each) for each in rows.tables(alone) if each in allowed]
-    return [*tables, *figures(alone)]
+    allowed = tables.wanted(config)
+    made = [table(config, each) for each in rows.tables(alone) if each in allowed]
+    return [*made, *figures(alone)]
 
 
 def metrics(config: Config, task: str) -> list[str]:
@@ -108,21 +78,25 @@ def published_sets(config: Config) -> list[str]:
 
 def figures(config: Config) -> list[str]:
     """List the figures of ``snakemake all``, as paths of their SVG files."""
-    return [f"{FIGURES}/{stem}.svg" for stem in _stems(config)]
+    return [f"{folder(config)}/{stem}.svg" for stem in _stems(config)]
 
 
 def figure_files(
-    stem: str, kinds: Sequence[str], extensions: Sequence[str] = EXTENSIONS
+    where: str,
+    stem: str,
+    kinds: Sequence[str],
+    extensions: Sequence[str] = EXTENSIONS,
 ) -> list[str]:
     """List the files of figures: their drawing, a picture and the data behind it.
 
     Args:
-        stem: path below the folder of figures, with ``{kind}``; other braces doubled.
+        where: the folder of figures.
+        stem: path in it, with ``{kind}``; other braces doubled.
         kinds: of the figures.
         extensions: which files.
     """
     return [
-        f"{FIGURES}/{stem.format(kind=kind)}.{extension}"
+        f"{where}/{stem.format(kind=kind)}.{extension}"
         for kind in kinds
         for extension in extensions
     ]
@@ -141,7 +115,8 @@ def _switched(config: Config, model: str) -> list[tuple[str, str]]:
 
 
 def _stems(config: Config) -> Iterator[str]:
-    wanted = wanted_tables(config)
+    kinds = tables.by_name(config)
+    wanted = tables.wanted(config)
     for model in models(config):
         for selection in drawn_selections(config, model):
             yield from (f"{model}/{selection}/{kind}" for kind in NEURON_KINDS)
@@ -151,13 +126,13 @@ def _stems(config: Config) -> Iterator[str]:
             for text, statistic in _switched(config, model):
                 for kind in PERPLEXITY_KINDS:
                     yield f"{model}/{kind}.{text}.{statistic}"
-    for name in task_tables(config):
-        if name not in wanted or split_table(name)[0] == "random":
+    for name in wanted:
+        if kinds[name] not in FORESTS:
             continue
-        for metric in metrics(config, split_table(name)[1]):
+        for metric in metrics(config, tables.task_of(name)):
             yield from (f"{name}/{kind}.{metric}" for kind in EFFECT_KINDS)
     if "profiles" in wanted:
-        for task in tasks_of(config):
+        for task in rows.tasks(config):
             yield from (f"profiles/sites.{task}.{m}" for m in metrics(config, task))
     for name in published_sets(config):
         yield from (f"published/{name}/{kind}" for kind in PUBLISHED_KINDS)

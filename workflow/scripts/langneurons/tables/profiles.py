@@ -6,30 +6,67 @@ the consistent profile does both at one site (methods.md 1.1, design of ``profil
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from langneurons import tasks
+from langneurons.config.catalogue import PROFILES as CATALOGUE
+from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import DataError
-from langneurons.config.names import NO_TREATMENT
+from langneurons.config.names import NO_TREATMENT, Treatment
+from langneurons.grid import rows as all_rows
+from langneurons.grid.axes import Row
 from langneurons.tasks import Metric
 
-from . import NOTHING, PROFILE_COLUMNS, PROFILE_KEY, RANDOM, check_unique
-from .evaluations import RESAMPLES, Evaluation, compare, holm_by_metric
-from .metrics import Shown
+from . import Table
+from .common import columns, inputs, planned, profiles_text
+from .common.columns import HIDDEN, Column
+from .common.document import Document
+from .common.evaluations import RESAMPLES, Evaluation, compare, holm
+from .common.inputs import Reads
+from .common.metrics import DECLARED, Shown
+from .common.task_table import NEURONS
+from .common.words import NOTHING, RANDOM
 
-AXES = ("task", "model", "tuning", "seed", "lang")
-NAMES = (*AXES, "method", "langset", "draw", "value_name")
-NUMBERS = (
-    *PROFILE_COLUMNS[
-        PROFILE_COLUMNS.index("none") : PROFILE_COLUMNS.index("n_neurons")
-    ],
-    "matters",
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+    from .common.inputs import Inputs
+
+COLUMNS = (
+    Column("task", "name in the configuration", key=True),
+    Column("model", "name in the configuration", key=True),
+    Column("tuning", "what was fine-tuned; base: nothing", key=True),
+    Column("seed", "of the fine-tuning", key=True),
+    Column("lang", "language of the test items", key=True),
+    *NEURONS,
+    Column("value_name", "what is written into the neurons", key=True),
+    Column("metric", "what is measured of each item", key=True),
+    Column("n", "test items", "count"),
+    Column("none", "without intervention", "number", form="value"),
+    Column("paper", "measured and written apart", "number", form="value"),
+    Column("paper_delta", "its change", "number", form="change"),
+    Column("consistent", "measured and written at one site", "number", form="value"),
+    Column("consistent_delta", "its change", "number", form="change"),
+    Column("difference", "consistent - paper", "number", form="change"),
+    Column("diff_ci_low", "low end of its 95 % interval", "number", form="change"),
+    Column("diff_ci_high", "high end of its 95 % interval", "number", form="change"),
+    Column("p_value", "of the paired test", "number", form=".2g"),
+    Column("p_holm", "after Holm's correction", "number", form=".2g"),
+    Column("n_neurons", "neurons overwritten", "count"),
+    Column("task_title", "what the task calls itself", form=HIDDEN),
+    *DECLARED,
 )
-COUNTS = ("draw", "n_neurons", "decimals")
-Triple = Sequence[Evaluation]
-"""Of no intervention, of the paper's profile and of the consistent one."""
+KEY = columns.key(COLUMNS)
+USED = ("none", "paper", "consistent")
+PROFILES = ("paper", "consistent")
+PROFILED = {"measure", "write", "quantile", "profile"}
+"""Keys of a statistic that its profile fills in."""
+Triple = tuple[Evaluation, Evaluation, Evaluation]
 
 
 def profile_table(
@@ -53,36 +90,34 @@ def profile_table(
         resamples: of each bootstrap.
 
     Returns:
-        ``PROFILE_COLUMNS``, one row per pair and metric; empty without pairs. ``none``,
+        ``COLUMNS``, one row per pair and metric; empty without pairs. ``none``,
         ``paper`` and ``consistent`` are means over items, the two deltas are against
         ``none``, and ``difference`` is consistent - paper with a paired bootstrap 95 %
         interval and McNemar's exact test, or a paired permutation test for scores.
-        ``p_holm``: after Holm's correction over the rows with the same metric, random
-        neurons left out. Where there are no neurons to overwrite (``n_neurons`` 0)
-        there are no changes and no test. A metric of all items together has no
-        interval and no test either.
+        ``p_holm``: after Holm's correction over the rows with the same model and
+        metric, random neurons left out. Where there are no neurons to overwrite
+        (``n_neurons`` 0) there are no changes and no test. A metric of all items
+        together has no interval and no test either.
 
     Raises:
         DataError: files do not fit the pairs, or items differ.
     """
     if len(pairs) != len(evaluations):
-        raise DataError(f"{len(evaluations)} triples for {len(pairs)} pairs")
+        raise DataError(f"{len(evaluations)} triples of files for {len(pairs)} pairs")
     found = []
     for pair, triple in zip(pairs, evaluations, strict=True):
-        _check(pair, triple)
+        for one in triple:
+            one.check_items(triple[0])
         for metric, declared in metrics[pair["kind"]].items():
-            line = {name: pair[name] for name in NAMES}
-            line |= {"matched": pair["matched"] or NOTHING}
+            named = {k: pair[k] for k in KEY if k != "metric"}
+            line = named | {"matched": pair["matched"] or NOTHING}
             line |= {"metric": metric, "task_title": titles[pair["kind"]]}
             line |= Shown.of(metric, declared).columns
             line |= _numbers(triple, metric, declared.kind, resamples)
             found.append(line)
-    table = pd.DataFrame(found, columns=[*PROFILE_COLUMNS])
+    table = columns.frame(found, COLUMNS)
     tested = (table["method"] != RANDOM) & table["draw"].isna()
-    table["p_holm"] = holm_by_metric(table, tested)
-    check_unique(table, PROFILE_KEY)
-    types: dict[str, Any] = dict.fromkeys(NUMBERS, float)
-    return table.astype(types | dict.fromkeys(COUNTS, "Int64"))
+    return table.assign(p_holm=holm(table, tested))
 
 
 def _numbers(triple: Triple, metric: str, kind: str, resamples: int) -> dict[str, Any]:
@@ -106,21 +141,89 @@ def _numbers(triple: Triple, metric: str, kind: str, resamples: int) -> dict[str
     return found | {"diff_ci_high": compared["delta_ci_high"]}
 
 
-def _check(pair: Mapping[str, Any], triple: Triple) -> None:
-    """Refuse evaluations of another pair, in another order, or of other items."""
-    names = ("none", "paper", "consistent")
-    if len(triple) != len(names):
-        raise DataError(f"{len(triple)} evaluations for a pair, not {len(names)}")
-    for name, one in zip(names, triple, strict=True):
-        wrong = [
-            f"{axis} is {one.record.get(axis)!r}, not {pair[axis]!r}"
-            for axis in AXES
-            if one.record.get(axis) != pair[axis]
-        ]
-        if (one.record["treatment"] == NO_TREATMENT) != (name == "none"):
-            wrong.append(f"treatment is {one.record['treatment']!r} for {name!r}")
-        if wrong:
-            raise DataError(
-                f"{one.path}: not the evaluation of this pair: {'; '.join(wrong)}"
-            )
-        one.check_items(triple[0])
+def profile_pairs(config: Config) -> list[tuple[dict[str, Any], list[Row]]]:
+    """Pair the evaluations of the paper's profile with those of the consistent one.
+
+    Returns:
+        For each pair its names, and what is compared: none, paper, consistent.
+    """
+    found: list[tuple[dict[str, Any], list[Row]]] = []
+    for task in all_rows.tasks(config):
+        kind = config.task(task).kind
+        cells: dict[str, dict[str, Row]] = {}
+        for row in all_rows.task_rows(config, task):
+            if row.treatment == NO_TREATMENT:
+                continue
+            parsed = Treatment.parse(row.treatment)
+            entry = config.statistic(parsed.statistic)
+            reads = {k: getattr(entry, k) for k in PROFILED if k != "profile"}
+            profile = next((k for k in PROFILES if CATALOGUE[k] == reads), None)
+            if profile is None:  # neither procedure, but one with keys of its own
+                continue
+            same = entry.model_dump(exclude=PROFILED, mode="json")
+            axes = [getattr(row, axis) for axis in planned.AXES]
+            # Language of the neurons included, where the treatment names one.
+            whose = [str(parsed.selection), parsed.language]
+            key = json.dumps([axes, whose, same], sort_keys=True)
+            cells.setdefault(key, {}).setdefault(profile, row)
+        for by_profile in cells.values():
+            if set(PROFILES) <= set(by_profile):
+                none = replace(by_profile["paper"], treatment=NO_TREATMENT)
+                used = [none, *(by_profile[name] for name in PROFILES)]
+                pair = _pair(config, by_profile["paper"])
+                pair |= {"task": task, "kind": kind}
+                pair |= {"treatments": [row.treatment for row in used]}
+                found.append((pair, used))
+    return found
+
+
+def _pair(config: Config, row: Row) -> dict[str, Any]:
+    """Name what two evaluations of other profiles have in common."""
+    names = planned.treated(config, row.treatment)
+    statistic = config.statistic(names["statistic"])
+    value = names["statistic"]  # what is more than writing a value keeps its name
+    if statistic.value != "const":
+        usual = Statistic(value=statistic.value).model_dump(exclude=PROFILED)
+        if statistic.model_dump(exclude=PROFILED) == usual:
+            value = statistic.value
+    shared = {k: names[k] for k in ("method", "langset", "draw", "matched")}
+    axes = {k: getattr(row, k) for k in planned.AXES}
+    return {"value_name": value} | axes | shared
+
+
+class Profiles(Table):
+    """The paper's procedure against the consistent one, on the same items."""
+
+    NAME = "profiles"
+    COLUMNS = COLUMNS
+    SHOWS = "the paper's measuring and writing sites against equal ones"
+    PLACE = 60
+
+    def names(self, config: Config) -> list[str]:
+        return [self.NAME]
+
+    def reads(self, config: Config, name: str) -> Reads:
+        pairs = profile_pairs(config)
+        return Reads(
+            evaluations=[(p["task"], row) for p, rows in pairs for row in rows]
+        )
+
+    def spec(self, config: Config, name: str) -> dict[str, Any]:
+        return {"rows": [pair for pair, _ in profile_pairs(config)]}
+
+    def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
+        pairs = spec["rows"]
+        made = {pair["kind"]: tasks.load(pair["kind"]) for pair in pairs}
+        metrics = {kind: one.METRICS for kind, one in made.items()}
+        titles = {kind: one.TITLE for kind, one in made.items()}
+        rows = [pair | {"treatment": t} for pair in pairs for t in pair["treatments"]]
+        by_task = {pair["task"]: metrics[pair["kind"]] for pair in pairs}
+        found = inputs.read_evaluations(read, rows, by_task)
+        triples = list(zip(found[::3], found[1::3], found[2::3], strict=True))
+        return profile_table(pairs, triples, metrics, titles)
+
+    def layout(self, table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
+        return profiles_text.layout(table)
+
+
+TABLE = Profiles()

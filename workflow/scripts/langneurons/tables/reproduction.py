@@ -1,206 +1,92 @@
-"""Ours beside every published number (results/tables/reproduction.tsv).
-
-``published_numbers`` lists what the file of figures holds; ``table`` joins it with what
-``reproduction_ours`` finds under the same keys in our tables and neuron files. Ours is
-``within`` when it differs from the published number by no more than the tolerance:
-
-- a cell of a task: ``1.96 sqrt(p (1 - p) / n_published + p (1 - p) / n_ours)``, the
-  sampling error of two independent sets of items, plus half a unit of the last printed
-  digit (none for the raw result files). p pools the two, so that a published 0 is not
-  taken for a certainty. For F1 the same with n the number of items: no score between 0
-  and 1 with that mean varies more. As both runs are tested on mostly the same items,
-  this is wider than their real sampling error; what other training seeds change is not
-  in it.
-- Table 6 (activation statistics): 0.01.
-- neurons: what the rates of the method fix (neurons selected, neurons of a language for
-  ``ap90``) is exact; what depends on the sampled text (neurons of a language for LAPE,
-  overlaps, neurons per layer) may differ by 10 %, or by 3 neurons if that is more.
-"""
+"""Every published number beside ours, where it was run by the same procedure."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from langneurons.config.names import NO_TREATMENT
-from langneurons.jobs.files import atomic
-from langneurons.published import numbers
+from langneurons.config.names import Selection
+from langneurons.published import numbers, numbers_file
+from langneurons.published.partners import Partners
 
-from . import NOTHING
-from .metrics import PERCENT
+from . import Table, activation_statistics, kind_of, wanted
+from .common import inputs, planned, reproduction_numbers, reproduction_text, task_table
+from .common.columns import Columns
+from .common.document import Document
+from .common.inputs import Reads
+from .common.reproduction_ours import our_numbers
 
-NAMES = (
-    "source", "item", "model", "method", "langset", "tuning", "task", "lang",
-    "statistic", "metric",
-)  # fmt: skip
-COLUMNS = (
-    *NAMES, "published", "ours", "difference", "tolerance", "within", "n_published",
-    "n_ours", "not_compared", "unit",
-)  # fmt: skip
-TASK, RAW_FILE, ACTIVATION, NEURONS = "task", "raw_file", "activation", "neurons"
-"""Kinds of items: a printed cell, a raw result file, Table 6, a neuron set."""
-PER_LAYER = "per_layer"
-Z = 1.959964
-ACTIVATION_TOLERANCE = 0.01
-RELATIVE_TOLERANCE, FEW_NEURONS = 0.1, 3
-MEAN_OVER_NEURONS = "mean_over_neurons"
-LAPE, AP90 = "lape", "ap90"
-BOTH = f"{LAPE}+{AP90}"
-"""Method of the neurons that the two share."""
-Key = tuple[str, ...]
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+    from .common.inputs import Inputs
+
+OF_TASKS = ("interventions", "finetuning", "random_tuning")
+"""Kinds of tables whose cells are set against published ones."""
 
 
-class Number(NamedTuple):
-    """A number of ours and how many items (or tokens) it is from."""
+class Reproduction(Table):
+    """Published numbers beside ours."""
 
-    value: float
-    n: int | None = None
+    NAME = "reproduction"
+    COLUMNS = reproduction_numbers.COLUMNS
+    SHOWS = "published numbers beside ours"
+    PLACE = 70
 
+    def names(self, config: Config) -> list[str]:
+        return [self.NAME]
 
-def table(
-    figures: Mapping[str, Any],
-    ours: Mapping[Key, Number],
-    reasons: Mapping[Key, str] | None = None,
-) -> pd.DataFrame:
-    """Set every published number beside ours.
+    def reads(self, config: Config, name: str) -> Reads:
+        read = (*OF_TASKS, activation_statistics.TABLE.NAME)
+        return Reads(
+            neurons=_compared(Partners(config)),
+            tables=[name for name in wanted(config) if kind_of(name) in read],
+            published=True,
+        )
 
-    Args:
-        figures: content of ``config/published_results.json``.
-        ours: from ``reproduction_ours.our_numbers``.
-        reasons: from there: why a number of ours is not compared.
+    def spec(self, config: Config, name: str) -> dict[str, Any]:
+        """List what stands beside a published number, and why the rest does not."""
+        partners = Partners(config)
+        evaluations: dict[Any, dict[str, Any]] = {}
+        for one in partners.evaluations:
+            row, columns = one.row, planned.treated(config, one.row.treatment)
+            names = {k: getattr(row, k) for k in ("model", "tuning", "lang")}
+            names |= {k: columns[k] for k in ("method", "langset", "statistic")}
+            entry = {"task": one.task} | names | {"key": one.key, "why": one.why}
+            # Seeds share an entry, and so does what is the same evaluation twice.
+            evaluations.setdefault((one.key, planned.identity(config, one)), entry)
+        rows = {
+            "evaluations": list(evaluations.values()),
+            "activations": [x._asdict() for x in partners.activations],
+            "neurons": [
+                x._asdict() | {"selection": str(x.selection)} for x in partners.neurons
+            ],
+            "files": [f"{model} {chosen}" for model, chosen in _compared(partners)],
+        }
+        return {"rows": rows, "sources": [*numbers.figures()["sources"].items()]}
 
-    Returns:
-        ``COLUMNS``, one row for every published number, in the order of the file.
-        Values of tasks are fractions. ``ours``, ``difference`` (ours minus published),
-        ``tolerance`` and ``within`` ("yes" or "no") are empty where nothing was run.
-        n: test items; for Table 6 tokens. For neurons ``metric`` says what is counted:
-        ``selected`` (for all languages at once by LAPE, else for each), ``unique`` (in
-        any language), ``count`` (of a language), ``overlap`` (of two languages, or of
-        LAPE and AP90), ``per_layer`` (``statistic`` names the layer). ``not_compared``
-        names the first field in which what the configuration has under these names is
-        not the published procedure; empty where it has none, or one that is. ``unit``:
-        ``%`` for fractions, else empty.
-    """
-    rows = []
-    digits = numbers.printed_digits(figures)
-    for row in published_numbers(figures):
-        found = ours.get(key_of(row))
-        row["not_compared"] = (reasons or {}).get(key_of(row), "")
-        if found is not None:
-            digit = digits[row["metric"]] if row["item"] == TASK else 0.0
-            tolerance = _tolerance(row, found, digit)
-            difference = found.value - row["published"]
-            # Sums of the same fractions may differ in the last digits.
-            within = "yes" if abs(difference) <= tolerance + 1e-9 else "no"
-            row |= {"ours": found.value, "n_ours": found.n, "within": within}
-            row |= {"difference": difference, "tolerance": tolerance}
-        rows.append({"within": ""} | row)
-    whole = pd.DataFrame(rows).reindex(columns=[*COLUMNS])
-    types: dict[str, Any] = dict.fromkeys(("n_published", "n_ours"), "Int64")
-    types |= dict.fromkeys(("published", "ours", "difference", "tolerance"), float)
-    return whole.astype(types)
+    def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
+        published, rows = numbers_file.read(read.published_file), spec["rows"]
+        found = inputs.read_neurons(read, rows["files"])
+        ours = our_numbers(published, inputs.read_tables(read, _columns), found, rows)
+        return reproduction_numbers.table(published, *ours)
 
-
-def key_of(row: Mapping[str, Any]) -> Key:
-    """Return what a published number and ours share."""
-    names = {name: row[name] for name in NAMES[2:]}
-    if row["task"] != NOTHING and row["statistic"] == NO_TREATMENT:
-        # "No Int" is one run, printed once for each method.
-        names["method"] = names["langset"] = NOTHING
-    return tuple(names.values())
+    def layout(self, table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
+        return reproduction_text.layout(table, spec["sources"])
 
 
-def published_numbers(figures: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield a row for every result in the file of figures, in its order.
-
-    No results are numbers that say what was measured on: layers, neurons in a layer
-    (``intermediate_size``) and test items (``n``).
-    """
-    empty = dict.fromkeys(NAMES, NOTHING)
-    for item, part in ((TASK, "cells"), (RAW_FILE, "raw_files")):
-        for cell in numbers.records(figures[part]):
-            row = empty | {k: cell[k] or NOTHING for k in NAMES if k in cell}
-            value, n, unit = cell["value"], cell.get("n"), ""
-            if cell["task"] is None:
-                row["item"] = ACTIVATION
-            else:
-                sets = figures["language_sets_used"].get(cell["method"], {})
-                row |= {"item": item, "langset": sets.get(cell["lang"], NOTHING)}
-                n = n or _test_items(figures, cell)
-                value = value if item == RAW_FILE else round(value / 100, 6)
-                unit = PERCENT
-            yield row | {"published": value, "n_published": n, "unit": unit}
-    for entry in figures["neuron_sets"]:
-        head = empty | {"item": NEURONS, "langset": entry["language_set"]}
-        head |= {k: entry[k] for k in ("source", "model", "method")}
-        for key, value in _published_counts(entry).items():
-            axes = zip(("lang", "statistic", "metric"), key, strict=True)
-            yield head | dict(axes) | {"published": value, "unit": ""}
-    both = figures["lape_ap90_overlaps"]
-    head = empty | {"item": NEURONS, "method": BOTH, "metric": "overlap"}
-    head |= {"source": both["source"]}
-    for cell in numbers.records(both):
-        names = {"model": cell["model"], "lang": cell["lang"]}
-        names["langset"] = cell["lape_language_set"]
-        yield head | names | {"published": cell["neurons"], "unit": ""}
+def _compared(partners: Partners) -> list[tuple[str, Selection]]:
+    """List models and selections whose neurons are set against published ones."""
+    found = [x for x in partners.neurons if x.why is None]
+    return list(dict.fromkeys((x.model, x.selection) for x in found))
 
 
-def _test_items(figures: Mapping[str, Any], cell: Mapping[str, Any]) -> int:
-    """Return the number of test items behind a cell: the last entry that fits."""
-    fitting = [
-        int(entry["n"])
-        for entry in numbers.records(figures["test_items"])
-        if all(entry[k] in (None, cell[k]) for k in ("task", "model", "lang"))
-    ]
-    return fitting[-1]
+def _columns(name: str) -> Columns:
+    """Return the columns of a table that this one reads."""
+    is_other = name == activation_statistics.TABLE.NAME
+    return activation_statistics.COLUMNS if is_other else task_table.COLUMNS
 
 
-def _published_counts(entry: Mapping[str, Any]) -> dict[Key, int]:
-    """Return the numbers of a neuron set: (lang, statistic, metric) -> neurons."""
-    kinds = ("selected", "unique")
-    found: dict[Key, int] = {
-        (NOTHING, NOTHING, kind): entry[kind] for kind in kinds if kind in entry
-    }
-    found |= {(lang, NOTHING, "count"): n for lang, n in entry["counts"].items()}
-    found |= {(f"{a}+{b}", NOTHING, "overlap"): n for a, b, n in entry["overlaps"]}
-    for lang, layers in entry["neurons_per_layer"].items():
-        found |= {(lang, f"layer_{i}", PER_LAYER): n for i, n in enumerate(layers)}
-    return found
-
-
-def _tolerance(row: Mapping[str, Any], ours: Number, digit: float) -> float:
-    """Return by how much ours may differ; see the top of this module.
-
-    Args:
-        row: the published number.
-        ours: beside it.
-        digit: one unit of the last digit that was printed.
-    """
-    value = row["published"]
-    if row["item"] == ACTIVATION:
-        return ACTIVATION_TOLERANCE
-    if row["item"] == NEURONS:
-        fixed = ("selected", "unique" if row["method"] == LAPE else "count")
-        if row["metric"] in fixed:
-            return 0.0
-        return max(RELATIVE_TOLERANCE * value, float(FEW_NEURONS))
-    theirs, n = row["n_published"], ours.n or 1
-    p = (theirs * value + n * ours.value) / (theirs + n)
-    sampling = Z * math.sqrt(p * (1 - p) * (1 / theirs + 1 / n))
-    return sampling + digit / 2
-
-
-def write_tsv(path: Path, whole: pd.DataFrame) -> None:
-    """Write the table; a number that does not exist is an empty field."""
-    text = whole.copy()
-    for column in text.select_dtypes("float"):
-        text[column] = [
-            "" if math.isnan(value) else f"{value:.6f}".rstrip("0").rstrip(".")
-            for value in text[column]
-        ]
-    with atomic(path) as part:
-        text.to_csv(part, sep="\t", index=False, lineterminator="\n")
+TABLE = Reproduction()

@@ -24,35 +24,57 @@ from langneurons.config.names import (
 from langneurons.stats import significance
 from langneurons.tasks import Metric
 
-from . import (
-    ATTENTION,
-    NOTHING,
-    POOLED,
-    RANDOM,
-    TASK_COLUMNS,
-    TASK_KEY,
-    check_fit,
-    check_number,
-    check_unique,
-    is_empty,
-    row_names,
-)
+from . import columns
+from .columns import HIDDEN, Column
 from .evaluations import (
     REAL,
     RESAMPLES,
     Evaluation,
     compare,
-    holm_by_metric,
+    holm,
     mean_interval,
 )
-from .metrics import Shown
+from .metrics import DECLARED, Shown
+from .words import ATTENTION, NOTHING, POOLED, RANDOM, is_empty
 
 LAYOUTS = ("interventions", "tunings", "random")
-NUMBERS = (
-    "value", "ci_low", "ci_high", "delta", "delta_ci_low", "delta_ci_high", "p_value",
-    "p_holm", "detectable", "published", "matters",
+NEURONS = (
+    Column("method", "that selected the neurons; random: as many at random", key=True),
+    Column("langset", "language set of the selection", key=True),
+    Column("draw", "number of the draw of random neurons", "count", key=True),
+    Column("matched", "method whose counts random neurons have", key=True),
+)
+COLUMNS = (
+    Column("model", "name in the configuration", key=True),
+    *NEURONS,
+    Column("neuron_lang", "language whose neurons are overwritten", key=True),
+    Column("tuning", "what was fine-tuned; base: nothing", key=True),
+    Column("seed", "of the fine-tuning; pooled: all seeds together", key=True),
+    Column("lang", "language of the test items", key=True),
+    Column("statistic", "what is written into the neurons; none: nothing", key=True),
+    Column("metric", "what is measured of each item", key=True),
+    Column("n", "test items", "count"),
+    Column("value", "mean over items", "number", form="value"),
+    Column("ci_low", "low end of its 95 % interval", "number", form="value"),
+    Column("ci_high", "high end of its 95 % interval", "number", form="value"),
+    Column("against", "what it is set against on the same items"),
+    Column("delta", "the difference to that", "number", form="change"),
+    Column("delta_ci_low", "low end of its 95 % interval", "number", form="change"),
+    Column("delta_ci_high", "high end of its 95 % interval", "number", form="change"),
+    Column("p_value", "of the paired test", "number", form=".2g"),
+    Column("p_holm", "after Holm's correction", "number", form=".2g"),
+    Column(
+        "detectable", "smallest difference that the test finds with 80 % power",
+        "number", form="value",
+    ),
+    Column("n_neurons", "neurons overwritten", "count"),
+    Column("published", "the value in the paper", "number", form="value"),
+    Column("task_title", "what the task calls itself", form=HIDDEN),
+    *DECLARED,
 )  # fmt: skip
-COUNTS = ("draw", "n", "n_neurons", "decimals")
+"""The columns of every table of a task."""
+
+KEY = columns.key(COLUMNS)
 Axes = tuple[Any, ...]
 Compared = tuple[Mapping[str, Any], Evaluation, str, Evaluation | None]
 
@@ -80,10 +102,9 @@ def task_table(
     """Set each evaluation against its reference, metric by metric.
 
     Args:
-        rows: one mapping an evaluation: ``model``, ``tuning``, ``seed``, ``lang``,
-            ``method``, ``langset``, ``draw``, ``matched``, ``statistic`` and
-            ``published`` (metric -> value, or None); method, language set, draw and
-            matched None where there is no intervention.
+        rows: one mapping per evaluation: the columns that name a row, but ``metric``,
+            and ``published`` (metric -> value, or None). Method, language set, draw,
+            matched and language of the neurons are None without an intervention.
         evaluations: one for each row, in their order.
         metrics: the task's ``METRICS``.
         layout: interventions, tunings or random. In the last two a tuning without
@@ -93,7 +114,7 @@ def task_table(
         resamples: of each bootstrap.
 
     Returns:
-        ``TASK_COLUMNS``, one row an evaluation and metric, then the pooled rows where
+        ``COLUMNS``, one row per evaluation and metric, then the pooled rows where
         there are several seeds. Values and differences are fractions where the unit is
         ``%``, else in that unit. A metric of all items together has a ``value`` and a
         ``delta``, no intervals and no test.
@@ -108,8 +129,8 @@ def task_table(
         - ``delta``: the difference with a paired bootstrap 95 % interval over items.
         - ``p_value``: McNemar's exact test for a binary metric, else a paired
           permutation test; in pooled rows that of each item's mean over the seeds.
-        - ``p_holm``: the same after Holm's correction over all rows of the table with
-          the same metric, but random interventions and random tunings.
+        - ``p_holm``: the same after Holm's correction over the rows of the same model
+          and metric that a layout marks (:func:`is_marked`).
         - ``detectable``: smallest difference that the test (at 0.05, before Holm) finds
           with 80 % power.
         - ``task_title``, ``metric_title`` to ``matters``: what the task declares, see
@@ -121,12 +142,13 @@ def task_table(
     """
     if layout not in LAYOUTS:
         raise DataError(unknown_name("layout", layout, LAYOUTS, "task table"))
-    check_number(rows, evaluations)
-    untreated: dict[Axes, Evaluation] = {}
-    for row, evaluation in zip(rows, evaluations, strict=True):
-        check_fit(row, evaluation.record, evaluation.path)
-        if row["statistic"] == NO_TREATMENT:
-            untreated[_axes(row)] = evaluation
+    if not rows:
+        raise DataError("the table has no rows")
+    untreated = {
+        _axes(row): evaluation
+        for row, evaluation in zip(rows, evaluations, strict=True)
+        if row["statistic"] == NO_TREATMENT
+    }
     compared: list[Compared] = []
     for row, evaluation in zip(rows, evaluations, strict=True):
         against, reference = _reference(row, evaluation, untreated, layout)
@@ -142,13 +164,27 @@ def task_table(
         found += [_pooled_line(group, m, metrics[m].kind, resamples) for m in metrics]
     declared = {m: Shown.of(m, given).columns for m, given in metrics.items()}
     found = [line | {"task_title": title} | declared[line["metric"]] for line in found]
-    table = pd.DataFrame(found).reindex(columns=[*TASK_COLUMNS])
-    tested = [not is_control(line) for line in found]
-    table["p_holm"] = holm_by_metric(table, tested)
-    table["seed"] = table["seed"].astype(str)
-    check_unique(table, TASK_KEY)
-    types: dict[str, Any] = dict.fromkeys(NUMBERS, float)
-    return table.astype(types | dict.fromkeys(COUNTS, "Int64"))
+    table = columns.frame(found, COLUMNS)
+    return table.assign(p_holm=holm(table, is_marked(table)))
+
+
+def is_marked(table: pd.DataFrame) -> pd.Series:
+    """Tell which comparisons a layout may mark, and so count as tests.
+
+    All but those of random neurons, and, where neurons of several languages are
+    overwritten for one language of test items, all but the neurons of that language: a
+    matrix shows intervals only.
+
+    Args:
+        table: of a task.
+
+    Returns:
+        [rows] whether each is marked, if it is significant.
+    """
+    names = [name for name in KEY if name != "neuron_lang"]
+    whose = table.groupby(names, dropna=False)["neuron_lang"].transform("nunique")
+    own = (whose == 1) | (table["neuron_lang"] == table["lang"])
+    return own & ~table.apply(is_control, axis=1).astype(bool)
 
 
 def _axes(row: Mapping[str, Any], **changed: str | int) -> Axes:
@@ -183,10 +219,21 @@ def _reference(
     return NOTHING, None
 
 
+def _names(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns that name an evaluation; ``-`` is a text without value."""
+    found = {}
+    for column in COLUMNS:
+        if column.key and column.name in row:
+            value = row[column.name]
+            is_gap = value is None and column.kind == "text"
+            found[column.name] = NOTHING if is_gap else value
+    return found
+
+
 def _line(compared: Compared, metric: str, kind: str, resamples: int) -> dict[str, Any]:
     row, evaluation, against, reference = compared
-    line = row_names(row) | {k: row[k] for k in ("tuning", "seed", "lang")}
-    line |= {"metric": metric, "n": len(evaluation.items), "against": against}
+    line = _names(row) | {"metric": metric}
+    line |= {"n": len(evaluation.items), "against": against}
     line |= {"n_neurons": evaluation.record["n_neurons"]}
     line |= {"published": (row.get("published") or {}).get(metric)}
     if metric in evaluation.values:
@@ -204,11 +251,10 @@ def _line(compared: Compared, metric: str, kind: str, resamples: int) -> dict[st
 
 def _seed_groups(compared: Sequence[Compared]) -> list[list[Compared]]:
     """Group what differs in the seed only, where there are several seeds."""
-    keys = ["model", "tuning", "lang", "method", "langset", "draw", "matched"]
-    keys.append("statistic")
     groups: dict[Axes, list[Compared]] = {}
     for one in compared:
-        groups.setdefault(tuple(one[0][key] for key in keys), []).append(one)
+        names = _names(one[0]) | {"seed": POOLED}
+        groups.setdefault(tuple(names.values()), []).append(one)
     several = [group for group in groups.values() if len(group) > 1]
     for group in several:
         for one in group[1:]:
@@ -221,8 +267,7 @@ def _pooled_line(
 ) -> dict[str, Any]:
     """Take the seeds of one treatment together."""
     row, first, against, _ = group[0]
-    line = row_names(row) | {k: row[k] for k in ("tuning", "lang")}
-    line |= {"seed": POOLED, "metric": metric, "n": len(first.items)}
+    line = _names(row) | {"seed": POOLED, "metric": metric, "n": len(first.items)}
     neurons = {one[1].record["n_neurons"] for one in group}
     line |= {"n_neurons": neurons.pop() if len(neurons) == 1 else None}
     line |= {"published": (row.get("published") or {}).get(metric)}

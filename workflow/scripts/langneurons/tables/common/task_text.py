@@ -1,4 +1,4 @@
-"""Task tables laid out for reading, in Markdown, like the paper's."""
+"""Task tables laid out for reading, like the paper's."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pandas as pd
 
 from langneurons.config.names import BASE, NO_TREATMENT
 
-from . import ATTENTION, EMPTY_LEGEND, NOTHING, POOLED, is_empty
 from . import metrics as declared
-from .markdown import LEVEL, count
+from .document import Bullets, Document, Heading, Paragraph, Part, count
 from .metrics import Shown
-from .task import is_control
 from .task_layouts import entries, interventions, random, tunings
-from .task_lines import Section, blocks
+from .task_lines import Line, Section, grids
+from .task_table import KEY, is_control, is_marked
+from .words import ATTENTION, EMPTY_LEGEND, LEVEL, NOTHING, POOLED, is_empty
 
 TITLES = {
     "interventions": "under interventions",
@@ -28,9 +28,9 @@ LEGEND = """\
   bootstrap over items for scores].
 - The other columns: the named statistic of the language is written into its neurons.
 - ▲ ▼: higher or lower than *No Int* on the same items, p < 0.05 after Holm's correction
-  over all tests of this table with the same metric; exact McNemar test for right or
-  wrong answers, paired permutation test for scores. No mark: no such difference was
-  found. Random neurons are a control and are not tested."""
+  over all comparisons of the same model and metric that may be marked here; exact
+  McNemar test for right or wrong answers, paired permutation test for scores. No mark:
+  no such difference was found. Random neurons are a control and are not tested."""
 TUNING_LEGEND = """\
 - *fine-tuned*: the languages whose neurons were tuned. The lines without languages are
   tunings without selected neurons, to compare with; `attention` is tuned everywhere,
@@ -48,9 +48,9 @@ BESIDE_LEGENDS = {
 }
 RANDOM_LEGEND = """\
 - ▲ ▼: higher or lower than *{reference}* on the same items{seed}, p < 0.05 after
-  Holm's correction over all tests of this table with the same metric; exact McNemar
-  test for right or wrong answers, paired permutation test for scores. No mark: no such
-  difference was found.
+  Holm's correction over all comparisons of the same model and metric that may be marked
+  here; exact McNemar test for right or wrong answers, paired permutation test for
+  scores. No mark: no such difference was found.
 - *random neurons*: as many random neurons in each layer are tuned instead; mean
   [lowest, highest] draw. They are a control and are not tested."""
 BASE_LEGEND = """\
@@ -68,37 +68,44 @@ CORPUS_LEGEND = (
 POOLED_LEGEND = """\
 - *pooled*: mean over seeds; the interval is for other seeds and other items, and the
   test is that of each item's mean over the seeds."""
+MATRIX_LEGEND = """\
+- *of* a language: its neurons are overwritten. Where there are several, those of other
+  languages than the items' are not tested; values have their 95 % interval instead."""
 LAST_LEGEND = """\
 - The `.tsv` file beside this one has every seed, draw, interval and p-value, and the
   smallest difference that each test could have found."""
 
 
-def task(table: pd.DataFrame, name: str, source: str, layout: str) -> str:
+def layout(table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
     """Lay out a task's table.
 
     Args:
-        table: from ``task.task_table``, or read back.
-        name: of the task in the configuration.
-        source: language of the training data.
-        layout: interventions, tunings or random, as the table was made.
+        table: from ``task_table``, or read back.
+        spec: ``task`` and ``source_language`` as the configuration names them, and
+            ``layout``: interventions, tunings or random, as the table was made.
     """
+    name, kind = spec["task"], spec["layout"]
+    called = declared.named(name, declared.task_title(table))
+    if table.empty:
+        return Document(f"{called} {TITLES[kind]}", (Paragraph("No rows."),))
     metrics = declared.of_table(table)
     groups = declared.grouped(metrics)
     title = declared.group_title(groups[0])
     unit = declared.group_unit(groups[0])
-    called = declared.named(name, declared.task_title(table))
     shown = without_pooled_seeds(table)
-    text = [
-        f"# {called}: {title} {TITLES[layout]}{unit}",
-        f"{_models(table, source)} on {count(table['n'])} items per language.",
+    items = f"on {count(table['n'])} items per language."
+    parts: list[Part] = [
+        Paragraph(f"{_models(table, spec['source_language'])} {items}")
     ]
-    for heading, (header, lines) in _sections(shown, layout):
-        written = blocks(header, lines, groups) if lines else []
-        text += [heading, *written[:1]]
+    for heading, (header, lines) in _sections(shown, kind):
+        written = grids(header, lines, groups) if lines else []
+        parts += [Heading(heading), *written[:1]]
         if written[1:]:
-            text += ["Other metrics:", *written[1:]]
-    text += ["## In short", in_short(shown), "## How to read it"]
-    return "\n\n".join([*text, _legend(table, layout, groups)]) + "\n"
+            parts += [Paragraph("Other metrics:"), *written[1:]]
+    parts += [Heading("In short"), Bullets.of(in_short(shown))]
+    parts += [Heading("How to read it", folded=True)]
+    parts.append(Bullets.of(*_legend(table, kind, groups)))
+    return Document(f"{called}: {title} {TITLES[kind]}{unit}", tuple(parts))
 
 
 def _models(table: pd.DataFrame, source: str) -> str:
@@ -112,8 +119,7 @@ def _models(table: pd.DataFrame, source: str) -> str:
 
 def without_pooled_seeds(table: pd.DataFrame) -> pd.DataFrame:
     """Leave out single seeds of what is also pooled, to show each result once."""
-    keys = ["model", "method", "langset", "draw", "matched", "tuning", "lang"]
-    keys += ["statistic", "metric"]
+    keys = [name for name in KEY if name != "seed"]
     is_pooled = table["seed"] == POOLED
     pooled = set(table.loc[is_pooled, keys].itertuples(index=False, name=None))
     names = table[keys].itertuples(index=False, name=None)
@@ -123,24 +129,24 @@ def without_pooled_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 def _sections(
     shown: pd.DataFrame, layout: str
-) -> Iterator[tuple[str, tuple[list[str], list]]]:
+) -> Iterator[tuple[str, tuple[list[str], list[Line]]]]:
     for seed, rows in _by_seed(shown, layout):
         which = "seeds pooled" if seed == POOLED else f"seed {seed}"
         section = Section(rows)
         if layout == "interventions":
             for tuning in section.tunings:
                 part = Section(rows[rows["tuning"] == tuning])
-                untuned = f"## Not fine-tuned (`{BASE}`)"
-                heading = f"## Tuning `{tuning}`, {which}"
+                untuned = f"Not fine-tuned (`{BASE}`)"
+                heading = f"Tuning `{tuning}`, {which}"
                 yield (
                     untuned if tuning == BASE else heading,
                     interventions(part, tuning),
                 )
         elif layout == "tunings":
             for entry in entries(section):
-                yield f"## Tuning `{entry}`, {which}", tunings(section, entry)
+                yield f"Tuning `{entry}`, {which}", tunings(section, entry)
         else:
-            yield f"## {which.capitalize()}", random(section)
+            yield f"{which.capitalize()}", random(section)
 
 
 def _by_seed(shown: pd.DataFrame, layout: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -150,7 +156,9 @@ def _by_seed(shown: pd.DataFrame, layout: str) -> Iterator[tuple[str, pd.DataFra
         yield seed, shown[untuned | (shown["seed"] == seed)]
 
 
-def _legend(table: pd.DataFrame, layout: str, groups: Sequence[Sequence[Shown]]) -> str:
+def _legend(
+    table: pd.DataFrame, layout: str, groups: Sequence[Sequence[Shown]]
+) -> list[str]:
     against = [x for x in (ATTENTION, BASE) if (table["against"] == x).any()]
     only_base = against == [BASE]
     if layout == "random":
@@ -163,8 +171,11 @@ def _legend(table: pd.DataFrame, layout: str, groups: Sequence[Sequence[Shown]])
         parts += [TUNING_LEGEND, _marks(against)]
     if (table["tuning"] == BASE).any():
         parts.append(BASE_LEGEND)
-    if layout != "random" and table.apply(is_control, axis=1).any():
+    marked, controls = is_marked(table), table.apply(is_control, axis=1).astype(bool)
+    if layout != "random" and controls.any():
         parts.append(SHARED_LEGEND)
+    if (~marked[~controls & table["p_value"].notna()]).any():
+        parts.append(MATRIX_LEGEND)
     if table.apply(is_empty, axis=1).any():
         parts.append(EMPTY_LEGEND)
     if len(groups[0]) > 1:
@@ -179,7 +190,7 @@ def _legend(table: pd.DataFrame, layout: str, groups: Sequence[Sequence[Shown]])
     untested = [x.metric_title for g in groups for x in g if not x.is_tested]
     if untested:
         parts.append(_wrapped(CORPUS_LEGEND, titles=", ".join(untested)))
-    return "\n".join([*parts, LAST_LEGEND])
+    return [*parts, LAST_LEGEND]
 
 
 def _marks(against: list[str]) -> str:

@@ -16,14 +16,21 @@ import pandas as pd
 from langneurons import tasks
 from langneurons.tasks import Metric
 
-from .markdown import number
+from .columns import HIDDEN, Column
+from .document import number
 
 PERCENT = "%"
 CORPUS = "corpus"
-COLUMNS = (
-    "metric_title", "metric_about", "metric_kind", "metric_group", "unit", "decimals",
-    "matters",
-)  # fmt: skip
+DECLARED = (
+    Column("metric_title", "as the task writes it", form=HIDDEN),
+    Column("metric_about", "the metric in words", form=HIDDEN),
+    Column("metric_kind", "binary, score, real or corpus", form=HIDDEN),
+    Column("metric_group", "metrics of one group share a cell", form=HIDDEN),
+    Column("unit", "%: kept as a fraction; else the unit", form=HIDDEN),
+    Column("decimals", "digits behind the point", "count", form=HIDDEN),
+    Column("matters", "smallest difference that matters", "number", form=HIDDEN),
+)
+COLUMNS = tuple(column.name for column in DECLARED)
 """What a row of a table says of its metric, beside the name in ``metric``."""
 
 TWO_POINTS = 0.02
@@ -128,6 +135,12 @@ class Shown:
     def value(self, value: Any) -> str:
         """Write a number of the metric, in its unit."""
         return number(self.scale * as_float(value), f".{self.decimals}f")
+
+    def interval(self, low: Any, high: Any) -> str:
+        """Write an interval of values in brackets; nothing where there is none."""
+        if math.isnan(as_float(low)) or math.isnan(as_float(high)):
+            return ""
+        return f" [{self.value(low)}, {self.value(high)}]"
 
     def change(self, value: Any) -> str:
         """Write a difference, in the unit and with its sign."""

@@ -16,9 +16,9 @@ from langneurons.config.errors import DataError
 from langneurons.stats import significance
 from langneurons.tasks import Metric
 
-from . import POOLED
 from .indexes import Indexes, Listed
 from .metrics import CORPUS
+from .words import POOLED
 
 RESAMPLES = 10_000  # of each bootstrap
 BINARY, REAL = "binary", "real"
@@ -214,26 +214,24 @@ def compare(
     }
 
 
-def holm_by_metric(
-    table: pd.DataFrame, tested: Iterable[bool]
-) -> npt.NDArray[np.float64]:
-    """Adjust the p-values of a table for the number of tests with the same metric.
+def holm(table: pd.DataFrame, tested: Iterable[bool]) -> npt.NDArray[np.float64]:
+    """Adjust p-values for the number of tests, within experiment, model and metric.
 
-    Rows that pool seeds are a family of their own: they repeat the tests of the single
+    Rows that pool seeds are families of their own: they repeat the tests of the single
     seeds, and should not pay for them.
 
     Args:
-        table: with the columns ``metric``, ``seed`` and ``p_value``.
+        table: with ``model``, ``metric``, ``seed`` and ``p_value``, and ``experiment``
+            where there are several.
         tested: whether each row counts as a test; the others get NaN.
 
     Returns:
         [rows] adjusted p-values.
     """
     given = np.where(list(tested), table["p_value"].to_numpy(float), np.nan)
-    metrics = table["metric"].to_numpy(str)
-    pooled = table["seed"].astype(str).to_numpy(str) == POOLED
+    family = [table[k] for k in ("experiment", "model", "metric") if k in table]
+    family.append(table["seed"].astype(str) == POOLED)
     adjusted = np.full(len(table), np.nan)
-    for metric in np.unique(metrics):
-        for family in ((metrics == metric) & pooled, (metrics == metric) & ~pooled):
-            adjusted[family] = significance.holm([float(p) for p in given[family]])
+    for rows in table.groupby(family, sort=False).indices.values():
+        adjusted[rows] = significance.holm([float(p) for p in given[rows]])
     return adjusted

@@ -6,10 +6,24 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from . import EMPTY_LEGEND, NO_NEURONS, RANDOM
 from . import metrics as declared
-from .markdown import ABSENT, LEVEL, count, grid, mark, together
+from .document import (
+    DRAWN,
+    Bullets,
+    Cell,
+    Document,
+    Grid,
+    Heading,
+    Paragraph,
+    Part,
+    count,
+    direction,
+    grid,
+    mark,
+    together,
+)
 from .metrics import Shown
+from .words import ABSENT, EMPTY_LEGEND, LEVEL, NO_NEURONS, RANDOM
 
 NO_PAIRS = "No intervention of this configuration was run under both profiles."
 LEGEND = """\
@@ -17,44 +31,47 @@ LEGEND = """\
   function, written after it. `consistent`: both at one place, pooled percentiles.
 - ▲ ▼: the consistent value is higher or lower on the same items; exact McNemar test
   (right or wrong answers) or paired permutation test (scores), p < 0.05 after Holm's
-  correction over all pairs of this table with the same metric. No mark: no such
+  correction over all pairs here of the same model and metric. No mark: no such
   difference was found. Random neurons (mean over draws) are not tested.
 - The `.tsv` file beside this one has every draw, interval and p-value."""
 HEADS = ["model", "neurons", "lang"]
+PROFILES = ("paper", "consistent")
 
 
-def profiles(table: pd.DataFrame) -> str:
+def layout(table: pd.DataFrame) -> Document:
     """Lay out the comparison of the two profiles.
 
     Args:
         table: from ``profiles.profile_table``.
     """
-    title = "# Where statistics are measured and written: paper against consistent"
+    title = "Where statistics are measured and written: paper against consistent"
     if table.empty:
-        return f"{title}\n\n{NO_PAIRS}\n"
-    text, short = [title], []
+        return Document(title, (Paragraph(NO_PAIRS),))
+    parts: list[Part] = []
+    short: list[str] = []
     for task, whole in table.groupby("task", sort=False):
         metrics = declared.of_table(whole)
         groups = declared.grouped(metrics)
         called = declared.named(str(task), declared.task_title(whole))
         primary = declared.group_title(groups[0])
         several = len(whole[["tuning", "seed"]].drop_duplicates()) > 1
-        text.append(f"## {called}: {primary}{_unit(groups[0])}")
-        text.append(f"{count(whole['n'])} items per language.")
+        parts.append(Heading(f"{called}: {primary}{_unit(groups[0])}"))
+        parts.append(Paragraph(f"{count(whole['n'])} items per language."))
         for (tuning, seed), part in whole.groupby(["tuning", "seed"], sort=False):
             if several:
-                text.append(f"### Tuning `{tuning}`, seed {seed}")
-            text.append(_block(part, groups[:1]))
+                parts.append(Heading(f"Tuning `{tuning}`, seed {seed}", 3))
+            parts.append(_block(part, groups[:1]))
             if groups[1:]:
-                text += ["Other metrics:", _block(part, groups[1:])]
+                parts += [Paragraph("Other metrics:"), _block(part, groups[1:])]
         short += _in_short(str(task), whole, metrics)
     lines = "\n".join(short) or "- Nothing but random neurons was run under both."
     is_percent = (table["unit"] == declared.PERCENT).all()
-    legend = LEGEND.format(units="percent" if is_percent else "percent unless named")
-    text += ["## In short", lines, "## How to read it", legend]
+    legend = [LEGEND.format(units="percent" if is_percent else "percent unless named")]
     if (table["n_neurons"] == 0).any():
-        text[-1] += f"\n{EMPTY_LEGEND}"
-    return "\n\n".join(text) + "\n"
+        legend.append(EMPTY_LEGEND)
+    parts += [Heading("In short"), Bullets.of(lines)]
+    parts += [Heading("How to read it", folded=True), Bullets.of(*legend)]
+    return Document(title, tuple(parts))
 
 
 def _unit(group: Sequence[Shown]) -> str:
@@ -62,7 +79,7 @@ def _unit(group: Sequence[Shown]) -> str:
     return "" if all(m.is_percent for m in group) else declared.group_unit(group)
 
 
-def _block(part: pd.DataFrame, groups: Sequence[Sequence[Shown]]) -> str:
+def _block(part: pd.DataFrame, groups: Sequence[Sequence[Shown]]) -> Grid:
     """Lay out some metrics of one tuning and seed; name the metric if not primary."""
     values = list(dict.fromkeys(part["value_name"]))
     primary = part["metric"].iloc[0] in [metric.name for metric in groups[0]]
@@ -72,31 +89,39 @@ def _block(part: pd.DataFrame, groups: Sequence[Sequence[Shown]]) -> str:
     ):
         whose = f"random for {matched}" if method == RANDOM else method
         for group in groups:
-            head = [str(model), f"{whose}.{langset}", str(lang)]
+            head: list[Cell | str] = [str(model), f"{whose}.{langset}", str(lang)]
             head += [] if primary else [declared.group_title(group) + _unit(group)]
             none = rows.drop_duplicates("metric").set_index("metric")["none"]
-            cells = [together([metric.value(none[metric.name]) for metric in group])]
+            cells: list[Cell | str] = [
+                together([metric.value(none[metric.name]) for metric in group])
+            ]
             cells += [_cell(rows[rows["value_name"] == v], group) for v in values]
             lines.append([*head, *cells])
     heads = HEADS if primary else [*HEADS, "metric"]
     return grid([*heads, "No Int", *values], lines, len(heads))
 
 
-def _cell(rows: pd.DataFrame, group: Sequence[Shown]) -> str:
+def _cell(rows: pd.DataFrame, group: Sequence[Shown]) -> Cell:
     if rows.empty:
-        return ABSENT
+        return Cell(ABSENT)
+    style = DRAWN if (rows["method"] == RANDOM).all() else ""
     if (rows["n_neurons"] == 0).all():
-        return NO_NEURONS
+        return Cell(NO_NEURONS, style)
     parts = []
     for metric in group:
         own = rows[rows["metric"] == metric.name]
-        values = [metric.value(own[k].mean()) for k in ("paper", "consistent")]
+        values = [metric.value(own[k].mean()) for k in PROFILES]
         text = " → ".join(values)
         if len(own) == 1:
             row = own.iloc[0]
             text += mark(row["p_holm"], row["difference"])
         parts.append(text)
-    return together(parts)
+    if style:
+        return Cell(together(parts), style)
+    first = rows[rows["metric"] == group[0].name].iloc[0]
+    paper, consistent = (group[0].change(first[f"{k}_delta"]) for k in PROFILES)
+    title = f"changes of {group[0].word}: {paper} and {consistent}"
+    return Cell(together(parts), direction(first["p_holm"], first["difference"]), title)
 
 
 def _in_short(

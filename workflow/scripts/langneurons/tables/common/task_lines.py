@@ -11,14 +11,17 @@ import pandas as pd
 
 from langneurons.config.names import NO_TREATMENT, Selection, TuningName, split_draw
 
-from . import NO_NEURONS, NOTHING, RANDOM, is_empty
-from .markdown import ABSENT, grid, mark, together
+from .document import DRAWN, Cell, Grid, direction, grid, mark, together
 from .metrics import Shown, group_title, group_unit
-from .task import is_control
+from .task_table import is_control
+from .words import ABSENT, NO_NEURONS, NOTHING, RANDOM, is_empty
 
 Row = Mapping[Any, Any]
 Spot = dict[str, list[Row]]
 """What stands at one place: for each metric its row, or one row per random draw."""
+
+Whose = tuple[Selection, str]
+"""Neurons that are overwritten, and of which language; empty: of the text's own."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +46,9 @@ class Section:
         langs: evaluation languages.
         tunings: without the number of a random draw.
         statistics: all but ``none``.
-        overwritten: selections whose neurons are overwritten; a random control counts
-            as the selection that it matches.
+        overwritten: selections whose neurons are overwritten, and of which language
+            where there are several for a language of test items; a random control
+            counts as the selection that it matches.
     """
 
     def __init__(self, table: pd.DataFrame) -> None:
@@ -54,29 +58,32 @@ class Section:
         self.tunings = list(dict.fromkeys(map(without_draw, table["tuning"])))
         self.statistics: list[str] = list(dict.fromkeys(table["statistic"]))
         self._spots: dict[tuple[Any, ...], Spot] = {}
-        overwritten: dict[Selection, None] = {}
-        for row in table.to_dict("records"):
+        overwritten: dict[Whose, None] = {}
+        axes = ["model", "tuning", "lang", "method", "matched", "langset", "statistic"]
+        several = table.groupby([*axes, "seed"])["neuron_lang"].transform("nunique") > 1
+        for row, is_matrix in zip(table.to_dict("records"), several, strict=True):
             is_random = row["method"] == RANDOM
             method = row["matched"] if is_random else row["method"]
             selection = Selection(method, row["langset"])
             place = (row["model"], without_draw(row["tuning"]), row["lang"])
-            what = (selection, is_random, row["statistic"])
+            whose = (selection, row["neuron_lang"] if is_matrix else "")
+            what = (whose, is_random, row["statistic"])
             spot = self._spots.setdefault((*place, *what), {})
             spot.setdefault(row["metric"], []).append(row)
             if row["statistic"] != NO_TREATMENT:
-                overwritten[selection] = None
+                overwritten[whose] = None
         self.overwritten = list(overwritten)
         if NO_TREATMENT in self.statistics:
             self.statistics.remove(NO_TREATMENT)
 
     def none(self, model: str, tuning: str, lang: str) -> Spot:
         """Return the spot without an intervention."""
-        nothing = Selection(NOTHING, NOTHING)
+        nothing = (Selection(NOTHING, NOTHING), "")
         place = (model, tuning, lang, nothing, False, NO_TREATMENT)
         return self._spots.get(place, {})
 
     def treated(
-        self, model: str, tuning: str, lang: str, selection: Selection, *right: str
+        self, model: str, tuning: str, lang: str, whose: Whose, *right: str
     ) -> list[Line]:
         """Make the line of a selection's interventions, and that of random controls.
 
@@ -84,15 +91,16 @@ class Section:
             model: name.
             tuning: name, without a draw.
             lang: evaluation language.
-            selection: whose neurons are overwritten, or matched by random ones.
+            whose: neurons that are overwritten, or matched by random ones.
             right: further names between the neurons and the language.
         """
         found: list[Line] = []
         for is_random in (False, True):
-            place = (model, tuning, lang, selection, is_random)
+            place = (model, tuning, lang, whose, is_random)
             spots = [self._spots.get((*place, s), {}) for s in self.statistics]
             if any(spots):
-                what = f"random for {selection}" if is_random else str(selection)
+                what = f"random for {whose[0]}" if is_random else str(whose[0])
+                what += f" of {whose[1]}" if whose[1] else ""
                 first = None if is_random else self.none(model, tuning, lang)
                 found.append(Line([model, what, *right, lang], [first, *spots]))
         return found
@@ -117,10 +125,10 @@ def without_draw(tuning: str) -> str:
     return str(TuningName(name.entry, plain, name.languages))
 
 
-def blocks(
+def grids(
     header: Sequence[str], lines: Sequence[Line], groups: Sequence[Sequence[Shown]]
-) -> list[str]:
-    """Write a Markdown table of the primary metrics, and one of all the others.
+) -> list[Grid]:
+    """Lay out the primary metrics, and all the others below them.
 
     Args:
         header: column titles: of the names, then of the cells.
@@ -128,13 +136,13 @@ def blocks(
         groups: metrics that share a cell; the primary group first.
     """
     names = len(lines[0].head)
-    found = [grid(header, [t for x in lines for t in _text(x, groups[0])], names)]
+    found = [grid(header, [t for x in lines for t in _cells(x, groups[0])], names)]
     if len(groups) > 1:
         more = [
-            [*text[:names], _metric(group, groups[0]), *text[names:]]
+            [*cells[:names], _metric(group, groups[0]), *cells[names:]]
             for line in lines
             for group in groups[1:]
-            for text in _text(line, group)
+            for cells in _cells(line, group)
         ]
         titles = [*header[:names], "metric", *header[names:]]
         found.append(grid(titles, more, names + 1))
@@ -147,48 +155,67 @@ def _metric(group: Sequence[Shown], primary: Sequence[Shown]) -> str:
     return group_title(group) + (unit if unit != group_unit(primary) else "")
 
 
-def _text(line: Line, group: Sequence[Shown]) -> list[list[str]]:
+def _cells(line: Line, group: Sequence[Shown]) -> list[list[Cell | str]]:
     """Write a line; below it what was published, where a cell holds two metrics."""
-    cells = [_cell(spot, group) for spot in line.cells]
-    text = [[*line.head, *cells]]
+    found: list[list[Cell | str]] = [
+        [*line.head, *(_cell(spot, group) for spot in line.cells)]
+    ]
     if len(group) > 1:
         printed = [_published(spot, group) for spot in line.cells]
         if any(p not in ("", ABSENT) for p in printed):
-            text.append([*[""] * (len(line.head) - 1), "published", *printed])
-    return text
+            found.append([*[""] * (len(line.head) - 1), "published", *printed])
+    return found
 
 
-def _cell(spot: Spot | None, group: Sequence[Shown]) -> str:
+def _cell(spot: Spot | None, group: Sequence[Shown]) -> Cell:
     """Write one cell: ``80.5 ▲ (80.1)``, ``41.0 ▼ (73.6)``, ``80.1 [79.0, 81.2]``."""
     if spot is None:
-        return ""
+        return Cell("")
     if not spot:
-        return ABSENT
+        return Cell(ABSENT)
+    first = spot[group[0].name][0]
+    style = DRAWN if is_control(first) else ""
     if all(is_empty(row) for row in spot[group[0].name]):
-        return NO_NEURONS
+        return Cell(NO_NEURONS, style)
     parts = []
     for metric in group:
         rows = spot[metric.name]
-        is_random = is_control(rows[0])
-        text = _range(rows, metric) if is_random else _value(rows[0], metric)
+        text = _range(rows, metric) if style else _value(rows[0], metric)
         published = rows[0]["published"]
         if len(group) == 1 and not math.isnan(published):
             text += f" ({metric.value(published)})"
         parts.append(text)
-    return together(parts)
+    if style:
+        return Cell(together(parts), style)
+    style = direction(first["p_holm"], first["delta"])
+    return Cell(together(parts), style, _evidence(first, group[0]))
 
 
 def _range(rows: Iterable[Row], metric: Shown) -> str:
     values = [row["value"] for row in rows]
-    ends = f"[{metric.value(min(values))}, {metric.value(max(values))}]"
-    return f"{metric.value(sum(values) / len(values))} {ends}"
+    interval = metric.interval(min(values), max(values))
+    return metric.value(sum(values) / len(values)) + interval
 
 
 def _value(row: Row, metric: Shown) -> str:
     text = metric.value(row["value"]) + mark(row["p_holm"], row["delta"])
-    if row["statistic"] == NO_TREATMENT and metric.is_tested:
-        text += f" [{metric.value(row['ci_low'])}, {metric.value(row['ci_high'])}]"
+    is_matrix = not math.isnan(row["p_value"]) and math.isnan(row["p_holm"])
+    if row["statistic"] == NO_TREATMENT or is_matrix:
+        text += metric.interval(row["ci_low"], row["ci_high"])
     return text
+
+
+def _evidence(row: Row, metric: Shown) -> str:
+    """Say what a cell is set against, and how clear the difference is."""
+    if math.isnan(row["delta"]):
+        return ""
+    interval = metric.change(row["delta_ci_low"]), metric.change(row["delta_ci_high"])
+    found = f"{metric.change(row['delta'])}{metric.points} against {row['against']}"
+    if metric.is_tested:
+        found += f" [{interval[0]}, {interval[1]}]"
+    if not math.isnan(row["p_holm"]):
+        found += f", Holm p {row['p_holm']:.2g}"
+    return found
 
 
 def _published(spot: Spot | None, group: Sequence[Shown]) -> str:

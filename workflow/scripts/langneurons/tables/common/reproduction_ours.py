@@ -1,4 +1,4 @@
-"""Our numbers under the keys of the published ones (see ``reproduction``).
+"""Our numbers under the keys of the published ones (see ``reproduction_numbers``).
 
 Which results of ours stand beside a published number is decided before anything runs
 (``partners``) and given as the spec; here their numbers are picked from the tables and
@@ -20,8 +20,7 @@ from langneurons.config.errors import DataError
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.published import numbers as published
 
-from . import NOTHING, POOLED
-from .reproduction import (
+from .reproduction_numbers import (
     AP90,
     BOTH,
     LAPE,
@@ -33,6 +32,7 @@ from .reproduction import (
     key_of,
     published_numbers,
 )
+from .words import NOTHING, POOLED
 
 # Table 6 fits activations before SiLU, with percentiles averaged over batches.
 PAPER_SITE, PAPER_QUANTILE = "gate_pre", "batch_mean"
@@ -65,7 +65,7 @@ def our_numbers(
         tables: name -> table: ``{task}``, ``finetune_{task}`` and ``random_{task}``
             for task tables, ``activation_statistics``; others are of no use here.
         neurons: ``model method.language_set`` -> neuron file.
-        spec: what stands for which published number (``TableSpecs.reproduction``):
+        spec: what stands for which published number (``Reproduction.spec``):
             ``evaluations`` (``task``, ``model``, ``tuning``, ``lang``, ``method``,
             ``langset``, ``statistic``), ``activations`` (``model``, ``corpus``) and
             ``neurons`` (``model``, ``selection``), each with ``key``, the published

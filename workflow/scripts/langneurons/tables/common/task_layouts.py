@@ -8,9 +8,9 @@ import pandas as pd
 
 from langneurons.config.names import BASE, MASKED, Selection, TuningName, split_draw
 
-from . import ATTENTION, NOTHING
-from .task import is_random_tuning
 from .task_lines import Line, Section, without_draw
+from .task_table import is_random_tuning
+from .words import ATTENTION, NOTHING
 
 Layout = tuple[list[str], list[Line]]
 """Titles of the columns, and the lines."""
@@ -27,9 +27,9 @@ def interventions(section: Section, tuning: str) -> Layout:
     for model in section.models:
         lines += [
             line
-            for selection in section.overwritten
+            for whose in section.overwritten
             for lang in section.langs
-            for line in section.treated(model, tuning, lang, selection)
+            for line in section.treated(model, tuning, lang, whose)
         ] or [
             line
             for lang in section.langs
@@ -76,8 +76,8 @@ def _of_tuning(
     where = (model, str(name), lang)
     found = [
         line
-        for selection in section.overwritten
-        for line in section.treated(*where, selection, tuned)
+        for whose in section.overwritten
+        for line in section.treated(*where, whose, tuned)
     ]
     return found or section.untreated(*where, str(family or NOTHING), tuned)
 

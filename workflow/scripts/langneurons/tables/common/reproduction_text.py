@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
 
-from .markdown import ABSENT, grid
+from .document import (
+    DOWN,
+    UP,
+    Bullets,
+    Cell,
+    Document,
+    Grid,
+    Heading,
+    Paragraph,
+    Part,
+    grid,
+)
 from .metrics import PERCENT
-from .reproduction import ACTIVATION, NEURONS, PER_LAYER, RAW_FILE, TASK
+from .reproduction_numbers import ACTIVATION, NEURONS, PER_LAYER, RAW_FILE, TASK
+from .words import ABSENT
 
 OUTSIDE = " ✗"
 # Columns that name a line of a grid, where they differ within the table.
@@ -30,36 +42,31 @@ LEGEND = """\
 - The `.tsv` file beside this one has a row for every published number."""
 
 
-def render(table: pd.DataFrame, sources: Mapping[str, str]) -> str:
-    """Lay out the reproduction table in Markdown.
+def layout(table: pd.DataFrame, sources: Sequence[Sequence[str]]) -> Document:
+    """Lay out the comparison with published numbers.
 
     Args:
-        table: from ``reproduction.table``.
-        sources: name of a source -> what it is.
+        table: from ``reproduction_numbers.table``.
+        sources: name of each source, and what it is.
     """
     run = int((table["within"] != "").sum())
-    text = [
-        "# Published numbers and ours",
+    said = (
         f"Of {len(table):,} published numbers {run:,} were run, of which "
-        f"{int((table['within'] == 'yes').sum()):,} lie within the tolerance.",
-        _summary(table),
-        *_not_compared(table),
-        LEGEND,
-    ]
-    for source, about in sources.items():
+        f"{int((table['within'] == 'yes').sum()):,} lie within the tolerance."
+    )
+    parts: list[Part] = [Paragraph(said), _summary(table), *_not_compared(table)]
+    parts.append(Bullets.of(LEGEND))
+    for source, about in sources:
         part = table[table["source"] == source]
-        for item, layout in LAYOUTS.items():
+        for item, lay_out in LAYOUTS.items():
             chosen = part[part["item"] == item]
             if not chosen.empty:
-                text += [
-                    f"## {source}",
-                    f"{about[:1].upper()}{about[1:]}.",
-                    layout(chosen),
-                ]
-    return "\n\n".join(text) + "\n"
+                about_it = Paragraph(f"{about[:1].upper()}{about[1:]}.")
+                parts += [Heading(source, folded=True), about_it, *lay_out(chosen)]
+    return Document("Published numbers and ours", tuple(parts))
 
 
-def _summary(table: pd.DataFrame) -> str:
+def _summary(table: pd.DataFrame) -> Grid:
     lines = []
     for source, part in table.groupby("source", sort=False):
         found = part[part["within"] != ""]
@@ -75,11 +82,11 @@ def _summary(table: pd.DataFrame) -> str:
         lines.append(
             [str(source), *numbers, f"{within:,}" if len(found) else "", shown]
         )
-    header = ["source", "published", "run", "within", "median \\|difference\\|"]
-    return grid(header, lines, 1)
+    header = ["source", "published", "run", "within", "median |difference|"]
+    return grid(header, lines, 1, fold=False)
 
 
-def _not_compared(table: pd.DataFrame) -> list[str]:
+def _not_compared(table: pd.DataFrame) -> list[Part]:
     """List why results of ours that have a published number's names are not beside it.
 
     Returns:
@@ -93,10 +100,10 @@ def _not_compared(table: pd.DataFrame) -> list[str]:
         for (source, why), part in rows.groupby(["source", "not_compared"], sort=False)
     ]
     header = ["source", "not the published procedure", "published numbers"]
-    return ["## Not compared", grid(header, lines, 2)]
+    return [Heading("Not compared"), grid(header, lines, 2, fold=False)]
 
 
-def _side_by_side(part: pd.DataFrame) -> str:
+def _side_by_side(part: pd.DataFrame) -> list[Part]:
     """Lay out cells with a column for each statistic."""
     scale, digits = (100.0, 1) if part["unit"].iloc[0] == PERCENT else (1.0, 4)
     names = [k for k in LINE_NAMES if k == "model" or part[k].nunique() > 1]
@@ -108,16 +115,17 @@ def _side_by_side(part: pd.DataFrame) -> str:
             _cell(cells[s], scale, digits) if s in cells else "" for s in statistics
         ]
         lines.append([*map(str, values), *shown])
-    return grid([*names, *statistics], lines, len(names))
+    return [grid([*names, *statistics], lines, len(names))]
 
 
-def _cell(row: Any, scale: float, digits: int) -> str:
+def _cell(row: Any, scale: float, digits: int) -> Cell:
     ours = ABSENT if row["within"] == "" else f"{scale * row['ours']:.{digits}f}"
     mark = OUTSIDE if row["within"] == "no" else ""
-    return f"{ours}{mark} ({scale * row['published']:.{digits}f})"
+    text = f"{ours}{mark} ({scale * row['published']:.{digits}f})"
+    return Cell(text, {"no": DOWN, "yes": UP}.get(row["within"], ""))
 
 
-def _neurons(part: pd.DataFrame) -> str:
+def _neurons(part: pd.DataFrame) -> list[Part]:
     """Sum up neuron sets, one line per set; then what LAPE and AP90 share."""
     lines = []
     shared = part["method"].str.contains("+", regex=False)
@@ -131,18 +139,18 @@ def _neurons(part: pd.DataFrame) -> str:
         lines.append([*map(str, names), *cells])
     header = ["model", "method", "languages", "selected", "different neurons"]
     header += ["neurons of a language", "overlaps", "neurons per layer"]
-    text = [
-        grid(header, lines, 3),
-        "The last three columns: how many of the numbers run lie within the tolerance.",
-    ]
+    said = (
+        "The last three columns: how many of the numbers run lie within the tolerance."
+    )
+    parts: list[Part] = [grid(header, lines, 3), Paragraph(said)]
     if shared.any():
         lines = [
             [row["model"], row["langset"], row["lang"], _cell(row, 1, 0)]
             for _, row in part[shared].iterrows()
         ]
         header = ["model", "LAPE languages", "lang", "neurons of both LAPE and AP90"]
-        text.append(grid(header, lines, 3))
-    return "\n\n".join(text)
+        parts.append(grid(header, lines, 3))
+    return parts
 
 
 SINGLE = ("selected", "unique")
@@ -157,7 +165,7 @@ def _share(rows: pd.DataFrame) -> str:
     return f"{int((found['within'] == 'yes').sum())} of {len(found)}"
 
 
-LAYOUTS: dict[str, Callable[[pd.DataFrame], str]] = {
+LAYOUTS: dict[str, Callable[[pd.DataFrame], list[Part]]] = {
     TASK: _side_by_side,
     RAW_FILE: _side_by_side,
     ACTIVATION: _side_by_side,

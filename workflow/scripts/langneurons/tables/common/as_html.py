@@ -1,0 +1,132 @@
+"""A layout as HTML; it loads nothing, and what is long is folded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import escape
+
+from .document import Bullets, Document, Grid, Heading, Paragraph, Part
+from .words import ABSENT
+
+OPEN = 2
+"""So many parts of a layout with grids are open, the others are folded."""
+
+INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
+TAGS = ("code", "strong", "em")
+
+
+def html(document: Document, level: int = 4) -> str:
+    """Write a layout without its title.
+
+    Args:
+        document: the layout.
+        level: of its headings of the second level.
+    """
+    return "".join(_sections(document, level))
+
+
+def _sections(document: Document, level: int) -> Iterator[str]:
+    heading: Heading | None = None
+    inside: list[Part] = []
+    shown = 0
+    for part in (*document.parts, None):
+        if part is not None and not (isinstance(part, Heading) and part.level == 2):
+            inside.append(part)
+            continue
+        shown += any(isinstance(one, Grid) for one in inside)
+        text = "".join(_part(one, level) for one in inside)
+        late = shown > OPEN and any(isinstance(one, Grid) for one in inside)
+        if heading is None:
+            yield text
+        elif heading.folded or late:
+            head = f"<summary>{inline(heading.text)}</summary>"
+            yield f"<details>{head}{text}</details>\n"
+        else:
+            yield f"<h{level}>{inline(heading.text)}</h{level}>\n{text}"
+        if isinstance(part, Heading):
+            heading, inside = part, []
+
+
+def _part(part: Part, level: int) -> str:
+    match part:
+        case Heading():
+            return f"<h{level + 1}>{inline(part.text)}</h{level + 1}>\n"
+        case Paragraph():
+            return f"<p>{inline(part.text)}</p>\n"
+        case Bullets():
+            items = "".join(f"<li>{inline(item)}</li>\n" for item in part.items)
+            return f"<ul>\n{items}</ul>\n"
+        case Grid():
+            return grid(part)
+
+
+def inline(text: str) -> str:
+    """Write a text with its emphasis and code."""
+    return INLINE.sub(_tagged, escape(text, quote=False))
+
+
+def _tagged(match: re.Match[str]) -> str:
+    place = match.lastindex or 1
+    return f"<{TAGS[place - 1]}>{match[place]}</{TAGS[place - 1]}>"
+
+
+def grid(part: Grid, *, tall: bool = False, total: bool = False) -> str:
+    """Write a grid.
+
+    Args:
+        part: the grid. Names that all rows share stand above it (``fold``).
+        tall: whether it scrolls.
+        total: whether the last row sums up the others.
+    """
+    kept, same = _folded(part)
+    starts = _starts([row[kept[0]].text for row in part.rows], kept[0] < part.names)
+    head = "".join(_head(part, i) for i in kept)
+    lines = []
+    for number, row in enumerate(part.rows):
+        style = "start" if number in starts else ""
+        style = "total" if total and number == len(part.rows) - 1 else style
+        cells = []
+        for i in kept:
+            cell = row[i]
+            styles = [cell.style, "" if i < part.names else "num"]
+            title = f' title="{escape(cell.title)}"' if cell.title else ""
+            cells.append(f"<td{_class(*styles)}{title}>{escape(cell.text)}</td>")
+        lines.append(f"<tr{_class(style)}>{''.join(cells)}</tr>\n")
+    return (
+        f'{same}<div class="box{" tall" if tall else ""}" tabindex="0">\n<table>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody>\n"
+        "</table>\n</div>\n"
+    )
+
+
+def _head(part: Grid, i: int) -> str:
+    hint = f' title="{escape(part.hints[i])}"' if part.hints and part.hints[i] else ""
+    style = _class("" if i < part.names else "num")
+    return f'<th scope="col"{style}{hint}>{escape(part.columns[i])}</th>'
+
+
+def _class(*names: str) -> str:
+    given = " ".join(filter(None, names))
+    return f' class="{given}"' if given else ""
+
+
+def _folded(part: Grid) -> tuple[list[int], str]:
+    """Choose the columns that are shown, and say what all rows share."""
+    kept = list(range(len(part.columns)))
+    same = []
+    if part.fold and len(part.rows) > 1:
+        for i in range(part.names):
+            values = {row[i].text for row in part.rows}
+            if len(values) == 1 and len(kept) > 1:
+                kept.remove(i)
+                if (value := values.pop()) not in ("", ABSENT):
+                    same.append(f"{part.columns[i]} {value}")
+    text = escape("; ".join(same))
+    return kept, f'<p class="small soft">All rows: {text}</p>\n' if same else ""
+
+
+def _starts(first: list[str], is_name: bool) -> set[int]:
+    """Find the rows that begin a block: the first name changes, if that is seldom."""
+    found = {i for i in range(1, len(first)) if first[i] != first[i - 1]}
+    return found if is_name and len(found) <= len(first) / 4 else set()

@@ -1,0 +1,137 @@
+"""The layout of a table: headings, paragraphs, lists and grids of cells.
+
+A table is laid out once; ``as_markdown`` writes the layout beside the table, and
+``as_html`` on the page of the report. Texts may have ``*emphasis*``, ``**strong**`` and
+code in backquotes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from .words import ABSENT, LEVEL
+
+UP, DOWN, OWN, DRAWN = "up", "down", "own", "random"
+"""Styles of cells: clearly higher, clearly lower, of one's own language, a control."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a grid.
+
+    Attributes:
+        text: what it shows, marks included.
+        style: ``up``, ``down``, ``own`` (bold in Markdown), ``random`` or none.
+        title: what a reader of the page sees who points at it.
+    """
+
+    text: str
+    style: str = ""
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid of cells.
+
+    Attributes:
+        columns: titles.
+        rows: cells, as many in each row as there are titles.
+        names: so many first columns are names, the others are numbers.
+        fold: whether the page may say once above the grid what all its rows share.
+        hints: what the columns mean, if anything is to be said; one for each column.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    names: int
+    fold: bool = True
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading of the second or third level; ``folded``: details on the page."""
+
+    text: str
+    level: int = 2
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A paragraph; line ends in it are kept in Markdown."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list."""
+
+    items: tuple[str, ...]
+
+    @classmethod
+    def of(cls, *texts: str) -> Bullets:
+        """Take a list as it stands in Markdown, with its line ends."""
+        lines = "\n".join(texts).removeprefix("- ").split("\n- ")
+        return cls(tuple(line.replace("\n  ", "\n") for line in lines))
+
+
+Part = Heading | Paragraph | Bullets | Grid
+
+
+@dataclass(frozen=True)
+class Document:
+    """A table laid out for reading."""
+
+    title: str
+    parts: tuple[Part, ...]
+
+
+def grid(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Cell | str]],
+    names: int,
+    *,
+    fold: bool = True,
+    hints: Sequence[str] = (),
+) -> Grid:
+    """Make a grid; a text alone is a cell without a style."""
+    cells = [tuple(c if isinstance(c, Cell) else Cell(c) for c in r) for r in rows]
+    return Grid(tuple(columns), tuple(cells), names, fold, tuple(hints))
+
+
+def number(value: Any, form: str) -> str:
+    """Format a number, or say that there is none."""
+    given = math.nan if value is None or value is pd.NA else float(value)
+    return ABSENT if math.isnan(given) else format(given, form)
+
+
+def direction(p_holm: float, difference: float) -> str:
+    """Name the style of a difference: ``up`` or ``down`` where it is significant."""
+    if not p_holm < LEVEL or difference == 0:
+        return ""
+    return UP if difference > 0 else DOWN
+
+
+def mark(p_holm: float, difference: float) -> str:
+    """Mark a difference that is significant, by its direction."""
+    return {UP: " ▲", DOWN: " ▼"}.get(direction(p_holm, difference), "")
+
+
+def count(values: Iterable[int]) -> str:
+    """Write a number, or the range where there are several."""
+    found = sorted(set(values))
+    ends = dict.fromkeys(f"{value:,}" for value in (found[0], found[-1]))
+    return " to ".join(ends)
+
+
+def together(parts: Sequence[str]) -> str:
+    """Join the metrics of a cell: ``41.0 (73.6)``."""
+    return parts[0] + "".join(f" ({part})" for part in parts[1:])

@@ -1,0 +1,59 @@
+"""Measured perplexities, chunk by chunk: how they are found and read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from langneurons.config.errors import DataError
+
+from .indexes import Indexes
+
+AXES: dict[str, type] = dict.fromkeys(("corpus", "model", "lang"), str)
+"""What is measured, as its index says, and the types of the values."""
+KEYS: dict[str, type] = {
+    **dict.fromkeys(("n_chunks", "n_tokens", "n_neurons"), int),
+    "nll": float,
+}
+"""What an index says of each treatment, and the types of the values."""
+
+
+class Perplexities:
+    """The measured perplexities that some indexes list.
+
+    Args:
+        indexes: the indexes.
+
+    Raises:
+        DataError: an index is damaged, or something else.
+    """
+
+    def __init__(self, indexes: Iterable[Path]) -> None:
+        self._indexes = Indexes(indexes, "measured perplexities", AXES, KEYS)
+
+    def of(self, row: Mapping[str, Any]) -> tuple[dict[str, Any], Path]:
+        """Return the measured perplexity that a row shows, and its file.
+
+        Args:
+            row: ``corpus``, ``model``, ``lang`` and ``treatment``.
+
+        Returns:
+            What the index says of it, and ``chunk_nll``, nats per token of each chunk.
+
+        Raises:
+            DataError: no index lists it; its file is missing, damaged, or not the one
+                that was listed.
+        """
+        listed = self._indexes.find(row)
+        nll = listed.read(["nll"])["nll"]
+        of_all = listed.record["n_chunks"]
+        is_right = pd.api.types.is_float_dtype(nll.dtype) and np.isfinite(nll).all()
+        if not is_right or len(nll) != of_all:
+            raise DataError(
+                f"{listed.path}: nll is not {of_all} finite numbers; {listed.again}"
+            )
+        return {**listed.record, "chunk_nll": nll.tolist()}, listed.path

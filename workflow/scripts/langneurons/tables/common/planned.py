@@ -1,0 +1,86 @@
+"""What the rows of tables are called, from the configuration; part of their spec."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langneurons.config.names import (
+    NO_TREATMENT,
+    Selection,
+    Treatment,
+    TuningName,
+    split_draw,
+)
+from langneurons.grid import result_paths
+from langneurons.grid.axes import Row
+from langneurons.published import numbers
+from langneurons.published.partners import Evaluated, Partners
+
+from .words import RANDOM
+
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+
+AXES = ("model", "tuning", "seed", "lang")
+"""Axes of a row that its evaluation has too."""
+
+
+def treated(config: Config, treatment: str) -> dict[str, Any]:
+    """Name what a treatment does: method, set, draw, matched and statistic."""
+    named: dict[str, Any] = {"treatment": treatment}
+    if treatment == NO_TREATMENT:
+        empty = dict.fromkeys(("method", "langset", "draw", "matched"))
+        return named | empty | {"statistic": NO_TREATMENT}
+    parsed = Treatment.parse(treatment)
+    base, number = split_draw(parsed.selection.method)
+    entry = config.method(base)
+    return named | {
+        "method": RANDOM if entry.control_of else base,
+        "langset": parsed.selection.languages,
+        "draw": number,
+        "matched": entry.control_of,
+        "statistic": parsed.statistic,
+    }
+
+
+def evaluated(
+    config: Config, partners: Partners, task: str, row: Row
+) -> dict[str, Any]:
+    """Name an evaluation: its axes, its treatment, whose neurons, what is published."""
+    columns = treated(config, row.treatment)
+    tuned = TuningName.parse(row.tuning).selection
+    columns["neuron_lang"] = None
+    if row.treatment != NO_TREATMENT:
+        source = config.task(task).source_language
+        given = (config, row.treatment, row.lang, source)
+        columns["neuron_lang"] = result_paths.languages_of(*given)[0]
+    elif tuned is not None:
+        # Whose counts a tuning of random neurons has.
+        base, number = split_draw(tuned.method)
+        columns |= {"draw": number, "matched": config.method(base).control_of}
+    axes = {"task": task} | {k: getattr(row, k) for k in AXES}
+    return axes | columns | {"published": partners.values(task, row)}
+
+
+def identity(config: Config, one: Evaluated) -> tuple[str, ...]:
+    """Return what tells an evaluation from others of the same published number.
+
+    Seeds are left out, and language sets of methods that do not compare languages:
+    their neurons of a language are the same in any set.
+    """
+    row = one.row
+    tuning, treatment = row.tuning, row.treatment
+    tuned = TuningName.parse(tuning)
+    if tuned.selection is not None:
+        tuning = f"{tuned.entry} {_selected(config, tuned.selection)}"
+    if treatment != NO_TREATMENT:
+        parsed = Treatment.parse(treatment)
+        treatment = f"{_selected(config, parsed.selection)} {parsed.statistic}"
+    return one.task, row.model, tuning, treatment
+
+
+def _selected(config: Config, selection: Selection) -> str:
+    """Name neurons without their language set where it does not matter."""
+    method = config.method(selection.method).published_as
+    return str(selection) if method in numbers.CONTRASTIVE else selection.method

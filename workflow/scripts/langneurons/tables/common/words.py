@@ -1,0 +1,39 @@
+"""Words that stand in the cells of tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from langneurons.config.names import NO_TREATMENT
+
+RANDOM = "random"
+"""Name of every count-matched random method in the tables."""
+
+NOTHING = "-"
+"""Method, language set and language of neurons of a row without an intervention."""
+
+POOLED = "pooled"
+"""Seed of a row in which several seeds are taken together."""
+
+ATTENTION = "attention"
+"""The tuning that every other tuning is set against; itself against ``base``."""
+
+NO_NEURONS = "no neurons"
+"""What a cell says where a method selected no neuron to overwrite."""
+
+EMPTY_LEGEND = (
+    f"- *{NO_NEURONS}*: the method selected none of the language, so that nothing was "
+    "overwritten.\n  That is no test, and counts nowhere."
+)
+ABSENT = "–"
+LEVEL = 0.05  # of significance, after Holm's correction
+
+
+def is_empty(row: Mapping[Any, Any]) -> bool:
+    """Tell whether a row is an intervention on no neuron, which can change nothing."""
+    number = row["n_neurons"]
+    treated = row["statistic"] != NO_TREATMENT
+    return bool(treated and not pd.isna(number) and number == 0)
