@@ -1,8 +1,10 @@
 """What the study cost: Snakemake's benchmark files, summed up stage by stage.
 
 A benchmark file lies where its output lies, below another folder:
-``benchmarks/results/evaluations/...``. Its stage is the part after ``results``. Only
-the last run of each job is on record.
+``benchmarks/results/activations/...``, or with a study's own results
+``benchmarks/results/demo/evaluations/...``. Its stage is the part after ``results``, or
+after the study. Only the last run of each job is on record; what other studies ran for
+themselves is not counted.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from typing import Any
 
 from langneurons.config.catalogue import Model
 from langneurons.config.errors import DataError
-from langneurons.config.schema import Config
+from langneurons.config.schema import OF_STUDY, SHARED, Config
 from langneurons.jobs import files
 
 from .requests import Requests
@@ -88,12 +90,16 @@ def gpus_of(config: Mapping[str, Any]) -> Callable[[str], float]:
     return gpus
 
 
-def sum_up(folder: Path, gpus: Callable[[str], float]) -> list[Cost]:
+def sum_up(
+    folder: Path, gpus: Callable[[str], float], study: str | None = None
+) -> list[Cost]:
     """Sum up the benchmark files below a folder.
 
     Args:
         folder: ``benchmarks``; may be absent.
         gpus: GPUs of a model's jobs, NaN if unknown.
+        study: whose own results are counted with those that all share; None: those
+            without a study.
 
     Returns:
         One entry a stage, in the order of a run, and the total; empty without files.
@@ -104,12 +110,12 @@ def sum_up(folder: Path, gpus: Callable[[str], float]) -> list[Cost]:
     found: dict[str, list[dict[str, float]]] = {}
     for path in sorted(folder.rglob("*.tsv")):
         parts = path.relative_to(folder).parts
-        if len(parts) < 2:
+        found_in = _stage(parts[1:], study)
+        if found_in is None:
             continue
-        # benchmarks/results/<stage>/...; the file's own name is no stage
-        stage = parts[1] if len(parts) > 2 else "other"
+        stage, rest = found_in
         line = read(path)
-        line["gpu"] = line["s"] * _gpus(stage, parts[2:], gpus)
+        line["gpu"] = line["s"] * _gpus(stage, rest, gpus)
         found.setdefault(stage, []).append(line)
     order = {stage: i for i, stage in enumerate(STAGES)}
     stages = sorted(found, key=lambda s: (order.get(s, len(order)), s))
@@ -117,6 +123,28 @@ def sum_up(folder: Path, gpus: Callable[[str], float]) -> list[Cost]:
     if costs:
         costs.append(_total("total", "", [x for s in stages for x in found[s]]))
     return costs
+
+
+def _stage(
+    parts: tuple[str, ...], study: str | None
+) -> tuple[str, tuple[str, ...]] | None:
+    """Tell the stage of a file by its place in ``results``, and its place in it.
+
+    Returns:
+        None for what is of another study.
+    """
+    if not parts:
+        return None
+    if study is not None and parts[0] == study:
+        parts, own = parts[1:], True
+    else:
+        own = study is None
+    if len(parts) == 1:  # the report; a file's own name is no stage
+        return ("other", ()) if own else None
+    stage = parts[0]
+    if stage in SHARED or (own and stage in OF_STUDY):
+        return stage, parts[1:]
+    return None
 
 
 def _gpus(stage: str, rest: tuple[str, ...], gpus: Callable[[str], float]) -> float:

@@ -45,7 +45,7 @@ def build(
         [inputs.read_table(path, known) for path in tables],
         [gallery.read(path) for path in figures],
         config,
-        spending.sum_up(benchmarks, spending.gpus_of(config)),
+        spending.sum_up(benchmarks, spending.gpus_of(config), config.get("study")),
         left_out or {},
         terms,
         known,

@@ -115,7 +115,8 @@ class TableSpecs:
             name: entry.model_dump(mode="json", exclude_unset=True)
             for name, entry in self.config.models.items()
         }
-        return canonical({"models": models, "benchmarks": "benchmarks"})
+        spec = {"models": models, "study": self.config.study}
+        return canonical(spec | {"benchmarks": "benchmarks"})
 
     def figure(self, **names: Any) -> str:
         """Name what a figure shows."""
