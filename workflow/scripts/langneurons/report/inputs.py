@@ -161,6 +161,11 @@ SHOWS = {
 }
 
 
+def experiments(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the experiments that a configuration runs; none if it has none."""
+    return [config["experiments"][name] for name in config.get("run") or ()]
+
+
 FILLED_BY = {
     "task": "interventions",
     "finetune": "finetuning",
@@ -173,7 +178,7 @@ FILLED_BY = {
 def absent_tables(given: Sequence[Table], config: Mapping[str, Any]) -> list[Absent]:
     """List the tables that this page could show and does not have."""
     have = {table.name for table in given}
-    running = _running(config)
+    running = experiments(config)
     found = []
     for task in config.get("tasks") or ():
         for kind in ("task", "finetune", "random"):
@@ -186,23 +191,13 @@ def absent_tables(given: Sequence[Table], config: Mapping[str, Any]) -> list[Abs
     return found
 
 
-def _running(config: Mapping[str, Any]) -> list[Mapping[str, Any]] | None:
-    """Return the experiments that a configuration runs; None: it says of none."""
-    if not config.get("run"):
-        return None
-    return [config["experiments"][name] for name in config["run"]]
-
-
 def _absent(
-    name: str,
-    kind: str,
-    running: Sequence[Mapping[str, Any]] | None,
-    task: str = "",
+    name: str, kind: str, running: Sequence[Mapping[str, Any]], task: str = ""
 ) -> Absent:
     """Word how to make a table, and which experiment the configuration needs first."""
     command, filled = f"snakemake results/tables/{name}.tsv", FILLED_BY.get(kind)
     if (
-        running is None
+        not running
         or filled is None
         or any(
             one["kind"] == filled
