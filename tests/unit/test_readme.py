@@ -107,7 +107,7 @@ def test_paths_of_the_project_exist(path: Path) -> None:
 
 # What the README says of reruns, and the cases of tests/workflow/test_reruns.py for it.
 RERUNS = {
-    "the statistics of the grid: add one": ["a statistic is added"],
+    "the statistics of an experiment: add one": ["a statistic is added"],
     "a statistic's meaning": ["a statistic changes its meaning"],
     "one method's parameters or file": [
         "one method's module",

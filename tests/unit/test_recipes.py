@@ -99,6 +99,8 @@ def test_a_recipe_makes_what_its_command_asks_for(title: str) -> None:
     for target in targets(title):
         assert target == "all" or target in planned
     # Defined, but in no list: it would change nothing.
+    run = merge(paper(), above)["run"]
+    assert set(above.get("experiments", {})) <= set(run)
     parts = {part for path in planned for part in re.split(r"[/.]", path)}
     for catalogue in CATALOGUES:
         for name in above.get(catalogue, {}):

@@ -11,7 +11,7 @@ from typing import Any
 
 from langneurons import figures
 
-from .inputs import Absent
+from .inputs import Absent, experiments
 
 LARGEST = 2_000_000
 """Bytes; a larger figure is named, not embedded, so that the page stays readable."""
@@ -116,10 +116,10 @@ KINDS = {
 def absent(pictures: Sequence[Picture], config: Mapping[str, Any]) -> list[Absent]:
     """List the groups of figures that this page does not have."""
     shown = {Path(p.name).name.partition(".")[0] for p in pictures}
-    grid = config.get("grid") or {}
+    first = next(iter(experiments(config)), {})
     known = {
-        "model": next(iter(grid.get("models") or ()), "{model}"),
-        "selection": next(iter(grid.get("selections") or ()), "{selection}"),
+        "model": next(iter(first.get("models") or ()), "{model}"),
+        "selection": next(iter(first.get("selections") or ()), "{selection}"),
         "task": next(iter(config.get("tasks") or ()), "{task}"),
         "metric": "{metric}",
         "statistic": "zero",

@@ -105,6 +105,11 @@ class Absent:
     needs: str = ""
 
 
+def experiments(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the experiments that a configuration runs; none if it has none."""
+    return [config["experiments"][name] for name in config.get("run") or ()]
+
+
 def absent_tables(
     given: Sequence[Table], known: Sequence[Mapping[str, Any]]
 ) -> list[Absent]:

@@ -165,7 +165,7 @@ def _yaml(config: Mapping[str, Any]) -> str:
     """Write the configuration as YAML, what is run before what names mean."""
     if not config:
         return ""
-    first = {k: config[k] for k in ("profile", "grid") if k in config}
+    first = {k: config[k] for k in ("profile", "run") if k in config}
     ordered = first | dict(config)
     return yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True, width=80)
 
@@ -178,10 +178,12 @@ def _ordered(
 
 
 def _scope(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name what the configuration's grid runs."""
-    grid = config.get("grid") or {}
-    keys = ("models", "tasks", "selections", "statistics", "tunings", "seeds")
-    return [(k, ", ".join(map(str, grid[k]))) for k in keys if grid.get(k)]
+    """Name what the configuration's experiments run."""
+    found = [("experiments", ", ".join(config.get("run") or ()))]
+    for key in ("models", "tasks", "selections", "statistics", "tunings", "seeds"):
+        named = [x for one in inputs.experiments(config) for x in one.get(key) or ()]
+        found.append((key, ", ".join(map(str, dict.fromkeys(named)))))
+    return [(key, text) for key, text in found if text]
 
 
 # Columns of the verdicts' numbers, and how they are worded.
