@@ -4,8 +4,8 @@ The hash covers the script and what it uses of our own modules, definition by
 definition and transitively, from the syntax tree: comments, docstrings, words about
 keys and columns and layout do not count, and neither does a definition that the script
 never reaches, what is imported for types only, nor the module that a definition stands
-in: moving a function changes nothing. Modules that only report, parse arguments, write files or size jobs cannot
-change a result and are left out.
+in: moving a function changes nothing. Modules that only report, parse arguments, write
+files or size jobs cannot change a result and are left out.
 """
 
 from __future__ import annotations
