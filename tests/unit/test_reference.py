@@ -262,7 +262,7 @@ def test_what_is_stale_is_named_with_the_command(
     assert references.main([], tmp_path) == 0
     written = {path: (tmp_path / path).read_bytes() for path in references.files()}
     assert references.main(["--check"], tmp_path) == 0
-    assert capsys.readouterr().err.count("make reference") == 2  # of the first check
+    assert capsys.readouterr().err.count("make reference") == 3  # of the first check
     page = tmp_path / references.PAGE
     page.write_text(page.read_text(encoding="utf-8") + "more\n", encoding="utf-8")
     assert references.main(["--check"], tmp_path) == 1

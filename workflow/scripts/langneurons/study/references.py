@@ -1,8 +1,9 @@
-"""References made from the code: a schema for editors and a page of all keys.
+"""References made from the code: a schema for editors, a page of all keys, columns.
 
-``python -m langneurons.study.references`` writes both (``make reference``); with
+``python -m langneurons.study.references`` writes them (``make reference``); with
 ``--check`` it writes nothing and says which file is not what the code says. Every word
-is that of the models in ``config`` and of the plug-ins' parameters.
+is that of the models in ``config`` and of the plug-ins. In the page about the library
+only the columns of per-item tables are made.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from langneurons.config.fields import Frozen
 from langneurons.config.schema import Config
 from langneurons.grid import experiments
 from langneurons.nn.models import families
+from langneurons.tasks.common.explained import item_columns
 
 from . import key_page
 
@@ -33,6 +35,9 @@ ROOMS: Mapping[str, ModuleType] = {
     "tasks": tasks,
 }
 """Catalogues whose entries have a kind, and where the files of the kinds are."""
+LIBRARY = "docs/library.md"
+BEGIN = "<!-- item columns: begin (made by `make reference`) -->"
+END = "<!-- item columns: end -->"
 
 Schema = dict[str, Any]
 
@@ -143,7 +148,25 @@ def files() -> dict[str, str]:
     return {
         SCHEMA: f"{schema}\n",
         PAGE: key_page.write(whole_schema(), sources),
+        LIBRARY: _with_columns((ROOT / LIBRARY).read_text(encoding="utf-8")),
     }
+
+
+def _with_columns(page: str) -> str:
+    """Put the columns of every task's per-item tables between their marks."""
+    head, _, rest = page.partition(BEGIN)
+    tail = rest.partition(END)[2]
+    lines = [BEGIN, ""]
+    for kind in tasks.kinds():
+        lines += [
+            f"### Columns of {kind}",
+            "",
+            "| column | what it holds |",
+            "|---|---|",
+        ]
+        shown = item_columns(kind).items()
+        lines += [*(f"| `{name}` | {what} |" for name, what in shown), ""]
+    return head + "\n".join([*lines, END]) + tail
 
 
 def stale(root: Path = ROOT) -> list[str]:

@@ -147,20 +147,22 @@ class Xquad(Task[Parameters]):
 
     def per_item(self) -> Mapping[str, str]:
         """Explain the columns of ``scored``."""
-        words = {
-            "squad": "words of prediction and gold, by the rules of SQuAD 1.1",
-            "mlqa": "words of prediction and gold, by MLQA's rules of the language",
-        }
-        best = "the best over all right answers"
+        rules = {"squad": "of SQuAD 1.1", "mlqa": "that MLQA has for the language"}
         shown = {
             "em": "true or false: the generated tokens are those of gold, end sign "
             "included",
-            "f1": "number from 0 to 1: F1 of the generated tokens and those of gold, "
-            "end sign included",
+            "f1": "number from 0 to 1: F1 of the generated tokens against those of "
+            "gold, end sign included",
         }
-        for name, what in words.items():
-            shown[f"{name}_em"] = f"true or false: the same {what}; {best}"
-            shown[f"{name}_f1"] = f"number from 0 to 1: F1 of the {what}; {best}"
+        for name, rule in rules.items():
+            shown[f"{name}_em"] = (
+                "true or false: prediction has the words of one of the right answers, "
+                f"by the rules {rule}"
+            )
+            shown[f"{name}_f1"] = (
+                "number from 0 to 1: F1 of the words of prediction, by the rules "
+                f"{rule}; the best over all right answers"
+            )
         return shown | {
             "prediction": "text: the answer that was generated, without control tokens",
             "gold": "text: the first right answer",
