@@ -44,6 +44,7 @@ from langneurons.neurons.neuron_sets import NeuronSets, from_mask
 from langneurons.tables import perplexity as perplexity_table
 from langneurons.tables import profiles as profiles_table
 from langneurons.tables.common import task_table
+from langneurons.tables.common.columns import names as names_of
 from langneurons.tables.common.columns import write_tsv
 from langneurons.tables.common.metrics import Shown
 
