@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from langneurons import tables
 from langneurons.config.schema import Config
 from langneurons.study import targets
 from langneurons.study.configuration import load
@@ -38,7 +39,7 @@ def read(name: str) -> pd.DataFrame:
 
 def test_every_table_figure_and_the_report_are_there(config: Config) -> None:
     read("xnli")
-    for name in targets.wanted_tables(config):
+    for name in tables.wanted(config):
         path = ROOT / targets.table(name)
         assert path.is_file() and path.with_suffix(".md").is_file(), name
     figures = targets.figures(config)

@@ -16,7 +16,8 @@ from langneurons.grid import result_paths, rows
 from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
-from langneurons.study.table_specs import TableSpecs, profile_pairs
+from langneurons.study.table_specs import TableSpecs
+from langneurons.tables.profiles import profile_pairs
 
 
 @pytest.fixture(scope="module")
@@ -225,10 +226,11 @@ def test_random_neurons_are_tuned_for_the_evaluation_language(config: Config) ->
 def test_each_evaluation_is_made_once(config: Config) -> None:
     outputs_ = [o for b in result_paths.task_bundles(config) for o in b.outputs]
     assert len(outputs_) == len(set(outputs_))
-    for name in targets.task_tables(config):
-        task = targets.split_table(name)[1]
-        wanted = {row.path(task) for row in rows.table_rows(config, name)}
-        assert wanted <= set(outputs_)
+    specs = TableSpecs(config)
+    wanted = {name: specs.reads(name).evaluations for name in specs.kinds}
+    assert sum(map(bool, wanted.values())) == 7
+    for evaluations in wanted.values():
+        assert {row.path(task) for task, row in evaluations} <= set(outputs_)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +313,7 @@ def test_published_cells_stand_beside_the_rows_they_belong_to(config: Config) ->
     class Wildcards:
         table = "finetune_xnli"
 
-    spec = json.loads(TableSpecs(config).task_table(Wildcards))
+    spec = json.loads(TableSpecs(config).table(Wildcards))
     cells = {
         (row["model"], row["tuning"], row["lang"], row["statistic"]): row["published"]
         for row in spec["rows"]
@@ -321,7 +323,7 @@ def test_published_cells_stand_beside_the_rows_they_belong_to(config: Config) ->
     assert cells["nemo", "lape.set6.en+hi", "hi", "p10"] == {}
     # The consistent profile is another procedure than the published one.
     Wildcards.table = "xnli"
-    spec = json.loads(TableSpecs(config).task_table(Wildcards))
+    spec = json.loads(TableSpecs(config).table(Wildcards))
     named = {row["statistic"] for row in spec["rows"] if row["published"]}
     assert "mean" in named and "mean_consistent" not in named
 

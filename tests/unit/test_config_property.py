@@ -93,8 +93,8 @@ def everything(config: Config) -> None:
         listed = [*rows.task_rows(config, task)[:2], *rows.tuning_rows(config, task)]
         for row in [*listed[:8], *rows.random_rows(config, task)[:4]]:
             specs.tune_model(SimpleNamespace(task=task, **vars(row)))
-    for name in targets.task_tables(config):
-        tables.task_table(SimpleNamespace(table=name))
+    for name in tables.kinds:
+        tables.table(SimpleNamespace(table=name))
     targets.figures(config)
 
 

@@ -12,9 +12,9 @@ from benchmarks import demo_spread
 from demo_runs import TABLES, TUNINGS, Run
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths, rows
-from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
+from langneurons.tables import wanted
 from test_config import merge, paper, read
 from truths import Truth
 
@@ -55,7 +55,7 @@ def test_the_first_run_is_the_demo_and_others_differ_in_their_seeds() -> None:
 
 def test_a_run_evaluates_the_same_items_and_texts() -> None:
     part, whole = config(Run()), config()
-    assert set(TABLES) <= set(targets.wanted_tables(part))
+    assert set(TABLES) <= set(wanted(part))
     for bundles in (result_paths.task_bundles, result_paths.perplexity_bundles):
         everything = {path for b in bundles(whole) for path in b.outputs}
         made = {path for b in bundles(part) for path in b.outputs}

@@ -23,7 +23,6 @@ from langneurons.config.task_entries import Task, Training, Tuning
 from langneurons.published import procedure
 from langneurons.published.numbers import Key
 from langneurons.published.partners import Partners
-from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.table_specs import TableSpecs
 
@@ -35,9 +34,14 @@ def paper(changes: Any = None) -> Config:
     return load(merge(yaml.safe_load(text), changes or {}))
 
 
+def spec_of(config: Config, table: str) -> dict[str, Any]:
+    found = json.loads(TableSpecs(config).table(SimpleNamespace(table=table)))
+    return dict(found)
+
+
 def beside(config: Config, table: str = "xnli") -> dict[tuple[str, ...], Any]:
     """Return the published values in a table's spec: (model, lang, treatment, ...)."""
-    spec = json.loads(TableSpecs(config).task_table(SimpleNamespace(table=table)))
+    spec = json.loads(TableSpecs(config).table(SimpleNamespace(table=table)))
     return {
         tuple(
             str(row[k]) for k in ("model", "tuning", "lang", "method", "statistic")
@@ -220,8 +224,8 @@ def test_the_first_field_that_differs_is_named(
     config = paper(changes)
     found = [one for one in Partners(config).evaluations if one.why == why]
     assert found
-    specs = TableSpecs(config)
-    assert all(specs.partners.values(one.task, one.row) == {} for one in found)
+    partners = Partners(config)
+    assert all(partners.values(one.task, one.row) == {} for one in found)
     lost = usual_partners() - partners_of(config)
     named = {one.key for one in found if "random" not in one.key.tuning}
     assert lost == named, "and nothing else lost its partner"
@@ -337,7 +341,7 @@ def test_seeds_and_sets_that_do_not_matter_are_no_two_results() -> None:
     axes = {"transfer": {"selections": selections, "seeds": [1, 2]}}
     axes["finetuning"] = {"seeds": [1, 2]}
     config = paper({"experiments": axes})
-    spec = json.loads(TableSpecs(config).reproduction(None))
+    spec = spec_of(config, "reproduction")["rows"]
     keys = [(*one["key"],) for one in spec["evaluations"] if one["why"] is None]
     assert len(keys) == len(set(keys)) == 2 * (2 * 3 * 17) + 90
     sets = [tuple(one["key"]) for one in spec["neurons"] if one["why"] is None]
@@ -354,13 +358,11 @@ def test_table_6_and_neuron_sets_need_the_papers_text() -> None:
     partners = Partners(config)
     assert {one.why for one in partners.activations} == {why}
     assert {one.why for one in partners.neurons} == {why}
-    specs = TableSpecs(config)
-    rows = json.loads(specs.activation_table(None))["rows"]
+    rows = spec_of(config, "activation_statistics")["rows"]
     assert rows and all(row["published"] == {} for row in rows)
-    assert specs.reproduced_neurons(None) == []
-    usual = TableSpecs(paper())
-    assert len(usual.reproduced_neurons(None)) == 6
-    rows = json.loads(usual.activation_table(None))["rows"]
+    assert TableSpecs(config).reads("reproduction").neurons == []
+    assert len(TableSpecs(paper()).reads("reproduction").neurons) == 6
+    rows = spec_of(paper(), "activation_statistics")["rows"]
     assert sum(len(row["published"]) for row in rows) == 70
 
 
@@ -486,5 +488,5 @@ def test_deviations_are_documented_by_key() -> None:
 
 def test_tables_that_are_not_made_are_not_looked_for(usual: dict) -> None:
     config = paper({"tables": ["xnli", "reproduction"]})
-    assert TableSpecs(config).reproduced_tables(None) == [targets.table("xnli")]
+    assert TableSpecs(config).reads("reproduction").tables == ["xnli"]
     assert beside(config) == usual

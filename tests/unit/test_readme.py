@@ -11,8 +11,9 @@ import yaml
 
 from langneurons import tables
 from langneurons.config import schema
-from langneurons.study import planned_jobs, targets
+from langneurons.study import planned_jobs
 from langneurons.study.configuration import load
+from langneurons.tables.common import columns, task_table
 from test_layout import all_rules
 
 ROOT = Path(__file__).parents[2]
@@ -162,14 +163,14 @@ def test_the_table_of_tables_names_each_table_once(paper: schema.Config) -> None
     text = section("Tables and figures").partition("\n\nEach is")[0]
     first = re.findall(r"^\| (`.+?) \|", text, re.MULTILINE)
     named = [name for cell in first for name in re.findall(r"`(\w+)`", cell)]
-    assert sorted(named) == sorted(targets.table_names(paper))
+    assert sorted(named) == sorted(tables.by_name(paper))
 
 
 def test_each_column_of_a_task_table_is_told_once() -> None:
     text = section("What the demo shows, and how to read the table")
     rows = re.findall(r"^\| `([\w ]+)` \| \S", text, re.MULTILINE)
     named = [column for row in rows for column in row.split()]
-    assert set(named) == set(tables.TASK_COLUMNS)
+    assert set(named) == set(columns.names(task_table.COLUMNS))
     assert len(named) == len(set(named))
 
 

@@ -16,9 +16,12 @@ import pytest
 import yaml
 
 from configurations import merge, paper
-from langneurons import methods, tasks
+from langneurons import methods, tables, tasks
+from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.study import planned_jobs, references
 from langneurons.study.configuration import load
+from langneurons.tables.common.as_markdown import markdown
+from langneurons.tables.common.inputs import Inputs
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
@@ -63,7 +66,7 @@ WITH_FILE = [title for title, text in sections().items() if blocks(text, "yaml")
 
 
 def plugin(folder: str) -> tuple[str, types.ModuleType]:
-    """Make the module of the recipe for a method or a task; return its kind too."""
+    """Make the module of a recipe for a plug-in; return its kind too."""
     ((kind, source),) = re.findall(
         rf"`workflow/scripts/langneurons/{folder}/(\w+)\.py`:\n\n```python\n(.*?)^```",
         PAGE,
@@ -78,7 +81,7 @@ def plugin(folder: str) -> tuple[str, types.ModuleType]:
 @pytest.fixture
 def ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Put there what recipes tell their reader to write, or to have."""
-    for folder, plugins in (("methods", methods), ("tasks", tasks)):
+    for folder, plugins in (("methods", methods), ("tasks", tasks), ("tables", tables)):
         kind, module = plugin(folder)
         monkeypatch.setitem(sys.modules, module.__name__, module)
         known = [*plugins.kinds(), kind]
@@ -116,6 +119,7 @@ def test_editors_find_nothing_wrong_with_recipes() -> None:
         assert found == [], title
 
 
+@pytest.mark.usefixtures("ready")
 def test_every_recipe_says_what_to_type_and_is_listed_once() -> None:
     known = made(paper())
     for title in sections():
@@ -151,6 +155,18 @@ def test_the_recipe_for_a_task_reads_items(tmp_path: Path) -> None:
         ("I do not.", 0),
     ]
     assert tasks.is_trainable(module.TASK)
+
+
+def test_the_recipe_for_a_table_counts_neurons(tmp_path: Path) -> None:
+    _, module = plugin("tables")
+    neurons: dict[str, dict[int, list[int]]] = {"vi": {0: [1, 2], 1: [3]}, "hi": {}}
+    sets = NeuronSets("lape", "s", "lape", "m", "", 2, 10, "act_post", neurons)
+    sets.write(tmp_path / "lape.s.json")
+    read = Inputs({"neurons": [tmp_path / "lape.s.json"]})
+    table = module.TABLE.build({"rows": ["m lape.s"]}, read)
+    assert table["neurons"].tolist() == [3, 0] and table["share"].tolist() == [0.15, 0]
+    text = markdown(module.TABLE.layout(table, {}))
+    assert text.startswith("# Sizes of selections\n") and "| m     | lape.s" in text
 
 
 def test_consistent_alone_is_refused_and_so_has_a_recipe() -> None:

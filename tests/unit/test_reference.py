@@ -17,8 +17,9 @@ from pydantic import Field
 from configurations import paper, read
 from langneurons import methods, tasks
 from langneurons.config.fields import EXPONENT, Frozen
-from langneurons.study import key_page, references, targets
+from langneurons.study import key_page, references
 from langneurons.study.configuration import load
+from langneurons.tables import by_name
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = references.whole_schema()
@@ -112,7 +113,7 @@ def test_every_exception_is_of_a_key_and_needed() -> None:
 def test_the_tables_that_are_named_are_those_that_can_be_made() -> None:
     config = load(paper())
     task = re.compile(rf"({'|'.join(config.tasks)})$")
-    tables = {task.sub("{task}", name) for name in targets.table_names(config)}
+    tables = {task.sub("{task}", name) for name in by_name(config)}
     said = quoted(SCHEMA["properties"]["tables"]["description"])
     assert said - {"snakemake all"} == tables - {"{task}"}
 

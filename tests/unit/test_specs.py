@@ -15,7 +15,6 @@ from langneurons import methods, tasks
 from langneurons.config.corpus_entries import HELD_OUT_RESERVE
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths, rows
-from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 from langneurons.study.table_specs import TableSpecs
@@ -74,10 +73,8 @@ def every_spec(config: Config) -> dict[str, str]:
         found[f"evaluate {bundle.folder}"] = specs.evaluate_task(bundle)
     for bundle in result_paths.perplexity_bundles(config):
         found[f"perplexity {bundle.folder}"] = specs.measure_perplexity(bundle)
-    for name in targets.task_tables(config):
-        add(tables.task_table, table=name)
-    for table in (tables.perplexity_table, tables.activation_table, tables.profiles):
-        add(table, table="")
+    for name in tables.kinds:
+        add(tables.table, table=name)
     return found
 
 

@@ -36,7 +36,7 @@ PLAN = {
     "identify_neurons": 2,
     "prepare_task": 1,
     "evaluate_task": 1,
-    "build_task_table": 1,
+    "build_table": 1,
     "draw_neurons": 1,
     "draw_effects": 2,
     "build_report": 1,
@@ -82,7 +82,7 @@ def test_it_goes_through_table_figures_and_report(project: Path) -> None:
     assert "Models as they are, not fine-tuned, tested on 10 items" in text
     assert (project / "results/figures/xquad/forest.em.svg").is_file()
     page = (project / "results/report.html").read_text(encoding="utf-8")
-    assert "base (not fine-tuned)" in page
+    assert "Not fine-tuned (<code>base</code>)" in page
     with (project / "results/tables/cost.tsv").open(encoding="utf-8") as handle:
         stages = {row["stage"] for row in csv.DictReader(handle, delimiter="\t")}
     assert "evaluations" in stages and "adapters" not in stages
@@ -92,7 +92,7 @@ def test_a_tuning_beside_it_computes_nothing_of_it_again(project: Path) -> None:
     write_overlay(project, ["base", "attention"])
     evaluated = {"evaluate_task": 2, "tune_model": 2, "prepare_task": 1}  # two seeds
     page = {"build_report": 1, "build_cost_table": 1, "all": 1}
-    again = {"build_task_table": 1, "draw_effects": 2} | page
+    again = {"build_table": 1, "draw_effects": 2} | page
     assert planned(project) == Counter(evaluated | again)
     write_overlay(project, ["base"])
     assert planned(project) == Counter()

@@ -23,7 +23,7 @@ XNLI = MODELS | {
     "prepare_task": 4,  # English for training, three languages for testing
     "tune_model": 2,
     "evaluate_task": 6,
-    "build_task_table": 1,
+    "build_table": 1,
 }
 # Trained per model and task: attention, all_mlp; LAPE Set1 en, vi, en+vi and Set6 en,
 # two targets, en+target each; AP90 en, three targets, en+target each; 15 random draws.
@@ -35,11 +35,7 @@ EVERYTHING = MODELS | {
     "tune_model": 2 * 2 * (2 + 3 + 5 + 7 + 15),
     "evaluate_task": 2 * 2 * (3 + 3 + 3 * 3 + 3 * 3 + 3 * 5),
     "measure_perplexity": 2 * 16,
-    "build_task_table": 6,
-    "build_perplexity_table": 1,
-    "build_activation_table": 1,
-    "compare_profiles": 1,
-    "build_reproduction_table": 1,
+    "build_table": 6 + 4,  # and perplexity, activations, profiles, published numbers
     "draw_neurons": 6,
     "draw_shared": 4,  # LAPE and AP90; Set1 and Set6 each share languages with it
     "draw_perplexity": 6,

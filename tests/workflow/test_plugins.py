@@ -1,4 +1,4 @@
-"""A task, a method and a model family: one file or row each, and one entry each.
+"""A task, a method, a model family and a table: one file or row each, and one entry.
 
 They are written into a copy of the project and taken through everything: plan, tuning,
 evaluation, table, figures, cost plan and report. Nothing else of the copy is touched.
@@ -68,10 +68,81 @@ class Early(Method[Parameters]):
 
 METHOD = Early()
 '''
+TABLE = '''"""How many items are right without an intervention, language by language."""
+
+from langneurons import tasks
+from langneurons.config.names import NO_TREATMENT
+from langneurons.grid.rows import task_rows
+from langneurons.grid.rows import tasks as tasks_of
+
+from . import Table
+from .common import planned
+from .common.columns import Column, frame
+from .common.document import Bullets, Cell, Document, Heading, Paragraph, grid
+from .common.inputs import Reads, read_evaluations
+
+
+class Rights(Table):
+    """Right answers of a model as it was tuned."""
+
+    NAME = "rights_{task}"
+    SHOWS = "right answers without an intervention"
+    COLUMNS = (
+        Column("model", "name in the configuration", key=True),
+        Column("lang", "language of the items", key=True),
+        Column("right", "items", "count"),
+        Column("share", "of all items", "number", form=".3f"),
+    )
+    MEMORY = 1234
+
+    def names(self, config):
+        return [f"rights_{task}" for task in tasks_of(config)]
+
+    def reads(self, config, name):
+        task = name.removeprefix("rights_")
+        rows = [r for r in task_rows(config, task) if r.treatment == NO_TREATMENT]
+        return Reads(evaluations=[(task, row) for row in rows])
+
+    def spec(self, config, name):
+        read = self.reads(config, name).evaluations
+        axes = [{k: getattr(row, k) for k in planned.AXES} for _, row in read]
+        task = name.removeprefix("rights_")
+        rows = [{"task": task, "treatment": NO_TREATMENT} | row for row in axes]
+        return {"task": task, "kind": config.task(task).kind, "rows": rows}
+
+    def build(self, spec, read):
+        metrics = tasks.load(spec["kind"]).METRICS
+        rows = spec["rows"]
+        found = read_evaluations(read, rows, {spec["task"]: metrics})
+        scores = [one.scores["accuracy"] for one in found]
+        return frame(
+            [
+                row | {"right": int(s.sum()), "share": s.mean()}
+                for row, s in zip(rows, scores, strict=True)
+            ],
+            self.COLUMNS,
+        )
+
+    def layout(self, table, spec):
+        lines = [
+            [r["model"], r["lang"], Cell(str(r["right"]), "own", f"{r['share']:.3f}")]
+            for r in table.to_dict("records")
+        ]
+        parts = (
+            Heading("All languages"),
+            Paragraph("Of *all* items."),
+            grid(["model", "lang", "right"], lines, 2),
+            Bullets.of("- Nothing was `overwritten`."),
+        )
+        return Document(f"{spec['task']}: right answers", parts)
+
+
+TABLE = Rights()
+'''
 ROW = '    "helium": Family("helium"),\n'
 ENTRIES = """
 run: [moods]
-tables: [mood]
+tables: [mood, rights_mood]
 experiments:
   moods:
     kind: interventions
@@ -101,6 +172,7 @@ def add_one_of_each(project: Path) -> None:
     snakemake(project, "--cores", "1", "results/demo_world/world.json")
     (project / LIBRARY / "tasks/mood.py").write_text(TASK, encoding="utf-8")
     (project / LIBRARY / "methods/early.py").write_text(METHOD, encoding="utf-8")
+    (project / LIBRARY / "tables/rights.py").write_text(TABLE, encoding="utf-8")
     table = project / LIBRARY / "nn/models/families.py"
     text, start = table.read_text(encoding="utf-8"), "FAMILIES: dict[str, Family] = {\n"
     assert text.count(start) == 1
@@ -159,7 +231,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_nobody_else_knows_their_names() -> None:
     """What the test adds is not there yet, so that it shows what it claims."""
     for path in (tiny_models.__file__, *Path(LIBRARY).rglob("*.py")):
-        assert not re.search("mood|helium", Path(path).read_text(), re.IGNORECASE), path
+        assert not re.search(
+            "mood|helium|rights_", Path(path).read_text(), re.IGNORECASE
+        ), path
 
 
 def test_the_method_takes_its_part_of_what_it_reads(project: Path) -> None:
@@ -190,6 +264,41 @@ def test_the_task_is_tuned_evaluated_and_tabled(project: Path) -> None:
     assert np.isclose(row["value"], items["accuracy"].mean(), atol=1e-6)
     text = (project / "results/tables/mood.md").read_text(encoding="utf-8")
     assert text.startswith("# mood: accuracy") or text.startswith("# Mood")
+
+
+def test_the_table_is_built_laid_out_and_on_the_page(project: Path) -> None:
+    folder = project / "results/tables"
+    table = pd.read_csv(folder / "rights_mood.tsv", sep="\t")
+    assert table.columns.tolist() == ["model", "lang", "right", "share"]
+    assert np.allclose(table["right"] / 24, table["share"], atol=1e-6)
+    first = table.iloc[0]
+    text = (folder / "rights_mood.md").read_text(encoding="utf-8")
+    head = "# mood: right answers\n\n## All languages\n\nOf *all* items.\n\n| model |"
+    assert text.startswith(head) and text.endswith("\n- Nothing was `overwritten`.\n")
+    assert f"| vi   | **{first['right']}**" in text
+    page = (project / "results/report.html").read_text(encoding="utf-8")
+    assert (
+        "mood: right answers</h3>\n<h4>All languages</h4>\n<p>Of <em>all</em>" in page
+    )
+    cell = f'<td class="own num" title="{first["share"]:.3f}">{first["right"]}</td>'
+    assert cell in page and "Nothing was <code>overwritten</code>." in page
+    assert f">{first['share']:.3f}</td>" in page, "every row, as its columns say"
+
+
+def test_an_edit_of_the_table_reruns_it_and_the_page(project: Path) -> None:
+    path = project / LIBRARY / "tables/rights.py"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("Of *all* items.", "Of all items."))
+    try:
+        jobs = planned(project)
+    finally:
+        path.write_text(text)
+    assert jobs == {
+        "build_table": 1,
+        "build_report": 1,
+        "build_cost_table": 1,
+        "all": 1,
+    }
 
 
 def test_figures_costs_and_report_show_it(project: Path) -> None:

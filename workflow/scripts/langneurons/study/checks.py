@@ -83,7 +83,7 @@ def _names(config: Config) -> Iterator[str]:
                 )
     for name in config.tasks:
         if tables.taken(name):
-            others = [tables.load(kind).NAME for kind in tables.kinds()]
+            others = [tables.load(kind).NAME for kind in tables.in_order()]
             others = [*(other for other in others if other != tables.TASK), tables.COST]
             yield (
                 f"tasks.{name}: another table has this name; not allowed: "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from langneurons import tables
@@ -26,6 +27,10 @@ class TableSpecs:
     def __init__(self, config: Config, parts: Parts | None = None) -> None:
         self.config = config
         self.parts = parts or Parts(config)
+        # Snakemake asks for each several times.
+        self.reads = cache(self._reads)
+        self._files = cache(lambda name: files_of(self.parts, self.reads(name)))
+        self._spec = cache(self._spec_of)
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -39,8 +44,11 @@ class TableSpecs:
         return self.kinds[name]
 
     def table(self, wildcards: Any) -> str:
-        kind = self._kind(wildcards.table)
-        spec = tables.load(kind).spec(self.config, wildcards.table)
+        return self._spec(wildcards.table)
+
+    def _spec_of(self, name: str) -> str:
+        kind = self._kind(name)
+        spec = tables.load(kind).spec(self.config, name)
         return canonical({"table": kind} | spec)
 
     def table_code(self, wildcards: Any) -> str:
@@ -53,7 +61,7 @@ class TableSpecs:
         )
         return code_hash("build_table", modules)
 
-    def reads(self, name: str) -> Reads:
+    def _reads(self, name: str) -> Reads:
         """Say what a table is built from."""
         return tables.load(self._kind(name)).reads(self.config, name)
 
@@ -61,7 +69,7 @@ class TableSpecs:
         """Return a function to the files of a role that a table reads, in its order."""
 
         def paths(wildcards: Any) -> list[str]:
-            return files_of(self.parts, self.reads(wildcards.table))[role]
+            return self._files(wildcards.table)[role]
 
         return paths
 
@@ -89,7 +97,7 @@ class TableSpecs:
     def _known(self) -> dict[str, str]:
         """Tables of every kind, also those that the configuration does not ask for."""
         found: dict[str, str] = {}
-        for kind in tables.kinds():
+        for kind in tables.in_order():
             name = tables.load(kind).NAME
             of_tasks = [name.format(task=task) for task in self.config.tasks]
             found |= dict.fromkeys(of_tasks if tables.TASK in name else [name], kind)
@@ -102,8 +110,8 @@ class TableSpecs:
         about = {"name": name, "table": self._known[name], "shows": kind.SHOWS}
         if name not in self.kinds:
             return about | {"needs": kind.NEEDS, "spec": {}}
-        spec = kind.spec(self.config, name)
-        given = {key: value for key, value in spec.items() if key != "rows"}
+        spec = json.loads(self._spec(name))
+        given = {k: v for k, v in spec.items() if k not in ("rows", "table")}
         return about | {"needs": "", "spec": given}
 
     def plan(self, wildcards: Any) -> str:

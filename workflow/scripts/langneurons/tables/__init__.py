@@ -79,9 +79,13 @@ class Table(Protocol):
 
 
 def kinds() -> list[str]:
+    """List the kinds of tables that there are, without importing them."""
+    return plugins.kinds(__file__)
+
+
+def in_order() -> list[str]:
     """List the kinds of tables in the order of the report."""
-    found = plugins.kinds(__file__)
-    return sorted(found, key=lambda kind: (load(kind).PLACE, kind))
+    return sorted(kinds(), key=lambda kind: (load(kind).PLACE, kind))
 
 
 def load(kind: str) -> Table:
@@ -90,8 +94,8 @@ def load(kind: str) -> Table:
     Raises:
         ConfigError: there is no such file, or its author made a mistake in it.
     """
-    if kind not in (known := plugins.kinds(__file__)):
-        raise ConfigError(unknown_name("table kind", kind, known, "tables"))
+    if kind not in kinds():
+        raise ConfigError(unknown_name("table kind", kind, kinds(), "tables"))
     table = plugins.load(
         f"{__name__}.{kind}",
         "TABLE",
@@ -127,7 +131,7 @@ def by_name(config: Config) -> dict[str, str]:
         ConfigError: two kinds make a table of one name.
     """
     found: dict[str, str] = {}
-    for kind in kinds():
+    for kind in in_order():
         for name in load(kind).names(config):
             if found.setdefault(name, kind) != kind:
                 raise ConfigError(f"tables {found[name]} and {kind} both make {name}")
