@@ -7,6 +7,7 @@ says what a user writes and nothing of what jobs are told.
 from __future__ import annotations
 
 import json
+import random
 import runpy
 import sys
 from dataclasses import dataclass
@@ -139,12 +140,10 @@ def small_text(**changes: Any) -> dict[str, Any]:
     return changed(corpora={"demo": sizes}, **changes)
 
 
-def write_text(path: Path, documents: int = 200, extra: str = "", seed: int = 0) -> Path:
+def write_text(path: Path, documents: int = 200, seed: int = 0) -> Path:
     """Write random words of the tiny models' tokenizers, a document a line."""
-    import random
-
     draw = random.Random(seed)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [" ".join(draw.choices(WORDS, k=20)) + extra for _ in range(documents)]
+    lines = [" ".join(draw.choices(WORDS, k=20)) for _ in range(documents)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

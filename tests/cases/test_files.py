@@ -75,9 +75,7 @@ def test_lone_surrogate(bench: Bench) -> None:
     path = bench.folder / "half.json"
     answers = '"answers": [{"text": "5 euros", "answer_start": 10}]'
     asked = f'"qas": [{{"question": "How much?", {answers}}}]'
-    path.write_text(
-        f'{{"data": [{{"paragraphs": [{{"context": {HALF}, {asked}}}]}}]}}'
-    )
+    path.write_text(f'{{"data": [{{"paragraphs": [{{"context": {HALF}, {asked}}}]}}]}}')
     told, _ = bench.prepare("xquad", path)
     told.refused("half.json", "surrogate")
     lines = bench.folder / "half.jsonl"
@@ -86,7 +84,7 @@ def test_lone_surrogate(bench: Bench) -> None:
         corpora.Documents(lines)
 
 
-@pytest.mark.case("A row without a label is refused with its number and what is allowed")
+@pytest.mark.case("A row without a label is refused with its number and the labels")
 @pytest.mark.parametrize("label", ["-1", "-", "contradictory"])
 def test_unlabelled_rows(bench: Bench, label: str) -> None:
     path = bench.folder / "rows.tsv"

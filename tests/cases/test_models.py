@@ -30,7 +30,7 @@ def tokenizer(folder: Path, *more: str, **named: str) -> Any:
     return loading.load_tokenizer(folder)
 
 
-@pytest.mark.case("Weights that are Git LFS pointers are refused when a model is pinned")
+@pytest.mark.case("Weights that are Git LFS pointers are refused when fetched")
 def test_weights_not_downloaded(bench: Bench) -> None:
     folder = bench.folder / "clone"
     save_model(folder, "llama")
@@ -76,7 +76,7 @@ def test_saved_truncation(tmp_path: Path) -> None:
     assert len(loaded([text])["input_ids"][0]) >= len(WORDS)
 
 
-@pytest.mark.case("A SentencePiece file alone, or no tokenizer: what is absent is named")
+@pytest.mark.case("A SentencePiece file alone, or no tokenizer: it says what is absent")
 def test_sentencepiece_only(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = bench.folder / "whole"
     save_model(whole, "llama")
@@ -170,9 +170,7 @@ def test_adapter_for_others(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
         written = {"adapter": out / "adapter_model.safetensors"}
         written |= {"config": out / "adapter_config.json", "log": out / "log.json"}
         spec = specs.tune_model(chosen)
-        bench.script(
-            "tune_model", spec, model=manifest, items=items, **written
-        ).fine()
+        bench.script("tune_model", spec, model=manifest, items=items, **written).fine()
         return files.read_json(written["config"])
 
     said = tune()

@@ -194,7 +194,7 @@ def test_code_nan(study: Study) -> None:
     assert ">nan<" in (results / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.case("Other weights in a model's folder are pinned anew, with what follows")
+@pytest.mark.case("Other weights in a model's folder are pinned anew, and all follows")
 def test_model_folder_replaced(study: Study) -> None:
     assert study.status == 0, study.text
     status, text = snakemake(study.folder, "-n")
