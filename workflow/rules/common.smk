@@ -9,7 +9,7 @@ from snakemake.logging import logger
 
 from langneurons import methods, tables
 from langneurons.config.errors import LangneuronsError
-from langneurons.config.names import BASE, Selection
+from langneurons.config.names import BASE, Selection, TuningName
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths, subjects

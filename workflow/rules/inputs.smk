@@ -66,7 +66,9 @@ def training_items(wildcards):
 
 def tuned_neurons(wildcards):
     """The neurons that a tuning changes; none for tunings without neurons."""
-    return result_paths.tuned_neurons(wildcards.model, wildcards.tuning)
+    return result_paths.tuned_neurons(
+        wildcards.model, TuningName.parse(wildcards.tuning)
+    )
 
 
 def evaluated_adapter(wildcards):

@@ -1,4 +1,4 @@
-"""Names of selections, tunings and treatments: the one place that reads, writes them.
+"""Names of selections, tunings, pairs and treatments: read and written here only.
 
 ``.`` separates parts, ``+`` joins languages, ``-`` numbers a random draw.
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .errors import ConfigError
 
 NO_TREATMENT = "none"
+"""Name of the treatment that is none, and statistic of its rows in tables."""
 MASKED = "masked"
 """Entry of ``tunings`` that a name need not mention: LoRA masked to neurons."""
 BASE = "base"
@@ -69,6 +70,11 @@ class TuningName:
     selection: Selection | None = None
     languages: tuple[str, ...] = ()
 
+    @property
+    def is_base(self) -> bool:
+        """Whether it is the model as it is."""
+        return self.entry == BASE
+
     @classmethod
     def parse(cls, text: str) -> TuningName:
         """Read ``entry``, ``method.set.languages`` or ``entry.method.set.languages``.
@@ -97,7 +103,83 @@ class TuningName:
 
 
 @dataclass(frozen=True, order=True)
+class Pair:
+    """From which language into which: ``zh-sw``. Stands where a language stands.
+
+    Attributes:
+        source: code of the language one comes from.
+        target: code of the language one goes to.
+    """
+
+    source: str
+    target: str
+
+    @classmethod
+    def parse(cls, text: str) -> Pair:
+        match = re.fullmatch(rf"({LANGUAGE})-({LANGUAGE})", text)
+        if not match or match[1] == match[2]:
+            raise ConfigError(
+                f"pair {text!r} is not of the form source-target, two codes of "
+                "languages, for example zh-sw"
+            )
+        return cls(*match.groups())
+
+    def __str__(self) -> str:
+        return f"{self.source}-{self.target}"
+
+
+def target_of(lang: str) -> str:
+    """Return the language that is tested: of a pair its target, else the language."""
+    return Pair.parse(lang).target if "-" in lang else lang
+
+
 class Treatment:
+    """What is done to a model when it is tested; each form is a class of its own.
+
+    ``str()`` gives its name in paths and JSON, ``parse`` reads it; nothing else does.
+    """
+
+    @staticmethod
+    def parse(text: str) -> Treatment:
+        """Read the name of a treatment of any form.
+
+        Raises:
+            ConfigError: another form.
+        """
+        for form in (Untreated, Prompted, Steered, Bridged, Overwritten):
+            found = form._read(text)
+            if found is not None:
+                return found
+        raise ConfigError(
+            f"treatment {text!r} is neither {UNTREATED} nor of the form "
+            "method.language_set.statistic, such as lape.set1.p90, "
+            "method.language_set.language.statistic, prompt[.language], "
+            "diffmean-l12-s2[.language] (layer, strength) or via_en"
+        )
+
+    @classmethod
+    def _read(cls, text: str) -> Treatment | None:
+        """Read a name of this form; None: it is of another."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Untreated(Treatment):
+    """The model as it is, or as it was tuned: ``none``."""
+
+    @classmethod
+    def _read(cls, text: str) -> Untreated | None:
+        return cls() if text == NO_TREATMENT else None
+
+    def __str__(self) -> str:
+        return NO_TREATMENT
+
+
+UNTREATED = Untreated()
+
+
+@dataclass(frozen=True)
+class Overwritten(Treatment):
     """A selection whose neurons are overwritten: ``lape.indic.p90``.
 
     Attributes:
@@ -112,20 +194,86 @@ class Treatment:
     language: str | None = None
 
     @classmethod
-    def parse(cls, text: str) -> Treatment:
-        """Read ``method.set.statistic`` or ``method.set.language.statistic``."""
+    def _read(cls, text: str) -> Overwritten | None:
         match = re.fullmatch(rf"({PART}\.{PART})\.(?:({LANGUAGE})\.)?({PART})", text)
         if not match:
-            raise ConfigError(
-                f"treatment {text!r} is neither {NO_TREATMENT!r} nor of the form "
-                "method.language_set.statistic, for example lape.set1.p90"
-            )
+            return None
         selection, language, statistic = match.groups()
         return cls(Selection.parse(selection), statistic, language)
 
     def __str__(self) -> str:
         middle = f".{self.language}" if self.language else ""
         return f"{self.selection}{middle}.{self.statistic}"
+
+
+@dataclass(frozen=True)
+class Prompted(Treatment):
+    """The prompt names a language: ``prompt``, ``prompt.hi``.
+
+    Attributes:
+        language: that it names; None: the tested one.
+    """
+
+    language: str | None = None
+
+    @classmethod
+    def _read(cls, text: str) -> Prompted | None:
+        match = re.fullmatch(rf"prompt(?:\.({LANGUAGE}))?", text)
+        return cls(match[1]) if match else None
+
+    def __str__(self) -> str:
+        return f"prompt.{self.language}" if self.language else "prompt"
+
+
+@dataclass(frozen=True)
+class Steered(Treatment):
+    """The mean difference between languages is added: ``diffmean-l12-s2.hi``.
+
+    Attributes:
+        layer: of the residual stream, from 0.
+        strength: factor on the difference; ``s0_5`` is 0.5.
+        language: towards which; None: the tested one.
+    """
+
+    layer: int
+    strength: float
+    language: str | None = None
+
+    @classmethod
+    def _read(cls, text: str) -> Steered | None:
+        number = r"0|[1-9]\d*"
+        match = re.fullmatch(
+            rf"diffmean-l({number})-s((?:{number})(?:_\d*[1-9])?)(?:\.({LANGUAGE}))?",
+            text,
+        )
+        if not match:
+            return None
+        layer, strength, language = match.groups()
+        return cls(int(layer), float(strength.replace("_", ".")), language)
+
+    def __str__(self) -> str:
+        strength = f"{self.strength:.6f}".rstrip("0").rstrip(".").replace(".", "_")
+        end = f".{self.language}" if self.language else ""
+        return f"diffmean-l{self.layer}-s{strength}{end}"
+
+
+@dataclass(frozen=True)
+class Bridged(Treatment):
+    """The model passes through another language: ``via_en``.
+
+    Attributes:
+        language: code of the bridge.
+    """
+
+    language: str
+
+    @classmethod
+    def _read(cls, text: str) -> Bridged | None:
+        match = re.fullmatch(rf"via_({LANGUAGE})", text)
+        return cls(match[1]) if match else None
+
+    def __str__(self) -> str:
+        return f"via_{self.language}"
 
 
 def split_draw(method: str) -> tuple[str, int | None]:

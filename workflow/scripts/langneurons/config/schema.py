@@ -151,9 +151,10 @@ class Config(Frozen):
     def task(self, name: str) -> Task:
         return _lookup("task", name, self.tasks, "tasks")
 
-    def tuning(self, name: str) -> Tuning:
+    def tuning(self, name: str | names.TuningName) -> Tuning:
         """Return the entry behind a tuning's name, such as ``lape.set1.en+vi``."""
-        entry = names.TuningName.parse(name).entry
+        parsed = names.TuningName.parse(name) if isinstance(name, str) else name
+        entry = parsed.entry
         return _lookup("tuning", entry, self.tunings, "tunings")
 
     def statistic(self, name: str) -> Statistic:
@@ -200,7 +201,9 @@ class Config(Frozen):
             return own
         return self._of_method(entry.reads[0].partition(".")[0], key)
 
-    def training(self, task: str, model: str, tuning: str) -> Training:
+    def training(
+        self, task: str, model: str, tuning: str | names.TuningName
+    ) -> Training:
         """Return the optimiser's settings: the tuning's own keys come last."""
         entry = self.task(task)
         settings = entry.training.model_dump()

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from langneurons.config.errors import ConfigError
+from langneurons.config.names import Treatment, TuningName
 from langneurons.config.schema import Config
 from langneurons.grid import result_paths
 from langneurons.grid.subjects import (
@@ -68,7 +69,7 @@ class Parts:
         # Of the sizes of parts alone: they must not depend on the GPU of a cost plan.
         self._usual = Estimates(config)
         self._known: dict[Subject, list[Part]] = {}
-        self._indexes: dict[Subject, dict[str, str]] = {}
+        self._indexes: dict[Subject, dict[Treatment, str]] = {}
 
     @cached_property
     def _tasks(self) -> Mapping[OnTask, Treatments]:
@@ -165,7 +166,7 @@ class Parts:
         part = self.of_job(wildcards)
         return read_files(self.config, part.subject, part.treatments)[role]
 
-    def index(self, subject: Subject, treatment: str) -> str:
+    def index(self, subject: Subject, treatment: Treatment) -> str:
         """Name the index that lists a treatment of a subject."""
         if subject not in self._indexes:
             self._indexes[subject] = {
@@ -175,7 +176,7 @@ class Parts:
             }
         return self._indexes[subject][treatment]
 
-    def indexes(self, wanted: Iterable[tuple[Subject, str]]) -> list[str]:
+    def indexes(self, wanted: Iterable[tuple[Subject, Treatment]]) -> list[str]:
         """Name the indexes that list some treatments, each once, in their order."""
         return list(dict.fromkeys(self.index(*each) for each in wanted))
 
@@ -185,5 +186,7 @@ def subject_of(wildcards: Any) -> Subject:
     model, lang = str(wildcards.model), str(wildcards.lang)
     if hasattr(wildcards, "task"):
         seed = int(wildcards.seed)
-        return OnTask(wildcards.task, model, wildcards.tuning, seed, lang)
+        return OnTask(
+            wildcards.task, model, TuningName.parse(wildcards.tuning), seed, lang
+        )
     return OnText(wildcards.corpus, model, lang)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from langneurons.config.names import Selection, draw, split_draw
+from langneurons.config.names import Selection, Treatment, TuningName, draw, split_draw
 from langneurons.config.schema import Config
 
 
@@ -25,10 +25,10 @@ class Row:
     """
 
     model: str
-    tuning: str
+    tuning: TuningName
     seed: int | str
     lang: str
-    treatment: str
+    treatment: Treatment
     experiment: str = field(default="", compare=False)
 
 
@@ -48,7 +48,7 @@ class TextRow:
     corpus: str
     model: str
     lang: str
-    treatment: str
+    treatment: Treatment
     chunks: int
     experiment: str = field(default="", compare=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from langneurons.config.names import Selection, Treatment, TuningName
+from langneurons.config.names import Overwritten, Selection, TuningName
 from langneurons.config.schema import RESULTS, Config
 
 DEMO = f"{RESULTS}/demo_world"
@@ -46,7 +46,9 @@ def neurons(model: str, selection: Selection | str) -> str:
     return f"{RESULTS}/neurons/{model}/{selection}.json"
 
 
-def adapter(config: Config, task: str, model: str, tuning: str, *, seed: int) -> str:
+def adapter(
+    config: Config, task: str, model: str, tuning: TuningName, *, seed: int
+) -> str:
     folder = f"{config.results}/adapters/{task}/{model}/{tuning}/seed{seed}"
     return f"{folder}/adapter_model.safetensors"
 
@@ -75,28 +77,29 @@ def shards(config: Config, corpus: str, model: str, lang: str) -> list[str]:
 
 
 def languages_of(
-    config: Config, treatment: str, lang: str, source: str
+    config: Config, treatment: Overwritten, lang: str, source: str
 ) -> tuple[str, str]:
     """Say whose neurons a treatment overwrites, and with whose statistics.
 
     Args:
         config: the configuration.
-        treatment: not ``none``.
+        treatment: of neurons.
         lang: the evaluation (target) language.
         source: the language of the training data.
     """
-    parsed = Treatment.parse(treatment)
-    entry = config.statistic(parsed.statistic)
+    entry = config.statistic(treatment.statistic)
     known = {"target": lang, "source": source}
-    whose = parsed.language or known.get(entry.neuron_language, entry.neuron_language)
-    if parsed.language and entry.value_language == "target":
+    whose = treatment.language or known.get(
+        entry.neuron_language, entry.neuron_language
+    )
+    if treatment.language and entry.value_language == "target":
         return whose, whose
     return whose, known.get(entry.value_language, entry.value_language)
 
 
-def tuned_neurons(model: str, tuning: str) -> list[str]:
+def tuned_neurons(model: str, tuning: TuningName) -> list[str]:
     """Name the neuron file that a tuning reads; none for tunings without neurons."""
-    selection = TuningName.parse(tuning).selection
+    selection = tuning.selection
     return [] if selection is None else [neurons(model, selection)]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from langneurons.config.names import BASE, Selection, TuningName
+from langneurons.config.names import Selection, TuningName
 from langneurons.config.schema import Config
 
 from . import experiments
@@ -99,7 +99,7 @@ def languages(config: Config, task: str) -> list[str]:
 
 def is_trained(config: Config, task: str) -> bool:
     """Tell whether a tuning trains on a task, which needs items then."""
-    return any(row.tuning != BASE for row in evaluations(config, task))
+    return any(not row.tuning.is_base for row in evaluations(config, task))
 
 
 def all_selections(config: Config, model: str | None = None) -> list[Selection]:

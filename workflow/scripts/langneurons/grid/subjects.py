@@ -11,7 +11,14 @@ from dataclasses import dataclass
 
 from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import ConfigError
-from langneurons.config.names import BASE, BASE_SEED, NO_TREATMENT, Treatment
+from langneurons.config.names import (
+    BASE,
+    BASE_SEED,
+    UNTREATED,
+    Overwritten,
+    Treatment,
+    TuningName,
+)
 from langneurons.config.schema import Config
 
 from . import result_paths, rows
@@ -23,7 +30,7 @@ class OnTask:
 
     task: str
     model: str
-    tuning: str
+    tuning: TuningName
     seed: int
     lang: str
 
@@ -38,7 +45,7 @@ class OnText:
 
 
 Subject = OnTask | OnText
-Treatments = tuple[str, ...]
+Treatments = tuple[Treatment, ...]
 
 
 def folder(config: Config, subject: Subject) -> str:
@@ -46,7 +53,7 @@ def folder(config: Config, subject: Subject) -> str:
     if isinstance(subject, OnText):
         axes = ("perplexity", subject.corpus, subject.model, subject.lang)
         return "/".join((config.results, *axes))
-    tuned = (subject.task, subject.model, subject.tuning, f"seed{subject.seed}")
+    tuned = (subject.task, subject.model, str(subject.tuning), f"seed{subject.seed}")
     return "/".join((config.results, "evaluations", *tuned, subject.lang))
 
 
@@ -62,7 +69,7 @@ def adapter(config: Config, subject: OnTask) -> list[str]:
         subject.tuning,
         subject.seed,
     )
-    if tuning != BASE:
+    if not tuning.is_base:
         return [result_paths.adapter(config, task, model, tuning, seed=seed)]
     if seed != BASE_SEED:
         raise ConfigError(
@@ -74,21 +81,21 @@ def adapter(config: Config, subject: OnTask) -> list[str]:
 
 def on_tasks(config: Config) -> dict[OnTask, Treatments]:
     """List what is tested on tasks, each with the treatments of all tables."""
-    found: dict[OnTask, dict[str, None]] = {}
+    found: dict[OnTask, dict[Treatment, None]] = {}
     for task in rows.tasks(config):
         for row in rows.evaluations(config, task):
             axes = (task, row.model, row.tuning, int(row.seed), row.lang)
-            names = found.setdefault(OnTask(*axes), {NO_TREATMENT: None})
+            names = found.setdefault(OnTask(*axes), {UNTREATED: None})
             names[row.treatment] = None
     return {subject: tuple(names) for subject, names in found.items()}
 
 
 def on_texts(config: Config) -> dict[OnText, Treatments]:
     """List the models whose perplexity is measured, each with its treatments."""
-    found: dict[OnText, dict[str, None]] = {}
+    found: dict[OnText, dict[Treatment, None]] = {}
     for row in rows.text_rows(config):
         subject = OnText(row.corpus, row.model, row.lang)
-        found.setdefault(subject, {NO_TREATMENT: None})[row.treatment] = None
+        found.setdefault(subject, {UNTREATED: None})[row.treatment] = None
     return {subject: tuple(names) for subject, names in found.items()}
 
 
@@ -108,18 +115,17 @@ def source_language(config: Config, subject: Subject) -> str:
 
 
 def read_files(
-    config: Config, subject: Subject, treatments: Iterable[str]
+    config: Config, subject: Subject, treatments: Iterable[Treatment]
 ) -> dict[str, list[str]]:
     """List the neuron and activation files that treatments of a subject read."""
     model, source = subject.model, source_language(config, subject)
     files: dict[str, dict[str, None]] = {"neurons": {}, "activations": {}}
-    for name in treatments:
-        if name == NO_TREATMENT:
+    for parsed in treatments:
+        if not isinstance(parsed, Overwritten):
             continue
-        parsed = Treatment.parse(name)
         files["neurons"][result_paths.neurons(model, parsed.selection)] = None
         if config.statistic(parsed.statistic).value not in UNMEASURED:
-            values = result_paths.languages_of(config, name, subject.lang, source)[1]
+            values = result_paths.languages_of(config, parsed, subject.lang, source)[1]
             corpus = config.method_corpus(parsed.selection.method)
             path = result_paths.activations(corpus, model, values)
             files["activations"][path] = None

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from langneurons import tasks
 from langneurons.config.names import (
     NO_TREATMENT,
+    Overwritten,
     Selection,
-    Treatment,
     TuningName,
     split_draw,
 )
@@ -88,8 +88,8 @@ class Partners:
         if model is None or tuning is None:
             return None
         method, statistic = None, NO_TREATMENT
-        if row.treatment != NO_TREATMENT:
-            parsed = Treatment.parse(row.treatment)
+        if isinstance(row.treatment, Overwritten):
+            parsed = row.treatment
             method = self._method_key(parsed.selection.method)
             statistic = config.statistic(parsed.statistic).value
             if method is None:
@@ -110,9 +110,9 @@ class Partners:
         entry = self.config.method(name)
         return RANDOM if entry.draws else entry.published_as
 
-    def _tuning_key(self, text: str) -> str | None:
+    def _tuning_key(self, name: TuningName) -> str | None:
         """Name a tuning as the file of figures does, by what it is, not is called."""
-        name, entry = TuningName.parse(text), self.config.tuning(text)
+        entry = self.config.tuning(name)
         if entry.kind == "attention":
             return numbers.BASELINE
         if entry.kind != "masked_lora" or name.selection is None:
@@ -123,7 +123,7 @@ class Partners:
     def why_not(self, task: str, row: Row, key: Key) -> str | None:
         """Name the first field that differs from the published procedure, if any."""
         config, model = self.config, key.model
-        tuned = TuningName.parse(row.tuning)
+        tuned = row.tuning
         entry = config.tuning(row.tuning)
         checks: list[tuple[tuple[Any, ...], Callable[[], str | None]]] = [
             (("model", row.model), lambda: self._model(row.model)),
@@ -135,8 +135,8 @@ class Partners:
             ),
         ]
         selections = [tuned.selection] if tuned.selection else []
-        if row.treatment != NO_TREATMENT:
-            parsed = Treatment.parse(row.treatment)
+        if isinstance(row.treatment, Overwritten):
+            parsed = row.treatment
             selections.append(parsed.selection)
             name = parsed.statistic
             checks.append((("statistic", name), lambda: self._statistic(name)))

@@ -13,7 +13,7 @@ from langneurons import tasks
 from langneurons.config.catalogue import UNMEASURED, Statistic
 from langneurons.config.errors import unknown_name
 from langneurons.config.model_entries import DemoModel
-from langneurons.config.names import NO_TREATMENT, Selection, Treatment
+from langneurons.config.names import Overwritten, Selection, Treatment
 from langneurons.config.task_entries import Task
 from langneurons.grid import result_paths, rows
 
@@ -51,7 +51,7 @@ def known_languages(config: Config) -> list[str]:
     return sorted(found)
 
 
-def _on_tasks(config: Config) -> set[tuple[str, str, str]]:
+def _on_tasks(config: Config) -> set[tuple[str, str, Treatment]]:
     """Return task, language and treatment of every evaluation on a task."""
     return {
         (task, row.lang, row.treatment)
@@ -65,8 +65,8 @@ def used_statistics(config: Config) -> set[tuple[Selection, str]]:
     found = set()
     on_tasks = {treatment for _, _, treatment in _on_tasks(config)}
     for treatment in on_tasks | {row.treatment for row in rows.text_rows(config)}:
-        if treatment != NO_TREATMENT:
-            parsed = Treatment.parse(treatment)
+        if isinstance(treatment, Overwritten):
+            parsed = treatment
             found.add((parsed.selection, parsed.statistic))
     return found
 
@@ -116,11 +116,11 @@ def _idle(entry: Statistic, given: set[str]) -> Iterator[str]:
 
 def _used(config: Config) -> Iterator[str]:
     """Check each statistic where a task uses it."""
-    for name, lang, treatment in sorted(_on_tasks(config)):
+    for name, lang, treatment in sorted(_on_tasks(config), key=str):
         task = config.task(name)
-        if treatment == NO_TREATMENT:
+        if not isinstance(treatment, Overwritten):
             continue
-        parsed = Treatment.parse(treatment)
+        parsed = treatment
         where = f"statistics.{parsed.statistic}"
         entry = config.statistics[parsed.statistic]
         yield from (f"{where}.{text}" for text in _positions(entry, name, task))
@@ -213,9 +213,9 @@ def _layers(config: Config) -> Iterator[str]:
 def _perplexity(config: Config) -> Iterator[str]:
     """Check what the perplexity table would switch."""
     used = {
-        Treatment.parse(row.treatment).statistic
+        row.treatment.statistic
         for row in rows.text_rows(config)
-        if row.treatment != NO_TREATMENT
+        if isinstance(row.treatment, Overwritten)
     }
     for name in sorted(used):
         entry, where = config.statistics[name], f"statistics.{name}"

@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from langneurons.config.errors import ConfigError, LangneuronsError
+from langneurons.config.names import Treatment
 from langneurons.config.schema import OF_STUDY, RESULTS, SHARED, Config
 from langneurons.costs.parts import subject_of
 from langneurons.grid import result_paths, subjects
@@ -95,7 +96,8 @@ class Records:
         made = _record(Path(result_paths.index(where, number, parts)))
         listed = made["spec"].get("treatments") if made else None
         if isinstance(listed, dict):
-            return self.specs.treated(subject, listed)
+            named = [Treatment.parse(name) for name in listed]
+            return self.specs.treated(subject, named)
         return self.specs.evaluate_task(wildcards)
 
     def wanted(self, path: str) -> str | None:

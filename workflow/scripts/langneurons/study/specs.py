@@ -14,7 +14,8 @@ from langneurons import methods, tasks
 from langneurons.config.catalogue import DemoModel, Frozen, Statistic
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import (
-    NO_TREATMENT,
+    UNTREATED,
+    Overwritten,
     Selection,
     Treatment,
     TuningName,
@@ -222,7 +223,7 @@ class Specs:
     def measure_perplexity(self, wildcards: Any) -> str:
         return self.evaluate_task(wildcards)
 
-    def treated(self, subject: Subject, treatments: Iterable[str]) -> str:
+    def treated(self, subject: Subject, treatments: Iterable[Treatment]) -> str:
         """Return the spec of a job that works through treatments of a subject.
 
         Raises:
@@ -240,7 +241,7 @@ class Specs:
             "task": subject.task,
             "kind": self.config.task(subject.task).kind,
             "parameters": self._parameters(subject.task),
-            "tuning": subject.tuning,
+            "tuning": str(subject.tuning),
             "seed": subject.seed,
             "language": subject.lang,
         }
@@ -259,7 +260,7 @@ class Specs:
         return rows.chunks(self.config)
 
     def _treatments(
-        self, subject: Subject, treatments: Iterable[str]
+        self, subject: Subject, treatments: Iterable[Treatment]
     ) -> dict[str, Any]:
         """Return each statistic once, and what else each treatment says.
 
@@ -268,21 +269,24 @@ class Specs:
         source = source_language(self.config, subject)
         found: dict[str, Any] = {}
         statistics: dict[str, Any] = {}
-        for name in treatments:
-            if name == NO_TREATMENT:
-                found[name] = {}
+        for treatment in treatments:
+            if treatment == UNTREATED:
+                found[str(treatment)] = {}
                 continue
-            parsed = Treatment.parse(name)
+            if not isinstance(treatment, Overwritten):
+                raise ConfigError(
+                    f"{treatment}: no experiment of run has such a treatment"
+                )
             whose, values = result_paths.languages_of(
-                self.config, name, subject.lang, source
+                self.config, treatment, subject.lang, source
             )
-            if parsed.statistic not in statistics:
-                entry: Statistic = self.config.statistic(parsed.statistic)
+            if treatment.statistic not in statistics:
+                entry: Statistic = self.config.statistic(treatment.statistic)
                 elsewhere = ("neuron_language", "value_language", "profile")
-                statistics[parsed.statistic] = _dump(entry, *elsewhere)
-            found[name] = {
+                statistics[treatment.statistic] = _dump(entry, *elsewhere)
+            found[str(treatment)] = {
                 "neuron_language": whose,
                 "value_language": values,
-                "corpus": self.config.method_corpus(parsed.selection.method),
+                "corpus": self.config.method_corpus(treatment.selection.method),
             }
         return {"statistics": statistics, "treatments": found}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from langneurons import tables, tasks
-from langneurons.config.names import NO_TREATMENT, Selection, Treatment
+from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
 from langneurons.grid import rows
 from langneurons.grid.axes import is_control
@@ -107,9 +107,10 @@ def _switched(config: Config, model: str) -> list[tuple[str, str]]:
     found = {
         (str(treatment.selection), treatment.statistic): None
         for row in text_rows(config)
-        if row.model == model and row.treatment != NO_TREATMENT
-        for treatment in [Treatment.parse(row.treatment)]
-        if not is_control(config, treatment.selection)
+        for treatment in [row.treatment]
+        if row.model == model
+        and isinstance(treatment, Overwritten)
+        and not is_control(config, treatment.selection)
     }
     return list(found)
 

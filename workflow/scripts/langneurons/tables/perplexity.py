@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from langneurons.config.errors import DataError
-from langneurons.config.names import NO_TREATMENT, Treatment
+from langneurons.config.names import NO_TREATMENT, Overwritten
 from langneurons.grid.rows import text_rows
 
 from . import Table
@@ -250,8 +250,8 @@ class Perplexity(Table):
     def spec(self, config: Config, name: str) -> dict[str, Any]:
         rows = []
         for row in text_rows(config):
-            is_none = row.treatment == NO_TREATMENT
-            whose = None if is_none else Treatment.parse(row.treatment).language
+            given = row.treatment
+            whose = given.language if isinstance(given, Overwritten) else None
             axes = {"corpus": row.corpus, "model": row.model, "lang": row.lang}
             rows.append(
                 axes | {"neuron_lang": whose} | planned.treated(config, row.treatment)

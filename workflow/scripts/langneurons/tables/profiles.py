@@ -17,7 +17,7 @@ from langneurons import tasks
 from langneurons.config.catalogue import PROFILES as CATALOGUE
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import DataError
-from langneurons.config.names import NO_TREATMENT, Treatment
+from langneurons.config.names import UNTREATED, Overwritten
 from langneurons.grid import rows as all_rows
 from langneurons.grid.axes import Row
 from langneurons.tasks import Metric
@@ -152,27 +152,27 @@ def profile_pairs(config: Config) -> list[tuple[dict[str, Any], list[Row]]]:
         kind = config.task(task).kind
         cells: dict[str, dict[str, Row]] = {}
         for row in all_rows.task_rows(config, task):
-            if row.treatment == NO_TREATMENT:
+            parsed = row.treatment
+            if not isinstance(parsed, Overwritten):
                 continue
-            parsed = Treatment.parse(row.treatment)
             entry = config.statistic(parsed.statistic)
             reads = {k: getattr(entry, k) for k in PROFILED if k != "profile"}
             profile = next((k for k in PROFILES if CATALOGUE[k] == reads), None)
             if profile is None:  # neither procedure, but one with keys of its own
                 continue
             same = entry.model_dump(exclude=PROFILED, mode="json")
-            axes = [getattr(row, axis) for axis in planned.AXES]
+            axes = planned.axes_of(row)
             # Language of the neurons included, where the treatment names one.
             whose = [str(parsed.selection), parsed.language]
             key = json.dumps([axes, whose, same], sort_keys=True)
             cells.setdefault(key, {}).setdefault(profile, row)
         for by_profile in cells.values():
             if set(PROFILES) <= set(by_profile):
-                none = replace(by_profile["paper"], treatment=NO_TREATMENT)
+                none = replace(by_profile["paper"], treatment=UNTREATED)
                 used = [none, *(by_profile[name] for name in PROFILES)]
                 pair = _pair(config, by_profile["paper"])
                 pair |= {"task": task, "kind": kind}
-                pair |= {"treatments": [row.treatment for row in used]}
+                pair |= {"treatments": [str(row.treatment) for row in used]}
                 found.append((pair, used))
     return found
 
@@ -187,7 +187,7 @@ def _pair(config: Config, row: Row) -> dict[str, Any]:
         if statistic.model_dump(exclude=PROFILED) == usual:
             value = statistic.value
     shared = {k: names[k] for k in ("method", "langset", "draw", "matched")}
-    axes = {k: getattr(row, k) for k in planned.AXES}
+    axes = planned.axes_of(row)
     return {"value_name": value} | axes | shared
 
 

@@ -19,10 +19,10 @@ from langneurons.config.experiment_entries import (
 )
 from langneurons.config.fields import Seed
 from langneurons.config.names import (
-    BASE,
     BASE_SEED,
     MASKED,
-    NO_TREATMENT,
+    UNTREATED,
+    Overwritten,
     Selection,
     Treatment,
     TuningName,
@@ -108,16 +108,16 @@ def _chosen(config: Config, name: str, axes: Finetuning, task: str) -> list[Row]
     """
     source = config.task(task).source_language
 
-    def tuned(text: str, lang: str) -> Iterator[tuple[str, str]]:
+    def tuned(text: str, lang: str) -> Iterator[tuple[TuningName, Treatment]]:
         selection = Selection.parse(text)
         inside = set(config.language_set(selection.languages).languages)
-        names = [str(Treatment(selection, s)) for s in axes.statistics]
+        treatments = [Overwritten(selection, s) for s in axes.statistics]
         for entry in axes.entries:
             for which in axes.tuned_languages:
                 languages = tuned_languages(source, lang, which)
                 if set(languages) <= inside:
-                    tuning = str(TuningName(entry, selection, languages))
-                    yield from ((tuning, each) for each in (NO_TREATMENT, *names))
+                    tuning = TuningName(entry, selection, languages)
+                    yield from ((tuning, each) for each in (UNTREATED, *treatments))
 
     return _product(config, name, axes, task, axes.selections, tuned)
 
@@ -128,10 +128,10 @@ def _random(config: Config, name: str, axes: Finetuning, task: str) -> list[Row]
     Both are tuned for the evaluation language; there are no interventions.
     """
 
-    def tuned(text: str, lang: str) -> Iterator[tuple[str, str]]:
+    def tuned(text: str, lang: str) -> Iterator[tuple[TuningName, Treatment]]:
         matched = config.reads(Selection.parse(text))[0]
         for selection in (matched, *expand_draws(config, text)):
-            yield str(TuningName(MASKED, selection, (lang,))), NO_TREATMENT
+            yield TuningName(MASKED, selection, (lang,)), UNTREATED
 
     return _product(config, name, axes, task, axes.controls, tuned)
 
@@ -142,7 +142,7 @@ def _product(
     axes: Finetuning,
     task: str,
     selections: Sequence[str],
-    tuned: Callable[[str, str], Iterable[tuple[str, str]]],
+    tuned: Callable[[str, str], Iterable[tuple[TuningName, Treatment]]],
 ) -> list[Row]:
     """List the baselines and, for each selection, its tunings with their treatments.
 
@@ -158,12 +158,14 @@ def _product(
     for model in axes.models:
         for seed in axes.seeds:
             for lang in axes.languages or config.task(task).languages:
-                pairs = [(baseline, NO_TREATMENT) for baseline in axes.baselines]
+                pairs: list[tuple[TuningName, Treatment]] = [
+                    (TuningName.parse(text), UNTREATED) for text in axes.baselines
+                ]
                 for text in selections:
                     if covers(config, Selection.parse(text), lang):
                         pairs += tuned(text, lang)
                 for tuning, treatment in pairs:
-                    own = BASE_SEED if tuning == BASE else seed
+                    own = BASE_SEED if tuning.is_base else seed
                     found[Row(model, tuning, own, lang, treatment, name)] = None
     return list(found)
 

@@ -17,7 +17,13 @@ from langneurons.config.experiment_entries import (
     Tunings,
 )
 from langneurons.config.fields import Frozen, Seed
-from langneurons.config.names import BASE, BASE_SEED, NO_TREATMENT, Treatment
+from langneurons.config.names import (
+    BASE_SEED,
+    UNTREATED,
+    Overwritten,
+    Treatment,
+    TuningName,
+)
 from langneurons.config.schema import Config
 from langneurons.grid.axes import (
     Row,
@@ -96,17 +102,19 @@ class Product(Kind[Interventions]):
             languages = axes.languages or config.task(task).languages
             of_language = {x: _treatments(config, axes, task, x) for x in languages}
             for model in axes.models:
-                for tuning in axes.tunings:
-                    for seed in (BASE_SEED,) if tuning == BASE else axes.seeds:
+                for tuning in map(TuningName.parse, axes.tunings):
+                    for seed in (BASE_SEED,) if tuning.is_base else axes.seeds:
                         for lang, treatments in of_language.items():
                             for treatment in treatments:
                                 row = Row(model, tuning, seed, lang, treatment, name)
                                 yield task, row
 
 
-def _treatments(config: Config, axes: Interventions, task: str, lang: str) -> list[str]:
+def _treatments(
+    config: Config, axes: Interventions, task: str, lang: str
+) -> list[Treatment]:
     """List ``none`` and every treatment of one evaluation language."""
-    found = [NO_TREATMENT]
+    found: list[Treatment] = [UNTREATED]
     own = axes.by_task.get(task)
     usual, control = axes.statistics, axes.control_statistics
     if own is not None:
@@ -118,10 +126,10 @@ def _treatments(config: Config, axes: Interventions, task: str, lang: str) -> li
         for selection in expand_draws(config, text):
             if axes.neuron_languages == "target":
                 if covers(config, selection, lang):
-                    found += [str(Treatment(selection, s)) for s in statistics]
+                    found += [Overwritten(selection, s) for s in statistics]
                 continue
             found += [
-                str(Treatment(selection, statistic, whose))
+                Overwritten(selection, statistic, whose)
                 for whose in neuron_languages(config, selection, axes.neuron_languages)
                 for statistic in statistics
             ]

@@ -14,7 +14,7 @@ from langneurons.config.experiment_entries import (
     Statistics,
 )
 from langneurons.config.fields import Language
-from langneurons.config.names import NO_TREATMENT, Treatment
+from langneurons.config.names import UNTREATED, Overwritten, Treatment
 from langneurons.config.schema import Config
 from langneurons.grid.axes import (
     Row,
@@ -78,9 +78,9 @@ class Product(Kind[Perplexity]):
                     yield TABLE, TextRow(corpus, model, lang, treatment, chunks, name)
 
 
-def _treatments(config: Config, axes: Perplexity) -> list[str]:
+def _treatments(config: Config, axes: Perplexity) -> list[Treatment]:
     """List ``none`` and, for every selection, each language's neurons switched."""
-    found = [NO_TREATMENT]
+    found: list[Treatment] = [UNTREATED]
     asked = axes.neuron_languages or axes.languages
     for text in axes.selections:
         statistics = axes.statistics
@@ -89,7 +89,7 @@ def _treatments(config: Config, axes: Perplexity) -> list[str]:
         for selection in expand_draws(config, text):
             whose = neuron_languages(config, selection, asked)
             found += [
-                str(Treatment(selection, statistic, lang))
+                Overwritten(selection, statistic, lang)
                 for statistic in statistics
                 for lang in whose
             ]

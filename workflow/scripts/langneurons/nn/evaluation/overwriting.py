@@ -10,7 +10,7 @@ import numpy as np
 
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import DataError
-from langneurons.config.names import Treatment
+from langneurons.config.names import Overwritten, Treatment
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.neurons.recorded_activations import Activations
 
@@ -41,11 +41,12 @@ def read(
     """
     built: dict[str, Intervention | None] = {}
     for run in found:
-        if not run.settings:
+        parsed = Treatment.parse(run.name)
+        if not isinstance(parsed, Overwritten):
             built[run.name] = None
             continue
         chosen, values, statistic = overwritten(run, manifest)
-        where = f"statistics.{Treatment.parse(run.name).statistic}"
+        where = f"statistics.{parsed.statistic}"
         interventions.require_positions(statistic.positions, generates, where)
         treatment = interventions.build(chosen, values, statistic, where)
         built[run.name] = treatment

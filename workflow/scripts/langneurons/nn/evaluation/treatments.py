@@ -24,7 +24,7 @@ import pyarrow.parquet
 
 from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import DataError
-from langneurons.config.names import Treatment
+from langneurons.config.names import Overwritten, Treatment
 from langneurons.jobs import files, provenance
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ def _settings(
     if not settings:
         return {}, own
     parsed = Treatment.parse(name)
+    if not isinstance(parsed, Overwritten):
+        raise DataError(f"{name}: settings are given, but it overwrites no neurons")
     statistic = spec["statistics"][parsed.statistic]
     own["statistics"] = {parsed.statistic: statistic}
     return (

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from langneurons.config.names import (
     NO_TREATMENT,
+    Overwritten,
     Selection,
     Treatment,
-    TuningName,
     split_draw,
 )
 from langneurons.grid import result_paths
@@ -26,13 +26,18 @@ AXES = ("model", "tuning", "seed", "lang")
 """Axes of a row that its evaluation has too."""
 
 
-def treated(config: Config, treatment: str) -> dict[str, Any]:
+def axes_of(row: Row) -> dict[str, Any]:
+    """Return the axes of a row as they stand in tables."""
+    return {k: getattr(row, k) for k in AXES} | {"tuning": str(row.tuning)}
+
+
+def treated(config: Config, treatment: Treatment) -> dict[str, Any]:
     """Name what a treatment does: method, set, draw, matched and statistic."""
-    named: dict[str, Any] = {"treatment": treatment}
-    if treatment == NO_TREATMENT:
+    named: dict[str, Any] = {"treatment": str(treatment)}
+    if not isinstance(treatment, Overwritten):
         empty = dict.fromkeys(("method", "langset", "draw", "matched"))
         return named | empty | {"statistic": NO_TREATMENT}
-    parsed = Treatment.parse(treatment)
+    parsed = treatment
     base, number = split_draw(parsed.selection.method)
     entry = config.method(base)
     return named | {
@@ -49,9 +54,9 @@ def evaluated(
 ) -> dict[str, Any]:
     """Name an evaluation: its axes, its treatment, whose neurons, what is published."""
     columns = treated(config, row.treatment)
-    tuned = TuningName.parse(row.tuning).selection
+    tuned = row.tuning.selection
     columns["neuron_lang"] = None
-    if row.treatment != NO_TREATMENT:
+    if isinstance(row.treatment, Overwritten):
         source = config.task(task).source_language
         given = (config, row.treatment, row.lang, source)
         columns["neuron_lang"] = result_paths.languages_of(*given)[0]
@@ -59,7 +64,7 @@ def evaluated(
         # Whose counts a tuning of random neurons has.
         base, number = split_draw(tuned.method)
         columns |= {"draw": number, "matched": config.method(base).control_of}
-    axes = {"task": task} | {k: getattr(row, k) for k in AXES}
+    axes = {"task": task} | axes_of(row)
     return axes | columns | {"published": partners.values(task, row)}
 
 
@@ -70,12 +75,11 @@ def identity(config: Config, one: Evaluated) -> tuple[str, ...]:
     their neurons of a language are the same in any set.
     """
     row = one.row
-    tuning, treatment = row.tuning, row.treatment
-    tuned = TuningName.parse(tuning)
+    tuned, tuning, treatment = row.tuning, str(row.tuning), str(row.treatment)
     if tuned.selection is not None:
         tuning = f"{tuned.entry} {_selected(config, tuned.selection)}"
-    if treatment != NO_TREATMENT:
-        parsed = Treatment.parse(treatment)
+    if isinstance(row.treatment, Overwritten):
+        parsed = row.treatment
         treatment = f"{_selected(config, parsed.selection)} {parsed.statistic}"
     return one.task, row.model, tuning, treatment
 
