@@ -16,7 +16,9 @@ from langneurons.config.catalogue import Activations, Model
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Training, Tuning
 from langneurons.costs import rates, spending
-from langneurons.costs.requests import Requests, statistics_bytes
+from langneurons.costs.parts import Parts, subject_of
+from langneurons.costs.rates import statistics_bytes
+from langneurons.costs.requests import Requests
 from langneurons.study import cost_plan
 from langneurons.study.configuration import load
 from langneurons.study.planned_jobs import Job, plan
@@ -95,7 +97,7 @@ def test_training_by_hand(jobs: list[Job]) -> None:
 
 def test_evaluation_by_hand(jobs: list[Job]) -> None:
     xnli = first(jobs, "evaluate_task", "llama31")
-    n = len(xnli.outputs)
+    n = 1 + 11  # TREATMENTS
     assert xnli.tokens == n * 5_010 * 65
     assert xnli.seconds == pytest.approx(29.6 + n * 43.58, rel=0.01)
     # 238 items: 15 batches of 16, 100 tokens each, 40 ms a token.
@@ -105,7 +107,7 @@ def test_evaluation_by_hand(jobs: list[Job]) -> None:
         for j in jobs
         if j.rule == "evaluate_task" and "/xquad/llama31/" in j.outputs[0]
     )
-    n = len(evaluation.outputs)
+    n = 1 + 11  # TREATMENTS
     assert evaluation.seconds == pytest.approx(29.6 + n * one, rel=0.01)
 
 
@@ -239,7 +241,7 @@ def test_the_script_prints_the_plan_and_its_assumptions(paper: Config) -> None:
 
 def test_the_table_of_costs(paper: Config, tmp_path: Path) -> None:
     base = tmp_path / "benchmarks/results"
-    path = base / "evaluations/xnli/llama31/attention/seed42/vi/bundle-1.tsv"
+    path = base / "evaluations/xnli/llama31/attention/seed42/vi/part-1-of-1.tsv"
     benchmark(path, 7200)
     benchmark(base / "text/wikipedia/vi.tsv", 360)
     Path("page.html").touch()

@@ -6,9 +6,11 @@ must be the same each time that Snakemake starts.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from langneurons.config.catalogue import Model
+from langneurons.config.names import TuningName
 from langneurons.config.schema import Config
 from langneurons.grid.subjects import OnTask, Subject
 
@@ -44,7 +46,7 @@ class Estimates:
 
     def __init__(self, config: Config, gpu: str = GPU) -> None:
         self.config, self.gpu = config, gpu
-        self._known: dict[tuple[str, ...], Work] = {}
+        self._known: dict[tuple[Hashable, ...], Work] = {}
 
     def time(self, model: Model, tokens: float, each: int = rates.FORWARD) -> float:
         """Return seconds of passing tokens through a model.
@@ -59,7 +61,7 @@ class Estimates:
     def treatment(self, subject: Subject) -> Work:
         """Estimate one treatment; all of a subject take the same."""
         where = subject.task if isinstance(subject, OnTask) else subject.corpus
-        key = (type(subject).__name__, where, subject.model)
+        key = (type(subject), where, subject.model)
         if key not in self._known:
             known = self._on_task if isinstance(subject, OnTask) else self._on_text
             self._known[key] = known(where, subject.model)
@@ -96,13 +98,20 @@ class Estimates:
         return loading + self.shard(corpus, name, shards).seconds
 
     def tuning(self, task: str, name: str, tuning: str) -> Work:
-        """Estimate a fine-tuning, once the model is loaded."""
-        entry, model = self.config.task(task), self.config.model(name)
-        training = self.config.training(task, name, tuning)
-        tokens = rates.items_of(self.config, task, "train") * training.epochs
-        tokens *= rates.tokens_of(entry, "train")
-        size = rates.adapter_bytes(model, training, self.config.tuning(tuning))
-        return Work(self.time(model, tokens, rates.TRAINING), tokens, size)
+        """Estimate a fine-tuning, once the model is loaded.
+
+        Whose neurons are tuned makes no difference.
+        """
+        key = (TuningName.parse(tuning).entry, task, name)
+        if key not in self._known:
+            entry, model = self.config.task(task), self.config.model(name)
+            training = self.config.training(task, name, tuning)
+            tokens = rates.items_of(self.config, task, "train") * training.epochs
+            tokens *= rates.tokens_of(entry, "train")
+            size = rates.adapter_bytes(model, training, self.config.tuning(tuning))
+            seconds = self.time(model, tokens, rates.TRAINING)
+            self._known[key] = Work(seconds, tokens, size)
+        return self._known[key]
 
     def training(self, task: str, name: str, tuning: str) -> float:
         """Return seconds of the job that fine-tunes."""

@@ -232,8 +232,10 @@ def write(
     record |= {"fingerprint": run.fingerprint, "made_from": run.made_from}
     record |= {"made_with": provenance.environment()}
     content = pyarrow.Table.from_pandas(table, preserve_index=False)
-    said = {**(content.schema.metadata or {}), RECORD: files.canonical(record).encode()}
-    content = content.replace_schema_metadata(said)
+    # Its keys stay in the order in which tasks declare their metrics.
+    said = json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
+    metadata = {**(content.schema.metadata or {}), RECORD: said}
+    content = content.replace_schema_metadata(metadata)
     with files.atomic(run.path) as part:
         pyarrow.parquet.write_table(content, part, write_page_checksum=True)
 
