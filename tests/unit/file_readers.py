@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 import evaluation_files
@@ -22,7 +23,7 @@ from langneurons import tables
 from langneurons.config.task_entries import Training
 from langneurons.costs import spending
 from langneurons.figures import effects, read_table, selections
-from langneurons.jobs import batching, manifests, provenance, tensors
+from langneurons.jobs import batching, files, manifests, provenance, tensors
 from langneurons.methods import published as published_neurons
 from langneurons.neurons import neuron_sets
 from langneurons.neurons.chunk_statistics import ChunkStatistics

@@ -130,12 +130,12 @@ def test_no_training_file_is_asked_for(
         local_files.require(load(tiny(BESIDE + given)))
 
 
-def tested(changes: str) -> dict[str, subjects.OnTask]:
+def evaluated(changes: str) -> dict[str, subjects.OnTask]:
     return {s.tuning: s for s in subjects.on_tasks(load(tiny(changes)))}
 
 
 def test_its_evaluations_read_no_adapter() -> None:
-    found = tested(BESIDE)
+    found = evaluated(BESIDE)
     folder = "results/adapters/xquad/demo/attention/seed42"
     assert found["base"].adapter == []
     assert found["attention"].adapter == [f"{folder}/adapter_model.safetensors"]
@@ -146,7 +146,7 @@ def test_its_evaluations_read_no_adapter() -> None:
 def test_settings_of_training_are_no_part_of_its_specs() -> None:
     changed = f"{BESIDE}\ntasks: {{xquad: {{training: {{learning_rate: 0.1}}}}}}"
     one, two = (
-        Specs(load(tiny(x))).treated(tested(x)["base"], ["none"])
+        Specs(load(tiny(x))).treated(evaluated(x)["base"], ["none"])
         for x in (BESIDE, changed)
     )
     assert one == two and '"tuning":"base"' in one and '"seed":0' in one

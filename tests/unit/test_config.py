@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
@@ -233,7 +232,7 @@ def test_pairs_of_profiles_have_names_of_their_own() -> None:
     grid_ = {"statistics": names, "control_statistics": names}
     pairs = profile_pairs(load(paper(statistics=statistics, grid=grid_)))
     assert {pair["value_name"] for pair, _ in pairs} == {"p90", "late_p90"}
-    files = {pair["value_name"]: [Path(x).stem for x in paths] for pair, paths in pairs}
+    files = {pair["value_name"]: [x for _, x in three] for pair, three in pairs}
     ends = {k: [x.rpartition(".")[2] for x in v[1:]] for k, v in files.items()}
     assert ends["p90"] == ["p90", "p90_by_hand"]
     assert ends["late_p90"] == ["late_p90", "late_p90_consistent"]

@@ -134,11 +134,9 @@ rule first:
     shell:
         "python workflow/scripts/first.py"
 
-for family in families:
+if y:
 
-    rule:
-        name:
-            f"second_{family.name}"
+    rule second:
         input:
             "a",
 

@@ -21,8 +21,8 @@ from langneurons.jobs import files
 from langneurons.study.configuration import load
 from langneurons.tasks import Metric, Task
 from langneurons.tasks.common import items as task_items
-from test_treatments import neurons, study  # noqa: F401 - fixtures
 from test_classification import word_tokenizer
+from test_treatments import neurons, study  # noqa: F401 - fixtures
 from tiny_models import build as tiny
 from tiny_models import opened
 

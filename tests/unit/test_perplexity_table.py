@@ -39,7 +39,7 @@ def study(statistics: tuple[str, ...] = ("zero",)) -> Study:
         for name, whose, change in wanted:
             parts = name.split(".")
             short = name if whose is None else f"{parts[0]}.{parts[1]}.{parts[3]}"
-            entry = row(lang, short, neuron_language=whose, treatment=name)
+            entry = row(lang, short, neuron_language=whose) | {"treatment": name}
             for key in ("tuning", "seed", "published"):
                 entry.pop(key)
             amount = change if whose in (None, lang) else 0.1

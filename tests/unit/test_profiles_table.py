@@ -10,7 +10,16 @@ import pandas as pd
 import pytest
 
 from evaluation_files import (
-    XNLI, XQUAD, cells_of, change, index_of, read, right, row, run, write,
+    XNLI,
+    XQUAD,
+    cells_of,
+    change,
+    index_of,
+    read,
+    right,
+    row,
+    run,
+    write,
 )  # fmt: skip
 from langneurons import tables
 from langneurons.config.errors import DataError

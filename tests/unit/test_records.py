@@ -28,7 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 XNLI = {"training": {"learning_rate": 0.1}}
 ADAPTER = "results/adapters/xnli/demo/attention/seed42/adapter_model.safetensors"
 EVALUATED = "results/evaluations/xnli/demo/attention/seed42/{}/part-1-of-1.json"
-VI, HI = EVALUATED.format("vi"), EVALUATED.format("ur")
+VI, UR = EVALUATED.format("vi"), EVALUATED.format("ur")
 
 
 def demo(**changes: Any) -> Records:
@@ -60,10 +60,10 @@ def make(path: str, spec: str | None, *sources: str, content: str = "x") -> None
 def make_study(found: Records) -> None:
     """Write an adapter, two indexes of its evaluations, a table and its figure."""
     make(ADAPTER, found.wanted(ADAPTER))
-    for path in (VI, HI):
+    for path in (VI, UR):
         make(path, found.wanted(path), ADAPTER)
     table = targets.table("xnli")
-    make(table, found.wanted(table), VI, HI)
+    make(table, found.wanted(table), VI, UR)
     make("results/figures/xnli/forest.accuracy.svg", '{"table":"xnli"}', table)
 
 
@@ -158,7 +158,7 @@ def test_a_setting_of_something_behind_a_table_leaves_it_out() -> None:
 def test_a_statistic_of_another_meaning_is_stale() -> None:
     make_study(demo())
     other = demo(statistics={"zero": {"value": "const", "constant": 1.0}})
-    assert other.stale() == ([VI, HI], True)
+    assert other.stale() == ([UR, VI], True)
     assert "statistics.zero.constant: null then, 1.0 now" in other.reason(VI)
 
 
@@ -172,9 +172,9 @@ def test_other_lists_and_parts_make_no_treatment_stale() -> None:
 def test_what_a_table_was_made_from_must_still_be_there() -> None:
     found = demo()
     make_study(found)
-    make(HI, found.wanted(HI), ADAPTER, content="of another run, same settings")
+    make(UR, found.wanted(UR), ADAPTER, content="of another run, same settings")
     _, left_out = demo().shown([targets.table("xnli")])
-    assert list(left_out.values()) == [f"made from another {HI} than is there now"]
+    assert list(left_out.values()) == [f"made from another {UR} than is there now"]
 
 
 def test_a_start_says_what_is_stale_and_what_snakemake_will_do(here: Path) -> None:

@@ -82,6 +82,12 @@ def begin(job: Job, roles: Sequence[str]) -> tuple[list[Run], list[Run]]:
     return found, left
 
 
+def axes(job: Job, names: Sequence[str]) -> dict[str, Any]:
+    """Return what a job treats, as its results say it: some keys, and ``lang``."""
+    shared = job.spec["shared"]
+    return {name: shared[name] for name in names} | {"lang": shared["language"]}
+
+
 def runs(
     spec: Mapping[str, Any],
     code: str,
