@@ -17,6 +17,7 @@ from langneurons.config.catalogue import Activations, Model
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Training, Tuning
 from langneurons.costs import rates, spending
+from langneurons.costs.parts import Parts
 from langneurons.costs.rates import statistics_bytes
 from langneurons.costs.requests import SHORTEST, Requests
 from langneurons.study import cost_plan

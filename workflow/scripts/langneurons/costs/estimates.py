@@ -6,7 +6,6 @@ must be the same each time that Snakemake starts.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 from langneurons.config.catalogue import Model
@@ -46,7 +45,7 @@ class Estimates:
 
     def __init__(self, config: Config, gpu: str = GPU) -> None:
         self.config, self.gpu = config, gpu
-        self._known: dict[tuple[Hashable, ...], Work] = {}
+        self._known: dict[tuple[str, ...], Work] = {}
 
     def time(self, model: Model, tokens: float, each: int = rates.FORWARD) -> float:
         """Return seconds of passing tokens through a model.
@@ -61,7 +60,7 @@ class Estimates:
     def treatment(self, subject: Subject) -> Work:
         """Estimate one treatment; all of a subject take the same."""
         where = subject.task if isinstance(subject, OnTask) else subject.corpus
-        key = (type(subject), where, subject.model)
+        key = (type(subject).__name__, where, subject.model)
         if key not in self._known:
             known = self._on_task if isinstance(subject, OnTask) else self._on_text
             self._known[key] = known(where, subject.model)
