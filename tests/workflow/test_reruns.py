@@ -361,7 +361,7 @@ TREATMENTS: dict[str, Case] = {
     "the rule is forced": (unchanged, ("evaluate_task",), {"vi": EACH, "hi": EACH}),
     "one index is forced": (unchanged, (INDEX,), {"vi": EACH}),
 }  # fmt: skip
-"""An edit, what is forced, and how many treatments the jobs of each language compute."""
+"""An edit, what is forced, and how many treatments jobs of each language compute."""
 
 
 @pytest.mark.parametrize("name", TREATMENTS)
