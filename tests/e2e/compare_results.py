@@ -48,7 +48,7 @@ def differences(before: Path, after: Path) -> Iterator[str]:
     """
     for path in sorted(p for p in before.rglob("*") if p.suffix in COMPARED):
         name = path.relative_to(before)
-        if any(name.match(pattern) for pattern in SKIPPED) or ".finished" in name.parts:
+        if any(name.match(pattern) for pattern in SKIPPED):
             continue
         other = after / name
         if not other.is_file():

@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 TABLE = "results/tables/xnli.tsv"
 ADAPTER = "results/adapters/xnli/demo/attention/seed42"
 EVALUATIONS = "results/evaluations/xnli/demo/attention/seed42/vi"
-EVALUATE = "evaluate_task_xnli_vi_1"
+INDEX = f"{EVALUATIONS}/part-1-of-1.json"
 STEPS = 80  # of the training in grid.yaml
 # The profile asks every 5 s after the first 10: right for hours, not for seconds.
 ASK_OFTEN = (
@@ -189,11 +189,11 @@ def micro_batches(folder: Path) -> list[int]:
 def remove_results(folder: Path, *parts: str) -> None:
     """Remove results that must be made anew, and the table that shows it.
 
-    What only intermediate steps need is not made again where the end is there, so one
-    record of the evaluations goes too. It has a second name, from which it is taken
-    back: nothing is evaluated for it.
+    What only intermediate steps need is not made again where the end is there, so the
+    index of the evaluations goes too. The files that it lists stay: nothing is
+    evaluated for it.
     """
-    for part in (*parts, f"{EVALUATIONS}/none.json", TABLE):
+    for part in (*parts, INDEX, TABLE):
         path = folder / part
         if path.is_dir():
             shutil.rmtree(path)
@@ -210,7 +210,7 @@ def resumed_after(folder: Path) -> int:
 
 def computed(folder: Path) -> tuple[int, int]:
     """Return how many treatments the last evaluation kept, and how many it computed."""
-    path = folder / "logs" / EVALUATIONS / "bundle-1.log"
+    path = folder / "logs" / EVALUATIONS / "part-1-of-1.log"
     text = path.read_text(encoding="utf-8")
     found = re.search(r"kept (\d+) of \d+ treatments, computing (\d+)", text)
     assert found is not None, text

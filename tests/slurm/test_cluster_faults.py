@@ -17,9 +17,9 @@ import pytest
 
 from cluster_runs import (
     ADAPTER,
-    EVALUATE,
     EVALUATIONS,
     EVERY,
+    INDEX,
     STEPS,
     TABLE,
     Run,
@@ -44,7 +44,7 @@ IN_TRAINING = {
 IN_EVALUATION = {
     "trouble": "stall",
     "script": "evaluate_task.py",
-    "when": f"{EVALUATIONS}/.finished/*.json",
+    "when": f"{EVALUATIONS}/*.parquet",
 }
 
 
@@ -83,7 +83,7 @@ def test_time_limit_in_training(
     repeated: Callable[[str], None],
 ) -> None:
     remove_results(project, ADAPTER)
-    # A minute, and two for the next attempt, instead of 12 and 24 hours.
+    # A minute, and two for the next attempt, instead of 20 and 40.
     limit = ("--set-resources", "tune_model:runtime=attempt")
     run = Run(cluster, project, TABLE, *limit, **IN_TRAINING).succeed()
     assert "TIMEOUT" in run.text
@@ -102,7 +102,7 @@ def test_out_of_memory_in_evaluation(
 ) -> None:
     remove_results(project, EVALUATIONS)
     # The program needs 150 MB for each sequence of the micro-batch: 16, then 8.
-    memory = ("--set-resources", f"{EVALUATE}:mem_mb=attempt * 2000")
+    memory = ("--set-resources", "evaluate_task:mem_mb=attempt * 2000")
     eating = {"trouble": "eat", "script": "evaluate_task.py", "mb": 150}
     run = Run(cluster, project, TABLE, *memory, **eating).succeed()
     first, second = cluster.jobs(project)
@@ -287,7 +287,7 @@ def test_job_that_always_fails_stops_no_other(
     run = Run(cluster, project, TABLE, trouble="fail", script="identify_neurons.py")
     assert run.wait() != 0
     assert started(project) == {"identify_neurons": 3, "tune_model": 1}
-    waiting = {f"{EVALUATIONS}/none.json", TABLE}
+    waiting = {INDEX, TABLE}
     absent = {path.removeprefix("results/") for path in waiting | {neurons}}
     assert results(project).keys() == results(finished).keys() - absent
     # The program's own words, and where to find them.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster_runs import TABLE, Run, make_project, results
+from cluster_runs import TABLE, Run, computed, make_project, remove_results, results
 from virtual_cluster import Cluster
 
 # One worker for both tests: they look at the same run (pytest --dist loadgroup).
@@ -40,7 +40,7 @@ def test_gpus_memory_and_time_are_requested(cluster: Cluster, on_cluster: Path) 
     assert tuning["TresPerJob"] == "gres:gpu:1"
     assert tuning["Partition"] == "accelerated" and tuning["NumNodes"] == "1"
     assert tuning["MinMemoryNode"] == "7000M"  # 4,000 + 2.5 a million parameters
-    assert tuning["TimeLimit"] == "12:00:00" and tuning["CPUs/Task"] == "2"
+    assert tuning["TimeLimit"] == "00:20:00" and tuning["CPUs/Task"] == "2"
     measuring = jobs["rule_measure_activations"]
     assert measuring["TresPerJob"] == "gres:gpu:1"
     assert measuring["MinMemoryNode"] == "15000M"  # and 8,000 for the histograms
@@ -52,3 +52,25 @@ def test_gpus_memory_and_time_are_requested(cluster: Cluster, on_cluster: Path) 
     devices = {words[2]: words[1] for words in map(str.split, lines)}
     assert devices["tune_model.py"] in ("0", "1")
     assert devices["identify_neurons.py"] == "-"
+
+
+PERPLEXITY = "results/perplexity/demo/demo/vi/part-1-of-1.json"
+
+
+def test_resources_by_a_rules_plain_name_and_force(
+    cluster: Cluster, project: Path
+) -> None:
+    remove_results(project)
+    set_ = ("evaluate_task:runtime=600", "measure_perplexity:runtime=500")
+    more = ("--set-resources", *set_)
+    Run(cluster, project, TABLE, PERPLEXITY, *more).succeed()
+    jobs = {j["Comment"].split("_wildcards_")[0]: j for j in cluster.jobs(project)}
+    assert jobs["rule_evaluate_task"]["TimeLimit"] == "10:00:00"
+    assert jobs["rule_measure_perplexity"]["TimeLimit"] == "08:20:00"
+    kept, again = computed(project)
+    assert again == 0
+    # Nor is anything kept where the rule is forced: the job on the node is told so.
+    before = results(project)
+    Run(cluster, project, TABLE, "--forcerun", "evaluate_task").succeed()
+    assert computed(project) == (0, kept)
+    assert results(project) == before

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from langneurons import tables, tasks
+from langneurons.jobs import files
 from langneurons.tables.common import task_text
 from langneurons.tables.common.as_markdown import markdown
-from langneurons.tables.common.evaluations import Evaluation
+from langneurons.tables.common.evaluations import Evaluation, Evaluations
 from langneurons.tables.common.metrics import Shown
 from langneurons.tasks import Metric
 
@@ -61,21 +62,46 @@ def write(
 ) -> Path:
     """Write an evaluation of ``row``, items numbered from 0, a column a metric.
 
-    A single number is a metric of all items together, and stands in the record.
+    A single number is a metric of all items together, and stands in the index, which
+    lists all treatments of one folder.
+
+    Returns:
+        The file of the treatment.
     """
     where = folder / row["model"] / row["tuning"] / f"seed{row['seed']}" / row["lang"]
-    path = where / f"{treatment}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = where / f"{treatment}.parquet"
+    where.mkdir(parents=True, exist_ok=True)
+    if not index_of(path).exists():
+        axes = {k: row[k] for k in ("model", "tuning", "seed", "lang")}
+        index_of(path).write_text(json.dumps(axes | {"task": task, "treatments": {}}))
     of_all = {k: v for k, v in scores.items() if isinstance(v, float)}
     columns = {k: np.asarray(v) for k, v in scores.items() if k not in of_all}
     n = len(next(iter(columns.values())))
-    items = {"item": np.arange(n, dtype=np.int32)} | columns
-    pd.DataFrame(items).to_parquet(path.with_suffix(".parquet"))
-    record = {k: row[k] for k in ("model", "tuning", "seed", "lang")}
-    record |= {"task": task, "treatment": treatment, "n": n, "n_neurons": 7}
-    record["metrics"] = of_all
-    path.write_text(json.dumps(record))
+    table = pd.DataFrame({"item": np.arange(n, dtype=np.int32)} | columns)
+    change(path, table, n=n, n_neurons=7, metrics=of_all)
     return path
+
+
+def index_of(path: Path) -> Path:
+    """Name the index that lists an evaluation."""
+    return path.with_name("part-1-of-1.json")
+
+
+def change(path: Path, table: pd.DataFrame | None = None, **result: Any) -> None:
+    """Change what an evaluation's file holds, or what its index says of it."""
+    if table is not None:
+        table.to_parquet(path)
+    made = json.loads(index_of(path).read_text())
+    listed = made["treatments"].setdefault(path.stem, {})
+    listed |= result | {"sha256": files.sha256(path)}
+    index_of(path).write_text(json.dumps(made))
+
+
+def read(path: Path, metrics: Mapping[str, Metric]) -> Evaluation:
+    """Read an evaluation, by the index that lists it."""
+    made = json.loads(index_of(path).read_text())
+    found = Evaluations([index_of(path)], {made["task"]: metrics})
+    return found.of(made, treatment=path.stem)
 
 
 def right(n: int, correct: int, wrong_from: int = 0) -> np.ndarray:
@@ -100,7 +126,12 @@ class Study:
 
     @property
     def evaluations(self) -> list[Evaluation]:
-        return [Evaluation.read(path, self.metrics) for path in self.paths]
+        return [read(path, self.metrics) for path in self.paths]
+
+    @property
+    def indexes(self) -> list[Path]:
+        """The indexes of its evaluations, each once."""
+        return list(dict.fromkeys(index_of(path) for path in self.paths))
 
 
 def cells_of(text: str, *start: str) -> list[list[str]]:

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 import evaluation_files
@@ -21,12 +22,12 @@ from activation_files import build, heavy_tailed
 from langneurons.config.task_entries import Training
 from langneurons.costs import spending
 from langneurons.figures import effects, selections
-from langneurons.jobs import batching, manifests, provenance, tensors
+from langneurons.jobs import batching, files, manifests, provenance, tensors
 from langneurons.methods import published as published_neurons
 from langneurons.neurons import neuron_sets
 from langneurons.neurons.chunk_statistics import ChunkStatistics
 from langneurons.neurons.recorded_activations import Activations
-from langneurons.nn.evaluation import perplexity
+from langneurons.nn.evaluation import perplexity, treatments
 from langneurons.nn.models import folders, tuned
 from langneurons.nn.recording import measuring
 from langneurons.nn.tuning import adapters, training
@@ -247,38 +248,53 @@ def _micro_batch(folder: Path) -> Path:
     return kept._path()
 
 
-def _evaluation(suffix: str) -> Callable[[Path], Path]:
+def _evaluation(name: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
-        path = _path(folder)
         row = evaluation_files.row("vi", "none")
         right = evaluation_files.right(30, 12)
-        evaluation_files.write(folder, row, "none", accuracy=right)
-        return path.with_suffix(suffix)
+        path = evaluation_files.write(folder, row, "none", accuracy=right)
+        return path.with_name(name)
 
     return make
 
 
-def _path(folder: Path) -> Path:
-    return folder / "m" / "attention" / "seed1" / "vi" / "none.json"
-
-
 def _read_evaluation(path: Path) -> object:
-    one = evaluations.Evaluation.read(path.with_suffix(".json"), evaluation_files.XNLI)
+    metrics = evaluation_files.XNLI
     rows = [evaluation_files.row("vi", "none")]
-    return task_table.task_table(rows, [one], evaluation_files.XNLI, resamples=10)
+    found = evaluations.Evaluations([path.with_name(INDEX)], {"xnli": metrics})
+    read = [found.of(row, task="xnli") for row in rows]
+    return task_table.task_table(rows, read, metrics, resamples=10)
 
 
-PERPLEXITY = {
-    "corpus": "c", "model": "m", "lang": "vi", "treatment": "none", "n_chunks": 2,
-    "n_tokens": 14, "nll": 2.5, "chunk_nll": [2.25, 2.75], "n_neurons": 0,
-}  # fmt: skip
+INDEX = "part-1-of-1.json"
+PERPLEXITY = {"n_chunks": 2, "n_tokens": 14, "nll": 2.5, "n_neurons": 0}
+
+
+def _perplexity(name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        path = folder / "none.parquet"
+        pd.DataFrame({"nll": [2.25, 2.75]}).to_parquet(path)
+        listed = {"none": PERPLEXITY | {"sha256": files.sha256(path)}}
+        made = {"corpus": "c", "model": "m", "lang": "vi", "treatments": listed}
+        files.write_json(folder / INDEX, made)
+        return folder / name
+
+    return make
 
 
 def _read_perplexity(path: Path) -> object:
     row = {"model": "m", "lang": "vi", "method": None, "langset": None, "draw": None}
     row |= {"matched": None, "neuron_lang": None, "statistic": "none"}
-    record = perplexity_table.read_one(path)
-    return perplexity_table.perplexity_table([row], [(record, path)])
+    row |= {"treatment": "none", "corpus": "c"}
+    found = Perplexities([path.with_name(INDEX)])
+    return perplexity_table.perplexity_table([row], [found.of(row)])
+
+
+def _treatment(folder: Path) -> Path:
+    run = treatments.Run("none", {}, folder / "none.parquet", None, None, {"code": "x"})
+    table = pd.DataFrame({"item": np.arange(3, dtype=np.int32)})
+    treatments.write(run, {"lang": "vi"}, {"n": 3}, table)
+    return run.path
 
 
 def _table(folder: Path) -> Path:
@@ -382,10 +398,12 @@ KINDS = [
     Kind("adapter", _adapter(adapters.ADAPTER), _read_adapter, text=False, cost=10),
     Kind("checkpoint", _checkpoint, _read_checkpoint, text=False),
     Kind("micro-batch", _micro_batch, lambda p: _cache(p.parent)._recall()),
-    Kind("evaluation.json", _evaluation(".json"), _read_evaluation, cost=4),
-    Kind("evaluation.parquet", _evaluation(".parquet"), _read_evaluation, text=False,
+    Kind("evaluations", _evaluation(INDEX), _read_evaluation, cost=4),
+    Kind("evaluation", _evaluation("none.parquet"), _read_evaluation, text=False,
          cost=4),
-    Kind("perplexity", _json("p.json", PERPLEXITY), _read_perplexity),
+    Kind("perplexities", _perplexity(INDEX), _read_perplexity),
+    Kind("perplexity", _perplexity("none.parquet"), _read_perplexity, text=False),
+    Kind("treatment", _treatment, treatments.read_record, text=False),
     Kind("table", _table, _read_table, cost=6),
     Kind("provenance", _provenance, _read_provenance),
     Kind("published figures", _figures, _read_figures, users=True, cost=3),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from langneurons.study.planned_jobs import Job, plan
 from configurations import experiment, merge, paper, tiny
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import Config
-from langneurons.grid import result_paths, rows
+from langneurons.grid import rows, subjects
 from langneurons.published.partners import Partners
 from langneurons.study import local_files
 from langneurons.study.configuration import load
@@ -139,33 +140,23 @@ def test_no_training_file_is_asked_for(
         local_files.require(load(tiny(BESIDE + given)))
 
 
-def bundles(changes: str) -> dict[str, result_paths.Bundle]:
-    config = load(tiny(changes))
-    return {str(b.tuning): b for b in result_paths.task_bundles(config)}
+def evaluated(changes: str) -> dict[str, subjects.OnTask]:
+    return {s.tuning: s for s in subjects.on_tasks(load(tiny(changes)))}
 
 
 def test_its_evaluations_read_no_adapter() -> None:
-    found = bundles(BESIDE)
+    found = evaluated(BESIDE)
     folder = "results/adapters/xquad/demo/attention/seed42"
-    assert result_paths.bundle_adapter(found["base"]) == []
-    assert result_paths.bundle_adapter(found["attention"]) == [
-        f"{folder}/adapter_model.safetensors"
-    ]
-    family = result_paths.families(list(found.values()))[0]
-    other = family.bundle(_Wildcards(model="demo", tuning="base", seed="42"))
+    assert found["base"].adapter == []
+    assert found["attention"].adapter == [f"{folder}/adapter_model.safetensors"]
     with pytest.raises(ConfigError, match="has no seed 42; ask for seed0"):
-        result_paths.bundle_adapter(other)
-
-
-class _Wildcards:
-    def __init__(self, **values: str) -> None:
-        self.__dict__.update(values)
+        _ = replace(found["base"], seed=42).adapter
 
 
 def test_settings_of_training_are_no_part_of_its_specs() -> None:
     changed = f"{BESIDE}\ntasks: {{xquad: {{training: {{learning_rate: 0.1}}}}}}"
     one, two = (
-        Specs(load(tiny(x))).evaluate_task(bundles(x)["base"])
+        Specs(load(tiny(x))).treated(evaluated(x)["base"], ["none"])
         for x in (BESIDE, changed)
     )
     assert one == two and '"tuning":"base"' in one and '"seed":0' in one

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from configurations import experiment, merge, paper, read
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import Config
-from langneurons.grid import result_paths, rows
+from langneurons.costs.parts import Part, Parts
+from langneurons.grid import rows
+from langneurons.grid.subjects import OnTask
 from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
@@ -224,43 +225,28 @@ def test_random_neurons_are_tuned_for_the_evaluation_language(config: Config) ->
 
 
 def test_each_evaluation_is_made_once(config: Config) -> None:
-    outputs_ = [o for b in result_paths.task_bundles(config) for o in b.outputs]
-    assert len(outputs_) == len(set(outputs_))
-    specs = TableSpecs(config)
+    parts = Parts(config)
+    made = [(p.subject, t) for p in parts.evaluations for t in p.treatments]
+    assert len(made) == len(set(made))
+    specs = TableSpecs(config, parts)
     wanted = {name: specs.reads(name).evaluations for name in specs.kinds}
     assert sum(map(bool, wanted.values())) == 7
     for evaluations in wanted.values():
-        assert {row.path(task) for task, row in evaluations} <= set(outputs_)
-
-
-@pytest.mark.parametrize(
-    "listing", [result_paths.task_bundles, result_paths.perplexity_bundles]
-)
-def test_rules_describe_each_bundle_once(config: Config, listing: Any) -> None:
-    bundles = listing(config)
-    families = result_paths.families(bundles)
-    assert len(families) < len(bundles)
-    assert len({family.name for family in families}) == len(families)
-    made = []
-    for family in families:
-        for model in rows.models(config):
-            for tuning in family.tunings or ("",):
-                for seed in (42,) if family.tunings else ("",):
-                    chosen = SimpleNamespace(model=model, tuning=tuning, seed=seed)
-                    made.append(family.bundle(chosen))
-
-    def facts(found: list[result_paths.Bundle]) -> list[Any]:
-        return sorted((b.outputs, b.number, sorted(b.axes)) for b in found)
-
-    assert facts(made) == facts(bundles)
+        shown = {
+            (OnTask(task, x.model, x.tuning, int(x.seed), x.lang), x.treatment)
+            for task, x in evaluations
+        }
+        assert shown <= set(made)
+    for subject in {subject for subject, _ in made}:
+        assert parts.treatments(subject)[0] == UNTREATED
 
 
 def test_profiles_are_paired_by_what_they_write(config: Config) -> None:
     pairs = profile_pairs(config)
     assert {pair["value_name"] for pair, _ in pairs} == {"mean", "p90", "p10"}
-    pair, files = pairs[0]
-    names = [Path(path).stem for path in files]
-    assert names == ["none", "lape.set1.mean", "lape.set1.mean_consistent"]
+    pair, three = pairs[0]
+    names = ["none", "lape.set1.mean", "lape.set1.mean_consistent"]
+    assert [treatment for _, treatment in three] == names == pair["treatments"]
     assert pair["lang"] == "vi"
 
 
@@ -281,7 +267,10 @@ def test_pairs_of_profiles_have_names_of_their_own() -> None:
     axes = experiment("transfer", statistics=names, control_statistics=names)
     pairs = profile_pairs(load(paper(statistics=statistics, **axes)))
     assert {pair["value_name"] for pair, _ in pairs} == {"p90", "late_p90"}
-    files = {pair["value_name"]: [Path(x).stem for x in paths] for pair, paths in pairs}
+    files = {
+        pair["value_name"]: [str(row.treatment) for row in three]
+        for pair, three in pairs
+    }
     ends = {k: [x.rpartition(".")[2] for x in v[1:]] for k, v in files.items()}
     assert ends["p90"] == ["p90", "p90_by_hand"]
     assert ends["late_p90"] == ["late_p90", "late_p90_consistent"]
@@ -338,24 +327,66 @@ def test_all_figures_have_paths_of_their_own(config: Config) -> None:
 
 
 def test_no_path_of_the_grid_is_long(config: Config) -> None:
-    bundles = (
-        *result_paths.task_bundles(config),
-        *result_paths.perplexity_bundles(config),
-    )
-    assert max(len(path) for bundle in bundles for path in bundle.outputs) < 200
+    parts = Parts(config)
+    both = (*parts.evaluations, *parts.perplexities)
+    assert max(len(path) for p in both for path in (p.index, *p.outputs)) < 200
 
 
-def test_bundles_partition_the_treatments(config: Config) -> None:
-    small = load(paper(bundle_size=5))
-    for lang in ("vi", "hi", "ur"):
-        parts = [
-            b
-            for b in result_paths.task_bundles(small)
-            if b.folder.endswith(f"xnli/nemo/attention/seed42/{lang}")
-        ]
-        names = [t for b in parts for t in b.treatments]
-        assert names == treatments(config, "xnli", lang)
-        assert max(len(b.treatments) for b in parts) == 5
+def parts_of(config: Config, lang: str) -> list[Part]:
+    subject = OnTask("xnli", "nemo", TuningName("attention"), 42, lang)
+    return Parts(config).of(subject)
+
+
+@pytest.mark.parametrize("lang", ["vi", "hi", "ur"])
+def test_parts_share_the_treatments_out(config: Config, lang: str) -> None:
+    (whole,) = parts_of(config, lang)
+    assert list(whole.treatments) == treatments(config, "xnli", lang)
+    parts = parts_of(load(paper(bundle_size=5)), lang)
+    assert [t for p in parts for t in p.treatments] == list(whole.treatments)
+    assert {len(p.treatments) for p in parts[:-1]} == {5}
+    folder = f"results/evaluations/xnli/nemo/attention/seed42/{lang}"
+    assert parts[1].index == f"{folder}/part-2-of-{len(parts)}.json"
+    single = parts_of(load(paper(bundle_size=1)), lang)
+    assert [p.treatments for p in single] == [(t,) for t in whole.treatments]
+
+
+@pytest.mark.parametrize("hours", [0.001, 0.3, 1.5, 400])
+def test_parts_last_about_as_long_as_is_asked(config: Config, hours: float) -> None:
+    made = load(paper(job_hours=hours))
+    parts = Parts(made)
+    for part in (*parts.evaluations, *parts.perplexities):
+        everything = parts.treatments(part.subject)
+        seconds = parts.seconds(part)
+        one = parts.estimates.treatment(part.subject).seconds
+        if len(part.treatments) > 1:
+            assert seconds <= 3600 * hours
+        if part.number < part.parts:  # the last one has what is left
+            assert seconds + one > 3600 * hours
+        assert part.treatments[0] == everything[0] or part.number > 1
+
+
+def test_two_sizes_of_a_job_are_refused() -> None:
+    with pytest.raises(ConfigError, match="'bundle_size' and 'job_hours' both say"):
+        load(paper(bundle_size=1, job_hours=2))
+    with pytest.raises(ConfigError, match="job_hours"):
+        load(paper(job_hours=0))
+
+
+def test_parts_that_are_not_there_are_said(config: Config) -> None:
+    axes = {"model": "nemo", "lang": "vi", "task": "xnli", "tuning": "attention"}
+    parts = Parts(config)
+
+    def asked(**more: str) -> str:
+        job = SimpleNamespace(**axes | {"seed": "42", "part": "1", "parts": "1"} | more)
+        with pytest.raises(ConfigError) as refused:
+            parts.of_job(job)
+        return str(refused.value)
+
+    assert "treatments there are in 1 parts" in asked(part="2", parts="2")
+    assert "the first is results/evaluations/xnli/nemo/" in asked(part="0")
+    assert "no table of this configuration asks for it" in asked(lang="zh")
+    assert "has no seed 42; ask for seed0" in asked(tuning="base")
+    assert "no table" in asked(tuning="base", seed="0")
 
 
 def test_the_spec_of_a_job_holds_only_what_it_reads(config: Config) -> None:

@@ -15,8 +15,10 @@ from configurations import paper, read, tiny
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import Config
 from langneurons.config.yaml_files import check
+from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
-from langneurons.grid import result_paths, rows
+from langneurons.grid import rows
+from langneurons.grid.subjects import read_files
 from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
@@ -72,12 +74,11 @@ def change(raw: Any, rng: random.Random) -> str:
 def everything(config: Config) -> None:
     """Ask for what Snakemake asks for when it starts."""
     specs, tables, requests = Specs(config), TableSpecs(config), Requests(config)
-    for bundle in result_paths.task_bundles(config)[:4]:
-        specs.evaluate_task(bundle)
-        result_paths.bundle_inputs(config, bundle)
-    for bundle in result_paths.perplexity_bundles(config)[:2]:
-        specs.measure_perplexity(bundle)
-        result_paths.bundle_inputs(config, bundle)
+    parts = Parts(config)
+    for part in (*parts.evaluations[:4], *parts.perplexities[:2]):
+        specs.treated(part.subject, part.treatments)
+        read_files(config, part.subject, part.treatments)
+        parts.seconds(part)
     for model in rows.models(config):
         for selection in rows.all_selections(config)[:10]:
             chosen = SimpleNamespace(

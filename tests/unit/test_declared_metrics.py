@@ -20,7 +20,7 @@ import draw_effects
 import draw_profiles
 import made_up_task
 from configurations import paper, read
-from evaluation_files import Study, cells_of, row
+from evaluation_files import Study, cells_of, change, row
 from langneurons import report
 from langneurons.config.errors import DataError
 from langneurons.costs import rates
@@ -126,18 +126,17 @@ def test_seeds_of_both_are_pooled(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_what_is_no_number_is_refused_by_name(study: Study, bad: float) -> None:
-    beside = study.paths[1].with_suffix(".parquet")
-    items = pd.read_parquet(beside)
-    items.assign(gain=[*items["gain"][:7], bad]).to_parquet(beside)
+    path = study.paths[1]
+    items = pd.read_parquet(path)
+    change(path, items.assign(gain=[*items["gain"][:7], bad]))
     with pytest.raises(DataError, match=r"p90\.parquet: gain (has gaps|is not finite)"):
         table_of(study)
-    items.to_parquet(beside)
-    text = study.paths[1].read_text()
-    study.paths[1].write_text(text.replace("39.0", "null"))
-    with pytest.raises(DataError, match=r"p90\.json: metrics\.chrf is None, not a"):
+    change(path, items, metrics={"chrf": None})
+    message = r"p90\.parquet: chrf of all items is None, not a finite number"
+    with pytest.raises(DataError, match=message):
         table_of(study)
-    study.paths[1].write_text(text.replace('"chrf": 39.0', '"chrf": true'))
-    with pytest.raises(DataError, match="metrics.chrf is True, not a finite number"):
+    change(path, metrics={"chrf": True})
+    with pytest.raises(DataError, match="chrf of all items is True, not a finite"):
         table_of(study)
 
 

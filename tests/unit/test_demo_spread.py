@@ -11,7 +11,7 @@ import pytest
 from benchmarks import demo_spread
 from demo_runs import TABLES, TUNINGS, Run
 from langneurons.config.schema import Config
-from langneurons.grid import result_paths, rows
+from langneurons.grid import rows, subjects
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 from langneurons.tables import wanted
@@ -56,9 +56,11 @@ def test_the_first_run_is_the_demo_and_others_differ_in_their_seeds() -> None:
 def test_a_run_evaluates_the_same_items_and_texts() -> None:
     part, whole = config(Run()), config()
     assert set(TABLES) <= set(wanted(part))
-    for bundles in (result_paths.task_bundles, result_paths.perplexity_bundles):
-        everything = {path for b in bundles(whole) for path in b.outputs}
-        made = {path for b in bundles(part) for path in b.outputs}
+    for listing in (subjects.on_tasks, subjects.on_texts):
+        everything, made = (
+            {(subject, t) for subject, names in listing(c).items() for t in names}
+            for c in (whole, part)
+        )
         assert made and made <= everything
     for task in ("xnli", "xquad"):
         assert part.task(task).languages == whole.task(task).languages

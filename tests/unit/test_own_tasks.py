@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import test_bundles as scripts
+import test_treatments as scripts
 from configurations import paper
 from langneurons import tasks
 from langneurons.config.catalogue import Frozen
@@ -21,8 +21,8 @@ from langneurons.jobs import files
 from langneurons.study.configuration import load
 from langneurons.tasks import Metric, Task
 from langneurons.tasks.common import items as task_items
-from test_bundles import neurons, study  # noqa: F401 - fixtures
 from test_classification import word_tokenizer
+from test_treatments import neurons, study  # noqa: F401 - fixtures
 from tiny_models import build as tiny
 from tiny_models import opened
 
@@ -109,9 +109,9 @@ def test_it_is_tuned_and_evaluated(reviews, table, study, monkeypatch):  # noqa:
         items = list(reviews.read_file(table))
         task_items.write_jsonl(folder / f"reviews.{split}.jsonl", items)
     made = scripts.tune(study, "one", "reviews")
-    job, outs = scripts.evaluation(study, made["adapter"], {"none": {}}, "reviews")
+    job, _ = scripts.evaluation(study, made["adapter"], {"none": {}}, "reviews")
     scripts.evaluate_task.main(job)
-    record = files.read_json(outs["none"])
+    record = files.read_json(job.outputs["out"])["treatments"]["none"]
     assert record["n"] == 12 and 0 <= record["metrics"]["accuracy"] <= 1
 
 

@@ -92,7 +92,6 @@ def test_summary():
     found = summary(np.array([1.0, 2.0]), 12)
     assert found["n_chunks"] == 2 and found["n_tokens"] == 22
     assert found["nll"] == 1.5 and found["perplexity"] == math.exp(1.5)
-    assert found["chunk_nll"] == [1.0, 2.0]
     assert summary(np.array([800.0]), 2)["perplexity"] is None
 
 

@@ -13,11 +13,12 @@ import pytest
 from evaluation_files import cells_of, row, run
 from langneurons.config.errors import DataError
 from langneurons.figures import perplexity as figure
+from langneurons.jobs import files
 from langneurons.report import neuron_verdicts
 from langneurons.tables import perplexity
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.columns import names
-from langneurons.tables.common.inputs import check_fit
+from langneurons.tables.common.perplexities import Perplexities
 from langneurons.tables.common.perplexity_summary import perplexity_summary
 from langneurons.tables.common.words import EMPTY_LEGEND
 
@@ -42,7 +43,10 @@ def study(statistics: tuple[str, ...] = ("zero",)) -> Study:
         for name, whose, change in wanted:
             parts = name.split(".")
             short = name if whose is None else f"{parts[0]}.{parts[1]}.{parts[3]}"
-            entry = row(lang, short, neuron_lang=whose) | {"treatment": name}
+            entry = row(lang, short, neuron_lang=whose) | {
+                "treatment": name,
+                "corpus": "c",
+            }
             for key in ("tuning", "seed", "published"):
                 entry.pop(key)
             amount = change if whose in (None, lang) else 0.1
@@ -167,14 +171,39 @@ def test_a_table_without_controls_or_own_language_has_gaps() -> None:
 
 def test_the_script_writes_both_files(tmp_path: Path) -> None:
     rows, records = study()
-    files = []
-    for i, record in enumerate(records):
-        files.append(tmp_path / f"{i}.json")
-        files[-1].write_text(json.dumps(record))
+    indexes = write(tmp_path, records)
     out = tmp_path / "perplexity.tsv"
-    run("perplexity", {"rows": rows}, "perplexities", files, out)
+    run("perplexity", {"rows": rows}, "perplexities", indexes, out)
     assert len(out.read_text().splitlines()) == len(rows) + 1
     assert "**+0.600**" in out.with_suffix(".md").read_text()
+    read = Perplexities(indexes)
+    record, path = read.of(rows[1])
+    assert path.stem == records[1]["treatment"]
+    assert record["chunk_nll"] == records[1]["chunk_nll"]
+    pd.DataFrame({"nll": [1.0]}).to_parquet(path)
+    with pytest.raises(DataError, match="damaged, or changed by hand"):
+        read.of(rows[1])
+    listed = json.loads(indexes[0].read_text())
+    listed["treatments"][path.stem]["sha256"] = files.sha256(path)
+    indexes[0].write_text(json.dumps(listed))
+    with pytest.raises(DataError, match="nll is not 3 finite numbers"):
+        Perplexities(indexes).of(rows[1])
+
+
+def write(folder: Path, records: list[dict[str, Any]]) -> list[Path]:
+    """Write measured perplexities as their rule does; return the indexes."""
+    for lang in ("vi", "hi"):
+        (folder / lang).mkdir()
+        listed = {}
+        for record in (r for r in records if r["lang"] == lang):
+            path = folder / lang / f"{record['treatment']}.parquet"
+            pd.DataFrame({"nll": record["chunk_nll"]}).to_parquet(path)
+            apart = ("corpus", "model", "lang", "treatment", "chunk_nll")
+            result = {k: v for k, v in record.items() if k not in apart}
+            listed[path.stem] = result | {"sha256": files.sha256(path)}
+        made = {"corpus": "c", "model": "m", "lang": lang, "treatments": listed}
+        (folder / lang / "part-1-of-1.json").write_text(json.dumps(made))
+    return [folder / lang / "part-1-of-1.json" for lang in ("vi", "hi")]
 
 
 def test_switching_no_neurons_changes_nothing_and_counts_nowhere() -> None:

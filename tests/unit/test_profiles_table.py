@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation_files import XNLI, XQUAD, cells_of, right, row, run, write
+from evaluation_files import (
+    XNLI,
+    XQUAD,
+    cells_of,
+    change,
+    index_of,
+    read,
+    right,
+    row,
+    run,
+    write,
+)
 from langneurons.config.errors import DataError
 from langneurons.figures import profiles as figure
 from langneurons.stats import significance
@@ -18,7 +28,6 @@ from langneurons.tables import profiles
 from langneurons.tables.common import profiles_text
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.columns import names as names_of
-from langneurons.tables.common.inputs import Inputs, read_evaluations
 from langneurons.tables.common.words import EMPTY_LEGEND
 
 GOLDEN = Path(__file__).parent / "golden" / "profiles.md"
@@ -63,12 +72,11 @@ class Pairs:
         self.pairs.append(pair | {key: axes[key] for key in keys})
 
     def table(self) -> pd.DataFrame:
-        rows = [
-            pair | {"treatment": t} for pair in self.pairs for t in pair["treatments"]
+        found = [
+            read(path, METRICS[self.pairs[i // 3]["kind"]])
+            for i, path in enumerate(self.paths)
         ]
-        metrics = [METRICS[row["kind"]] for row in rows]
-        read = read_evaluations(Inputs({"evaluations": self.paths}), rows, metrics)
-        triples = list(zip(read[::3], read[1::3], read[2::3], strict=True))
+        triples = list(zip(found[::3], found[1::3], found[2::3], strict=True))
         return profiles.profile_table(
             self.pairs, triples, METRICS, TITLES, resamples=500
         )
@@ -157,25 +165,27 @@ def test_files_that_do_not_fit_are_refused(pairs: Pairs) -> None:
     with pytest.raises(DataError, match="lang is 'hi', not 'vi'"):
         pairs.table()
     pairs.paths = paths
-    beside = paths[1].with_suffix(".parquet")
-    items = pd.read_parquet(beside)
-    items.assign(item=items["item"] + 1).to_parquet(beside)
+    items = pd.read_parquet(paths[1])
+    change(paths[1], items.assign(item=items["item"] + 1))
     with pytest.raises(DataError, match="other test items"):
         pairs.table()
-    with pytest.raises(DataError, match="1 triples of files for 9 pairs"):
-        profiles.profile_table(pairs.pairs, [()], METRICS, TITLES)  # type: ignore[list-item]
+    with pytest.raises(DataError, match="1 triples for 9 pairs"):
+        profiles.profile_table(pairs.pairs, [()], METRICS, TITLES)
+    with pytest.raises(DataError, match="0 evaluations for a pair, not 3"):
+        profiles.profile_table(pairs.pairs[:1], [()], METRICS, TITLES)
 
 
 def test_the_script_writes_the_table(pairs: Pairs, tmp_path: Path) -> None:
     out = tmp_path / "profiles.tsv"
     spec = {"rows": pairs.pairs}
-    run("profiles", spec, "evaluations", pairs.paths, out)
+    indexes = list(dict.fromkeys(map(index_of, pairs.paths)))
+    run("profiles", spec, "evaluations", indexes, out)
     found = pd.read_csv(out, sep="\t")
     assert len(found) == 14 and found["difference"].notna().all()
     assert "20.0 → 70.0 ▲" in out.with_suffix(".md").read_text()
-    failed = run("profiles", spec, "evaluations", pairs.paths[:-1], out, check=False)
+    failed = run("profiles", spec, "evaluations", indexes[:-1], out, check=False)
     assert failed.returncode == 1
-    assert "26 files of evaluations for 27 rows" in failed.stderr
+    assert "evaluations: none of task xquad, model m" in failed.stderr
 
 
 def test_controls_of_two_methods_are_no_one_row(pairs: Pairs) -> None:
@@ -201,8 +211,7 @@ def test_pairs_without_neurons_are_no_test(pairs: Pairs) -> None:
     before = pairs.table()
     pairs.add("xnli", "ur", "p10", None, 30, 30, 30)
     for path in pairs.paths[-2:]:
-        record = json.loads(path.read_text())
-        path.write_text(json.dumps(record | {"n_neurons": 0}))
+        change(path, n_neurons=0)
     table = pairs.table()
     empty = table[table["lang"] == "ur"].iloc[0]
     assert (empty["n_neurons"], empty["none"], empty["paper"]) == (0, 0.75, 0.75)

@@ -15,6 +15,7 @@ from snakemake.persistence.file import FilePersistence
 from snakemake.utils import update_config
 
 from configurations import experiment
+from langneurons.costs.parts import Parts
 from langneurons.grid import result_paths
 from langneurons.jobs import files, provenance
 from langneurons.jobs.fingerprint import code_hash
@@ -27,8 +28,8 @@ from langneurons.study.table_specs import TableSpecs
 ROOT = Path(__file__).parent.parent.parent
 XNLI = {"training": {"learning_rate": 0.1}}
 ADAPTER = "results/adapters/xnli/demo/attention/seed42/adapter_model.safetensors"
-TREATED = "results/evaluations/xnli/demo/attention/seed42/vi/lape.world.zero.json"
-PLAIN = "results/evaluations/xnli/demo/attention/seed42/vi/none.json"
+EVALUATED = "results/evaluations/xnli/demo/attention/seed42/{}/part-1-of-1.json"
+VI, UR = EVALUATED.format("vi"), EVALUATED.format("ur")
 
 
 def demo(**changes: Any) -> Records:
@@ -58,21 +59,20 @@ def make(path: str, spec: str | None, *sources: str, content: str = "x") -> None
 
 
 def make_study(found: Records) -> None:
-    """Write an adapter, two evaluations of it, a table of them and its figure."""
+    """Write an adapter, two indexes of its evaluations, a table and its figure."""
     make(ADAPTER, found.wanted(ADAPTER))
-    for path in (TREATED, PLAIN):
+    for path in (VI, UR):
         make(path, found.wanted(path), ADAPTER)
     table = targets.table("xnli")
-    make(table, found.wanted(table), TREATED, PLAIN)
+    make(table, found.wanted(table), VI, UR)
     make("results/figures/xnli/forest.accuracy.svg", '{"table":"xnli"}', table)
 
 
 def test_each_result_of_a_grid_has_a_spec_of_its_own() -> None:
     found = demo()
-    needs = Needs(found.config)
-    bundles = (*needs.evaluations, *needs.perplexities)
+    needs = Needs(found.config, Parts(found.config))
     paths = [
-        *(path for bundle in bundles for path in bundle.outputs),
+        *(part.index for part in (*needs.evaluations, *needs.perplexities)),
         *(result_paths.adapter(*key) for key in needs.tunings),
         *(result_paths.neurons(*key) for key in needs.neurons),
         *(result_paths.tokens(*key) for key in needs.tokens),
@@ -90,7 +90,8 @@ def test_each_result_of_a_grid_has_a_spec_of_its_own() -> None:
     wanted = {path: found.wanted(path) for path in paths}
     assert [path for path, spec in wanted.items() if spec is None] == []
     assert len({*wanted.values()}) == len(wanted)
-    assert json.loads(wanted[TREATED] or "")["treatments"].keys() == {"lape.world.zero"}
+    listed = json.loads(wanted[VI] or "")["treatments"]
+    assert {"none", "lape.world.zero"} < listed.keys()
 
 
 def test_rules_and_records_agree_on_the_files() -> None:
@@ -105,7 +106,7 @@ def test_rules_and_records_agree_on_the_files() -> None:
     axes = dict(
         corpus="demo", model="demo", lang="vi", shard="0", shards="1", method="lape",
         langset="world", task="xnli", split="test", tuning="attention", seed="42",
-        table="xnli",
+        table="xnli", part="1", parts="1",
     )  # fmt: skip
     unknown = {name for name in declared if not found.wanted(name.format(**axes))}
     # Beside another output of the same job; a sum of shards; made of other results.
@@ -125,7 +126,8 @@ def test_rules_and_records_agree_on_the_files() -> None:
 def test_names_of_another_configuration_are_not_judged() -> None:
     found = demo()
     assert found.wanted("results/tasks/other/test.vi.jsonl") is None
-    assert found.wanted(TREATED.replace("demo", "gemma")) is None
+    assert found.wanted(VI.replace("demo", "gemma")) is None
+    assert found.wanted(VI.replace("of-1", "of-2")) is None
     assert found.wanted("results/figures/xnli/forest.accuracy.svg") is None
 
 
@@ -154,21 +156,26 @@ def test_a_setting_of_something_behind_a_table_leaves_it_out() -> None:
     assert other.stale() == ([ADAPTER], True)
 
 
-def test_a_statistic_of_another_meaning_is_stale_and_only_it() -> None:
+def test_a_statistic_of_another_meaning_is_stale() -> None:
     make_study(demo())
     other = demo(statistics={"zero": {"value": "const", "constant": 1.0}})
-    assert other.stale() == ([TREATED], True)
-    assert "statistics.zero.constant: null then, 1.0 now" in other.reason(TREATED)
-    more = demo(**experiment("transfer", statistics=["mean", "zero"]))
-    assert more.stale() == ([targets.table("xnli")], True)
+    assert other.stale() == ([UR, VI], True)
+    assert "statistics.zero.constant: null then, 1.0 now" in other.reason(VI)
+
+
+def test_other_lists_and_parts_make_no_treatment_stale() -> None:
+    make_study(demo())
+    fewer = demo(**experiment("transfer", statistics=["mean", "zero"]))
+    assert fewer.stale() == ([TABLE], True)
+    assert demo(bundle_size=2).stale() == ([], True)
 
 
 def test_what_a_table_was_made_from_must_still_be_there() -> None:
     found = demo()
     make_study(found)
-    make(PLAIN, found.wanted(PLAIN), ADAPTER, content="of another run, same settings")
+    make(UR, found.wanted(UR), ADAPTER, content="of another run, same settings")
     _, left_out = demo().shown([targets.table("xnli")])
-    assert list(left_out.values()) == [f"made from another {PLAIN} than is there now"]
+    assert list(left_out.values()) == [f"made from another {UR} than is there now"]
 
 
 def test_a_start_says_what_is_stale_and_what_snakemake_will_do(here: Path) -> None:

@@ -356,12 +356,16 @@ def benchmark(path: Path, seconds: str, cpu: str, memory: str) -> None:
 def test_costs_by_stage(tmp_path: Path) -> None:
     folder = tmp_path / "benchmarks"
     base = folder / "results"
-    benchmark(base / "evaluations/xnli/big/a/s/vi/bundle-1.tsv", "7200", "3600", "10")
-    benchmark(base / "evaluations/xnli/tiny/a/s/vi/bundle-1.tsv", "3600", "1800", "30")
+    benchmark(
+        base / "evaluations/xnli/big/a/s/vi/part-1-of-1.tsv", "7200", "3600", "10"
+    )
+    benchmark(
+        base / "evaluations/xnli/tiny/a/s/vi/part-1-of-1.tsv", "3600", "1800", "30"
+    )
     benchmark(base / "activations/wiki/big/vi/shard-0-of-1.tsv", "3600", "NA", "-")
     benchmark(base / "activations/wiki/big/vi.tsv", "1800", "900", "20")
     benchmark(base / "models/big/pinned.tsv", "1800", "0", "1")
-    benchmark(base / "perplexity/wiki/gone/vi/bundle-1.tsv", "3600", "0", "1")
+    benchmark(base / "perplexity/wiki/gone/vi/part-1-of-1.tsv", "3600", "0", "1")
     benchmark(base / "report.tsv", "360", "0", "1")
     found = {c.stage: c for c in spending.sum_up(folder, spending.gpus_of(CONFIG))}
     order = ["models", "activations", "evaluations", "perplexity", "other", "total"]

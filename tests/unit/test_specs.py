@@ -14,7 +14,7 @@ from snakemake.utils import update_config
 from langneurons import methods, tasks
 from langneurons.config.corpus_entries import HELD_OUT_RESERVE
 from langneurons.config.schema import Config
-from langneurons.grid import result_paths, rows
+from langneurons.grid import rows, subjects
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 from langneurons.study.table_specs import TableSpecs
@@ -69,10 +69,13 @@ def every_spec(config: Config) -> dict[str, str]:
         for row in (*rows.task_rows(config, task)[:1], *rows.tuning_rows(config, task)):
             axes = {"model": row.model, "tuning": row.tuning, "seed": row.seed}
             add(specs.tune_model, task=task, **axes)
-    for bundle in result_paths.task_bundles(config):
-        found[f"evaluate {bundle.folder}"] = specs.evaluate_task(bundle)
-    for bundle in result_paths.perplexity_bundles(config):
-        found[f"perplexity {bundle.folder}"] = specs.measure_perplexity(bundle)
+    for rule, listing in (
+        ("evaluate", subjects.on_tasks(config)),
+        ("perplexity", subjects.on_texts(config)),
+    ):
+        for subject, treatments in listing.items():
+            where = subjects.folder(config, subject)
+            found[f"{rule} {where}"] = specs.treated(subject, treatments)
     for name in tables.kinds:
         add(tables.table, table=name)
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
+import evaluation_files
 from evaluation_files import (
     XNLI,
     XQUAD,
@@ -26,11 +26,10 @@ from evaluation_files import (
 from langneurons import tables
 from langneurons.config.errors import DataError
 from langneurons.figures import effects, sizes
-from langneurons.nn.evaluation import bundles
+from langneurons.nn.evaluation import treatments
 from langneurons.stats import significance
 from langneurons.tables.common import columns, evaluations, task_table, task_text, words
 from langneurons.tables.common.columns import names
-from langneurons.tables.common.inputs import Inputs, read_evaluations
 
 N = 400
 EM_AND_F1 = {name: XQUAD[name] for name in ("em", "f1")}
@@ -202,8 +201,7 @@ def test_the_number_of_neurons_of_pooled_seeds_is_told_if_there_is_one(
     for seed in (1, 2):
         for treatment in ("none", "lape.s.p90"):
             made.add("vi", treatment, {"seed": seed}, accuracy=right(9, 3))
-    record = json.loads(made.paths[-1].read_text()) | {"n_neurons": 8}
-    made.paths[-1].write_text(json.dumps(record))
+    evaluation_files.change(made.paths[-1], n_neurons=8)
     pooled = table_of(made).query("seed == 'pooled'").set_index("statistic")
     assert pooled.loc["none", "n_neurons"] == 7
     assert pd.isna(pooled.loc["p90", "n_neurons"])
@@ -221,9 +219,7 @@ def test_files_that_do_not_fit_are_refused(study: Study) -> None:
     rows, paths = study.rows, study.paths
 
     def read(rows: list, paths: list[Path]) -> pd.DataFrame:
-        found = read_evaluations(
-            Inputs({"evaluations": paths}), rows, [XNLI] * len(rows)
-        )
+        found = [evaluation_files.read(p, XNLI) for p in paths]
         return task_table.task_table(rows, found, XNLI, resamples=10)
 
     with pytest.raises(DataError, match="11 files of evaluations for 12 rows"):
@@ -241,19 +237,18 @@ def test_files_that_do_not_fit_are_refused(study: Study) -> None:
         read(rows[1:], paths[1:])
     with pytest.raises(DataError, match="task table.*'tuning'.*tunings"):
         table_of(study, "tuning")
-    beside = paths[1].with_suffix(".parquet")
-    items = pd.read_parquet(beside)
-    items.assign(item=items["item"] + 1).to_parquet(beside)
+    items = pd.read_parquet(paths[1])
+    evaluation_files.change(paths[1], items.assign(item=items["item"] + 1))
     with pytest.raises(DataError, match="other test items"):
         table_of(study)
-    items.iloc[:-1].to_parquet(beside)
+    evaluation_files.change(paths[1], items.iloc[:-1])
     with pytest.raises(DataError, match="399 items, but"):
         table_of(study)
-    items.rename(columns={"accuracy": "correct"}).to_parquet(beside)
-    with pytest.raises(DataError, match="lacks one of the columns accuracy"):
+    evaluation_files.change(paths[1], items.rename(columns={"accuracy": "correct"}))
+    with pytest.raises(DataError, match="lacks one of the columns item, accuracy"):
         table_of(study)
-    beside.unlink()
-    with pytest.raises(DataError, match="missing; delete"):
+    paths[1].unlink()
+    with pytest.raises(DataError, match="missing, but .* lists it; delete .*part-1-"):
         table_of(study)
 
 
@@ -299,7 +294,7 @@ def test_script_writes_the_same_bytes_twice(study: Study, tmp_path: Path) -> Non
     spec |= {"layout": "interventions", "rows": study.rows}
     outs = [tmp_path / "one.tsv", tmp_path / "two.tsv"]
     for out in outs:
-        run("interventions", spec, "evaluations", study.paths, out)
+        run("interventions", spec, "evaluations", study.indexes, out)
     assert outs[0].read_bytes() == outs[1].read_bytes()
     texts = [out.with_suffix(".md").read_bytes() for out in outs]
     assert texts[0] == texts[1]
@@ -323,7 +318,7 @@ def test_a_number_that_does_not_exist_is_an_empty_field(tmp_path: Path) -> None:
 def test_one_evaluation_is_read_with_its_metrics(tmp_path: Path) -> None:
     scores = {name: [1.0, 0.5] for name in XQUAD} | {"em": [True, False]}
     path = write(tmp_path, row("vi"), **scores)
-    found = evaluations.Evaluation.read(path, EM_AND_F1)
+    found = evaluation_files.read(path, EM_AND_F1)
     assert found.scores["em"].dtype == bool and list(found.scores) == ["em", "f1"]
     assert found.scores["f1"].tolist() == [1.0, 0.5]
     assert found.items.tolist() == [0, 1]
@@ -333,8 +328,7 @@ def emptied(study: Study, *treatments: str) -> Study:
     """Say of some evaluations that their method selected no neuron."""
     for path in study.paths:
         if path.stem in treatments:
-            record = json.loads(path.read_text())
-            path.write_text(json.dumps(record | {"n_neurons": 0}))
+            evaluation_files.change(path, n_neurons=0)
     return study
 
 
@@ -406,19 +400,42 @@ def test_the_names_of_a_row_come_before_its_numbers(kind: str) -> None:
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "gone"])
 def test_a_damaged_table_of_items_is_no_result(tmp_path: Path, damage: str) -> None:
+    shared = {"task": "xnli", "model": "m", "tuning": "attention", "seed": 1}
+    axes = {**shared, "lang": "vi"}
     scores = pd.DataFrame({"item": [1, 2, 3], "accuracy": [True, False, True]})
-    out = tmp_path / "lape.set1.mean.json"
-    cell = bundles.Cell("lape.set1.mean", {}, out, None, None, "hash")
-    bundles.write(cell, {"n": 3, "n_neurons": 2, "treatment": cell.name}, scores)
-    read = evaluations.Evaluation.read(out, XNLI)
-    assert read.scores["accuracy"].tolist() == [True, False, True]
+    name, index = "lape.set1.mean", tmp_path / "part-2-of-3.json"
+    one = treatments.Run(name, {}, tmp_path / f"{name}.parquet", None, None, {})
+    result = {"n": 3, "n_neurons": 2, "metrics": {}}
+    treatments.write(one, axes, result, scores)
+    treatments.write_index(index, "langneurons/evaluations/1", axes, [one])
+
+    def read() -> evaluations.Evaluation:
+        found = evaluations.Evaluations([index], {"xnli": XNLI})
+        return found.of(axes, treatment=name)
+
+    assert read().scores["accuracy"].tolist() == [True, False, True]
+    assert read().record["n_neurons"] == 2
     if damage == "flip":  # as many bytes, and still a table
-        fresh = scores.assign(accuracy=[True, True, True])
-        fresh.to_parquet(cell.table, index=False)
+        scores.assign(accuracy=[True, True, True]).to_parquet(one.path, index=False)
     elif damage == "cut":
-        cell.table.write_bytes(cell.table.read_bytes()[:-40])
+        one.path.write_bytes(one.path.read_bytes()[:-40])
     else:
-        cell.table.unlink()
-    expected = "missing; delete" if damage == "gone" else "damaged, or changed by hand"
+        one.path.unlink()
+    expected = f"missing, but {index} lists it; delete {index} to evaluate again"
+    if damage != "gone":
+        expected = "damaged, or changed by hand.*part-2-of-3.json beside it"
     with pytest.raises(DataError, match=f"lape.set1.mean.parquet: {expected}"):
-        evaluations.Evaluation.read(out, XNLI)
+        read()
+
+
+def test_an_evaluation_that_no_index_lists_is_named(study: Study) -> None:
+    metrics = {"xnli": XNLI}
+    found = evaluations.Evaluations(study.indexes, metrics)
+    assert found.of(study.rows[1], task="xnli").record["treatment"] == "lape.s.p90"
+    wanted = dict(study.rows[1], treatment="lape.s.p91")
+    with pytest.raises(
+        DataError, match="none of task xnli,.*lang vi, treatment lape.s"
+    ):
+        found.of(wanted, task="xnli")
+    with pytest.raises(DataError, match="lists none, which .*part-1-of-1.json does"):
+        evaluations.Evaluations([*study.indexes, study.indexes[0]], metrics)

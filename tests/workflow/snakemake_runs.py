@@ -109,11 +109,7 @@ def snakemake(
 
 
 def planned(folder: Path, *arguments: str, tiny: bool = True) -> Counter[str]:
-    """Return how many jobs of each rule a dry run would start.
-
-    The rules of single bundles are counted together, as evaluate_task and
-    measure_perplexity.
-    """
+    """Return how many jobs of each rule a dry run would start."""
     return count_jobs(snakemake(folder, "-n", *arguments, tiny=tiny))
 
 
@@ -123,8 +119,6 @@ def count_jobs(text: str) -> Counter[str]:
     table = re.search(r"Job stats:\n(.*?)\n\n", text, re.DOTALL)
     for line in table.group(1).splitlines()[2:] if table else ():
         rule, number = line.split()
-        for family in ("evaluate_task", "measure_perplexity"):
-            rule = family if rule.startswith(family) else rule
         jobs[rule] += int(number)
     jobs.pop("total", None)
     return jobs

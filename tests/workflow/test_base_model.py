@@ -44,6 +44,7 @@ PLAN = {
     "all": 1,
 }
 FOLDER = Path("results/evaluations/xquad/demo/base/seed0/vi")
+INDEX = "part-1-of-1.json"
 
 
 def write_overlay(project: Path, tunings: list[str]) -> None:
@@ -71,8 +72,9 @@ def test_it_goes_through_table_figures_and_report(project: Path) -> None:
     assert planned(project) == Counter()
     assert not (project / "results/adapters").exists()
     assert not list((project / "results/tasks").rglob("train.*"))
-    record = json.loads((project / FOLDER / "none.json").read_text(encoding="utf-8"))
-    assert (record["tuning"], record["seed"], record["n"]) == ("base", 0, 10)
+    made = json.loads((project / FOLDER / INDEX).read_text(encoding="utf-8"))
+    assert (made["tuning"], made["seed"]) == ("base", 0)
+    assert made["treatments"]["none"]["n"] == 10
     with (project / "results/tables/xquad.tsv").open(encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
     assert {(row["tuning"], row["seed"]) for row in rows} == {("base", "0")}
@@ -102,6 +104,6 @@ def test_what_cannot_be_made_of_it_is_said(project: Path) -> None:
     adapter = "results/adapters/xquad/demo/base/seed0/adapter_model.safetensors"
     text = snakemake(project, "-n", adapter, check=False)
     assert "No rule to produce" in text and adapter in text
-    seed = str(FOLDER / "none.json").replace("seed0", "seed42")
+    seed = str(FOLDER / INDEX).replace("seed0", "seed42")
     text = snakemake(project, "-n", seed, check=False)
     assert "tuning base draws nothing and has no seed 42; ask for seed0" in text

@@ -77,9 +77,37 @@ def test_no_command_of_the_paper_grid_outgrows_the_kernel(project: Path) -> None
     started = [re.sub(r"^printf .* \| python ", "python ", text) for text in commands]
     assert all(text.startswith("python workflow/scripts/") for text in started)
     assert max(map(len, started)) < 2**12
-    # Each of hundreds of outputs of a bundle has a record with all of its settings.
-    bundles = [text for text in commands if "measure_perplexity.py" in text]
-    assert {text.count('"op":"set"') for text in bundles} == {1}  # zero, for them all
+    # Snakemake keeps the settings of a job with its output.
+    measured = [text for text in commands if "measure_perplexity.py" in text]
+    assert {text.count('"op":"set"') for text in measured} == {1}  # zero, for them all
+
+
+def test_a_rules_plain_name_reaches_all_of_its_jobs(project: Path) -> None:
+    """For clusters that want --gres, say, instead of --gpus."""
+    for rule in ("evaluate_task", "measure_perplexity"):
+        more = ("--set-resources", f"{rule}:gres=gpu:1", f"{rule}:runtime=600")
+        text = snakemake(project, "-n", "all", *more, tiny=False)
+        jobs = re.findall(rf"^rule {rule}:.*?(?=^\S)", text, re.MULTILINE | re.DOTALL)
+        assert len(jobs) == EVERYTHING[rule]
+        assert all("gres=gpu:1" in job and "runtime=600" in job for job in jobs)
+
+
+def test_one_job_per_selection_and_statistic(project: Path) -> None:
+    """Besides: jobs of a given length, by the estimate."""
+    table, single = "results/tables/xnli.tsv", "grid={bundle_size: 1}"
+    jobs = planned(project, table, "--config", single, tiny=False)
+    # Per model and language: none; 11 statistics of LAPE and of AP90, and 4 of each of
+    # their five random draws.
+    assert jobs.pop("evaluate_task") == 2 * 3 * (1 + 2 * 11 + 2 * 5 * 4)
+    rest = {rule: n for rule, n in XNLI.items() if rule != "evaluate_task"}
+    assert jobs == rest
+    hours = ("--config", "grid={job_hours: 0.2}")
+    text = snakemake(project, "-n", table, *hours, tiny=False)
+    asked = re.findall(r"part-1-of-(\d+)\.json.*?runtime=(\d+)", text, re.DOTALL)
+    # 63 treatments of 43.6 s (Llama) or 66.2 s (Nemo) in 690 or 685 s: 15 or 10 each.
+    assert {int(parts) for parts, _ in asked} == {5, 7}
+    # 2.5 times 0.2 hours, rounded; the last part has what is left.
+    assert {int(minutes) for _, minutes in asked} <= {28, 29, 30}
 
 
 @pytest.mark.parametrize(

@@ -249,8 +249,7 @@ def test_the_method_takes_its_part_of_what_it_reads(project: Path) -> None:
 
 def test_the_task_is_tuned_evaluated_and_tabled(project: Path) -> None:
     folder = project / "results/evaluations/mood/mine/attention/seed42/vi"
-    records = [p for p in folder.glob("*.json") if ".provenance" not in p.name]
-    treated = {p.stem for p in records} - {"none"}
+    treated = {p.stem for p in folder.glob("*.parquet")} - {"none"}
     assert {name.rpartition(".")[2] for name in treated} == {"mean", "zero"}
     items = pd.read_parquet(folder / "none.parquet")
     assert len(items) == 24 and set(items["gold"]) == {0, 1}

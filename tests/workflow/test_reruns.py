@@ -308,25 +308,105 @@ def test_an_edit_reruns_exactly_what_it_affects(project: Path, name: str) -> Non
 
 
 def computed(project: Path) -> dict[str, int]:
-    """Read from the logs how many treatments each bundle computed."""
-    found = {}
+    """Read from the logs how many treatments the jobs of a language computed."""
+    found: dict[str, int] = {}
     folder = project / "logs/results/evaluations/xnli/demo/attention"
-    for log in sorted(folder.rglob("bundle-*.log")):
+    for log in sorted(folder.rglob("part-*.log")):
         match = re.search(r"computing (\d+)", log.read_text(encoding="utf-8"))
-        found[log.parent.name] = int(match.group(1)) if match else -1
+        assert match, log
+        found[log.parent.name] = found.get(log.parent.name, 0) + int(match.group(1))
     return found
 
 
-def test_adding_a_statistic_computes_only_the_missing_treatments(project: Path) -> None:
-    folder = project / "results/evaluations/xnli/demo/attention/seed42/vi"
-    before = {p.name: p.read_bytes() for p in folder.glob("*.json")}
-    edit, _ = CASES["a statistic is added"]
+TABLE = "results/tables/xnli.tsv"
+FOLDER = "results/evaluations/xnli/demo/attention/seed42/vi"
+INDEX, RESULT = f"{FOLDER}/part-1-of-1.json", f"{FOLDER}/lape.world.mean.parquet"
+EACH = 1 + 2 * 2 + 1  # none; mean and zero of LAPE and actprob; zero of random neurons
+
+
+def delete(*paths: str) -> Callable[[Path], None]:
+    def edit(project: Path) -> None:
+        for path in paths:
+            (project / path).unlink()
+
+    return edit
+
+
+def half_of_it(project: Path) -> None:
+    """Leave what a job leaves behind that is killed in the middle."""
+    delete(INDEX)(project)
+    for path in sorted((project / FOLDER).glob("*.parquet"))[::2]:
+        path.unlink()
+
+
+def damage(project: Path) -> None:
+    """Cut a treatment's file in half; Snakemake does not know it, so its index goes."""
+    content = (project / RESULT).read_bytes()
+    (project / RESULT).write_bytes(content[: len(content) // 2])
+    delete(INDEX)(project)
+
+
+def unchanged(project: Path) -> None:
+    """Edit nothing."""
+
+
+Case = tuple[Callable[[Path], None], tuple[str, ...], dict[str, int]]
+TREATMENTS: dict[str, Case] = {
+    "nothing": (unchanged, (), {}),
+    "a statistic is added": (CASES["a statistic is added"][0], (), {"vi": 2, "hi": 2}),
+    "a draw is added": (
+        replace("tiny.yaml", "draws: 1", "draws: 2"), (), {"vi": 1, "hi": 1}
+    ),
+    "a selection is added": (
+        replace("tiny.yaml", "[lape.world, a", "[entropy_lambda.world, lape.world, a"),
+        (), {"vi": 2, "hi": 2},
+    ),
+    "a selection is taken out": (
+        replace("tiny.yaml", "actprob.world, ", ""), (), {"vi": 0, "hi": 0}
+    ),
+    "an index is deleted": (delete(INDEX), (), {"vi": 0}),
+    "a treatment is deleted with its index": (delete(INDEX, RESULT), (), {"vi": 1}),
+    "a job was killed half-way": (half_of_it, (), {"vi": 3}),
+    "a result is damaged": (damage, (), {"vi": 1}),
+    "jobs have other parts": (
+        replace("tiny.yaml", "grid:\n", "grid:\n  bundle_size: 4\n"), (),
+        {"vi": 0, "hi": 0},
+    ),
+    "the rule is forced": (unchanged, ("evaluate_task",), {"vi": EACH, "hi": EACH}),
+    "one index is forced": (unchanged, (INDEX,), {"vi": EACH}),
+}  # fmt: skip
+"""An edit, what is forced, and how many treatments jobs of each language compute."""
+
+
+@pytest.mark.parametrize("name", TREATMENTS)
+def test_a_rerun_computes_the_treatments_that_are_missing(
+    project: Path, name: str
+) -> None:
+    edit, forced, expected = TREATMENTS[name]
+    before = {p.name: p.read_bytes() for p in (project / FOLDER).glob("*.parquet")}
+    assert len(before) == EACH
     edit(project)
-    snakemake(project, "--cores", "2", "results/tables/xnli.tsv")
-    assert computed(project) == {"hi": 2, "vi": 2}  # lape and actprob, p90 only
-    after = {p.name: p.read_bytes() for p in folder.glob("*.json")}
-    assert {name: after[name] for name in before} == before
-    assert planned(project, "results/tables/xnli.tsv") == Counter()
+    shutil.rmtree(project / "logs")
+    snakemake(project, TABLE, "--cores", "2", *(forced and ("--forcerun", *forced)))
+    assert computed(project) == expected
+    after = {p.name: p.read_bytes() for p in (project / FOLDER).glob("*.parquet")}
+    assert {k: after[k] for k in before} == before
+    assert planned(project, TABLE) == Counter()
+    listed: set[str] = set()
+    for path in (project / FOLDER).glob("part-*-of-[12].json"):
+        listed |= json.loads(path.read_bytes())["treatments"].keys()
+    assert {f"{name}.parquet" for name in listed} <= after.keys()
+
+
+def test_a_treatment_without_its_index_is_missed_by_name(project: Path) -> None:
+    """Snakemake does not know the file of a treatment: the table's job looks."""
+    delete(RESULT)(project)
+    assert planned(project, TABLE) == Counter()
+    text = snakemake(
+        project, TABLE, "--cores", "1", "--forcerun", "build_task_table", check=False
+    )
+    wanted = f"{RESULT}: missing, but {INDEX} lists it; delete {INDEX} to evaluate"
+    assert wanted in text
 
 
 def test_neurons_are_exported_in_the_published_format(project: Path) -> None:
@@ -337,45 +417,6 @@ def test_neurons_are_exported_in_the_published_format(project: Path) -> None:
     assert [len(layers) for layers in lists] == [2, 2, 2]
     counts = [sum(len(ids) for ids in layers) for layers in lists]
     assert counts == [record["counts"][lang] for lang in ("en", "vi", "hi")]
-
-
-RESULT = "results/evaluations/xnli/demo/attention/seed42/vi/lape.world.mean"
-
-
-def content(project: Path) -> tuple[bytes, bytes]:
-    """Read a result: its record, and the table of its items."""
-    record, items = (project / f"{RESULT}.{end}" for end in ("json", "parquet"))
-    assert json.loads(record.read_bytes())["treatment"] == "lape.world.mean"
-    return record.read_bytes(), items.read_bytes()
-
-
-def test_a_deleted_record_is_noticed_and_taken_back(project: Path) -> None:
-    before = content(project)
-    (project / f"{RESULT}.json").unlink()
-    assert planned(project, f"{RESULT}.json") == Counter({"evaluate_task": 1})
-    snakemake(project, "--cores", "2", f"{RESULT}.json")
-    assert content(project) == before
-    assert computed(project)["vi"] == 0  # its second name was still there
-
-
-def test_a_deleted_result_is_computed_again(project: Path) -> None:
-    before = content(project)
-    for path in (project / RESULT).parent.rglob("lape.world.mean.*"):
-        path.unlink()
-    snakemake(project, "--cores", "2", f"{RESULT}.json")
-    assert content(project) == before
-    assert computed(project)["vi"] == 1  # and none of the others
-
-
-def test_a_damaged_result_is_computed_again(project: Path) -> None:
-    """The table of items is no output that Snakemake knows: the job itself looks."""
-    before = content(project)
-    items = project / f"{RESULT}.parquet"
-    items.write_bytes(before[1][: len(before[1]) // 2])
-    assert planned(project, f"{RESULT}.json") == Counter()
-    snakemake(project, "--cores", "2", "--force", f"{RESULT}.json")
-    assert content(project) == before
-    assert computed(project)["vi"] == 1
 
 
 def test_results_copied_without_records_of_snakemake_are_told_of(project: Path) -> None:

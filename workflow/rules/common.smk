@@ -19,6 +19,7 @@ from langneurons.nn.models import fetching
 from langneurons.study import local_files, targets
 from langneurons.study.configuration import load
 from langneurons.study.records import Records
+from langneurons.study.rule_functions import Signed, signed
 from langneurons.study.specs import Specs
 from langneurons.study.table_specs import TableSpecs
 
@@ -30,9 +31,9 @@ try:
 except LangneuronsError as error:
     raise WorkflowError(str(error)) from None
 PARTS = Parts(CONFIG)
-SPECS = Specs(CONFIG, PARTS)
+SPECS = Signed(Specs(CONFIG, PARTS))
 TABLES = TableSpecs(CONFIG, PARTS)
-RESOURCES = Requests(CONFIG, PARTS)
+RESOURCES = Signed(Requests(CONFIG, PARTS))
 RECORDS = Records(CONFIG, SPECS, TABLES)
 # Of whom a result is stands in its provenance; jobs take it from here.
 os.environ[provenance.STUDY] = CONFIG.study or ""

@@ -24,6 +24,7 @@ def model_source(wildcards):
     return fetching.local_files(entry.folder) if entry.folder else []
 
 
+@signed
 def model_to_load(wildcards):
     """The weights that jobs load: 4-bit where the catalogue says so."""
     return result_paths.model_manifest(CONFIG, wildcards.model)
@@ -58,12 +59,14 @@ def method_files(wildcards):
     return list(methods.files_of(entry.kind, entry.parameters).values())
 
 
+@signed
 def training_items(wildcards):
     """The training items of a task, in its source language."""
     source = CONFIG.task(wildcards.task).source_language
     return result_paths.items(CONFIG, wildcards.task, "train", source)
 
 
+@signed
 def tuned_neurons(wildcards):
     """The neurons that a tuning changes; none for tunings without neurons."""
     return result_paths.tuned_neurons(
@@ -71,6 +74,7 @@ def tuned_neurons(wildcards):
     )
 
 
+@signed
 def evaluated_adapter(wildcards):
     """The adapter that an evaluated model carries; none for the model as it is."""
     return subjects.adapter(CONFIG, PARTS.of_job(wildcards).subject)
@@ -84,7 +88,7 @@ def treated(role):
         forced.tell(workflow)
         return PARTS.reads(wildcards, role)
 
-    return paths
+    return signed(paths)
 
 
 def published_numbers(wildcards):

@@ -17,12 +17,10 @@ from langneurons.nn.evaluation import treatments
 
 def main(job: cli.Job) -> None:
     found, left = treatments.begin(job, ("model", "adapter", "items"))
-    axes = {k: job.spec["shared"][k] for k in ("task", "model", "tuning", "seed")}
-    axes |= {"lang": job.spec["shared"]["language"]}
+    axes = treatments.axes(job, ("task", "model", "tuning", "seed"))
     if left:
         evaluate(job, left, axes)
-    kind = "langneurons/evaluations/1"
-    treatments.write_index(job.outputs["out"], kind, axes, found)
+    treatments.write_index(job.outputs["out"], "langneurons/evaluations/1", axes, found)
 
 
 def evaluate(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> None:
@@ -49,16 +47,14 @@ def evaluate(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> 
         family=shared["family"],
     ).in_batches(job.batches)
     for run in left:
-        change = written[run.name]
-        treated = lm.under(change, f"{shared['task']} {lang} {run.name}")
+        treated = lm.under(written[run.name], f"{shared['task']} {lang} {run.name}")
         table = tasks.checked(task, task.evaluate(treated, items, parameters, lang))
         scores = tasks.metrics(task, table, parameters, lang)
-        result = {"metrics": scores, "n": len(table)}
-        result |= {"n_neurons": change.n_neurons if change else 0}
-        treatments.write(run, axes, result, table)
+        result = {"n": len(table), "n_neurons": overwriting.count(written[run.name])}
+        treatments.write(run, axes, {"metrics": scores} | result, table)
 
 
 if __name__ == "__main__":
-    read = ["model", "adapter", "items", "neurons", "activations"]
     many = ["neurons", "activations"]
+    read = ["model", "adapter", "items", *many]
     cli.run(main, __doc__, inputs=read, many=many, optional=["adapter"])

@@ -13,8 +13,7 @@ from langneurons.nn.evaluation import treatments
 
 def main(job: cli.Job) -> None:
     found, left = treatments.begin(job, ("model", "tokens"))
-    axes = {k: job.spec["shared"][k] for k in ("corpus", "model")}
-    axes |= {"lang": job.spec["shared"]["language"]}
+    axes = treatments.axes(job, ("corpus", "model"))
     if left:
         measure(job, left, axes)
     kind = "langneurons/perplexities/1"
@@ -39,11 +38,10 @@ def measure(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> N
         family=shared["family"],
     ).in_batches(job.batches)
     for run in left:
-        change = written[run.name]
-        treated = lm.under(change, f"perplexity {axes['lang']} {run.name}")
+        treated = lm.under(written[run.name], f"perplexity {axes['lang']} {run.name}")
         nll = perplexity.chunk_nll(treated, chunks)
         result = perplexity.summary(nll, chunks.shape[1])
-        result |= {"n_neurons": change.n_neurons if change else 0}
+        result |= {"n_neurons": overwriting.count(written[run.name])}
         treatments.write(run, axes, result, perplexity.table(nll))
 
 

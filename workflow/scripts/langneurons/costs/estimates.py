@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from langneurons.config.catalogue import Model
+from langneurons.config.names import TuningName
 from langneurons.config.schema import Config
 from langneurons.grid import rows
 from langneurons.grid.subjects import OnTask, Subject
@@ -97,13 +98,20 @@ class Estimates:
         return loading + self.shard(corpus, name, shards).seconds
 
     def tuning(self, task: str, name: str, tuning: str) -> Work:
-        """Estimate a fine-tuning, once the model is loaded."""
-        entry, model = self.config.task(task), self.config.model(name)
-        training = self.config.training(task, name, tuning)
-        tokens = rates.items_of(self.config, task, "train") * training.epochs
-        tokens *= rates.tokens_of(entry, "train")
-        size = rates.adapter_bytes(model, training, self.config.tuning(tuning))
-        return Work(self.time(model, tokens, rates.TRAINING), tokens, size)
+        """Estimate a fine-tuning, once the model is loaded.
+
+        Whose neurons are tuned makes no difference.
+        """
+        key = (TuningName.parse(tuning).entry, task, name)
+        if key not in self._known:
+            entry, model = self.config.task(task), self.config.model(name)
+            training = self.config.training(task, name, tuning)
+            tokens = rates.items_of(self.config, task, "train") * training.epochs
+            tokens *= rates.tokens_of(entry, "train")
+            size = rates.adapter_bytes(model, training, self.config.tuning(tuning))
+            seconds = self.time(model, tokens, rates.TRAINING)
+            self._known[key] = Work(seconds, tokens, size)
+        return self._known[key]
 
     def training(self, task: str, name: str, tuning: str) -> float:
         """Return seconds of the job that fine-tunes."""

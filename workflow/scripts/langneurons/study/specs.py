@@ -42,6 +42,7 @@ class Specs:
     def __init__(self, config: Config, parts: Parts | None = None) -> None:
         self.config = config
         self.parts = parts or Parts(config)
+        self._of_task: dict[tuple[str, str], dict[str, Any]] = {}
 
     def _model(self, name: Any) -> dict[str, Any]:
         """Return what every job that runs a model says of it."""
@@ -188,11 +189,15 @@ class Specs:
             | {key: getattr(entry, key) for key in rows}
         )
 
-    def _parameters(self, task: str, *left_out: str) -> dict[str, Any]:
-        """Return a task's parameters, defaults filled in."""
-        entry = self.config.task(task)
-        kind = tasks.load(entry.kind)
-        return _dump(kind.PARAMETERS.model_validate(entry.parameters), *left_out)
+    def _parameters(self, task: str, split: str = "test") -> dict[str, Any]:
+        """Return a task's parameters, defaults filled in; not all are of training."""
+        if (task, split) not in self._of_task:
+            entry = self.config.task(task)
+            kind = tasks.load(entry.kind)
+            left_out = kind.TEST_ONLY if split == "train" else ()
+            filled = kind.PARAMETERS.model_validate(entry.parameters)
+            self._of_task[task, split] = _dump(filled, *left_out)
+        return self._of_task[task, split]
 
     def tune_model(self, wildcards: Any) -> str:
         entry = self.config.task(wildcards.task)
@@ -206,9 +211,7 @@ class Specs:
             | {
                 "task": wildcards.task,
                 "kind": entry.kind,
-                "parameters": self._parameters(
-                    wildcards.task, *tasks.load(entry.kind).TEST_ONLY
-                ),
+                "parameters": self._parameters(wildcards.task, "train"),
                 "tuning": _dump(self.config.tuning(tuning), "training"),
                 "neurons": neurons,
                 "training": training.model_dump(mode="json", exclude=SPEED_ONLY),

@@ -52,7 +52,8 @@ class Reproduction(Table):
         evaluations: dict[Any, dict[str, Any]] = {}
         for one in partners.evaluations:
             row, columns = one.row, planned.treated(config, one.row.treatment)
-            names = {k: getattr(row, k) for k in ("model", "tuning", "lang")}
+            axes = planned.axes_of(row)
+            names = {k: axes[k] for k in ("model", "tuning", "lang")}
             names |= {k: columns[k] for k in ("method", "langset", "statistic")}
             entry = {"task": one.task} | names | {"key": one.key, "why": one.why}
             # Seeds share an entry, and so does what is the same evaluation twice.

@@ -60,6 +60,11 @@ def read(
     return built
 
 
+def count(written: Intervention | None) -> int:
+    """Return how many neurons a treatment overwrites."""
+    return written.n_neurons if written else 0
+
+
 def overwritten(
     run: Run, manifest: Mapping[str, Any]
 ) -> tuple[dict[int, list[int]], np.ndarray[Any, Any], Statistic]:

@@ -82,6 +82,12 @@ def begin(job: Job, roles: Sequence[str]) -> tuple[list[Run], list[Run]]:
     return found, left
 
 
+def axes(job: Job, names: Sequence[str]) -> dict[str, Any]:
+    """Return what a job treats, as its results say it: some keys, and ``lang``."""
+    shared = job.spec["shared"]
+    return {name: shared[name] for name in names} | {"lang": shared["language"]}
+
+
 def runs(
     spec: Mapping[str, Any],
     code: str,
@@ -234,8 +240,10 @@ def write(
     record |= {"fingerprint": run.fingerprint, "made_from": run.made_from}
     record |= {"made_with": provenance.environment()}
     content = pyarrow.Table.from_pandas(table, preserve_index=False)
-    said = {**(content.schema.metadata or {}), RECORD: files.canonical(record).encode()}
-    content = content.replace_schema_metadata(said)
+    # Its keys stay in the order in which tasks declare their metrics.
+    said = json.dumps(record, ensure_ascii=False, allow_nan=False).encode()
+    metadata = {**(content.schema.metadata or {}), RECORD: said}
+    content = content.replace_schema_metadata(metadata)
     with files.atomic(run.path) as part:
         pyarrow.parquet.write_table(content, part, write_page_checksum=True)
 

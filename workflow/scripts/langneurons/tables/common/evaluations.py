@@ -25,8 +25,9 @@ BINARY, REAL = "binary", "real"
 
 
 AXES: dict[str, type] = {
-    **dict.fromkeys(("task", "model", "tuning", "lang"), str),
+    **dict.fromkeys(("task", "model", "tuning"), str),
     "seed": int,
+    "lang": str,
 }
 """What is evaluated, as its index says, and the types of the values."""
 KEYS: dict[str, type] = {"n": int, "n_neurons": int, "metrics": dict}

@@ -1,15 +1,16 @@
-"""Bundles keep finished treatments, and the three scripts work from end to end."""
+"""Finished treatments are kept, and the three scripts work from end to end."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -24,9 +25,9 @@ from langneurons import tasks
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.config.names import Treatment
 from langneurons.config.task_entries import Training, Tuning
-from langneurons.jobs import cli, files
+from langneurons.jobs import cli, files, forced
 from langneurons.neurons.neuron_sets import NeuronSets
-from langneurons.nn.evaluation import bundles, overwriting
+from langneurons.nn.evaluation import overwriting, treatments
 from langneurons.nn.models import folders
 from langneurons.nn.tuning import adapters
 from langneurons.tasks.common import items as task_items
@@ -74,7 +75,7 @@ def neurons(tmp_path):
 
 @pytest.fixture
 def world(tmp_path, neurons):
-    """Arguments of ``bundles.cells`` for two treatments, and their files."""
+    """Arguments of ``treatments.runs`` for three treatments, and their files."""
     common = {"model": tmp_path / "manifest.json", "items": tmp_path / "test.vi.jsonl"}
     for path in common.values():
         path.write_text("{}")
@@ -92,36 +93,40 @@ def world(tmp_path, neurons):
     return {
         "spec": {"shared": {"seed": 1}, "treatments": found},
         "code": "c0de",
-        "outs": [tmp_path / "out" / f"{name}.json" for name in found],
+        "folder": tmp_path / "out",
         "common": common,
         "neurons": [neurons],
         "activations": measured,
     }
 
 
-def cells(world, **changes):
+AXES = {"task": "xnli", "lang": "vi"}
+
+
+def runs(world, **changes):
     world = world | changes | {"spec": packed(world["spec"])}
-    return {cell.name: cell for cell in bundles.cells(**world)}
+    return {run.name: run for run in treatments.runs(**world)}
 
 
 def finish(world):
-    for cell in cells(world).values():
+    for run in runs(world).values():
         table = pd.DataFrame({"item": np.arange(3, dtype=np.int32)})
-        bundles.write(cell, {"n": 3}, table)
+        treatments.write(run, AXES, {"n": 3}, table)
 
 
-def left(world, table=True):
-    return {cell.name for cell in bundles.pending(list(cells(world).values()), table)}
+def left(world, forced_since=0.0):
+    found = treatments.pending(list(runs(world).values()), forced_since)
+    return {run.name for run in found}
 
 
 def test_each_treatment_reads_its_own_files(world, neurons):
-    found = cells(world)
+    found = runs(world)
     assert (found["none"].neurons, found["none"].activations) == (None, None)
     assert found["lape.set1.zero"].neurons == neurons
     assert found["lape.set1.zero"].activations is None
     assert found["lape.set1.p90"].activations == world["activations"][0]
-    assert found["lape.set1.p90"].table.name == "lape.set1.p90.parquet"
-    assert len({cell.fingerprint for cell in found.values()}) == 3
+    assert found["lape.set1.p90"].path.name == "lape.set1.p90.parquet"
+    assert len({run.fingerprint for run in found.values()}) == 3
 
 
 def test_finished_treatments_are_kept(world, capsys):
@@ -131,16 +136,15 @@ def test_finished_treatments_are_kept(world, capsys):
     assert "kept 3 of 3 treatments, computing 0" in capsys.readouterr().err
 
 
-def test_a_new_statistic_computes_that_statistic(world, tmp_path):
+def test_a_new_statistic_computes_that_statistic(world):
     finish(world)
     world["spec"]["treatments"]["lape.set1.mean"] = treatment("mean")
-    world["outs"].append(tmp_path / "out" / "lape.set1.mean.json")
     assert left(world) == {"lape.set1.mean"}
 
 
 def test_an_edit_redoes_what_reads_it(world, neurons):
     finish(world)
-    everything = set(cells(world))
+    everything = set(runs(world))
     world["activations"][1].write_bytes(b"another corpus, read by none")
     assert left(world) == set()
     world["activations"][0].write_bytes(b"measured anew")
@@ -158,80 +162,115 @@ def test_an_edit_redoes_what_reads_it(world, neurons):
     assert left(world) == everything
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "json", "record", "half"])
-def test_damaged_output_is_made_anew(world, damage):
+def flip(path, place):
+    """Flip the bits of one byte."""
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0xFF
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "data", "end", "text", "other"])
+def test_a_damaged_file_is_made_anew(world, damage):
     finish(world)
-    cell = cells(world)["none"]
+    path = runs(world)["none"].path
     if damage == "cut":
-        cell.table.write_bytes(cell.table.read_bytes()[:-5])
+        path.write_bytes(path.read_bytes()[:-5])
     elif damage == "gone":
-        cell.table.unlink()
-    elif damage == "json":
-        cell.out.write_text("{")
-    elif damage == "half":
-        cell.out.write_text(json.dumps({"fingerprint": cell.fingerprint}))
+        path.unlink()
+    elif damage == "data":  # behind the magic number, in the only column's page
+        flip(path, 40)
+    elif damage == "end":
+        flip(path, -6)
+    elif damage == "text":
+        path.write_text("{}")
     else:
-        cell.out.write_text("[]")
+        pd.DataFrame({"item": [1]}).to_parquet(path)
     assert left(world) == {"none"}
-    assert left(world, table=False) == (
-        {"none"} if damage in ("json", "record") else set()
-    )
 
 
-def test_records_that_snakemake_deleted_are_taken_back(world):
+def test_what_is_older_than_a_forced_run_is_made_anew(world):
     finish(world)
-    before = {cell.out: cell.out.read_text() for cell in cells(world).values()}
-    for out in before:
-        out.unlink()
-    world["activations"][0].write_bytes(b"measured anew")
-    assert left(world) == {"lape.set1.p90"}
-    assert not cells(world)["lape.set1.p90"].out.exists()  # nothing stale is shown
-    for name in ("none", "lape.set1.zero"):
-        assert cells(world)[name].out.read_text() == before[cells(world)[name].out]
-    finish(world)
+    started = time.time() + 1
+    later = runs(world)["none"].path
+    os.utime(later, (started + 5, started + 5))
+    assert left(world, started) == {"lape.set1.zero", "lape.set1.p90"}
     assert left(world) == set()
 
 
-def test_kept_files_are_not_older_than_what_they_were_made_from(world):
+def test_a_file_says_what_it_was_made_from(world):
     finish(world)
-    cell = cells(world)["none"]
-    for path in (cell.out, cell.table):
-        os.utime(path, (1, 1))
-    before = files.sha256(cell.out)
-    assert left(world) == set()
-    now = world["common"]["items"].stat().st_mtime
-    assert min(p.stat().st_mtime for p in (cell.out, cell.table)) >= now
-    assert files.sha256(cell.out) == before
+    run = runs(world)["lape.set1.p90"]
+    record = treatments.read_record(run.path)
+    assert record["task"] == "xnli" and record["treatment"] == "lape.set1.p90"
+    assert record["result"] == {"n": 3}
+    made_from = record["made_from"]
+    assert made_from["code"] == "c0de"
+    assert made_from["inputs"].keys() == {"model", "items", "neurons", "activations"}
+    assert made_from["spec"]["statistics"].keys() == {"p90"}
+    assert record["made_with"]["packages"]["numpy"] == np.__version__
+    plain = treatments.read_record(runs(world)["none"].path)
+    assert plain["made_from"]["inputs"].keys() == {"model", "items"}
+    assert plain["made_from"]["spec"]["statistics"] == {}
 
 
-def test_outputs_that_are_not_the_treatments(world):
-    with pytest.raises(DataError, match="each treatment has one output"):
-        cells(world, outs=world["outs"][:2])
+def index(world, part):
+    out = world["folder"] / f"{part}.json"
+    found = list(runs(world).values())
+    treatments.write_index(out, "kind", AXES, found)
+    return files.read_json(out)
+
+
+def test_an_index_lists_treatments_with_their_results_and_hashes(world):
+    finish(world)
+    made = index(world, "part-1-of-1")
+    assert made["lang"] == "vi" and list(made["treatments"]) == list(runs(world))
+    for name, run in runs(world).items():
+        assert made["treatments"][name] == {
+            "n": 3, "fingerprint": run.fingerprint, "sha256": files.sha256(run.path)
+        }  # fmt: skip
+    runs(world)["none"].path.unlink()
+    with pytest.raises(DataError, match="none.parquet: damaged, or not the result"):
+        index(world, "part-1-of-1")
+
+
+def test_indexes_of_other_parts_go_when_their_treatments_change(world):
+    finish(world)
+    index(world, "part-1-of-2")
+    index(world, "part-1-of-1")
+    kept = world["folder"] / "part-1-of-2.json"
+    assert kept.exists()  # the same files
+    world["spec"]["treatments"]["lape.set1.zero"] = treatment("zero", op="add")
+    finish(world)
+    index(world, "part-1-of-1")
+    assert not kept.exists()
+
+
+def test_inputs_that_are_not_the_treatments(world):
     with pytest.raises(DataError, match="neuron file of lape.set1.*found none"):
-        cells(world, neurons=[])
+        runs(world, neurons=[])
     with pytest.raises(DataError, match="activations of hi in corpus wiki"):
-        cells(world, activations=world["activations"][1:])
+        runs(world, activations=world["activations"][1:])
 
 
 def test_values_that_are_not_measured(world):
-    found = cells(world)
+    found = runs(world)
     chosen, values, entry = overwriting.overwritten(found["lape.set1.zero"], MANIFEST)
     assert chosen == {0: [1, 5], 1: [7]} and entry.op == "set"
     assert values.shape == (LAYERS, WIDTH) and not values.any()
     world["spec"]["treatments"]["lape.set1.p90"] = treatment("const", constant=-1.5)
-    chosen, values, _ = overwriting.overwritten(cells(world)["lape.set1.p90"], MANIFEST)
+    chosen, values, _ = overwriting.overwritten(runs(world)["lape.set1.p90"], MANIFEST)
     assert values.dtype == np.float32 and (values == -1.5).all()
     with pytest.raises(DataError, match="overwrites nothing"):
         overwriting.overwritten(found["none"], MANIFEST)
 
 
 def test_neurons_of_another_model_or_language(world):
-    cell = cells(world)["lape.set1.zero"]
+    run = runs(world)["lape.set1.zero"]
     with pytest.raises(DataError, match="not 3 of 24"):
-        overwriting.overwritten(cell, MANIFEST | {"layers": 3})
+        overwriting.overwritten(run, MANIFEST | {"layers": 3})
     world["spec"]["treatments"]["lape.set1.zero"]["neuron_language"] = "vj"
     with pytest.raises(DataError, match="unknown language 'vj'.*Known: hi, vi"):
-        overwriting.overwritten(cells(world)["lape.set1.zero"], MANIFEST)
+        overwriting.overwritten(runs(world)["lape.set1.zero"], MANIFEST)
 
 
 def test_values_come_from_the_value_language(world):
@@ -239,13 +278,13 @@ def test_values_come_from_the_value_language(world):
     measured = activation_files.build(
         path, activation_files.heavy_tailed(0, 200, 2, 24)
     )
-    cell = cells(world)["lape.set1.p90"]
-    chosen, values, entry = overwriting.overwritten(cell, MANIFEST)
+    run = runs(world)["lape.set1.p90"]
+    chosen, values, entry = overwriting.overwritten(run, MANIFEST)
     assert chosen == {0: [1, 5], 1: [7]} and entry.value == "p90"
     assert np.array_equal(values, measured.value("p90", "act_post", "pooled"))
     activation_files.build(path, activation_files.heavy_tailed(0, 200, 2, 25))
     with pytest.raises(DataError, match="25 neurons, but tiny has 2 of 24"):
-        overwriting.overwritten(cells(world)["lape.set1.p90"], MANIFEST)
+        overwriting.overwritten(runs(world)["lape.set1.p90"], MANIFEST)
 
 
 def jobs(folder, **more):
@@ -319,9 +358,10 @@ def evaluation(study, adapter, treated, kind="xnli"):
     shared = shared | {"task": kind, "kind": kind, "parameters": PARAMETERS[kind]}
     shared |= {"tuning": "attention", "seed": 1, "language": "vi"}
     inputs = common | {"adapter": adapter, "items": folder / f"{kind}.test.jsonl"}
-    outs = {name: folder / "out" / kind / f"{name}.json" for name in treated}
+    out = folder / "out" / kind / "part-1-of-1.json"
+    outs = {name: out.with_name(f"{name}.parquet") for name in treated}
     spec = packed({"shared": shared, "treatments": treated})
-    return jobs(folder)(spec, inputs | read, {"out": list(outs.values())}), outs
+    return jobs(folder)(spec, inputs | read, {"out": out}), outs
 
 
 TREATED = {
@@ -345,10 +385,10 @@ def test_tune_then_evaluate(study, kind):
 
     job, outs = evaluation(study, first["adapter"], TREATED, kind)
     evaluate_task.main(job)
-    records = {name: files.read_json(p) for name, p in outs.items()}
-    tables = {n: pd.read_parquet(p.with_suffix(".parquet")) for n, p in outs.items()}
+    made = files.read_json(job.outputs["out"])
+    records, tables = made["treatments"], read_tables(outs)
     none = records["none"]
-    assert none["treatment"] == "none" and none["lang"] == "vi" and none["n"] == 7
+    assert made["lang"] == "vi" and none["n"] == 7 and list(records) == list(TREATED)
     wanted = tasks.load(kind).METRICS
     assert list(none["metrics"]) == list(wanted)
     for name in wanted:
@@ -364,11 +404,15 @@ def test_tune_then_evaluate(study, kind):
     assert not tables["lape.set1.p90"].equals(tables["none"])
     assert not tables["lape.set1.p90"].equals(tables["lape.set1.zero"])
 
-    written = [*outs.values(), *(p.with_suffix(".parquet") for p in outs.values())]
+    written = [*outs.values(), job.outputs["out"]]
     hashes = [files.sha256(p) for p in written]
     shutil.rmtree(folder / "out")
     evaluate_task.main(job)
     assert hashes == [files.sha256(p) for p in written]
+
+
+def read_tables(outs):
+    return {name: pd.read_parquet(path) for name, path in outs.items()}
 
 
 def greedy(folder, items, parameters):
@@ -396,7 +440,7 @@ def test_without_an_adapter_the_model_is_as_it_is(study, monkeypatch):
     monkeypatch.setitem(PARAMETERS, "xquad", given)
     job, outs = evaluation(study, None, TREATED, "xquad")
     evaluate_task.main(job)
-    tables = {n: pd.read_parquet(p.with_suffix(".parquet")) for n, p in outs.items()}
+    tables = read_tables(outs)
     task = tasks.load("xquad")
     items = task.read_items(folder / "xquad.test.jsonl")
     plain = greedy(folder / "model", items, task.PARAMETERS.model_validate(given))
@@ -407,20 +451,19 @@ def test_without_an_adapter_the_model_is_as_it_is(study, monkeypatch):
     adapter = tune(study, "one", "xquad")["adapter"]
     with_adapter = evaluation(study, adapter, TREATED, "xquad")[0]
     evaluate_task.main(with_adapter)
-    read = job.own[outs["none"]].reads, with_adapter.own[outs["none"]].reads
-    assert read[1] - read[0] == {adapter}
-    tuned = pd.read_parquet(outs["none"].with_suffix(".parquet"))
+    read = treatments.read_record(outs["none"])["made_from"]["inputs"]
+    assert read["adapter"] == files.sha256(adapter)
+    tuned = pd.read_parquet(outs["none"])
     assert not tuned.equals(tables["none"])
 
 
 def perplexity_job(study, treated):
-    """Make the job that measures perplexities, and return its outputs by name."""
+    """Make the job that measures perplexities."""
     folder, common, shared, read = study
     shared = shared | {"corpus": "wiki", "language": "vi", "chunks": 4}
     spec = packed({"shared": shared, "treatments": treated})
-    outs = {name: folder / "ppl" / f"{name}.json" for name in treated}
     inputs = common | {"tokens": folder / "tokens.safetensors"} | read
-    return jobs(folder)(spec, inputs, {"out": list(outs.values())}), outs
+    return jobs(folder)(spec, inputs, {"out": folder / "ppl" / "part-1-of-1.json"})
 
 
 @pytest.mark.parametrize("rule", ["evaluate_task", "measure_perplexity"])
@@ -436,20 +479,20 @@ def perplexity_job(study, treated):
 def test_what_could_change_nothing_is_refused_before_the_model_is_loaded(
     study, rule, change, said
 ):
-    """The last treatment of a bundle is refused before the first is evaluated."""
+    """The last treatment of a job is refused before the first is evaluated."""
     for path in (study[0] / "model").glob("*.safetensors"):
         path.unlink()  # loading it would fail
     treated = {"none": {}, "lape.set1.bad": treatment("p90", **change)}
     if rule == "evaluate_task":
         adapter = study[0] / "adapter_model.safetensors"
         adapter.write_bytes(b"never opened")
-        job, outs = evaluation(study, adapter, treated)
+        job, _ = evaluation(study, adapter, treated)
         main = evaluate_task.main
     else:
-        (job, outs), main = perplexity_job(study, treated), measure_perplexity.main
+        job, main = perplexity_job(study, treated), measure_perplexity.main
     with pytest.raises(ConfigError, match=re.escape(said)):
         main(job)
-    assert not any(path.exists() for path in outs.values())
+    assert not job.outputs["out"].parent.exists()
 
 
 @pytest.mark.parametrize(("kind", "new", "works"), [
@@ -473,9 +516,9 @@ def test_a_treatment_without_neurons_says_so(study, capsys):
     path = study[3]["neurons"][0]
     sets = NeuronSets.read(path)
     replace(sets, neurons={**sets.neurons, "en": {0: [3, 4]}}).write(path)
-    job, outs = perplexity_job(study, treated)
+    job = perplexity_job(study, treated)
     measure_perplexity.main(job)
-    records = {name: files.read_json(path) for name, path in outs.items()}
+    records = files.read_json(job.outputs["out"])["treatments"]
     assert {name: record["n_neurons"] for name, record in records.items()} == {
         "none": 0, "lape.set1.zero": 0, "lape.set1.late": 0, "lape.set1.early": 2,
     }  # fmt: skip
@@ -593,13 +636,13 @@ def test_chunks_longer_than_the_model_are_refused(study, positions, length, acce
 
 
 def test_perplexity_of_treatments(study):
-    job, outs = perplexity_job(study, TREATED)
+    job = perplexity_job(study, TREATED)
     measure_perplexity.main(job)
-    records = {name: files.read_json(path) for name, path in outs.items()}
+    records = files.read_json(job.outputs["out"])["treatments"]
     assert records["none"]["n_chunks"] == 4 and records["none"]["n_tokens"] == 32
-    assert records["none"]["nll"] == pytest.approx(
-        np.mean(records["none"]["chunk_nll"])
-    )
+    chunks = pd.read_parquet(job.outputs["out"].with_name("none.parquet"))
+    assert chunks["chunk"].tolist() == [0, 1, 2, 3]
+    assert records["none"]["nll"] == chunks["nll"].mean()
     assert records["none"]["nll"] == records["lape.set1.none"]["nll"]
     assert records["none"]["nll"] == records["lape.set1.hi"]["nll"]
     assert abs(records["none"]["nll"] - records["lape.set1.zero"]["nll"]) > 1e-4
@@ -611,10 +654,9 @@ def test_what_is_kept_is_told_without_torch(world, tmp_path):
     shared = {"corpus": "wiki", "language": "vi", "model": "tiny", "family": "llama"}
     shared |= {"attn_implementation": None}
     spec = {"shared": shared | {"chunks": 1}, "treatments": {"none": {}}}
-    out, common = tmp_path / "none.json", {"model": world["common"]["model"]}
-    common["tokens"] = world["common"]["items"]
-    cell = bundles.cells(spec, "c0de", [out], common, [], [])[0]
-    bundles.write(cell, {"n": 1})
+    common = {"model": world["common"]["model"], "tokens": world["common"]["items"]}
+    run = treatments.runs(spec, "c0de", tmp_path, common, [], [])[0]
+    treatments.write(run, AXES, {"n": 1}, pd.DataFrame({"nll": [1.0]}))
     inputs = {role: str(path) for role, path in common.items()}
     code = f"""
 import sys
@@ -623,7 +665,7 @@ import measure_perplexity
 from langneurons.jobs import cli
 inputs = {{k: Path(v) for k, v in {inputs!r}.items()}}
 inputs |= {{"neurons": [], "activations": []}}
-outputs = {{"out": [Path({str(out)!r})]}}
+outputs = {{"out": Path({str(tmp_path)!r}) / "part-1-of-1.json"}}
 measure_perplexity.main(cli.Job({spec!r}, "c0de", inputs, outputs, 1, 1, 1))
 print("torch" in sys.modules)
 """
@@ -633,3 +675,40 @@ print("torch" in sys.modules)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.strip() == "False"
     assert "kept 1 of 1" in ran.stderr
+    listed = files.read_json(tmp_path / "part-1-of-1.json")["treatments"]
+    assert listed.keys() == {"none"}
+
+
+@pytest.mark.parametrize(
+    ("options", "of_rule", "of_file"),
+    [
+        ({}, False, False),
+        ({"forceall": True}, True, True),
+        ({"forcerun": {"evaluate_task"}}, True, True),
+        ({"forcerun": {"theirs_evaluate_task"}}, True, True),  # in their workflow
+        ({"forcerun": {"tune_model"}}, False, False),
+        ({"forcerun": {"results/x/part-1-of-1.json"}}, False, True),
+        (
+            {"forcetargets": True, "targets": {"results/x/part-1-of-1.json"}},
+            False,
+            True,
+        ),
+        ({"targets": {"results/x/part-1-of-1.json"}}, False, False),
+    ],
+)
+def test_jobs_learn_what_is_forced(options, of_rule, of_file):
+    given = {"forceall": False, "forcerun": set(), "forcetargets": False}
+    settings = SimpleNamespace(**{**given, "targets": set(), **options})
+    workflow = SimpleNamespace(is_main_process=True, dag_settings=settings)
+    environment = {forced.VARIABLE: "of a run around this one"}
+    forced.tell(workflow, environment)
+    for name, expected in (
+        ("part-2-of-2.json", of_rule),
+        ("part-1-of-1.json", of_file),
+    ):
+        since = forced.since("evaluate_task", [Path("results/x") / name], environment)
+        assert since == (forced.STARTED if expected else forced.NEVER)
+    # What a job on a cluster plans itself says nothing of the run that it belongs to.
+    before = dict(environment)
+    forced.tell(SimpleNamespace(is_main_process=False), environment)
+    assert environment == before
