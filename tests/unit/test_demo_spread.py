@@ -11,8 +11,7 @@ import pytest
 from benchmarks import demo_spread
 from demo_runs import TABLES, TUNINGS, Run
 from langneurons.config.schema import Config
-from langneurons.grid import result_paths
-from langneurons.grid import rows
+from langneurons.grid import result_paths, rows
 from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs

@@ -19,7 +19,7 @@ def project(tmp_path: Path) -> Path:
 def test_a_key_that_stands_twice_is_named_with_its_line(project: Path) -> None:
     path = project / "tiny.yaml"
     written = path.read_text(encoding="utf-8")
-    path.write_text(f"{written}tasks:\n  xnli: {test_items: 2}\n", encoding="utf-8")
+    path.write_text(f"{written}tasks:\n  xnli: {{}}\n", encoding="utf-8")
     text = snakemake(project, "-n", check=False)
     line = len(written.splitlines()) + 1
     assert f"tiny.yaml, line {line}: the key 'tasks' stands twice" in text
