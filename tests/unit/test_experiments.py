@@ -272,7 +272,8 @@ def whose(changes: str) -> dict[str, set[str]]:
 
 def test_neurons_of_the_languages_that_are_named() -> None:
     text = "experiments: {mine: {languages: [vi, zh], "
-    text += "selections: [lape.set1, ap90.focus], statistics: [zero, p90], neuron_languages: %s}}"
+    text += "selections: [lape.set1, ap90.focus], statistics: [zero, p90], "
+    text += "neuron_languages: %s}}"
     listed = {f"lape.set1.vi.{s}" for s in ("zero", "p90")}
     focus = {f"ap90.focus.{x}.{s}" for x in ("vi", "hi") for s in ("zero", "p90")}
     found = whose(text % "[hi, vi]")
