@@ -54,8 +54,8 @@ REFUSED = [
     ),
     (
         "experiments: {transfer: {tunings: [base, attention]}}",
-        "experiments.transfer.tunings: base cannot be evaluated on tasks.xnli (kind xnli): it is "
-        "classified by a head that fine-tuning trains",
+        "experiments.transfer.tunings: base cannot be evaluated on tasks.xnli (kind "
+        "xnli): it is classified by a head that fine-tuning trains",
     ),
     (
         "experiments: {finetuning: {baselines: [attention, base]}}",
@@ -64,7 +64,7 @@ REFUSED = [
     ("experiments: {finetuning: {entries: [base]}}", "base tunes no selected neurons"),
     (
         f"{TUNED}\ntasks: {{xquad: {{data: {{train: null}}}}}}",
-        "tasks.xquad.data.train: missing; tunings of the experiments train on this task",
+        "tasks.xquad.data.train: missing; tunings of the experiments train on this",
     ),
     (
         "tasks: {xquad: {data: {train: null, test: null}}}",

@@ -127,8 +127,10 @@ SELECTIONS = [
         "as in random_lape-1.world",
     ),
     (
-        "experiments: {transfer: {selections: [random_lape.world, random_lape-1.world]}}",
-        "experiments.transfer.selections: random_lape-1.world is in random_lape.world already",
+        "experiments: {transfer: {selections: [random_lape.world, "
+        "random_lape-1.world]}}",
+        "experiments.transfer.selections: random_lape-1.world is in random_lape.world "
+        "already",
     ),
     (
         "experiments: {other_methods: {selections: [random_lape.world]}}",

@@ -19,6 +19,7 @@ from configurations import tiny
 from langneurons import methods, tasks
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.config.fields import Frozen
+from langneurons.grid import experiments
 from langneurons.methods import Selected
 from langneurons.study.configuration import load
 from langneurons.tasks import Metric
@@ -94,17 +95,49 @@ class Every(Method[Parameters]):
 
 METHOD = Every()
 '''
+KIND = '''"""Every language of a task, without interventions."""
+
+from pydantic import ConfigDict, Field
+
+from langneurons.config.experiment_entries import Experiment, Tasks
+from langneurons.grid.axes import Row
+
+from . import Kind
+
+
+class Plain(Experiment):
+    """Axes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tasks: Tasks = Field(description="tasks")
+
+
+class Product(Kind[Plain]):
+    """Models x languages, by task."""
+
+    PARAMETERS = Plain
+    TABLES = ("{task}",)
+
+    def rows(self, config, name, axes):
+        for task in axes.tasks:
+            for model in axes.models:
+                for lang in config.task(task).languages:
+                    yield task, Row(model, "attention", 42, lang, "none", name)
+
+
+KIND = Product()
+'''
 Write = Callable[[ModuleType, str, str], None]
 
 
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
-    """Return a function that adds a file to the tasks or the methods."""
+    """Return a function that adds a file to a room of plug-ins."""
     added = []
 
     def add(room: ModuleType, kind: str, text: str) -> None:
-        name = room.__name__.rpartition(".")[2]
-        folder = tmp_path / "workflow/scripts/langneurons" / name
+        folder = tmp_path / "workflow/scripts" / room.__name__.replace(".", "/")
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{kind}.py").write_text(text, encoding="utf-8")
         importlib.invalidate_caches()
@@ -125,8 +158,8 @@ def refused(write: Write, room: ModuleType, text: str) -> str:
     with pytest.raises(ConfigError) as raised:
         room.load("mood")
     said = str(raised.value)
-    name = room.__name__.rpartition(".")[2]
-    assert said.startswith(f"workflow/scripts/langneurons/{name}/mood.py: ")
+    folder = room.__name__.replace(".", "/")
+    assert said.startswith(f"workflow/scripts/{folder}/mood.py: ")
     return said
 
 
@@ -138,7 +171,8 @@ def change(text: str, *pairs: tuple[str, str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("room", "text"), [(tasks, TASK), (tasks, PLAIN), (methods, METHOD)]
+    ("room", "text"),
+    [(tasks, TASK), (tasks, PLAIN), (methods, METHOD), (experiments, KIND)],
 )
 def test_a_good_file_is_loaded(write: Write, room: ModuleType, text: str) -> None:
     write(room, "mood", text)
@@ -157,12 +191,16 @@ def test_a_good_file_is_loaded(write: Write, room: ModuleType, text: str) -> Non
         (methods, "METHOD = Every()", "", "there is no METHOD; .*METHOD = Every()"),
         (methods, "Every()", "Every", "METHOD is the class Every itself"),
         (methods, "from . ", "from .. ", "(line 5): ImportError: cannot import name"),
+        (experiments, "KIND = Product()", "", "there is no KIND; .*KIND = Product()"),
+        (experiments, "Product()", "Product", "KIND is the class Product itself"),
+        (experiments, "Tasks\n", "Task\n", "(line 5): ImportError: cannot import name"),
     ],
 )
 def test_what_cannot_be_loaded(
     write: Write, room: ModuleType, old: str, new: str, said: str
 ) -> None:
-    text = refused(write, room, change(TASK if room is tasks else METHOD, (old, new)))
+    whole = {tasks: TASK, methods: METHOD, experiments: KIND}[room]
+    text = refused(write, room, change(whole, (old, new)))
     place = 0
     for part in said.split(".*"):
         place = text.find(part, place)
@@ -232,6 +270,48 @@ def test_what_a_method_declares(write: Write, new: str, said: str) -> None:
     assert said in refused(write, methods, text)
 
 
+AXES = "PARAMETERS = Plain"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (AXES, "", "PARAMETERS: None - must be a class of Frozen"),
+        (
+            AXES,
+            "PARAMETERS = dict",
+            "PARAMETERS: <class 'dict'> - must be a class",
+        ),
+        (
+            "class Plain(Experiment)",
+            "class Plain(Frozen)",
+            " - must be a class of Exp",
+        ),
+        ('ConfigDict(extra="forbid")', "ConfigDict()", "a mistyped key would be read"),
+        ('("{task}",)', '("{task}")', "TABLES: '{task}' is a text, but a tuple of"),
+        ("TABLES = ", "TABLE = ", "TABLE: nothing reads it - did you mean 'TABLES'?"),
+        ("TABLES = ", "TABLE = ", "TABLES: None - must be a tuple of texts"),
+        ("def rows(", "def row(", "rows(): is missing; see Kind.rows"),
+    ],
+)
+def test_what_a_kind_of_experiments_declares(
+    write: Write, old: str, new: str, said: str
+) -> None:
+    frozen = "from langneurons.config.fields import Frozen\n"
+    grid = "from langneurons.grid"
+    text = change(KIND, (old, new), (grid, f"{frozen}{grid}"))
+    assert said in refused(write, experiments, text)
+
+
+def test_a_broken_kind_of_experiments_is_told_to_who_names_it(write: Write) -> None:
+    write(experiments, "mood", "KIND = ")
+    load(tiny(""))
+    named = "experiments: {own: {kind: mood, models: [demo]}}"
+    said = r"grid/experiments/mood\.py: cannot be imported.*SyntaxError"
+    with pytest.raises(ConfigError, match=said):
+        load(tiny(named))
+
+
 def test_all_that_is_wrong_is_said_at_once(write: Write) -> None:
     text = change(METHOD, ("    PARAMETERS = Parameters\n", "    READ = (1, 1)\n"))
     text = change(text, ("def select", "def selected"))
@@ -254,6 +334,8 @@ def test_a_broken_file_stops_only_who_names_it(write: Write) -> None:
 def test_checks_need_no_torch() -> None:
     code = (
         "import sys; from langneurons import tasks, methods;"
+        "from langneurons.grid import experiments;"
+        "[experiments.load(k) for k in experiments.kinds()];"
         "[tasks.load(k) for k in tasks.kinds()];"
         "[methods.load(k) for k in methods.kinds()]; assert 'torch' not in sys.modules"
     )

@@ -74,9 +74,18 @@ def load(kind: str) -> Kind[Any]:
 
 
 def _problems(found: Kind[Any]) -> Iterator[str]:
-    parameters = found.PARAMETERS
-    if isinstance(parameters, type) and not issubclass(parameters, Experiment):
-        yield "PARAMETERS: must be a class of config.experiment_entries.Experiment"
+    parameters = getattr(found, "PARAMETERS", None)
+    is_class = isinstance(parameters, type)  # if it is none, that is told of already
+    if is_class and not issubclass(parameters, Experiment):
+        yield (
+            f"PARAMETERS: {parameters!r} - must be a class of Experiment "
+            "(langneurons.config.experiment_entries)"
+        )
+    elif is_class and parameters.model_config.get("extra") != "forbid":
+        yield (
+            "PARAMETERS: its class must have model_config = ConfigDict(extra='forbid')"
+            ", or a mistyped key would be read over"
+        )
     yield from plugins.texts(found, "TABLES", 0)
 
 
