@@ -24,6 +24,7 @@ from pathlib import Path
 import pytest
 
 import tiny_models
+from langneurons.jobs import devices
 from script_runs import write_text
 from snakemake_runs import copy_project, count_jobs
 from test_models import save_model
@@ -120,8 +121,10 @@ def finish(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = re.findall(r"^Shell command: (.* .*)$", text, re.MULTILINE)
     assert len(commands) == sum(count_jobs(text).values()) - 1, "all but the rule all"
     monkeypatch.chdir(folder)
+    # Scripts set these for the rest of their process, which is this one.
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
         monkeypatch.setenv(name, "1")
+    monkeypatch.setenv(devices.VISIBLE, "")
     for command in commands:
         monkeypatch.setattr(sys, "argv", arguments_of(command))
         try:
