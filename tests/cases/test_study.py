@@ -38,7 +38,7 @@ module langneurons:
 use rule * from langneurons
 """
 STUDY = """
-run: [transfer, perplexity]
+run: [transfer, again, perplexity]
 tables: [xquad, perplexity, activation_statistics]
 demo_world: null
 models: {demo: {builder: null, demo: null, folder: data/model}}
@@ -62,6 +62,13 @@ experiments:
     tunings: [base]
     selections: [lape.world]
     statistics: [zero]
+  again: # the same once more, and one statistic
+    kind: interventions
+    models: [demo]
+    tasks: [xquad]
+    tunings: [base]
+    selections: [lape.world]
+    statistics: [zero, mean]
   perplexity: {languages: [en, nan], selections: [lape.world], statistics: [zero]}
 """
 TARGETS = ["xquad", "perplexity", "activation_statistics"]
@@ -195,6 +202,16 @@ def test_code_nan(study: Study) -> None:
     drawn = (results / "figures/demo/lape.world/counts.tsv").read_text()
     assert "nan\t" in drawn
     assert ">nan<" in (results / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.case("What two experiments ask for counts once; one seed is not pooled")
+def test_repeated_evaluations_run(study: Study) -> None:
+    assert study.status == 0, study.text
+    names = ("method", "langset", "draw", "seed", "lang", "statistic", "metric")
+    rows = [tuple(row[name] for name in names) for row in study.rows("xquad")]
+    assert {row[5] for row in rows} == {"none", "zero", "mean"}
+    assert len(set(rows)) == len(rows)
+    assert {row[3] for row in rows} == {"0"}, "the model as it is has no other seed"
 
 
 @pytest.mark.case("Other weights in a model's folder are pinned anew, and all follows")
