@@ -8,13 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from configurations import merge, tiny
-from evaluation_files import XNLI, Study, right
-from langneurons.config.errors import ConfigError, DataError
+from langneurons.config.errors import ConfigError
 from langneurons.config.yaml_files import check
 from langneurons.grid import rows
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
-from langneurons.tables import task
 
 
 def refusal(text: str) -> str:
@@ -102,28 +100,16 @@ def test_repeated_keys(tmp_path: Path) -> None:
         check([path])
 
 
-@pytest.mark.case("Two experiments that ask for one evaluation get one row, one job")
+@pytest.mark.case("Two experiments that ask for one evaluation get one row of a table")
 def test_repeated_evaluations() -> None:
+    """They are run to their table in test_study.py."""
     again = tiny()["experiments"]["transfer"] | {"statistics": ["zero"]}
     raw = merge(tiny(), {"run": ["transfer", "again"], "experiments": {"again": again}})
     one, both = load(merge(raw, {"run": ["transfer"]})), load(raw)
     for name in ("xnli", "xquad"):
         found = rows.task_rows(both, name)
         assert found == rows.task_rows(one, name)
-        paths = [row.path(name) for row in rows.evaluations(both, name)]
-        assert len(set(paths)) == len(paths) > 0
-
-
-@pytest.mark.case("One seed is not `pooled over seeds`, and a row twice is an error")
-def test_repeated_statistic_in_a_table(tmp_path: Path) -> None:
-    study = Study(tmp_path, XNLI)
-    for treatment, correct in (("none", 20), ("lape.s.mean", 15), ("lape.s.zero", 10)):
-        study.add("vi", treatment, {}, accuracy=right(30, correct))
-    table = task.task_table(study.rows, study.evaluations, XNLI, resamples=10)
-    assert "pooled" not in set(table["seed"].astype(str)) and len(table) == 3
-    study.add("vi", "lape.s.mean", {}, accuracy=right(30, 15))
-    with pytest.raises(DataError, match="1 rows whose names another row has too"):
-        task.task_table(study.rows, study.evaluations, XNLI, resamples=10)
+        assert len(set(found)) == len(found) > 0
 
 
 @pytest.mark.case("2e-3 is text in YAML 1.1: it is the number, and the same job")

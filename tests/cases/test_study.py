@@ -24,6 +24,7 @@ from pathlib import Path
 import pytest
 
 import tiny_models
+from langneurons.jobs import devices
 from script_runs import write_text
 from snakemake_runs import copy_project, count_jobs
 from test_models import save_model
@@ -37,7 +38,7 @@ module langneurons:
 use rule * from langneurons
 """
 STUDY = """
-run: [transfer, perplexity]
+run: [transfer, again, perplexity]
 tables: [xquad, perplexity, activation_statistics]
 demo_world: null
 models: {demo: {builder: null, demo: null, folder: data/model}}
@@ -61,6 +62,13 @@ experiments:
     tunings: [base]
     selections: [lape.world]
     statistics: [zero]
+  again: # the same once more, and one statistic
+    kind: interventions
+    models: [demo]
+    tasks: [xquad]
+    tunings: [base]
+    selections: [lape.world]
+    statistics: [zero, mean]
   perplexity: {languages: [en, nan], selections: [lape.world], statistics: [zero]}
 """
 TARGETS = ["xquad", "perplexity", "activation_statistics"]
@@ -120,8 +128,10 @@ def finish(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = re.findall(r"^Shell command: (.* .*)$", text, re.MULTILINE)
     assert len(commands) == sum(count_jobs(text).values()) - 1, "all but the rule all"
     monkeypatch.chdir(folder)
+    # Scripts set these for the rest of their process, which is this one.
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
         monkeypatch.setenv(name, "1")
+    monkeypatch.setenv(devices.VISIBLE, "")
     for command in commands:
         monkeypatch.setattr(sys, "argv", arguments_of(command))
         try:
@@ -192,6 +202,16 @@ def test_code_nan(study: Study) -> None:
     drawn = (results / "figures/demo/lape.world/counts.tsv").read_text()
     assert "nan\t" in drawn
     assert ">nan<" in (results / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.case("What two experiments ask for counts once; one seed is not pooled")
+def test_repeated_evaluations_run(study: Study) -> None:
+    assert study.status == 0, study.text
+    names = ("method", "langset", "draw", "seed", "lang", "statistic", "metric")
+    rows = [tuple(row[name] for name in names) for row in study.rows("xquad")]
+    assert {row[5] for row in rows} == {"none", "zero", "mean"}
+    assert len(set(rows)) == len(rows)
+    assert {row[3] for row in rows} == {"0"}, "the model as it is has no other seed"
 
 
 @pytest.mark.case("Other weights in a model's folder are pinned anew, and all follows")
