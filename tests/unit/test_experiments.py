@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from langneurons.study.planned_jobs import plan
 from pydantic import BaseModel
 
 from configurations import ROOT, experiment, merge, paper, tiny
@@ -24,7 +25,6 @@ from langneurons.config.schema import Config
 from langneurons.grid import experiments, rows
 from langneurons.study import targets
 from langneurons.study.configuration import load
-from langneurons.study.planned_jobs import plan
 
 
 @pytest.fixture(autouse=True)
