@@ -89,11 +89,13 @@ def everything(config: Config) -> None:
         specs.fetch_model(chosen)
         specs.quantise_model(chosen)
         requests.memory(chosen, 1)
-        requests.runtime(chosen, 1)
+        requests.building_runtime(chosen, 1)
     for task in config.grid.tasks:
         listed = [*rows.task_rows(config, task)[:2], *rows.tuning_rows(config, task)]
         for row in [*listed[:8], *rows.random_rows(config, task)[:4]]:
-            specs.tune_model(SimpleNamespace(task=task, **vars(row)))
+            chosen = SimpleNamespace(task=task, **vars(row))
+            specs.tune_model(chosen)
+            requests.training_runtime(chosen, 1)
     for name in targets.task_tables(config):
         tables.task_table(SimpleNamespace(table=name))
     targets.figures(config)

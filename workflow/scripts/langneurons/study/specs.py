@@ -27,6 +27,8 @@ from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import families
 
+from .rule_functions import signed
+
 SPEED_ONLY = {"checkpoint_every"}
 HELD_OUT_RESERVE = 1_000_000
 """Tokens for which text is fetched beside the identification text, at least, so that
@@ -50,6 +52,7 @@ class Specs:
         self.config = config
         self.parts = parts or Parts(config)
         self._of_task: dict[tuple[str, str], dict[str, Any]] = {}
+        self._of_treatments: dict[Any, dict[str, Any]] = {}
 
     def _model(self, name: Any) -> dict[str, Any]:
         """Return what every job that runs a model says of it."""
@@ -171,7 +174,7 @@ class Specs:
             kind = self.config.task(wildcards.task).kind
             return code_hash(rule, (f"tasks.{kind}",))
 
-        return code
+        return signed(code)
 
     def prepare_task(self, wildcards: Any) -> str:
         """Say which rows of which source are taken; each split has its own."""
@@ -270,7 +273,16 @@ class Specs:
 
         Snakemake keeps the spec with the output, so it is kept short.
         """
+        names, lang = tuple(treatments), subject.lang
         source = source_language(self.config, subject)
+        key = (names, lang, source)  # tunings and seeds share it
+        if key not in self._of_treatments:
+            self._of_treatments[key] = self._named(*key)
+        return self._of_treatments[key]
+
+    def _named(
+        self, treatments: tuple[str, ...], lang: str, source: str
+    ) -> dict[str, Any]:
         found: dict[str, Any] = {}
         statistics: dict[str, Any] = {}
         for name in treatments:
@@ -278,9 +290,7 @@ class Specs:
                 found[name] = {}
                 continue
             parsed = Treatment.parse(name)
-            whose, values = result_paths.languages_of(
-                self.config, name, subject.lang, source
-            )
+            whose, values = result_paths.languages_of(self.config, name, lang, source)
             if parsed.statistic not in statistics:
                 entry: Statistic = self.config.statistic(parsed.statistic)
                 elsewhere = ("neuron_language", "value_language", "profile")
