@@ -206,6 +206,7 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         DataError: it is damaged, or not such a file.
     """
+    files.require(path)
     try:
         metadata = pyarrow.parquet.read_schema(path).metadata or {}
         record = json.loads(metadata[RECORD])
