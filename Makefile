@@ -45,16 +45,16 @@ setup: $(RUN) ## only set up .venv (then: source .venv/bin/activate)
 demo: $(RUN) ## the whole study on an artificial world: minutes on two cores
 	@snakemake --quiet rules --profile profiles/demo --cores $(CORES) \
 	  --configfile config/demo.yaml
-	@cat results/tables/xnli.md
+	@cat results/demo/tables/xnli.md
 	@printf '%s\n' '' \
-	  'results/report.html            verdicts, all tables and figures: open it' \
-	  'results/tables/xnli.tsv        every row with interval, test and control' \
-	  'results/tables/xnli.md         the table above' \
-	  'results/figures/               SVG, PNG and the data behind each' \
-	  'results/neurons/demo/          the neurons: method.language_set.json' \
-	  'results/evaluations/           predictions item by item (.parquet)' \
-	  '<file>.provenance.json         how a file was made; logs/ has the logs' \
-	  'README.md                      how to read all this'
+	  'results/demo/report.html        verdicts, all tables and figures: open it' \
+	  'results/demo/tables/xnli.tsv    every row with interval, test and control' \
+	  'results/demo/tables/xnli.md     the table above' \
+	  'results/demo/figures/           SVG, PNG and the data behind each' \
+	  'results/neurons/demo/           the neurons: method.language_set.json' \
+	  'results/demo/evaluations/       predictions item by item (.parquet)' \
+	  '<file>.provenance.json          how a file was made; logs/ has the logs' \
+	  'README.md                       how to read all this'
 
 small: $(SMALL) ## a real model (Gemma 3 270M) on real text; needs data/, see README.md
 	@sed -n 's/^# \{0,1\}//p' envs/requirements-small.txt
@@ -62,8 +62,8 @@ small: $(SMALL) ## a real model (Gemma 3 270M) on real text; needs data/, see RE
 	  'says what goes there (a link will do)' >&2; exit 1; }
 	@snakemake --quiet rules --profile profiles/demo --cores $(CORES) \
 	  --configfile config/small.yaml
-	@cat results/tables/xnli.md
-	@echo 'results/report.html has the verdicts, all tables and figures'
+	@cat results/small/tables/xnli.md
+	@echo 'results/small/report.html has the verdicts, all tables and figures'
 
 check: $(RUN) ## read a configuration and say what is wrong with it (CONFIG=...)
 	@PYTHONPATH=workflow/scripts python -m langneurons.study.configuration $(CONFIG)
@@ -71,8 +71,8 @@ check: $(RUN) ## read a configuration and say what is wrong with it (CONFIG=...)
 plan: $(RUN) ## what a grid will cost, before anything runs (CONFIG=...)
 	@snakemake plan_costs --quiet rules progress --cores 1 --configfile $(CONFIG)
 
-report: $(RUN) ## results/report.html from what is there; nothing else is computed
-	@snakemake results/report.html --allowed-rules build_report --forcerun build_report \
+report: $(RUN) ## the report of what is there (CONFIG=...); nothing else is computed
+	@snakemake build_report --allowed-rules build_report --forcerun build_report \
 	  --quiet rules --cores 1 --configfile $(CONFIG) \
 	  --config report=existing
 

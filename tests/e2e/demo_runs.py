@@ -21,13 +21,13 @@ ROOT = Path(__file__).parent.parent.parent
 for folder in ("workflow/scripts", "tests/workflow"):
     sys.path.insert(0, str(ROOT / folder))
 
-from langneurons.grid import result_paths  # noqa: E402
-from langneurons.study import targets  # noqa: E402
 from snakemake_runs import copy_project  # noqa: E402
 
 CAPABILITIES = ("default", "avx2", "avx512")  # of x86, each with the one before
 TABLES = ("xnli", "xquad", "perplexity")
 TUNINGS = ("lape.world.ur", "lape.world.en+ur")
+RESULTS = "results/demo"
+"""Where the study of config/demo.yaml has its results."""
 OVERLAY = "part.yaml"
 
 
@@ -58,6 +58,11 @@ class Run:
     @property
     def tuning_seed(self) -> int:
         return 41 + self.seed
+
+    @property
+    def adapter(self) -> str:
+        """Place of an adapter below its tuning's folder."""
+        return f"seed{self.tuning_seed}/adapter_model.safetensors"
 
     def overlay(self) -> dict[str, Any]:
         """Return the seeds, and what of config/demo.yaml is left out.
@@ -102,10 +107,9 @@ def make(run: Run, folder: Path, tunings: tuple[str, ...] = ()) -> None:
         copy_project(folder)
         text = yaml.safe_dump(run.overlay())
         (folder / OVERLAY).write_text(text, encoding="utf-8")
-    wanted = [targets.table(name) for name in TABLES]
-    wanted += [
-        result_paths.adapter("xnli", "demo", t, run.tuning_seed) for t in tunings
-    ]
+    wanted = [f"{RESULTS}/tables/{name}.tsv" for name in TABLES]
+    adapters = f"{RESULTS}/adapters/xnli/demo"
+    wanted += [f"{adapters}/{tuning}/{run.adapter}" for tuning in tunings]
     threads = [f"{r}={run.threads}" for r in ("pretrain_demo_model", "tune_model")]
     command = [
         *(sys.executable, "-m", "snakemake", *wanted, "--quiet", "rules"),

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from langneurons.study import targets
 from truths import Truth
+
+TABLES = "results/demo/tables"
+"""Where the study of config/demo.yaml has its tables."""
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:
@@ -22,7 +24,7 @@ def read(folder: Path, name: str) -> pd.DataFrame:
     Raises:
         FileNotFoundError: it was not made.
     """
-    path = folder / targets.table(name)
+    path = folder / TABLES / f"{name}.tsv"
     return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
 
 

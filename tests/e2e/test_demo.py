@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from demo_truth import TABLES
 from langneurons import tables
 from langneurons.config.schema import Config
 from langneurons.study import targets
@@ -28,7 +29,7 @@ def config() -> Config:
 
 
 def read(name: str) -> pd.DataFrame:
-    path = ROOT / targets.table(name)
+    path = ROOT / TABLES / f"{name}.tsv"
     if not path.is_file():
         pytest.skip(f"{path} is absent: run `make demo` first")
     table = pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
@@ -40,7 +41,7 @@ def read(name: str) -> pd.DataFrame:
 def test_every_table_figure_and_the_report_are_there(config: Config) -> None:
     read("xnli")
     for name in tables.wanted(config):
-        path = ROOT / targets.table(name)
+        path = ROOT / targets.table(config, name)
         assert path.is_file() and path.with_suffix(".md").is_file(), name
     figures = targets.figures(config)
     assert len(figures) > 40
@@ -48,7 +49,7 @@ def test_every_table_figure_and_the_report_are_there(config: Config) -> None:
         for extension in targets.EXTENSIONS:
             path = (ROOT / figure).with_suffix(f".{extension}")
             assert path.stat().st_size > 0, path
-    page = (ROOT / targets.REPORT).read_text(encoding="utf-8")
+    page = (ROOT / targets.report(config)).read_text(encoding="utf-8")
     assert page.count("data:image/svg+xml") >= len(figures)
     assert "http://" not in page.split("</style>")[0]
 

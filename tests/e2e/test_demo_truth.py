@@ -21,6 +21,7 @@ from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.stats.significance import wilson
 
 ROOT = Path(__file__).parent.parent.parent
+ADAPTERS = "results/demo/adapters/xnli/demo"
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,7 @@ def test_intervals_are_those_of_wilson(demo: Path) -> None:
 def test_masked_tuning_moves_the_neurons_and_no_other(demo: Path) -> None:
     sets = NeuronSets.read(demo / result_paths.neurons("demo", "lape.world"))
     for tuning, languages in (("lape.world.ur", ["ur"]), ("lape.world.en+ur", None)):
-        path = demo / result_paths.adapter("xnli", "demo", tuning, 42)
+        path = demo / ADAPTERS / tuning / "seed42/adapter_model.safetensors"
         weights = load_file(path)
         scale = json.loads(path.with_name("adapter_config.json").read_text())
         assert scale["r"] > 0

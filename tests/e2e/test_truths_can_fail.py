@@ -9,8 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from demo_truth import TRUTHS
-from langneurons.study import targets
+from demo_truth import TABLES, TRUTHS
 from truths import Truth
 
 LANGUAGES = ["el", "en", "hi", "ur", "vi", "zh"]
@@ -42,7 +41,7 @@ def write(folder: Path, right: float, em: float, own: float, other: float) -> No
     ]
     named = {"xnli": inference, "xquad": questions, "perplexity": harm}
     for name, rows in named.items():
-        path = folder / targets.table(name)
+        path = folder / TABLES / f"{name}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(path, sep="\t", index=False)
 

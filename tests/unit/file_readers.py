@@ -40,6 +40,7 @@ from langneurons.tables.common import (
     reproduction_numbers,
     task_table,
 )
+from langneurons.tables.common.perplexities import Perplexities
 from langneurons.tasks import xnli, xquad
 from langneurons.text import corpora
 

@@ -10,6 +10,7 @@ import pytest
 
 from configurations import experiment, merge, paper, read
 from langneurons.config.errors import ConfigError
+from langneurons.config.names import UNTREATED, Treatment, TuningName
 from langneurons.config.schema import Config
 from langneurons.costs import rates
 from langneurons.costs.parts import Part, Parts
@@ -176,7 +177,7 @@ def test_a_tuning_changes_keys_of_training_last() -> None:
     assert loaded.training("xnli", "llama31", "attention").epochs == 1
 
 
-def treatments(config: Config, task: str, lang: str) -> list[str]:
+def treatments(config: Config, task: str, lang: str) -> list[Treatment]:
     listed = [row.treatment for row in rows.task_rows(config, task) if row.lang == lang]
     return list(dict.fromkeys(listed))
 
@@ -186,9 +187,9 @@ def test_lape_uses_set1_for_vietnamese_and_set6_for_hindi_and_urdu(
 ) -> None:
     used = {
         lang: {
-            name.split(".")[1]
+            str(name).split(".")[1]
             for name in treatments(config, "xnli", lang)
-            if "lape" in name
+            if "lape" in str(name)
         }
         for lang in ("vi", "hi", "ur")
     }
@@ -197,7 +198,7 @@ def test_lape_uses_set1_for_vietnamese_and_set6_for_hindi_and_urdu(
 
 def test_neuron_tunings_are_those_of_tables_3_and_7(config: Config) -> None:
     found = {
-        row.tuning
+        str(row.tuning)
         for row in rows.tuning_rows(config, "xnli")
         if row.model == "llama31" and row.lang == "vi"
     }
@@ -207,9 +208,9 @@ def test_neuron_tunings_are_those_of_tables_3_and_7(config: Config) -> None:
         "ap90.focus.en", "ap90.focus.vi", "ap90.focus.en+vi",
     }  # fmt: skip
     treated = {
-        row.treatment
+        str(row.treatment)
         for row in rows.tuning_rows(config, "xnli")
-        if row.tuning == "lape.set6.en+hi"
+        if str(row.tuning) == "lape.set6.en+hi"
     }
     names = ("mean", "p90", "zero", "p10")
     assert treated == {"none", *(f"lape.set6.{name}" for name in names)}
@@ -217,7 +218,7 @@ def test_neuron_tunings_are_those_of_tables_3_and_7(config: Config) -> None:
 
 def test_random_neurons_are_tuned_for_the_evaluation_language(config: Config) -> None:
     found = [
-        row.tuning
+        str(row.tuning)
         for row in rows.random_rows(config, "xnli")
         if row.model == "nemo" and row.lang == "ur"
     ]
@@ -247,7 +248,7 @@ def test_profiles_are_paired_by_what_they_write(config: Config) -> None:
     assert {pair["value_name"] for pair, _ in pairs} == {"mean", "p90", "p10"}
     pair, three = pairs[0]
     names = ["none", "lape.set1.mean", "lape.set1.mean_consistent"]
-    assert [treatment for _, treatment in three] == names == pair["treatments"]
+    assert [str(row.treatment) for row in three] == names == pair["treatments"]
     assert pair["lang"] == "vi"
 
 

@@ -89,11 +89,13 @@ def everything(config: Config) -> None:
         specs.fetch_model(chosen)
         specs.quantise_model(chosen)
         requests.memory(chosen, 1)
-        requests.runtime(chosen, 1)
+        requests.building_runtime(chosen, 1)
     for task in rows.tasks(config):
         listed = [*rows.task_rows(config, task)[:2], *rows.tuning_rows(config, task)]
         for row in [*listed[:8], *rows.random_rows(config, task)[:4]]:
-            specs.tune_model(SimpleNamespace(task=task, **vars(row)))
+            names = vars(row) | {"task": task, "tuning": str(row.tuning)}
+            specs.tune_model(SimpleNamespace(**names))
+            requests.training_runtime(SimpleNamespace(**names), 1)
     for name in tables.kinds:
         tables.table(SimpleNamespace(table=name))
     targets.figures(config)

@@ -5,7 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langneurons.config.errors import ConfigError
-from langneurons.config.names import Selection, Treatment, TuningName, draw, split_draw
+from langneurons.config.names import (
+    UNTREATED,
+    Bridged,
+    Overwritten,
+    Pair,
+    Prompted,
+    Selection,
+    Steered,
+    Treatment,
+    TuningName,
+    draw,
+    split_draw,
+    target_of,
+)
 
 part = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,8}", fullmatch=True)
 language = st.from_regex(r"[a-z]{2}(_[A-Z][a-z]{3})?", fullmatch=True)
@@ -15,8 +28,57 @@ language = st.from_regex(r"[a-z]{2}(_[A-Z][a-z]{3})?", fullmatch=True)
 def test_a_treatment_is_read_back_as_written(
     method: str, languages: str, statistic: str, of: str | None
 ) -> None:
-    treatment = Treatment(Selection(method, languages), statistic, of)
+    treatment = Overwritten(Selection(method, languages), statistic, of)
     assert Treatment.parse(str(treatment)) == treatment
+
+
+strength = st.integers(0, 20_000).map(lambda x: x / 1000)
+others = st.one_of(
+    st.just(UNTREATED),
+    st.builds(Prompted, st.none() | language),
+    st.builds(Steered, st.integers(0, 200), strength, st.none() | language),
+    st.builds(Bridged, language),
+)
+
+
+@given(others)
+def test_a_treatment_without_neurons_is_read_back_as_written(given: Treatment) -> None:
+    assert Treatment.parse(str(given)) == given
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("none", UNTREATED),
+        ("prompt", Prompted()),
+        ("prompt.hi", Prompted("hi")),
+        ("diffmean-l12-s2.hi", Steered(12, 2.0, "hi")),
+        ("diffmean-l0-s0_5", Steered(0, 0.5)),
+        ("via_en", Bridged("en")),
+        ("lape.set1.p90", Overwritten(Selection("lape", "set1"), "p90")),
+        ("lape.f18.vi.p_max", Overwritten(Selection("lape", "f18"), "p_max", "vi")),
+    ],
+)
+def test_treatments_have_one_name(text: str, meant: Treatment) -> None:
+    assert Treatment.parse(text) == meant
+    assert str(meant) == text
+
+
+@given(language, language)
+def test_a_pair_is_read_back_as_written(source: str, target: str) -> None:
+    if source == target:
+        with pytest.raises(ConfigError, match="source-target"):
+            Pair.parse(f"{source}-{target}")
+        return
+    pair = Pair.parse(f"{source}-{target}")
+    assert pair == Pair(source, target) and str(pair) == f"{source}-{target}"
+    assert target_of(str(pair)) == target and target_of(source) == source
+
+
+@pytest.mark.parametrize("text", ["zh", "zh-", "-sw", "zh-sw-en", "ZH-sw", "zh_sw"])
+def test_other_texts_are_no_pair(text: str) -> None:
+    with pytest.raises(ConfigError, match="pair .* is not of the form source-target"):
+        Pair.parse(text)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +89,14 @@ def test_other_texts_are_no_selection(text: str) -> None:
         Selection.parse(text)
 
 
-@pytest.mark.parametrize("text", ["lape.set1", "lape.set1.a.b.c", "lape/../set1.zero"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lape.set1", "lape.set1.a.b.c", "lape/../set1.zero", "prompt.", "via_",
+        "diffmean-l1", "diffmean-l01-s2", "diffmean-l1-s2_0", "diffmean-l1-s2.hi.zero",
+        "diffmean-l-1-s2", "None", "",
+    ],
+)  # fmt: skip
 def test_other_texts_are_no_treatment(text: str) -> None:
     with pytest.raises(ConfigError, match="neither"):
         Treatment.parse(text)

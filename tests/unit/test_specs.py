@@ -67,7 +67,7 @@ def every_spec(config: Config) -> dict[str, str]:
         for split in ("train", "test"):
             add(specs.prepare_task, task=task, split=split, lang="en")
         for row in (*rows.task_rows(config, task)[:1], *rows.tuning_rows(config, task)):
-            axes = {"model": row.model, "tuning": row.tuning, "seed": row.seed}
+            axes = {"model": row.model, "tuning": str(row.tuning), "seed": row.seed}
             add(specs.tune_model, task=task, **axes)
     for rule, listing in (
         ("evaluate", subjects.on_tasks(config)),

@@ -25,6 +25,7 @@ from langneurons.grid.subjects import (
     on_tasks,
     on_texts,
     read_files,
+    source_language,
 )
 
 from . import rates
@@ -70,6 +71,7 @@ class Parts:
         self._usual = Estimates(config)
         self._known: dict[Subject, list[Part]] = {}
         self._indexes: dict[Subject, dict[Treatment, str]] = {}
+        self._read: dict[tuple[str, str, str, Treatments], dict[str, list[str]]] = {}
 
     @cached_property
     def _tasks(self) -> Mapping[OnTask, Treatments]:
@@ -158,7 +160,13 @@ class Parts:
     def reads(self, wildcards: Any, role: str) -> list[str]:
         """List the ``neurons`` or ``activations`` that the treatments of a job read."""
         part = self.of_job(wildcards)
-        return read_files(self.config, part.subject, part.treatments)[role]
+        subject, treatments = part.subject, part.treatments
+        source = source_language(self.config, subject)
+        # Tunings and seeds share it: most of the jobs of a large grid.
+        key = (subject.model, subject.lang, source, treatments)
+        if key not in self._read:
+            self._read[key] = read_files(self.config, subject, treatments)
+        return self._read[key][role]
 
     def index(self, subject: Subject, treatment: Treatment) -> str:
         """Name the index that lists a treatment of a subject."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from langneurons import figures
 
-from .inputs import Absent, experiments
+from .inputs import Absent, experiments, place
 
 LARGEST = 2_000_000
 """Bytes; a larger figure is named, not embedded, so that the page stays readable."""
@@ -117,6 +117,7 @@ def absent(pictures: Sequence[Picture], config: Mapping[str, Any]) -> list[Absen
     """List the groups of figures that this page does not have."""
     shown = {Path(p.name).name.partition(".")[0] for p in pictures}
     first = next(iter(experiments(config)), {})
+    folder = f"{place(config)}/figures"
     known = {
         "model": next(iter(first.get("models") or ()), "{model}"),
         "selection": next(iter(first.get("selections") or ()), "{selection}"),
@@ -128,8 +129,8 @@ def absent(pictures: Sequence[Picture], config: Mapping[str, Any]) -> list[Absen
         Absent(
             kind,
             figures.CAPTIONS[kind],
-            f"snakemake results/figures/{place.format(**known)}.svg",
+            f"snakemake {folder}/{where.format(**known)}.svg",
         )
-        for kind, place in KINDS.items()
+        for kind, where in KINDS.items()
         if kind not in shown
     ]

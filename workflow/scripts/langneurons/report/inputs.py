@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from langneurons import tables
+from langneurons.config.schema import RESULTS
 from langneurons.jobs import provenance
 from langneurons.tables.common import columns, every_row
 from langneurons.tables.common.document import Document, Grid
@@ -105,20 +106,28 @@ class Absent:
     needs: str = ""
 
 
+def place(config: Mapping[str, Any]) -> str:
+    """Return the folder in which the study of a configuration has its own results."""
+    study = config.get("study")
+    return f"{RESULTS}/{study}" if study else RESULTS
+
+
 def experiments(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the experiments that a configuration runs; none if it has none."""
     return [config["experiments"][name] for name in config.get("run") or ()]
 
 
 def absent_tables(
-    given: Sequence[Table], known: Sequence[Mapping[str, Any]]
+    given: Sequence[Table],
+    known: Sequence[Mapping[str, Any]],
+    config: Mapping[str, Any],
 ) -> list[Absent]:
     """List the tables that this page could show and does not have."""
     have = {table.name for table in given}
     found = []
     for one in known:
         if one["name"] not in have:
-            command = f"snakemake results/tables/{one['name']}.tsv"
+            command = f"snakemake {place(config)}/tables/{one['name']}.tsv"
             needs = f"with {one['needs']} of the configuration" if one["needs"] else ""
             found.append(Absent(one["name"], one["shows"], command, needs))
     return found

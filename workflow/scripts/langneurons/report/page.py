@@ -73,7 +73,7 @@ def render(
             for v in judge(tables, config)
         ],
         sections=[section(table) for table in _ordered(tables, known)],
-        absent_tables=inputs.absent_tables(tables, known),
+        absent_tables=inputs.absent_tables(tables, known, config),
         grid=_markup(as_html.grid),
         groups=gallery.grouped(pictures),
         absent_figures=gallery.absent(pictures, config),

@@ -231,11 +231,10 @@ def interval_columns(name: str, value: Interval) -> dict[str, float]:
 
 
 NEEDS = {
-    "H1": "Needs a task table with interventions on fine-tuned models, "
-    "results/tables/{task}.tsv.",
+    "H1": "Needs a task table with interventions on fine-tuned models, {task}.tsv.",
     "H2": "Needs tables of tuned neurons, set against the attention tuning, "
-    "results/tables/finetune_{task}.tsv.",
-    "H3": "Needs results/tables/perplexity.tsv.",
-    "H4": "Needs results/tables/profiles.tsv with low percentiles, and zero for the "
+    "finetune_{task}.tsv.",
+    "H3": "Needs the table perplexity.tsv.",
+    "H4": "Needs the table profiles.tsv with low percentiles, and zero for the "
     "same neurons there or in a task table.",
 }

@@ -24,10 +24,18 @@ from langneurons.config.names import (
 from langneurons.config.schema import Config
 from langneurons.costs.parts import Parts
 from langneurons.grid import result_paths, rows, subjects
-from langneurons.grid.subjects import OnTask, OnText, Subject, source_language
+from langneurons.grid.subjects import (
+    OnTask,
+    OnText,
+    Subject,
+    Treatments,
+    source_language,
+)
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import families
+
+from .rule_functions import signed
 
 SPEED_ONLY = {"checkpoint_every"}
 
@@ -43,6 +51,7 @@ class Specs:
         self.config = config
         self.parts = parts or Parts(config)
         self._of_task: dict[tuple[str, str], dict[str, Any]] = {}
+        self._of_treatments: dict[Any, dict[str, Any]] = {}
 
     def _model(self, name: Any) -> dict[str, Any]:
         """Return what every job that runs a model says of it."""
@@ -165,7 +174,7 @@ class Specs:
             kind = self.config.task(wildcards.task).kind
             return code_hash(rule, (f"tasks.{kind}",))
 
-        return code
+        return signed(code)
 
     def prepare_task(self, wildcards: Any) -> str:
         """Say which rows of which source are taken; each split has its own."""
@@ -269,7 +278,14 @@ class Specs:
 
         Snakemake keeps the spec with the output, so it is kept short.
         """
+        names, lang = tuple(treatments), subject.lang
         source = source_language(self.config, subject)
+        key = (names, lang, source)  # tunings and seeds share it
+        if key not in self._of_treatments:
+            self._of_treatments[key] = self._named(*key)
+        return self._of_treatments[key]
+
+    def _named(self, treatments: Treatments, lang: str, source: str) -> dict[str, Any]:
         found: dict[str, Any] = {}
         statistics: dict[str, Any] = {}
         for treatment in treatments:
@@ -280,9 +296,8 @@ class Specs:
                 raise ConfigError(
                     f"{treatment}: no experiment of run has such a treatment"
                 )
-            whose, values = result_paths.languages_of(
-                self.config, treatment, subject.lang, source
-            )
+            given = (self.config, treatment, lang, source)
+            whose, values = result_paths.languages_of(*given)
             if treatment.statistic not in statistics:
                 entry: Statistic = self.config.statistic(treatment.statistic)
                 elsewhere = ("neuron_language", "value_language", "profile")

@@ -208,6 +208,7 @@ def read_record(path: Path) -> dict[str, Any]:
     Raises:
         DataError: it is damaged, or not such a file.
     """
+    files.require(path)
     try:
         metadata = pyarrow.parquet.read_schema(path).metadata or {}
         record = json.loads(metadata[RECORD])
@@ -275,8 +276,8 @@ def _outdated(out: Path, listed: Mapping[str, Mapping[str, Any]]) -> Iterator[Pa
     Of another ``bundle_size``; to whoever asks for them, they are to be made again.
     """
     for path in out.parent.glob("part-*-of-*.json"):
-        if path == out:
-            continue
+        if path.name.rpartition("-of-")[2] == out.name.rpartition("-of-")[2]:
+            continue  # the other parts of this study: what they list, this one does not
         try:
             others = files.read_object(path, keys={"treatments": dict})["treatments"]
             changed = any(
