@@ -230,8 +230,9 @@ def test_rules_describe_each_bundle_once(config: Config, listing: Any) -> None:
 def test_profiles_are_paired_by_what_they_write(config: Config) -> None:
     pairs = profile_pairs(config)
     assert {pair["value_name"] for pair, _ in pairs} == {"mean", "p90", "p10"}
-    pair, files = pairs[0]
-    names = [Path(path).stem for path in files]
+    pair, compared = pairs[0]
+    names = [row.treatment for row in compared]
+    assert names == pair["treatments"]
     assert names == ["none", "lape.set1.mean", "lape.set1.mean_consistent"]
     assert pair["lang"] == "vi"
 
@@ -253,8 +254,8 @@ def test_pairs_of_profiles_have_names_of_their_own() -> None:
     grid_ = {"statistics": names, "control_statistics": names}
     pairs = profile_pairs(load(paper(statistics=statistics, grid=grid_)))
     assert {pair["value_name"] for pair, _ in pairs} == {"p90", "late_p90"}
-    files = {pair["value_name"]: [Path(x).stem for x in paths] for pair, paths in pairs}
-    ends = {k: [x.rpartition(".")[2] for x in v[1:]] for k, v in files.items()}
+    found = {pair["value_name"]: pair["treatments"] for pair, _ in pairs}
+    ends = {k: [x.rpartition(".")[2] for x in v[1:]] for k, v in found.items()}
     assert ends["p90"] == ["p90", "p90_by_hand"]
     assert ends["late_p90"] == ["late_p90", "late_p90_consistent"]
     keys = ("task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
