@@ -114,7 +114,7 @@ def changed(name: str, changes: dict[str, Any]) -> set[str]:
     before, after = (every_spec(load(read(name, c))) for c in ({}, changes))
     assert before.keys() == after.keys()
     # Tables also say whether a published number stands beside ours.
-    tables = {"task_table", "activation_table", "profiles"}
+    tables = {"table"}
     changed = {key.split()[0] for key in before if before[key] != after[key]}
     return changed - tables
 
