@@ -38,7 +38,7 @@ def copy_project(folder: Path) -> Path:
 
 
 def on_models(models: list[str]) -> str:
-    """Return what ``--config`` is to say so that the paper's study is of these models."""
+    """Return the argument of ``--config`` by which the study has these models."""
     axes = f"{{models: [{', '.join(models)}]}}"
     names = ("transfer", "finetuning", "perplexity")
     return f"experiments={{{', '.join(f'{name}: {axes}' for name in names)}}}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from langneurons.config.names import (
@@ -12,6 +13,8 @@ from langneurons.config.names import (
     split_draw,
 )
 from langneurons.config.schema import Config
+from langneurons.grid import rows
+from langneurons.grid.axes import Row, TextRow
 from langneurons.published import numbers
 from langneurons.published.partners import Evaluated, Partners
 
@@ -93,16 +96,50 @@ def twin_controls(config: Config) -> list[str]:
     """Check that tables, which name what is matched, can tell random neurons apart."""
     problems = []
     for where, given in lists(config, "selections", "controls").items():
-        seen: dict[tuple[str | None, str], str] = {}
+        seen: dict[tuple[str, str], str] = {}
         for text in given:
-            selection = Selection.parse(text)
-            base = split_draw(selection.method)[0]
-            match = config.methods[base].control_of
-            first = seen.setdefault((match, selection.languages), base)
-            if match is not None and first != base:
-                problems.append(
-                    f"{where}: {first} and {base} are both controls of {match} in "
-                    f"{selection.languages}; tables name random neurons by what they "
-                    "match, and would take one for the other. Name one of them here"
-                )
-    return problems
+            for key, base in _control(config, Selection.parse(text)):
+                if (first := seen.setdefault(key, base)) != base:
+                    problems.append(f"{where}: {first} and {base} {_twins(*key)}")
+    return problems or list(dict.fromkeys(_twins_of_two(config)))
+
+
+def _twins_of_two(config: Config) -> Iterator[str]:
+    """Find two such controls in one table, for which different experiments ask."""
+    for table, listed in rows.tables(config).items():
+        seen: dict[tuple[str, str], tuple[str, str]] = {}
+        for row in listed:
+            for selection in _selections(row):
+                for key, base in _control(config, selection):
+                    first, asks = seen.setdefault(key, (base, row.experiment))
+                    if first != base:
+                        yield (
+                            f"experiments.{row.experiment}: its {base}, and {first} of "
+                            f"experiments.{asks}, {_twins(*key)} (table {table})"
+                        )
+
+
+def _selections(row: Row | TextRow) -> Iterator[Selection]:
+    """List whose neurons a row tunes or overwrites."""
+    if row.treatment != NO_TREATMENT:
+        yield Treatment.parse(row.treatment).selection
+    tuning = TuningName.parse(row.tuning) if isinstance(row, Row) else None
+    if tuning is not None and tuning.selection is not None:
+        yield tuning.selection
+
+
+def _control(
+    config: Config, selection: Selection
+) -> Iterator[tuple[tuple[str, str], str]]:
+    """Return what random neurons are set beside, and the method that draws them."""
+    base = split_draw(selection.method)[0]
+    match = config.methods[base].control_of
+    if match is not None:
+        yield (match, selection.languages), base
+
+
+def _twins(match: str, langset: str) -> str:
+    return (
+        f"are both controls of {match} in {langset}; tables name random neurons by "
+        "what they match, and would take one for the other. Name one of them here"
+    )
