@@ -40,7 +40,7 @@ def read_heldout(path: Path | str, chunks: int, where: str) -> Tensor:
         if there < chunks:
             raise DataError(
                 f"{path}: {there} held-out chunks, but {chunks} are asked for. "
-                f"Raise {where} to {chunks * length:,} or lower chunks of the experiment"
+                f"Raise {where} to {chunks * length:,} or lower the experiment's chunks"
             )
         return torch.from_numpy(heldout[:chunks])
 
