@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from langneurons.config.names import (
@@ -108,24 +108,33 @@ def _twins_of_two(config: Config) -> Iterator[str]:
     """Find two such controls in one table, for which different experiments ask."""
     for table, listed in rows.tables(config).items():
         seen: dict[tuple[str, str], tuple[str, str]] = {}
-        for row in listed:
-            for selection in _selections(row):
-                for key, base in _control(config, selection):
-                    first, asks = seen.setdefault(key, (base, row.experiment))
-                    if first != base:
-                        yield (
-                            f"experiments.{row.experiment}: its {base}, and {first} of "
-                            f"experiments.{asks}, {_twins(*key)} (table {table})"
-                        )
+        for selection, name in _first_asked(listed).items():
+            for key, base in _control(config, selection):
+                first, asks = seen.setdefault(key, (base, name))
+                if first != base:
+                    yield (
+                        f"experiments.{name}: its {base}, and {first} of experiments."
+                        f"{asks}, {_twins(*key)} (table {table})"
+                    )
 
 
-def _selections(row: Row | TextRow) -> Iterator[Selection]:
-    """List whose neurons a row tunes or overwrites."""
-    if row.treatment != NO_TREATMENT:
-        yield Treatment.parse(row.treatment).selection
-    tuning = TuningName.parse(row.tuning) if isinstance(row, Row) else None
-    if tuning is not None and tuning.selection is not None:
-        yield tuning.selection
+def _first_asked(listed: Iterable[Row | TextRow]) -> dict[Selection, str]:
+    """Return whose neurons rows tune or overwrite, and which experiment asks first."""
+    treatments: dict[str, str] = {}
+    tunings: dict[str, str] = {}
+    for row in listed:
+        treatments.setdefault(row.treatment, row.experiment)
+        if isinstance(row, Row):
+            tunings.setdefault(row.tuning, row.experiment)
+    treatments.pop(NO_TREATMENT, None)
+    found: dict[Selection, str] = {}
+    for text, name in treatments.items():
+        found.setdefault(Treatment.parse(text).selection, name)
+    for text, name in tunings.items():
+        selection = TuningName.parse(text).selection
+        if selection is not None:
+            found.setdefault(selection, name)
+    return found
 
 
 def _control(
