@@ -24,6 +24,7 @@ from snakemake_runs import (  # type: ignore[import-not-found]  # noqa: E402
     copy_project,
     count_jobs,
     measured,
+    on_models,
     our_plan,
 )
 
@@ -59,7 +60,7 @@ def main() -> None:
             overlay: list[str] = []
             if models is not None:
                 overlay = ["--configfile", "extension.yaml", "--config"]
-                overlay.append(f"grid={{models: [{', '.join(models)}]}}")
+                overlay.append(on_models(models))
             _measure(project, name, "nothing is there", "-n", "all", *overlay)
             _measure(project, name, "one job's", "-n", ONE, *overlay)
             if models == LARGEST:

@@ -37,6 +37,13 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
+def on_models(models: list[str]) -> str:
+    """Return the argument of ``--config`` by which the study has these models."""
+    axes = f"{{models: [{', '.join(models)}]}}"
+    names = ("transfer", "finetuning", "perplexity")
+    return f"experiments={{{', '.join(f'{name}: {axes}' for name in names)}}}"
+
+
 def our_plan(folder: Path, models: list[str] | None, *overlays: Path) -> list[Job]:
     """Plan the paper's configuration, with overlays and models, without Snakemake."""
     raw: dict[str, Any] = {}

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from snakemake_runs import copy_project, count_jobs, measured, our_plan
+from snakemake_runs import copy_project, count_jobs, measured, on_models, our_plan
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("scale")]
 
 EXTENSION = Path(__file__).parent / "extension.yaml"
-TWO_MODELS = ["--config", "grid={models: [llama31, qwen3]}"]
+TWO_MODELS = ["--config", on_models(["llama31", "qwen3"])]
 
 
 @pytest.fixture(scope="module")
