@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from langneurons.config.names import Selection, split_draw
+from langneurons.config.names import Overwritten, Selection, split_draw
 from langneurons.config.schema import Config
 from langneurons.grid import rows
 from langneurons.grid.axes import Row, TextRow
@@ -92,20 +92,12 @@ def _twins_of_two(config: Config) -> Iterator[str]:
 
 def _first_asked(listed: Iterable[Row | TextRow]) -> dict[Selection, str]:
     """Return whose neurons rows tune or overwrite, and which experiment asks first."""
-    treatments: dict[str, str] = {}
-    tunings: dict[str, str] = {}
-    for row in listed:
-        treatments.setdefault(row.treatment, row.experiment)
-        if isinstance(row, Row):
-            tunings.setdefault(row.tuning, row.experiment)
-    treatments.pop(NO_TREATMENT, None)
     found: dict[Selection, str] = {}
-    for text, name in treatments.items():
-        found.setdefault(Treatment.parse(text).selection, name)
-    for text, name in tunings.items():
-        selection = TuningName.parse(text).selection
-        if selection is not None:
-            found.setdefault(selection, name)
+    for row in listed:
+        if isinstance(row.treatment, Overwritten):
+            found.setdefault(row.treatment.selection, row.experiment)
+        if isinstance(row, Row) and row.tuning.selection is not None:
+            found.setdefault(row.tuning.selection, row.experiment)
     return found
 
 
