@@ -102,7 +102,7 @@ class Made:
         for model in self.study["models"]:
             for lang in self.study["languages"]:
                 for names in self.treated(lang):
-                    rows.append(names | {"model": model, "lang": lang})
+                    rows.append(names | {"corpus": "c", "model": model, "lang": lang})
                     nll = [float(x) for x in 2 + self.rng.random(3)]
                     record = {"n_chunks": 3, "n_tokens": 9, "nll": sum(nll) / 3}
                     record |= {"chunk_nll": nll, "n_neurons": 7}
