@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langneurons.study.planned_jobs import Job, plan
 
+import dry_runs
 from configurations import experiment, merge, paper, tiny
 from langneurons.config.errors import ConfigError
+from langneurons.config.names import UNTREATED
 from langneurons.config.schema import Config
 from langneurons.grid import rows, subjects
+from langneurons.jobs.planned import Job
 from langneurons.published.partners import Partners
 from langneurons.study import local_files
 from langneurons.study.configuration import load
@@ -92,7 +94,7 @@ def test_settings_of_training_may_stay_where_they_are() -> None:
 
 def test_there_is_one_seed_whatever_the_others_have() -> None:
     config = load(merge(tiny(BESIDE), experiment("transfer", seeds=[42, 43])))
-    found = [(r.tuning, r.seed) for r in rows.task_rows(config, "xquad")]
+    found = [(str(r.tuning), r.seed) for r in rows.task_rows(config, "xquad")]
     assert list(dict.fromkeys(found)) == [
         ("base", 0), ("attention", 42), ("attention", 43),
     ]  # fmt: skip
@@ -101,19 +103,19 @@ def test_there_is_one_seed_whatever_the_others_have() -> None:
 
 
 def counts(changes: str) -> Counter[str]:
-    return Counter(job.rule for job in plan(load(tiny(changes))))
+    return dry_runs.counts(dry_runs.jobs(tiny(changes)))
 
 
 def adapters(jobs: list[Job]) -> list[str]:
-    return [o for job in jobs for o in job.outputs if o.startswith("results/adapters")]
+    return [o for o in dry_runs.outputs(jobs) if o.startswith("results/adapters")]
 
 
 def test_nothing_is_trained_for_the_model_as_it_is() -> None:
-    jobs = plan(load(tiny(ALONE)))
-    found = Counter(job.rule for job in jobs)
+    jobs = dry_runs.jobs(tiny(ALONE))
+    found = dry_runs.counts(jobs)
     assert "tune_model" not in found and adapters(jobs) == []
     assert found["evaluate_task"] == 1
-    items = [o for job in jobs for o in job.outputs if "/tasks/" in o]
+    items = [o for o in dry_runs.outputs(jobs) if "/tasks/" in o]
     assert items == ["results/tasks/xquad/test.vi.jsonl"]
 
 
@@ -141,22 +143,25 @@ def test_no_training_file_is_asked_for(
 
 
 def evaluated(changes: str) -> dict[str, subjects.OnTask]:
-    return {s.tuning: s for s in subjects.on_tasks(load(tiny(changes)))}
+    return {str(s.tuning): s for s in subjects.on_tasks(load(tiny(changes)))}
 
 
 def test_its_evaluations_read_no_adapter() -> None:
     found = evaluated(BESIDE)
     folder = "results/adapters/xquad/demo/attention/seed42"
-    assert found["base"].adapter == []
-    assert found["attention"].adapter == [f"{folder}/adapter_model.safetensors"]
+    config = load(tiny(BESIDE))
+    assert subjects.adapter(config, found["base"]) == []
+    assert subjects.adapter(config, found["attention"]) == [
+        f"{folder}/adapter_model.safetensors"
+    ]
     with pytest.raises(ConfigError, match="has no seed 42; ask for seed0"):
-        _ = replace(found["base"], seed=42).adapter
+        subjects.adapter(config, replace(found["base"], seed=42))
 
 
 def test_settings_of_training_are_no_part_of_its_specs() -> None:
     changed = f"{BESIDE}\ntasks: {{xquad: {{training: {{learning_rate: 0.1}}}}}}"
     one, two = (
-        Specs(load(tiny(x))).treated(evaluated(x)["base"], ["none"])
+        Specs(load(tiny(x))).treated(evaluated(x)["base"], [UNTREATED])
         for x in (BESIDE, changed)
     )
     assert one == two and '"tuning":"base"' in one and '"seed":0' in one
@@ -168,15 +173,15 @@ def test_nothing_is_published_beside_it() -> None:
     partners = Partners(config)
     found = {"base": 0, "attention": 0}
     for row in rows.task_rows(config, "xquad"):
-        found[row.tuning] += bool(partners.values("xquad", row))
+        found[str(row.tuning)] += bool(partners.values("xquad", row))
     assert found["base"] == 0 and found["attention"] > 0
-    assert {one.row.tuning for one in partners.evaluations} == {"attention"}
+    assert {str(one.row.tuning) for one in partners.evaluations} == {"attention"}
 
 
 @pytest.mark.parametrize("baselines", ["[base]", "[attention, base]"])
 def test_as_a_baseline_of_neuron_tuning(baselines: str) -> None:
     config = load(tiny(BASELINE % baselines))
-    found = [(r.tuning, r.seed) for r in rows.tuning_rows(config, "xquad")]
+    found = [(str(r.tuning), r.seed) for r in rows.tuning_rows(config, "xquad")]
     assert found.count(("base", 0)) == 1
     assert {seed for tuning, seed in found if tuning != "base"} == {42, 43}
     assert {tuning for tuning, _ in found} >= {"base", "lape.world.vi"}

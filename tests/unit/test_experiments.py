@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,16 +15,14 @@ from typing import Any
 
 import pytest
 import yaml
-from langneurons.study.planned_jobs import plan
 from pydantic import BaseModel
 
+import dry_runs
 from configurations import ROOT, experiment, merge, paper, tiny
+from langneurons import tables
 from langneurons.config.errors import ConfigError
 from langneurons.config.experiment_entries import Named
-from langneurons.config.names import Treatment
-from langneurons.config.schema import Config
 from langneurons.grid import experiments, rows
-from langneurons.study import targets
 from langneurons.study.configuration import load
 
 
@@ -39,8 +38,8 @@ def refused(raw: dict[str, Any]) -> str:
     return str(caught.value)
 
 
-def counts(config: Config) -> Counter[str]:
-    return Counter(job.rule for job in plan(config))
+def counts(raw: dict[str, Any]) -> Counter[str]:
+    return dry_runs.counts(dry_runs.jobs(raw))
 
 
 MINE = """
@@ -65,23 +64,25 @@ def mine(changes: str = "") -> dict[str, Any]:
 
 def test_an_overlay_that_runs_one_experiment_runs_nothing_else() -> None:
     config = load(mine())
-    made = [(r.model, r.lang, r.treatment) for r in rows.task_rows(config, "xquad")]
+    made = [
+        (r.model, r.lang, str(r.treatment)) for r in rows.task_rows(config, "xquad")
+    ]
     assert made == [("nemo", "hi", "none"), ("nemo", "hi", "lape.set6.zero")]
     assert list(rows.tables(config)) == ["xquad"] and rows.models(config) == ["nemo"]
-    found = counts(config)
+    found = counts(mine())
     assert found["identify_neurons"] == found["evaluate_task"] == 1
     assert found["merge_activations"] == 10  # the languages of Set6
     assert not {"tune_model", "measure_perplexity", "hold_out_text"} & set(found)
-    assert not any("xnli" in table for table in targets.wanted_tables(config))
+    assert not any("xnli" in table for table in tables.wanted(config))
 
 
 def test_what_is_not_run_is_read_and_costs_nothing() -> None:
     usual = tiny()
     idle = {"kind": "perplexity", "models": ["llama31"], "languages": ["en", "fr"],
             "selections": ["lape.set1", "nothing.of_that_name"]}  # fmt: skip
-    with_idle = load(merge(usual, experiment("idle", **idle)))
-    assert rows.tables(with_idle) == rows.tables(load(usual))
-    assert counts(with_idle) == counts(load(usual))
+    with_idle = merge(usual, experiment("idle", **idle))
+    assert rows.tables(load(with_idle)) == rows.tables(load(usual))
+    assert counts(with_idle) == counts(usual)
     said = refused(merge(usual, experiment("idle", **idle, chunk=3)))
     assert "experiments.idle.chunk: unknown key - did you mean 'chunks'?" in said
 
@@ -250,23 +251,23 @@ def test_one_evaluation_is_one_row_of_the_first_that_asks() -> None:
         selections: [lape.set1, lape.set6]
         statistics: [p90, zero]
     """
-    config = load(mine(both))
-    found = rows.task_rows(config, "xquad")
+    found = rows.task_rows(load(mine(both)), "xquad")
     assert len(found) == len(set(found)) == 2 + 4
-    of = {(row.lang, row.treatment): row.experiment for row in found}
+    of = {(row.lang, str(row.treatment)): row.experiment for row in found}
     assert of["hi", "none"] == of["hi", "lape.set6.zero"] == "mine"
     assert of["hi", "lape.set6.p90"] == of["vi", "none"] == "again"
-    turned = load(mine(both) | {"run": ["again", "mine"]})
+    other_order = mine(both) | {"run": ["again", "mine"]}
+    turned = load(other_order)
     assert {row.experiment for row in rows.task_rows(turned, "xquad")} == {"again"}
     assert set(rows.task_rows(turned, "xquad")) == set(found)
-    assert counts(turned) == counts(config)
+    assert counts(other_order) == counts(mine(both))
 
 
 def whose(changes: str) -> dict[str, set[str]]:
     """Return the treatments of each language that is tested."""
     found: dict[str, set[str]] = {}
     for row in rows.task_rows(load(mine(changes)), "xquad"):
-        found.setdefault(row.lang, set()).add(row.treatment)
+        found.setdefault(row.lang, set()).add(str(row.treatment))
     return found
 
 
@@ -279,7 +280,7 @@ def test_neurons_of_the_languages_that_are_named() -> None:
     found = whose(text % "[hi, vi]")
     assert found == {lang: {"none"} | listed | focus for lang in ("vi", "zh")}
     everyone = whose(text % "all")["zh"]
-    languages = {Treatment.parse(x).language for x in everyone if x.startswith("lape")}
+    languages = {x.split(".")[2] for x in everyone if x.startswith("lape")}
     assert languages == {"en", "fr", "es", "vi", "id", "ja", "zh"}
     assert len(everyone) == 1 + 2 * (7 + 5)
     target = whose(text % "target")
@@ -295,7 +296,7 @@ def test_a_language_without_neurons_is_tested_with_those_of_others() -> None:
 
 def test_values_are_those_of_the_neurons_language() -> None:
     text = "experiments: {mine: {selections: [lape.set1], neuron_languages: [vi, fr], "
-    jobs = plan(load(mine(text + "statistics: [p90]}}")))
+    jobs = dry_runs.jobs(mine(text + "statistics: [p90]}}"))
     merged = {job.outputs[0] for job in jobs if job.rule == "merge_activations"}
     assert {Path(path).stem for path in merged} == {
         "en", "fr", "es", "vi", "id", "ja", "zh",
@@ -317,11 +318,13 @@ def test_statistics_of_one_task() -> None:
     """
     config = load(mine(changes))
     found = {
-        task: {r.treatment.rpartition(".")[2] for r in rows.task_rows(config, task)}
+        task: {
+            str(r.treatment).rpartition(".")[2] for r in rows.task_rows(config, task)
+        }
         for task in ("xquad", "xnli")
     }
     assert found == {"xquad": {"none", "mean", "p10"}, "xnli": {"none", "zero", "p90"}}
-    drawn = {r.treatment for r in rows.task_rows(config, "xquad")}
+    drawn = {str(r.treatment) for r in rows.task_rows(config, "xquad")}
     assert not any(treatment.startswith("random") for treatment in drawn)
     # A file on top cannot take it out; a task that is not tested reads nothing of it.
     fewer = load(merge(mine(changes), experiment("mine", tasks=["xnli"])))
@@ -346,7 +349,7 @@ def test_perplexity_of_some_languages_with_neurons_of_others() -> None:
     axes = {"languages": ["vi", "th"], "neuron_languages": ["fr", "hi"],
             "selections": ["lape.set1", "lape.set6"]}  # fmt: skip
     config = load(merge(paper(run=["perplexity"]), experiment("perplexity", **axes)))
-    found = {(row.lang, row.treatment) for row in rows.text_rows(config)}
+    found = {(row.lang, str(row.treatment)) for row in rows.text_rows(config)}
     treatments = ("none", "lape.set1.fr.zero", "lape.set6.hi.zero")
     assert found == {(lang, t) for lang in ("vi", "th") for t in treatments}
 
@@ -370,7 +373,7 @@ DUMMY = '''"""The first draw of each control, with nothing else: a kind for a te
 from pydantic import ConfigDict, Field
 
 from langneurons.config.experiment_entries import Controls, Experiment, Tasks
-from langneurons.config.names import BASE, BASE_SEED, Treatment
+from langneurons.config.names import BASE, BASE_SEED, Overwritten, TuningName
 from langneurons.grid.axes import Row, expand_draws
 
 from . import Kind
@@ -401,8 +404,10 @@ class Product(Kind[FirstDraws]):
                 for lang in config.task(task).languages:
                     for text in axes.controls:
                         first = expand_draws(config, text)[0]
-                        treatment = str(Treatment(first, "zero"))
-                        yield task, Row(model, BASE, BASE_SEED, lang, treatment, name)
+                        treatment = Overwritten(first, "zero")
+                        yield task, Row(
+                            model, TuningName(BASE), BASE_SEED, lang, treatment, name
+                        )
 
 
 KIND = Product()
@@ -410,15 +415,20 @@ KIND = Product()
 SCRIPT = """
 import json, sys
 from collections import Counter
+from pathlib import Path
 from langneurons.grid import rows
 from langneurons.study import references
 from langneurons.study.configuration import load
-from langneurons.study.planned_jobs import plan
+from langneurons.jobs import planned
 
-config = load(json.loads(sys.stdin.read()))
+raw = json.loads(sys.stdin.read())
+config = load(raw)
 print(json.dumps({
-    "rows": [vars(row) for row in rows.task_rows(config, "xquad")],
-    "counts": Counter(job.rule for job in plan(config)),
+    "rows": [
+        {name: str(value) for name, value in vars(row).items()}
+        for row in rows.task_rows(config, "xquad")
+    ],
+    "counts": Counter(job.rule for job in planned.dry_run(Path("Snakefile"), raw)),
     "page": references.files()[references.PAGE],
 }))
 """
@@ -427,12 +437,14 @@ print(json.dumps({
 def run(folder: Path, raw: dict[str, Any]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", SCRIPT], input=json.dumps(raw), text=True,
-        capture_output=True, cwd=folder / "workflow/scripts",
+        capture_output=True, cwd=folder,
+        env=os.environ | {"PYTHONPATH": "workflow/scripts"},
     )  # fmt: skip
 
 
 def test_a_kind_of_experiment_is_one_file_and_one_entry(tmp_path: Path) -> None:
-    for part in ("workflow/scripts", "config"):
+    shutil.copy2(ROOT / "Snakefile", tmp_path)
+    for part in ("workflow", "config", "docs"):
         shutil.copytree(ROOT / part, tmp_path / part)
     room = tmp_path / "workflow/scripts/langneurons/grid/experiments"
     (room / "first_draws.py").write_text(DUMMY, encoding="utf-8")
@@ -442,11 +454,11 @@ def test_a_kind_of_experiment_is_one_file_and_one_entry(tmp_path: Path) -> None:
     done = run(tmp_path, raw)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
-    row = {"model": "demo", "tuning": "base", "seed": 0, "lang": "vi"}
+    row = {"model": "demo", "tuning": "base", "seed": "0", "lang": "vi"}
     treatment = "random_lape-1.world.zero"
     assert found["rows"] == [row | {"treatment": treatment, "experiment": "drawn"}]
     assert found["counts"]["identify_neurons"] == 2  # lape, and its first draw
-    assert found["counts"]["evaluate_task"] == found["counts"]["build_task_table"] == 1
+    assert found["counts"]["evaluate_task"] == found["counts"]["build_table"] == 1
     assert "### experiments of kind first_draws\n\nThe first draw" in found["page"]
     assert "| `layer` | `0` | whole number | a key of its own |" in found["page"]
     entry["layers"] = entry.pop("layer")

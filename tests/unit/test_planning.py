@@ -1,31 +1,35 @@
-"""The plan before a run: jobs as in the rules, and sizes worked out by hand."""
+"""The plan before a run: estimates worked out by hand, and what sums make of them."""
 
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-import yaml
-from langneurons.study.planned_jobs import Job, plan
 
+import dry_runs
+from configurations import merge, paper, read, tiny
 from langneurons.config.catalogue import Activations, Model
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Training, Tuning
 from langneurons.costs import rates, spending
-from langneurons.costs.parts import Parts
+from langneurons.costs.estimates import Work
+from langneurons.costs.job_estimates import JobEstimates
+from langneurons.costs.parts import Part, Parts
 from langneurons.costs.rates import statistics_bytes
 from langneurons.costs.requests import SHORTEST, Requests
+from langneurons.jobs.planned import Job
 from langneurons.study import cost_plan
 from langneurons.study.configuration import load
+from langneurons.study.cost_plan import Line, Plan
+from test_layout import all_rules
 
 ROOT = Path(__file__).parents[2]
-RAW = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
 BIG = {
     "family": "llama",
     "hub": {"repo": "owner/llama-70b", "revision": "0" * 40},
@@ -33,82 +37,102 @@ BIG = {
 }
 
 
-@pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plan in an empty folder: nothing is done yet."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def config() -> Config:
+    return load(paper())
 
 
 @pytest.fixture(scope="module")
-def paper() -> Config:
-    return load(RAW)
+def jobs() -> list[Job]:
+    """All jobs of the paper's grid."""
+    return dry_runs.jobs(paper())
 
 
-@pytest.fixture(scope="module")
-def jobs(paper: Config) -> list[Job]:
-    return plan(paper)
+def with_big(**changes: Any) -> dict[str, Any]:
+    """The paper's grid on a model of 70 B parameters alone, in jobs of six hours."""
+    raw = paper(models={"big": BIG | changes}, job_hours=6)
+    for axes in raw["experiments"].values():
+        axes["models"] = ["big"]
+    return raw
 
 
-def with_big() -> Config:
-    """The paper's grid with a model of 70 B parameters, 11 hours of XQuAD in parts."""
-    names = ["llama31", "nemo", "big"]
-    given = {
-        name: axes | {"models": names} for name, axes in RAW["experiments"].items()
-    }
-    models = RAW["models"] | {"big": BIG}
-    return load(RAW | {"models": models, "experiments": given, "job_hours": 6})
-
-
-def first(jobs: list[Job], rule: str, model: str) -> Job:
-    return next(j for j in jobs if j.rule == rule and j.model == model)
-
-
-def test_jobs_of_the_papers_grid(jobs: list[Job]) -> None:
-    # The same numbers as Snakemake's own plan (tests/workflow/test_plan.py).
-    counts = Counter(job.rule for job in jobs)
-    assert counts["fetch_text"] == 16 and counts["tokenise_corpus"] == 32
-    assert counts["measure_activations"] == 160 and counts["merge_activations"] == 32
-    assert counts["identify_neurons"] == 36 and counts["prepare_task"] == 8
-    assert counts["tune_model"] == 128 and counts["evaluate_task"] == 156
-    assert counts["measure_perplexity"] == counts["hold_out_text"] == 32
-    assert len({o for j in jobs for o in j.outputs}) == sum(
-        len(j.outputs) for j in jobs
+def first(jobs: Sequence[Job], rule: str, model: str, task: str = "xnli") -> Job:
+    """Find a job; of jobs on tasks, one on this task."""
+    return next(
+        job
+        for job in jobs
+        if (job.rule, job.model) == (rule, model)
+        and job.wildcards.get("task", task) == task
     )
 
 
-def test_measuring_by_hand(jobs: list[Job]) -> None:
-    llama = first(jobs, "measure_activations", "llama31")
+def estimate(config: Config, job: Job) -> Work:
+    """Estimate a job."""
+    return JobEstimates(config).job(job.rule, SimpleNamespace(**job.wildcards))
+
+
+def test_measuring_by_hand(config: Config, jobs: list[Job]) -> None:
+    job = first(jobs, "measure_activations", "llama31")
+    llama = estimate(config, job)
     # A shard has 20 M tokens: 2 x 8.03e9 x 2e7 = 3.212e17 FLOP at 1.2e14 a second;
     # 1.05 + 0.25 / 16 of it with recording;
     # 20 s to start, 0.6 x 8.03e9 bytes at 0.5 GB/s.
     assert llama.tokens == 20e6
     assert llama.seconds == pytest.approx(1.065625 * 2676.7 + 20 + 9.6, abs=0.1)
-    assert llama.gpus == 1
-    nemo = first(jobs, "measure_activations", "nemo")
+    assert job.gpus == 1
+    nemo = estimate(config, first(jobs, "measure_activations", "nemo"))
     assert nemo.seconds == pytest.approx(1.065625 * 4066.7 + 20 + 14.6, abs=0.1)
 
 
-def test_training_by_hand(jobs: list[Job]) -> None:
-    job = first(jobs, "tune_model", "llama31")
+def test_training_by_hand(config: Config, jobs: list[Job]) -> None:
+    work = estimate(config, first(jobs, "tune_model", "llama31"))
     # A quarter of 392,702 items, once, 40 tokens; 6 FLOP a parameter and token.
-    assert job.tokens == 98_176 * 40
-    assert job.seconds == pytest.approx(3153.4 / 2 + 29.6, abs=1)
+    assert work.tokens == 98_176 * 40
+    assert work.seconds == pytest.approx(3153.4 / 2 + 29.6, abs=1)
 
 
-def test_evaluation_by_hand(jobs: list[Job]) -> None:
-    xnli = first(jobs, "evaluate_task", "llama31")
+def test_evaluation_by_hand(config: Config, jobs: list[Job]) -> None:
+    found = [job for job in jobs if job.wildcards.get("tuning") == "attention"]
+    xnli = estimate(config, first(found, "evaluate_task", "llama31"))
     n = 1 + 2 * 11 + 2 * 5 * 4  # two selections, five random draws for each
     assert xnli.tokens == n * 5_010 * 65
     assert xnli.seconds == pytest.approx(29.6 + n * 43.58, rel=0.01)
     # 238 items: 15 batches of 16, 100 tokens each, 40 ms a token.
     one = 2 * 8.03e9 * 238 * 400 / 1.2e14 + 15 * 100 * 0.04015
-    evaluation = next(
-        j
-        for j in jobs
-        if j.rule == "evaluate_task" and "/xquad/llama31/" in j.outputs[0]
-    )
-    n = 1 + 2 * 11 + 2 * 5 * 4  # two selections, five random draws for each
-    assert evaluation.seconds == pytest.approx(29.6 + n * one, rel=0.01)
+    xquad = estimate(config, first(found, "evaluate_task", "llama31", "xquad"))
+    assert xquad.seconds == pytest.approx(29.6 + n * one, rel=0.01)
+
+
+def test_fetching_tokenising_and_merging_by_hand(
+    config: Config, jobs: list[Job]
+) -> None:
+    # 16-bit weights of 8.03e9 parameters.
+    fetched = estimate(config, first(jobs, "fetch_model", "llama31"))
+    assert fetched.disk == 2 * 8.03e9
+    assert fetched.seconds == rates.SMALL_JOB + 2 * 8.03e9 / rates.DOWNLOAD
+    # 100 M tokens of 4 bytes.
+    tokens = estimate(config, first(jobs, "tokenise_corpus", "nemo"))
+    assert (tokens.tokens, tokens.disk) == (100e6, 400e6)
+    # Five shards are read, and one file of their size is written.
+    shard = estimate(config, first(jobs, "measure_activations", "nemo")).disk
+    merged = estimate(config, first(jobs, "merge_activations", "nemo"))
+    assert merged.disk == shard
+    assert merged.seconds == rates.SMALL_JOB + 6 * shard / rates.READ
+
+
+def test_estimates_know_the_rules_of_the_workflow(
+    config: Config, jobs: list[Job]
+) -> None:
+    known = JobEstimates(config).rules
+    rules = {rule.name: rule.text for rule in all_rules()}
+    assert [name for name in known if name not in rules] == []
+    found = [*jobs, *dry_runs.jobs(tiny())]
+    assert {job.rule for job in found if job.gpus} <= set(known)
+    # Others that are about a model run beside Snakemake, as they take seconds.
+    about_models = {job.rule for job in found if job.model}
+    unknown = about_models - set(known)
+    assert unknown and all("localrule: True" in rules[name] for name in unknown)
+    assert about_models - unknown == set(known) - {"fetch_text"}
 
 
 @pytest.mark.parametrize(
@@ -136,9 +160,14 @@ def test_size_of_adapters() -> None:
     assert found == pytest.approx(exact, rel=0.15)
 
 
+def wildcards_of(part: Part) -> SimpleNamespace:
+    """Name the job of a part as Snakemake does."""
+    axes = {name: str(value) for name, value in vars(part.subject).items()}
+    return SimpleNamespace(**axes, part=str(part.number), parts=str(part.parts))
+
+
 def test_a_70b_model_gets_several_gpus() -> None:
-    config = with_big()
-    jobs = plan(config)
+    config, jobs = load(with_big()), dry_runs.jobs(with_big())
     job = first(jobs, "evaluate_task", "big")
     assert job.gpus == 2  # 42 GB of 4-bit weights, and as much work space
     assert first(jobs, "quantise_model", "big").gpus == 2
@@ -146,17 +175,20 @@ def test_a_70b_model_gets_several_gpus() -> None:
     assert 150_000 < job.memory < 200_000  # all 16-bit weights once
     requests, wildcards = Requests(config), SimpleNamespace(model="big")
     assert requests.memory(wildcards, 3) == 2 * requests.memory(wildcards, 1)
-    for job in jobs:
-        if job.model == "big":
-            for attempt in (1, 2, 3):
-                # The profile's template ends at 2,880 minutes and 500 GB.
-                assert asked(requests, job, attempt) < 2880, job
-            assert requests.measuring_memory(wildcards, attempt) < 500_000
+    # The profile's template ends at 2,880 minutes and 500 GB.
+    for attempt in (1, 2, 3):
+        assert requests.measuring_memory(wildcards, attempt) < 500_000
     assert requests.statistics_memory(wildcards, 1) < 40_000
+    assert all(asked(requests, job, 2) < 2880 for job in jobs)
+    # All treatments at once take too long for a third attempt; parts have that too.
+    hours = load(with_big() | {"job_hours": 4})
+    requests, parts = Requests(hours), Parts(hours)
+    for part in (*parts.evaluations, *parts.perplexities):
+        assert requests.runtime(wildcards_of(part), 3) < 2880
 
 
 def asked(requests: Requests, job: Job, attempt: int = 1) -> int:
-    """Return the minutes that a job asks for, by the wildcards of its first output."""
+    """Return the minutes that a job asks for."""
     asks = {
         "evaluate_task": requests.runtime,
         "measure_perplexity": requests.runtime,
@@ -166,34 +198,19 @@ def asked(requests: Requests, job: Job, attempt: int = 1) -> int:
     }
     if job.rule not in asks:
         return 60  # a constant in its rule, or the profile's
-    path = job.outputs[0]
-    found = next(m for p in PATHS if (m := re.fullmatch(f"results/{p}", path)))
-    return asks[job.rule](SimpleNamespace(**found.groupdict()), attempt)
-
-
-NAME = "(?P<{}>[^/]+)"
-PART = r"part-(?P<part>\d+)-of-(?P<parts>\d+)\.json"
-TUNED = "/".join(map(NAME.format, ("task", "model", "tuning"))) + r"/seed(?P<seed>\d+)"
-TEXT = "/".join(map(NAME.format, ("corpus", "model", "lang")))
-PATHS = (
-    rf"evaluations/{TUNED}/{NAME.format('lang')}/{PART}",
-    rf"adapters/{TUNED}/adapter_model.safetensors",
-    rf"perplexity/{TEXT}/{PART}",
-    rf"activations/{TEXT}/shard-(?P<shard>\d+)-of-(?P<shards>\d+)\.safetensors",
-    rf"models/{NAME.format('model')}/nf4/manifest.json",
-)
+    return asks[job.rule](SimpleNamespace(**job.wildcards), attempt)
 
 
 def test_jobs_ask_for_two_to_three_times_what_they_will_take(
-    paper: Config, jobs: list[Job]
+    config: Config, jobs: list[Job]
 ) -> None:
-    requests, estimated = Requests(paper), 0
+    requests, estimated = Requests(config), 0
     for job in jobs:
         if not job.gpus:
             continue
-        minutes = asked(requests, job)
-        assert minutes >= max(SHORTEST, 2 * job.seconds / 60), job
-        assert minutes <= max(SHORTEST, 3 * job.seconds / 60), job
+        minutes, seconds = asked(requests, job), estimate(config, job).seconds
+        assert minutes >= max(SHORTEST, 2 * seconds / 60), job
+        assert minutes <= max(SHORTEST, 3 * seconds / 60), job
         assert asked(requests, job, 2) == 2 * minutes
         estimated += minutes > SHORTEST
     assert estimated > 300
@@ -201,18 +218,16 @@ def test_jobs_ask_for_two_to_three_times_what_they_will_take(
 
 @pytest.mark.parametrize("gpu", ["a100", "h100"])
 def test_hours_of_a_job_make_its_parts_wherever_it_runs(gpu: str) -> None:
-    config = load(RAW | {"grid": RAW["grid"] | {"job_hours": 0.1}})
-    found = [job for job in plan(config, gpu) if job.rule == "evaluate_task"]
-    assert len(found) > 2 * 156
-    assert max(job.seconds for job in found) <= 360
-    assert {o for job in found for o in job.outputs} == {
-        part.index for part in Needs(config, Parts(config)).evaluations
-    }
+    config = load(paper(job_hours=0.1))
+    estimates, usual = JobEstimates(config, gpu), Parts(config).evaluations
+    assert estimates.parts.evaluations == usual
+    assert len(usual) > 2 * 156
+    works = [estimates.job("evaluate_task", wildcards_of(part)) for part in usual]
+    assert 180 < max(work.seconds for work in works) <= 360
 
 
 def test_unquantised_weights_need_more_gpus() -> None:
-    plain = RAW["models"] | {"big": BIG | {"quantization": "none"}}
-    assert Requests(load(RAW | {"models": plain})).gpu_of("big") == 4
+    assert Requests(load(with_big(quantization="none"))).gpu_of("big") == 4
 
 
 def benchmark(path: Path, seconds: float) -> None:
@@ -221,46 +236,86 @@ def benchmark(path: Path, seconds: float) -> None:
     path.write_text(f"{head}{seconds}\t0:00:01\t-\t9\t50\tNA\n")
 
 
-def test_measured_times_replace_estimates_of_their_rule_and_model(
-    jobs: list[Job], tmp_path: Path
+def everything(jobs: list[Job]) -> Plan:
+    """Plan jobs that all are still to do."""
+    return Plan(jobs, frozenset(dry_runs.outputs(jobs)))
+
+
+def lines_of(plan: Plan, config: Config, folder: Path) -> dict[str, Line]:
+    found = cost_plan.summary(plan, JobEstimates(config), folder)
+    return {line.rule: line for line in found}
+
+
+def test_the_sums_are_those_of_the_jobs(
+    config: Config, jobs: list[Job], tmp_path: Path
 ) -> None:
-    folder = tmp_path / "benchmarks"
-    before = {line.rule: line for line in cost_plan.summary(jobs, folder)}
-    done = first(jobs, "measure_activations", "llama31")
-    benchmark(folder / done.benchmark, done.seconds / 2)
-    after = {line.rule: line for line in cost_plan.summary(jobs, folder)}
-    shards = before["measure_activations"], after["measure_activations"]
-    llama = sum(
-        j.seconds
-        for j in jobs
-        if (j.rule, j.model) == ("measure_activations", "llama31")
+    lines = lines_of(everything(jobs), config, tmp_path)
+    counts = dry_runs.counts(jobs)
+    assert {rule: line.jobs for rule, line in lines.items()} == counts | {
+        "total": len(jobs)
+    }
+    assert list(lines)[-1] == "total"
+    shards = lines["measure_activations"]
+    assert (shards.jobs, shards.to_do, shards.measured) == (160, 160, 0)
+    assert (shards.tokens, shards.gpus, shards.spent) == (3.2e9, 1, 0)
+    llama, nemo = (
+        estimate(config, first(jobs, "measure_activations", model)).seconds
+        for model in ("llama31", "nemo")
     )
+    assert shards.hours == pytest.approx(80 * (llama + nemo) / 3600)
+    assert shards.gpu_hours == shards.hours
+    merged = lines["merge_activations"]
+    assert merged.gpu_hours == 0 < merged.hours and merged.gpus == 0
+    for name in ("to_do", "tokens", "hours", "gpu_hours", "disk"):
+        each = [getattr(line, name) for line in lines.values()]
+        assert each[-1] == pytest.approx(sum(each[:-1]))
+
+
+def test_measured_times_replace_estimates_of_their_rule_and_model(
+    config: Config, jobs: list[Job], tmp_path: Path
+) -> None:
+    before = lines_of(everything(jobs), config, tmp_path)
+    done = first(jobs, "measure_activations", "llama31")
+    seconds = estimate(config, done).seconds
+    benchmark(tmp_path / done.benchmark, seconds / 2)
+    after = lines_of(everything(jobs), config, tmp_path)
+    shards = before["measure_activations"], after["measure_activations"]
+    llama = 80 * seconds
     assert shards[1].hours == pytest.approx(shards[0].hours - llama / 2 / 3600)
     assert shards[1].measured == 1
+    assert shards[1].spent == shards[1].gpu_spent == pytest.approx(seconds / 2 / 3600)
     assert after["tune_model"] == before["tune_model"]
 
 
-def test_finished_jobs_cost_nothing_more(jobs: list[Job], tmp_path: Path) -> None:
-    for job in jobs:
-        if job.rule == "fetch_text":
-            for output in job.outputs:
-                Path(output).parent.mkdir(parents=True, exist_ok=True)
-                Path(output).touch()
-    line = next(
-        line for line in cost_plan.summary(jobs, tmp_path) if line.rule == "fetch_text"
-    )
+def test_finished_jobs_cost_nothing_more(
+    config: Config, jobs: list[Job], tmp_path: Path
+) -> None:
+    left = [job for job in jobs if job.rule != "fetch_text"]
+    lines = lines_of(Plan(jobs, everything(left).to_do), config, tmp_path)
+    line = lines["fetch_text"]
     assert (line.jobs, line.to_do, line.disk, line.hours) == (16, 0, 0, 0)
+    assert lines["total"].to_do == lines["total"].jobs - 16
 
 
-def test_the_demo_needs_no_gpu_and_minutes() -> None:
-    from snakemake.utils import update_config
-
-    raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
-    demo = (ROOT / "config/demo.yaml").read_text(encoding="utf-8")
-    update_config(raw, yaml.safe_load(demo))
-    total = cost_plan.summary(plan(load(raw)), Path("none"))[-1]
+def test_the_demo_needs_no_gpu_and_minutes(tmp_path: Path) -> None:
+    raw = merge(paper(), read("demo.yaml"))
+    plan = everything(dry_runs.jobs(raw))
+    total = cost_plan.summary(plan, JobEstimates(load(raw)), tmp_path)[-1]
     assert total.gpu_hours == 0 and total.gpus == 0
     assert 0.02 < total.hours < 2
+
+
+def test_the_text_has_the_plan_and_its_assumptions(
+    jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Plan, "of", lambda snakefile, config: everything(jobs))
+    text = cost_plan.text(dry_runs.SNAKEFILE, paper())
+    line = next(x for x in text.splitlines() if x.startswith("measure_activations"))
+    assert line.split()[1:3] == ["160", "160"] and "3.2 G" in line
+    assert "1.2e+14 FLOP/s" in text and "GPU hours on others" in text
+    assert max(map(len, text.splitlines())) < 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def script(name: str, *arguments: str) -> str:
@@ -269,18 +324,10 @@ def script(name: str, *arguments: str) -> str:
     return done.stdout
 
 
-def test_the_script_prints_the_plan_and_its_assumptions(paper: Config) -> None:
-    config = paper.model_dump(mode="json", exclude_unset=True)
-    spec = {"config": config, "benchmarks": "none", "gpu": "a100"}
-    text = script("plan_costs", "--spec", json.dumps(spec))
-    line = next(x for x in text.splitlines() if x.startswith("measure_activations"))
-    assert line.split()[1:3] == ["160", "160"] and "3.2 G" in line
-    assert "1.2e+14 FLOP/s" in text and "GPU hours on others" in text
-    assert max(map(len, text.splitlines())) < 120
-    assert list(Path().iterdir()) == []
-
-
-def test_the_table_of_costs(paper: Config, tmp_path: Path) -> None:
+def test_the_table_of_costs(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     base = tmp_path / "benchmarks/results"
     path = base / "evaluations/xnli/llama31/attention/seed42/vi/part-1-of-1.tsv"
     benchmark(path, 7200)
@@ -288,9 +335,10 @@ def test_the_table_of_costs(paper: Config, tmp_path: Path) -> None:
     Path("page.html").touch()
     models = {
         name: entry.model_dump(mode="json", exclude_unset=True)
-        for name, entry in paper.models.items()
+        for name, entry in config.models.items()
     }
-    spec = json.dumps({"models": models, "benchmarks": "benchmarks"})
+    about = {"models": models, "study": None, "benchmarks": "benchmarks"}
+    spec = json.dumps(about)
     made = ["--report", "page.html", "--tsv", "cost.tsv"]
     script("build_cost_table", "--spec", spec, *made)
     assert Path("cost.tsv").read_text() == (

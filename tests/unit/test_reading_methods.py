@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from langneurons.study.planned_jobs import Job, plan
 
+import dry_runs
 from configurations import tiny
 from langneurons import methods
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.config.names import Selection
 from langneurons.grid.rows import all_selections, computed_selections, measured
+from langneurons.jobs.planned import Job
 from langneurons.methods import MethodInputs
 from langneurons.methods.intersection import METHOD, Parameters
 from langneurons.neurons.neuron_sets import NeuronSets
@@ -180,17 +181,11 @@ def test_one_kind_of_profile_or_corpus_is_said_or_inherited() -> None:
     assert config.method_recorded("actprob")["measure"] == "act_post"
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Plan in an empty folder: nothing is done yet."""
-    monkeypatch.chdir(tmp_path)
-
-
 def identified(jobs: list[Job]) -> set[str]:
     return {Path(j.outputs[0]).stem for j in jobs if j.rule == "identify_neurons"}
 
 
-def test_what_is_only_read_is_planned_too(here: None) -> None:
+def test_what_is_only_read_is_planned_too() -> None:
     """Nothing names lape and actprob: they are read by what the control reads."""
     text = (
         "methods:\n"
@@ -206,7 +201,7 @@ def test_what_is_only_read_is_planned_too(here: None) -> None:
     named, computed = all_selections(config), computed_selections(config)
     assert Selection("lape", "world") not in named
     assert computed == [*named, *map(Selection.parse, ("lape.world", "actprob.world"))]
-    jobs = plan(config)
+    jobs = dry_runs.jobs(tiny(text))
     wanted = {"random_both-1.world", "random_both-2.world", "both.world"}
     assert identified(jobs) == wanted | {"lape.world", "actprob.world"}
     count = Counter(job.rule for job in jobs)
@@ -214,16 +209,16 @@ def test_what_is_only_read_is_planned_too(here: None) -> None:
     assert [lang for _, _, lang in measured(config)] == ["en", "vi", "hi"]
 
 
-def test_a_single_random_draw_can_be_read(here: None) -> None:
+def test_a_single_random_draw_can_be_read() -> None:
     entry = "{kind: intersection, reads: [lape, random_lape-1, actprob]}"
     text = f"methods: {{a: {entry}}}\n{ONLY_NEURONS % 'a'}"
-    jobs = plan(load(tiny(text)))
+    jobs = dry_runs.jobs(tiny(text))
     assert {"a.world", "random_lape-1.world"} <= identified(jobs)
     wildcards = SimpleNamespace(model="demo", method="a", langset="world")
     assert "random_lape-1.world" in Specs(load(tiny(text))).identify_neurons(wildcards)
 
 
-def test_a_selection_of_another_corpus_has_its_activations_measured(here: None) -> None:
+def test_a_selection_of_another_corpus_has_its_activations_measured() -> None:
     text = BOTH.replace("both: {", "lape: {corpus: own}, both: {corpus: demo, ") + (
         "corpora: {own: {folder: results/demo_world/corpus, tokens: 1024}}\n"
         "run: [transfer, finetuning, perplexity]\n"
@@ -232,7 +227,7 @@ def test_a_selection_of_another_corpus_has_its_activations_measured(here: None) 
         "  finetuning: {selections: [both.world], controls: []}\n"
         "  perplexity: {selections: [both.world]}\n"
     )
-    jobs = plan(load(tiny(text)))
+    jobs = dry_runs.jobs(tiny(text))
     merged = {job.outputs[0] for job in jobs if job.rule == "merge_activations"}
     folders = {str(Path(path).parent) for path in merged}
     assert folders == {f"results/activations/{c}/demo" for c in ("own", "demo")}

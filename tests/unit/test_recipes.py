@@ -17,8 +17,11 @@ import yaml
 
 from configurations import merge, paper
 from langneurons import methods, tables, tasks
+from langneurons.costs.parts import Parts
+from langneurons.grid import result_paths, rows
 from langneurons.neurons.neuron_sets import NeuronSets
-from langneurons.study import planned_jobs, references
+from langneurons.study import references
+from langneurons.study import targets as files
 from langneurons.study.configuration import load
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.inputs import Inputs
@@ -59,7 +62,23 @@ def targets(title: str) -> list[str]:
 
 
 def made(raw: dict[str, Any]) -> set[str]:
-    return {path for job in planned_jobs.plan(load(raw)) for path in job.outputs}
+    """Name what a configuration makes that is called after its entries.
+
+    Not by Snakemake, which would not know plug-ins that only the test process has.
+    """
+    config = load(raw)
+    parts = Parts(config)
+    found = [
+        *(files.table(config, name) for name in tables.wanted(config)),
+        *files.figures(config),
+        *(result_paths.activations(c, m, lang) for m, c, lang in rows.measured(config)),
+    ]
+    for model in rows.models(config):
+        selections = rows.computed_selections(config, model)
+        found += [result_paths.neurons(model, each) for each in selections]
+    for part in (*parts.evaluations, *parts.perplexities):
+        found += [part.index, *part.outputs]
+    return set(found)
 
 
 WITH_FILE = [title for title, text in sections().items() if blocks(text, "yaml")]

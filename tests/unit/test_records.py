@@ -10,13 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
-from langneurons.study.prerequisites import Needs
 from snakemake.persistence.file import FilePersistence
 from snakemake.utils import update_config
 
 from configurations import experiment
-from langneurons.costs.parts import Parts
-from langneurons.grid import result_paths
+from langneurons import tables
+from langneurons.grid import result_paths, rows, subjects
 from langneurons.jobs import files, provenance
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.study import records, targets
@@ -29,6 +28,7 @@ ROOT = Path(__file__).parent.parent.parent
 XNLI = {"training": {"learning_rate": 0.1}}
 ADAPTER = "results/adapters/xnli/demo/attention/seed42/adapter_model.safetensors"
 EVALUATED = "results/evaluations/xnli/demo/attention/seed42/{}/part-1-of-1.json"
+TABLE = "results/tables/xnli.tsv"
 VI, UR = EVALUATED.format("vi"), EVALUATED.format("ur")
 
 
@@ -37,7 +37,7 @@ def demo(**changes: Any) -> Records:
     for name in ("config.yaml", "demo.yaml"):
         text = (ROOT / "config" / name).read_text("utf-8")
         update_config(raw, yaml.safe_load(text))
-    update_config(raw, changes)
+    update_config(raw, {"study": None} | changes)
     config = load(raw)
     return Records(config, Specs(config), TableSpecs(config))
 
@@ -63,30 +63,28 @@ def make_study(found: Records) -> None:
     make(ADAPTER, found.wanted(ADAPTER))
     for path in (VI, UR):
         make(path, found.wanted(path), ADAPTER)
-    table = targets.table("xnli")
-    make(table, found.wanted(table), VI, UR)
-    make("results/figures/xnli/forest.accuracy.svg", '{"table":"xnli"}', table)
+    make(TABLE, found.wanted(TABLE), VI, UR)
+    make("results/figures/xnli/forest.accuracy.svg", '{"table":"xnli"}', TABLE)
 
 
 def test_each_result_of_a_grid_has_a_spec_of_its_own() -> None:
     found = demo()
-    needs = Needs(found.config, Parts(found.config))
+    config, parts = found.config, found.tables.parts
+    tuned = [part.subject for part in parts.evaluations]
+    measured = [(c, m, lang) for m, c, lang in rows.measured(config)]
     paths = [
-        *(part.index for part in (*needs.evaluations, *needs.perplexities)),
-        *(result_paths.adapter(*key) for key in needs.tunings),
-        *(result_paths.neurons(*key) for key in needs.neurons),
-        *(result_paths.tokens(*key) for key in needs.tokens),
-        *(result_paths.held_out(*key) for key in needs.held_out),
-        *(
-            p
-            for key in needs.activations
-            for p in result_paths.shards(found.config, *key)
-        ),
-        *(targets.table(name) for name in needs.tables),
+        *(part.index for part in (*parts.evaluations, *parts.perplexities)),
+        *{path for subject in tuned for path in subjects.adapter(config, subject)},
+        *(result_paths.neurons("demo", x) for x in rows.computed_selections(config)),
+        *(result_paths.tokens(*key) for key in measured),
+        *(result_paths.held_out(*key) for key in measured),
+        *(p for key in measured for p in result_paths.shards(config, *key)),
+        *(targets.table(config, name) for name in tables.wanted(config)),
         "results/models/demo/pinned/manifest.json",
         "results/demo_world/world.json",
-        result_paths.items("xnli", "test", "ur"),
+        result_paths.items(config, "xnli", "test", "ur"),
     ]
+    assert len(paths) > 40
     wanted = {path: found.wanted(path) for path in paths}
     assert [path for path, spec in wanted.items() if spec is None] == []
     assert len({*wanted.values()}) == len(wanted)
@@ -100,8 +98,8 @@ def test_rules_and_records_agree_on_the_files() -> None:
     declared = set()
     for path in (ROOT / "workflow/rules").glob("*.smk"):
         text = path.read_text("utf-8")
-        for name in re.findall(r'="(results/[^"]*\{[^"]*)"', text):
-            declared.add(name)
+        for name in re.findall(r'="((?:results|<study>)/[^"]*\{[^"]*)"', text):
+            declared.add(name.replace("<study>", "results"))
     assert len(declared) > 15
     axes = dict(
         corpus="demo", model="demo", lang="vi", shard="0", shards="1", method="lape",
@@ -134,10 +132,10 @@ def test_names_of_another_configuration_are_not_judged() -> None:
 def test_what_was_made_for_this_configuration_fits() -> None:
     found = demo()
     make_study(found)
-    paths = [targets.table("xnli"), *targets.figures(found.config)]
+    paths = [TABLE, *targets.figures(found.config)]
     fitting, left_out = demo().shown(paths)
     assert fitting == [
-        targets.table("xnli"),
+        TABLE,
         "results/figures/xnli/forest.accuracy.svg",
     ]
     assert left_out == {}
@@ -148,7 +146,7 @@ def test_what_was_made_for_this_configuration_fits() -> None:
 def test_a_setting_of_something_behind_a_table_leaves_it_out() -> None:
     make_study(demo())
     other = demo(tasks={"xnli": XNLI})
-    paths = [targets.table("xnli"), *targets.figures(other.config)]
+    paths = [TABLE, *targets.figures(other.config)]
     fitting, left_out = other.shown(paths)
     assert fitting == []
     reason = f"{ADAPTER}: training.learning_rate: 0.005 then, 0.1 now"
@@ -174,7 +172,7 @@ def test_what_a_table_was_made_from_must_still_be_there() -> None:
     found = demo()
     make_study(found)
     make(UR, found.wanted(UR), ADAPTER, content="of another run, same settings")
-    _, left_out = demo().shown([targets.table("xnli")])
+    _, left_out = demo().shown([TABLE])
     assert list(left_out.values()) == [f"made from another {UR} than is there now"]
 
 
@@ -226,7 +224,7 @@ def test_results_without_a_record_are_taken_as_they_are() -> None:
         path.write_text("{")
     other = demo(tasks={"xnli": XNLI})
     assert other.stale() == ([], True)
-    assert other.shown([targets.table("xnli")])[1] == {}
+    assert other.shown([TABLE])[1] == {}
 
 
 def test_pieces_that_are_measured_stay_when_only_their_number_changes() -> None:

@@ -92,11 +92,6 @@ class Estimates:
         seconds = self.time(model, tokens) * rates.recording(recorded)
         return Work(seconds, tokens, rates.activation_bytes(model, recorded))
 
-    def measuring(self, corpus: str, name: str, shards: int) -> float:
-        """Return seconds of the job that records one of a language's shards."""
-        loading = rates.loading(self.config.model(name))
-        return loading + self.shard(corpus, name, shards).seconds
-
     def tuning(self, task: str, name: str, tuning: str) -> Work:
         """Estimate a fine-tuning, once the model is loaded.
 
@@ -113,21 +108,12 @@ class Estimates:
             self._known[key] = Work(seconds, tokens, size)
         return self._known[key]
 
-    def training(self, task: str, name: str, tuning: str) -> float:
-        """Return seconds of the job that fine-tunes."""
-        loading = rates.loading(self.config.model(name))
-        return loading + self.tuning(task, name, tuning).seconds
-
     def building(self, model: Model) -> Work:
         """Estimate the pretraining of a tiny model, once it is set up."""
         demo = model.demo
         tokens = demo.steps * demo.tokens_per_step if demo else 0
         size = (4 if model.dtype == "float32" else 2) * model.parameters
         return Work(self.time(model, tokens, rates.TRAINING), tokens, size)
-
-    def pretraining(self, model: Model) -> float:
-        """Return seconds of the job that pretrains a tiny model."""
-        return rates.loading(model) + self.building(model).seconds
 
     def quantising(self, model: Model) -> float:
         """Return seconds of the job that quantises a model."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import SimpleNamespace
+from collections.abc import Callable
 from typing import Any
 
 from langneurons.config.catalogue import Model
@@ -20,10 +19,13 @@ class JobEstimates:
     Args:
         config: the configuration.
         gpu: key of ``rates.FLOPS``.
+        parts: of the configuration and the GPU, if they are known already.
     """
 
-    def __init__(self, config: Config, gpu: str = GPU) -> None:
-        self.config, self.parts = config, Parts(config, gpu)
+    def __init__(
+        self, config: Config, gpu: str = GPU, parts: Parts | None = None
+    ) -> None:
+        self.config, self.parts = config, parts or Parts(config, gpu)
         self._of: dict[str, Callable[[Any], Work]] = {
             "fetch_model": self._fetch_model,
             "pretrain_demo_model": self._pretrain_demo_model,
@@ -44,16 +46,16 @@ class JobEstimates:
         """Rules whose jobs take more than a few seconds."""
         return list(self._of)
 
-    def job(self, rule: str, wildcards: Mapping[str, str]) -> Work:
+    def job(self, rule: str, wildcards: Any) -> Work:
         """Estimate a job from its start to its end.
 
         Args:
             rule: its rule; one that is not in ``rules`` takes a few seconds.
-            wildcards: of the job.
+            wildcards: of the job, as Snakemake gives them to functions of a rule.
         """
         if rule not in self._of:
             return Work(rates.SMALL_JOB, 0, 0)
-        return self._of[rule](SimpleNamespace(**wildcards))
+        return self._of[rule](wildcards)
 
     def _loaded(self, name: str, work: Work) -> Work:
         """Add the start of a job that loads a model."""

@@ -157,12 +157,6 @@ class Parts:
             )
         return found[number - 1]
 
-    def seconds(self, part: Part) -> float:
-        """Return about how long the job of a part takes."""
-        loading = rates.loading(self.config.model(part.subject.model))
-        each = self.estimates.treatment(part.subject).seconds
-        return loading + len(part.treatments) * each
-
     def reads(self, wildcards: Any, role: str) -> list[str]:
         """List the ``neurons`` or ``activations`` that the treatments of a job read."""
         part = self.of_job(wildcards)

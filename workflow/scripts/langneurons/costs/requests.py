@@ -12,7 +12,7 @@ from typing import Any
 
 from langneurons.config.schema import Config
 
-from .estimates import Estimates
+from .job_estimates import JobEstimates
 from .parts import Parts
 from .rates import GPU_FROM, statistics_bytes, weight_bytes
 
@@ -33,12 +33,8 @@ class Requests:
         self._given = parts
 
     @cached_property
-    def _parts(self) -> Parts:
-        return self._given or Parts(self.config)
-
-    @property
-    def _estimates(self) -> Estimates:
-        return self._parts.estimates
+    def _estimates(self) -> JobEstimates:
+        return JobEstimates(self.config, parts=self._given)
 
     def _size(self, wildcards: Any) -> float:
         return self.config.model(wildcards.model).parameters
@@ -85,29 +81,25 @@ class Requests:
 
     def runtime(self, wildcards: Any, attempt: int) -> int:
         """Minutes for a part of the treatments of a task, or of text."""
-        seconds = self._parts.seconds(self._parts.of_job(wildcards))
-        return self._minutes(seconds, wildcards, attempt)
+        return self._minutes("evaluate_task", wildcards, attempt)
 
     def measuring_runtime(self, wildcards: Any, attempt: int) -> int:
         """Minutes for recording a shard."""
-        axes = (wildcards.corpus, wildcards.model, int(wildcards.shards))
-        return self._minutes(self._estimates.measuring(*axes), wildcards, attempt)
+        return self._minutes("measure_activations", wildcards, attempt)
 
     def training_runtime(self, wildcards: Any, attempt: int) -> int:
         """Minutes for fine-tuning; a killed job goes on from its checkpoint."""
-        axes = (wildcards.task, wildcards.model, wildcards.tuning)
-        return self._minutes(self._estimates.training(*axes), wildcards, attempt)
+        return self._minutes("tune_model", wildcards, attempt)
 
     def building_runtime(self, wildcards: Any, attempt: int) -> int:
         """Minutes for pretraining a tiny model, or for quantising one."""
-        entry = self.config.model(wildcards.model)
-        seconds = self._estimates.quantising(entry)
-        if entry.builder:
-            seconds = self._estimates.pretraining(entry)
-        return self._minutes(seconds, wildcards, attempt)
+        built = self.config.model(wildcards.model).builder
+        rule = "pretrain_demo_model" if built else "quantise_model"
+        return self._minutes(rule, wildcards, attempt)
 
-    def _minutes(self, seconds: float, wildcards: Any, attempt: int) -> int:
-        """Ask for more than an estimate, and for a retry for more again."""
+    def _minutes(self, rule: str, wildcards: Any, attempt: int) -> int:
+        """Ask for more than the estimate of a job, and for a retry for more again."""
+        seconds = self._estimates.job(rule, wildcards).seconds
         first = max(SHORTEST, math.ceil(MARGIN * seconds / 60))
         return math.ceil(self._growth(wildcards, attempt) * first)
 

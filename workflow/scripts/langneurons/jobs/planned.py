@@ -22,6 +22,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from langneurons.config.errors import ConfigError
 
 PLAN = "LANGNEURONS_PLAN"
+ENOUGH_GPUS = 1_000_000
+"""As if this machine had them: Snakemake cuts what jobs ask for to what there is."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ def dry_run(snakefile: Path, config: Mapping[str, Any], *arguments: str) -> list
         plan.touch()
         command = [
             sys.executable, "-m", "snakemake", *arguments, "--dry-run", "--cores", "1",
+            "--resources", f"gpu={ENOUGH_GPUS}",
             "--quiet", "rules", "--snakefile", str(snakefile), "--configfile",
             str(given),
         ]  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from langneurons.costs import rates, spending
@@ -112,7 +113,9 @@ def summary(plan: Plan, estimates: JobEstimates, folder: Path = Path()) -> list[
 
 
 def _estimated(plan: Plan, estimates: JobEstimates, folder: Path) -> list[_Estimated]:
-    works = [estimates.job(job.rule, job.wildcards) for job in plan.jobs]
+    works = [
+        estimates.job(job.rule, SimpleNamespace(**job.wildcards)) for job in plan.jobs
+    ]
     spent: list[float | None] = []
     for job in plan.jobs:
         path = folder / job.benchmark
