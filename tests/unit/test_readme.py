@@ -28,7 +28,6 @@ YOURS = {
     "workflow/scripts/langneurons/methods/loudest.py",
     "workflow/scripts/langneurons/tables/sizes.py",
     "workflow/scripts/langneurons/tasks/sentiment.py",
-    "workflow/scripts/langneurons/tables/sizes.py",
     "envs/langneurons.sif",
 }
 
