@@ -67,6 +67,7 @@ class Pairs:
             "langset",
             "draw",
             "matched",
+            "neuron_lang",
         )
         pair = {"task": task, "kind": task, "value_name": value, "treatments": names}
         self.pairs.append(pair | {key: axes[key] for key in keys})

@@ -117,8 +117,7 @@ class Made:
             | {"seed": 1, "lang": lang, "value_name": names["statistic"]}
             for model in self.study["models"]
             for lang in self.study["languages"]
-            for names in self.treated(lang)
-            if names["neuron_lang"] == lang
+            for names in self.treated(lang)[1:]
         ]
         triples = [tuple(self.evaluation(pair) for _ in range(3)) for pair in pairs]
         return profiles.profile_table(
