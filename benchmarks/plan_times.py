@@ -11,6 +11,7 @@ Outputs are empty files that ``snakemake --touch`` records as made, which takes 
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -20,15 +21,14 @@ ROOT = Path(__file__).parent.parent
 for folder in ("workflow/scripts", "tests/workflow"):
     sys.path.insert(0, str(ROOT / folder))
 
+from langneurons.jobs import planned  # noqa: E402
 from snakemake_runs import (  # type: ignore[import-not-found]  # noqa: E402
     copy_project,
     count_jobs,
     measured,
     on_models,
-    our_plan,
 )
 
-COSTS = "results/tables/cost.tsv"
 ONE = "results/tokens/wikipedia/llama31/en.json"
 LARGEST = ["llama31", "nemo", "qwen3", "big"]
 GRIDS: dict[str, list[str] | None] = {
@@ -59,15 +59,15 @@ def main() -> None:
             shutil.copy2(ROOT / "tests/workflow/extension.yaml", project)
             overlay: list[str] = []
             if models is not None:
-                overlay = ["--configfile", "extension.yaml", "--config"]
-                overlay.append(on_models(models))
+                overlay = ["--configfile", "extension.yaml", *on_models(*models)]
+            plan = project / "plan.jsonl"
+            os.environ[planned.PLAN] = str(plan)
             _measure(project, name, "nothing is there", "-n", "all", *overlay)
+            del os.environ[planned.PLAN]
             _measure(project, name, "one job's", "-n", ONE, *overlay)
             if models == LARGEST:
                 continue
-            overlays = [] if models is None else [project / "extension.yaml"]
-            planned = our_plan(project, models, *overlays)
-            for path in (COSTS, *(path for job in planned for path in job.outputs)):
+            for path in (path for job in planned.read(plan) for path in job.outputs):
                 (project / path).parent.mkdir(parents=True, exist_ok=True)
                 (project / path).touch()
             measured(project, "--touch", "--forceall", "all", *overlay, start=AWAKE)

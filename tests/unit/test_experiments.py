@@ -450,7 +450,11 @@ def test_a_kind_of_experiment_is_one_file_and_one_entry(tmp_path: Path) -> None:
     (room / "first_draws.py").write_text(DUMMY, encoding="utf-8")
     entry = {"kind": "first_draws", "models": ["demo"], "tasks": ["xquad"],
              "controls": ["random_lape.world"], "layer": 1}  # fmt: skip
-    raw = tiny() | {"run": ["drawn"], "experiments": {"drawn": entry}}
+    raw = tiny() | {
+        "run": ["drawn"],
+        "tables": ["xquad"],
+        "experiments": {"drawn": entry},
+    }
     done = run(tmp_path, raw)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

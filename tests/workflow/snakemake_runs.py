@@ -11,13 +11,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
-from langneurons.study.planned_jobs import Job, plan
-from snakemake.utils import update_config
-
-from langneurons.study.configuration import load
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = Path(__file__).parent / "tiny.yaml"
@@ -37,22 +30,12 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
-def on_models(models: list[str]) -> str:
-    """Return the argument of ``--config`` by which the study has these models."""
+def on_models(*models: str) -> list[str]:
+    """Return arguments of Snakemake: the paper's experiments on other models."""
     axes = f"{{models: [{', '.join(models)}]}}"
     names = ("transfer", "finetuning", "perplexity")
-    return f"experiments={{{', '.join(f'{name}: {axes}' for name in names)}}}"
-
-
-def our_plan(folder: Path, models: list[str] | None, *overlays: Path) -> list[Job]:
-    """Plan the paper's configuration, with overlays and models, without Snakemake."""
-    raw: dict[str, Any] = {}
-    for path in (folder / "config/config.yaml", *overlays):
-        update_config(raw, yaml.safe_load(path.read_text(encoding="utf-8")))
-    if models:
-        for axes in raw["experiments"].values():
-            axes["models"] = models
-    return plan(load(raw))
+    given = ", ".join(f"{name}: {axes}" for name in names)
+    return ["--config", f"experiments={{{given}}}"]
 
 
 def measured(

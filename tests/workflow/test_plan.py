@@ -62,6 +62,7 @@ def test_paper_grid_plans_the_published_tables_in_time(project: Path) -> None:
 
 
 def test_every_table_and_figure_of_the_paper_is_planned(project: Path) -> None:
+    assert sum(EVERYTHING.values()) == 680
     assert planned(project, "all", tiny=False) == EVERYTHING
 
 
@@ -94,14 +95,14 @@ def test_a_rules_plain_name_reaches_all_of_its_jobs(project: Path) -> None:
 
 def test_one_job_per_selection_and_statistic(project: Path) -> None:
     """Besides: jobs of a given length, by the estimate."""
-    table, single = "results/tables/xnli.tsv", "grid={bundle_size: 1}"
+    table, single = "results/tables/xnli.tsv", "bundle_size=1"
     jobs = planned(project, table, "--config", single, tiny=False)
     # Per model and language: none; 11 statistics of LAPE and of AP90, and 4 of each of
     # their five random draws.
     assert jobs.pop("evaluate_task") == 2 * 3 * (1 + 2 * 11 + 2 * 5 * 4)
     rest = {rule: n for rule, n in XNLI.items() if rule != "evaluate_task"}
     assert jobs == rest
-    hours = ("--config", "grid={job_hours: 0.2}")
+    hours = ("--config", "job_hours=0.2")
     text = snakemake(project, "-n", table, *hours, tiny=False)
     asked = re.findall(r"part-1-of-(\d+)\.json.*?runtime=(\d+)", text, re.DOTALL)
     # 63 treatments of 43.6 s (Llama) or 66.2 s (Nemo) in 690 or 685 s: 15 or 10 each.

@@ -369,7 +369,7 @@ TREATMENTS: dict[str, Case] = {
     "a job was killed half-way": (half_of_it, (), {"vi": 3}),
     "a result is damaged": (damage, (), {"vi": 1}),
     "jobs have other parts": (
-        replace("tiny.yaml", "grid:\n", "grid:\n  bundle_size: 4\n"), (),
+        replace("tiny.yaml", "experiments:\n", "bundle_size: 4\nexperiments:\n"), (),
         {"vi": 0, "hi": 0},
     ),
     "the rule is forced": (unchanged, ("evaluate_task",), {"vi": EACH, "hi": EACH}),

@@ -115,9 +115,10 @@ def dry_run(snakefile: Path, config: Mapping[str, Any], *arguments: str) -> list
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         if done.returncode:
             raise ConfigError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
-        lines = plan.read_text(encoding="utf-8").splitlines()
-    return [_job(json.loads(line)) for line in lines]
+        return read(plan)
 
 
-def _job(said: dict[str, Any]) -> Job:
-    return Job(**said | {"outputs": tuple(said["outputs"])})
+def read(plan: Path) -> list[Job]:
+    """Read what a dry run has written down, in its order."""
+    said = map(json.loads, plan.read_text(encoding="utf-8").splitlines())
+    return [Job(**one | {"outputs": tuple(one["outputs"])}) for one in said]
