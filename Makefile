@@ -76,7 +76,7 @@ report: $(RUN) ## the report of what is there (CONFIG=...); nothing else is comp
 	  --quiet rules --cores 1 --configfile $(CONFIG) \
 	  --config report=existing
 
-reference: $(RUN) ## docs/keys.md and the schema for editors, from the code
+reference: $(RUN) ## docs/keys.md, columns in docs/library.md, the schema for editors
 	@PYTHONPATH=workflow/scripts python -m langneurons.study.references
 
 bench: $(RUN) ## benchmarks of the library: ten minutes on two idle cores (BENCH_ARGS=...)

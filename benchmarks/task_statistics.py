@@ -4,9 +4,9 @@ The size is that of XQuAD in the paper's grid: 378 evaluations of 238 items, six
 without an intervention; each has three exact matches and three F1. Scores are made up:
 
 - ``f1``: each item has a value of its own;
-- ``short_f1``: F1 of answers of a few tokens, fifty different values over all items. Up
-  to ``bootstrap.FEW_VALUES`` values, a resample is drawn as counts of these values,
-  which differ from row to row, so that nothing can be kept.
+- ``short_f1``: F1 of answers of a few tokens, fifty different values over all items.
+  Of up to ``bootstrap.FEW_BESIDE_KEPT`` values a resample is drawn as counts of these
+  values, which differ from row to row, so that nothing can be kept.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ def row(lang: str, treatment: str = "none", **changed: Any) -> dict[str, Any]:
         name, number = method.split("-")
         matched, draw, method = name.removeprefix("random_"), int(number), "random"
     filled = {
-        "model": "m", "tuning": "attention", "seed": 1, "lang": lang, "method": method,
+        "experiment": "transfer", "task": "xnli", "model": "m", "tuning": "attention",
+        "seed": 1, "lang": lang, "method": method,
         "langset": langset, "draw": draw, "matched": matched, "statistic": statistic,
         "neuron_lang": None if statistic == "none" else lang, "treatment": treatment,
         "published": {},

@@ -298,6 +298,7 @@ def test_the_loop_and_the_library_give_the_same_interval():
 @pytest.mark.parametrize("kind", ["f1", "short_f1"])
 def test_kept_draws_and_new_ones_give_the_same_table(kind, monkeypatch):
     monkeypatch.setattr("langneurons.stats.bootstrap.FEW_VALUES", 20)
+    monkeypatch.setattr("langneurons.stats.bootstrap.FEW_BESIDE_KEPT", 20)
     table = task_statistics.made_up(kind, "tiny")
     kept = [x for found in task_statistics.statistics(table, "tiny") for x in found]
     anew = [x for found in task_statistics.anew(table, "tiny") for x in found]

@@ -269,11 +269,8 @@ def test_pairs_of_profiles_have_names_of_their_own() -> None:
     axes = experiment("transfer", statistics=names, control_statistics=names)
     pairs = profile_pairs(load(paper(statistics=statistics, **axes)))
     assert {pair["value_name"] for pair, _ in pairs} == {"p90", "late_p90"}
-    files = {
-        pair["value_name"]: [str(row.treatment) for row in three]
-        for pair, three in pairs
-    }
-    ends = {k: [x.rpartition(".")[2] for x in v[1:]] for k, v in files.items()}
+    found = {pair["value_name"]: pair["treatments"] for pair, _ in pairs}
+    ends = {k: [x.rpartition(".")[2] for x in v[1:]] for k, v in found.items()}
     assert ends["p90"] == ["p90", "p90_by_hand"]
     assert ends["late_p90"] == ["late_p90", "late_p90_consistent"]
     keys = ("task", "model", "tuning", "seed", "lang", "method", "langset", "draw",

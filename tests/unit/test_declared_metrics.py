@@ -254,6 +254,7 @@ def pairs(study: Study) -> pd.DataFrame:
     for one, treatment in ((paper, "lape.s.p90"), (same, "lape.s.p90_consistent")):
         dict.__setitem__(one.record, "treatment", treatment)  # type: ignore[index]
     keys = ("model", "tuning", "seed", "lang", "method", "langset", "draw", "matched")
+    keys = (*keys, "neuron_lang")
     pair = {"task": "stories", "kind": "stories", "value_name": "p90"}
     pair |= {key: row("vi", "lape.s.p90")[key] for key in keys}
     for one in (none, paper, same):

@@ -354,6 +354,20 @@ def test_perplexity_of_some_languages_with_neurons_of_others() -> None:
     assert found == {(lang, t) for lang in ("vi", "th") for t in treatments}
 
 
+@pytest.mark.parametrize("first", ["transfer", "finetuning", "perplexity"])
+def test_controls_of_two_experiments_that_a_table_cannot_tell_apart(first: str) -> None:
+    raw = paper(methods={"rival": paper()["methods"]["random_lape"]})
+    again = dict(raw["experiments"][first])
+    key = "controls" if first == "finetuning" else "selections"
+    again |= {key: ["rival.set1"], "languages": ["vi"]}
+    raw |= {"run": [first, "again"]}
+    said = refused(merge(raw, {"experiments": {"again": again}}))
+    assert "experiments.again: its rival, and random_lape of experiments." in said
+    assert f"{first}, are both controls of lape in set1; tables name" in said
+    again[key] = ["random_lape.set1"]
+    load(merge(raw, {"experiments": {"again": again}}))
+
+
 DUMMY = '''"""The first draw of each control, with nothing else: a kind for a test."""
 
 from pydantic import ConfigDict, Field

@@ -93,7 +93,7 @@ def test_other_texts_are_no_selection(text: str) -> None:
     "text",
     [
         "lape.set1", "lape.set1.a.b.c", "lape/../set1.zero", "prompt.", "via_",
-        "diffmean-l1", "diffmean-l01-s2", "diffmean-l1-s2_0", "diffmean-l1-s2.hi.zero",
+        "diffmean-l1", "diffmean-l01-s2", "diffmean-l1-s2_0",
         "diffmean-l-1-s2", "None", "",
     ],
 )  # fmt: skip

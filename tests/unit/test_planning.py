@@ -49,8 +49,8 @@ def jobs() -> list[Job]:
 
 
 def with_big(**changes: Any) -> dict[str, Any]:
-    """The paper's grid on a model of 70 B parameters alone."""
-    raw = paper(models={"big": BIG | changes})
+    """The paper's grid on a model of 70 B parameters alone, in jobs of six hours."""
+    raw = paper(models={"big": BIG | changes}, job_hours=6)
     for axes in raw["experiments"].values():
         axes["models"] = ["big"]
     return raw

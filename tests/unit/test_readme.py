@@ -26,8 +26,8 @@ MADE = {"results", "logs", "data", ".venv", ".snakemake"}  # by runs and users
 # Files that a document tells its reader to make.
 YOURS = {
     "workflow/scripts/langneurons/methods/loudest.py",
-    "workflow/scripts/langneurons/tasks/sentiment.py",
     "workflow/scripts/langneurons/tables/sizes.py",
+    "workflow/scripts/langneurons/tasks/sentiment.py",
     "envs/langneurons.sif",
 }
 

@@ -309,6 +309,7 @@ def profiles(paper: float, same: float, p_holm: float, spread: float) -> pd.Data
             dict.fromkeys(COLUMNS["profiles"], math.nan)
             | {"task": "xnli", "model": "big", "tuning": "attention", "seed": "42"}
             | {"lang": lang, "method": "lape", "langset": "set1", "value_name": "p10"}
+            | {"neuron_lang": lang}
             | {"metric": "accuracy", "none": 0.7, "paper_delta": paper + extra}
             | {"consistent_delta": same + extra, "difference": same - paper}
             | {"p_holm": p_holm, "matched": "-", "n_neurons": 20}

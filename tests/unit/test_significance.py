@@ -71,6 +71,7 @@ def test_both_ways_of_resampling_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).integers(-1, 2, 400)
     few = bootstrap_mean(values, seed=0)
     monkeypatch.setattr("langneurons.stats.bootstrap.FEW_VALUES", 0)
+    monkeypatch.setattr("langneurons.stats.bootstrap.FEW_BESIDE_KEPT", 0)
     monkeypatch.setattr("langneurons.stats.bootstrap.DRAWS_AT_ONCE", 100_000)
     many = bootstrap_mean(values, seed=0)
     assert few[0] == many[0]
@@ -342,7 +343,8 @@ def test_random_signs_agree_with_all_signs(
     monkeypatch.setattr("langneurons.stats.significance.ENUMERATED", 0)
     monkeypatch.setattr("langneurons.stats.significance.DRAWS_AT_ONCE", 10_000)
     if not few:
-        monkeypatch.setattr("langneurons.stats.significance.FEW_VALUES", 0)
+        monkeypatch.setattr("langneurons.stats.bootstrap.FEW_VALUES", 0)
+        monkeypatch.setattr("langneurons.stats.bootstrap.FEW_BESIDE_KEPT", 0)
     found = paired_permutation(a, b, resamples=20_000)
     assert 0.001 < exact < 0.9, "the case tells nothing"
     assert found == pytest.approx(exact, abs=4 * math.sqrt(exact / 20_000))

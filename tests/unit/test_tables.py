@@ -30,6 +30,7 @@ from langneurons.nn.evaluation import treatments
 from langneurons.stats import significance
 from langneurons.tables.common import columns, evaluations, task_table, task_text, words
 from langneurons.tables.common.columns import names
+from langneurons.tables.common.inputs import Inputs, read_evaluations
 
 N = 400
 EM_AND_F1 = {name: XQUAD[name] for name in ("em", "f1")}
@@ -217,24 +218,23 @@ def test_seeds_of_other_items_are_not_pooled(tmp_path: Path) -> None:
 
 def test_files_that_do_not_fit_are_refused(study: Study) -> None:
     rows, paths = study.rows, study.paths
+    vi, hi = study.indexes
 
-    def read(rows: list, paths: list[Path]) -> pd.DataFrame:
-        found = [evaluation_files.read(p, XNLI) for p in paths]
+    def read(rows: list, *indexes: Path) -> pd.DataFrame:
+        read = Inputs({"evaluations": indexes})
+        found = read_evaluations(read, rows, {"xnli": XNLI})
         return task_table.task_table(rows, found, XNLI, resamples=10)
 
-    with pytest.raises(DataError, match="11 files of evaluations for 12 rows"):
-        read(rows, paths[:-1])
-    with pytest.raises(DataError, match="not the result of this row: lang is 'hi'"):
-        read(rows, [*paths[6:], *paths[:6]])
-    with pytest.raises(DataError, match="treatment is 'lape.s.zero', not 'lape.s.p90'"):
-        read(rows, [paths[0], paths[2], paths[1], *paths[3:]])
-    with pytest.raises(DataError, match="treatment is 'random_lape-2.s.p90', not"):
-        read(rows, [*paths[:3], paths[4], paths[3], *paths[5:]])
+    assert len(read(rows, vi, hi)) == len(read(rows, hi, vi)) == 12
+    with pytest.raises(DataError, match="none of task xnli, model m, .* lang hi, tr"):
+        read(rows, vi)
+    with pytest.raises(DataError, match="lists .*, which .* does"):
+        read(rows, vi, hi, vi)
     other = dict(rows[1], model="n", treatment="ap90.t.p90")
-    with pytest.raises(DataError, match="model is 'm', not 'n'; treatment is 'lape"):
-        read([rows[0], other, *rows[2:]], paths)
+    with pytest.raises(DataError, match="none of .* model n, .* treatment ap90.t.p90"):
+        read([rows[0], other, *rows[2:]], vi, hi)
     with pytest.raises(DataError, match="no evaluation without treatment"):
-        read(rows[1:], paths[1:])
+        read(rows[1:], vi, hi)
     with pytest.raises(DataError, match="task table.*'tuning'.*tunings"):
         table_of(study, "tuning")
     items = pd.read_parquet(paths[1])

@@ -1,10 +1,10 @@
 """Find, overwrite and fine-tune language-specific neurons of multilingual LLMs.
 
-What a script or a notebook needs, docs/library.md shows it at work: :class:`NeuronSets`
-and :class:`Activations` read results, :func:`overwrite` and :func:`applied` treat a
-model, :class:`LanguageModel` runs it on items, :func:`open_adapter` opens a tuned one,
-:func:`item_columns` explains per-item results. Each is imported when it is first used;
-torch not before.
+What a script or a notebook needs; docs/library.md shows it at work. :class:`NeuronSets`
+and :class:`Activations` read results, :func:`from_mask` makes neurons of an array,
+:func:`overwrite` and :func:`applied` treat a model, :class:`LanguageModel` runs it on
+items, :func:`open_adapter` opens a tuned one, :func:`item_columns` explains per-item
+results. Each is imported when it is first used; torch not before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .neurons.neuron_sets import NeuronSets
+    from .neurons.neuron_sets import NeuronSets, from_mask
     from .neurons.recorded_activations import Activations
     from .nn.evaluation.applying import applied
     from .nn.evaluation.interventions import overwrite
@@ -27,6 +27,7 @@ __all__ = [
     "LanguageModel",
     "NeuronSets",
     "applied",
+    "from_mask",
     "item_columns",
     "open_adapter",
     "overwrite",
@@ -37,6 +38,7 @@ _PLACES = {
     "LanguageModel": "nn.evaluation.language_model",
     "NeuronSets": "neurons.neuron_sets",
     "applied": "nn.evaluation.applying",
+    "from_mask": "neurons.neuron_sets",
     "item_columns": "tasks.common.explained",
     "open_adapter": "nn.models.tuned",
     "overwrite": "nn.evaluation.interventions",

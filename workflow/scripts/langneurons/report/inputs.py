@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,14 @@ class Table:
         own = self.frame.drop_duplicates(["metric", *COLUMNS])
         return [Shown.read(row) for _, row in own.iterrows()]
 
-    @property
+    @cached_property
     def document(self) -> Document:
         """The table laid out; of one that is none of ours only its name."""
         if self.kind == OTHER:
             return Document(self.name, ())
         return tables.load(self.kind).layout(self.frame, self.spec)
 
-    @property
+    @cached_property
     def rows(self) -> Grid:
         """Every row."""
         known = () if self.kind == OTHER else tables.load(self.kind).COLUMNS

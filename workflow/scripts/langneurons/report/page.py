@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,7 +71,9 @@ def render(
             (HYPOTHESES[v.key], v, _numbers(v), _rule(v.key, usual))
             for v in judge(tables, config)
         ],
-        sections=[section(table) for table in _ordered(tables, known)],
+        sections=_ordered(tables, known),
+        laid_out=_markup(as_html.html),
+        long=LONG,
         absent_tables=inputs.absent_tables(tables, known, config),
         grid=_markup(as_html.grid),
         groups=gallery.grouped(pictures),
@@ -123,33 +124,6 @@ def judge(tables: Sequence[Table], config: Mapping[str, Any]) -> list[Verdict]:
         neuron_verdicts.h3(single("perplexity")),
         neuron_verdicts.h4(single("profiles"), tasks, sources),
     ]
-
-
-@dataclass(frozen=True)
-class Section:
-    """A table as the page shows it.
-
-    Attributes:
-        table: its name, kind and place.
-        title: what it shows.
-        layout: HTML of its layout; empty for a table that is none of ours.
-        rows: every row.
-        unfolded: whether every row is shown at once.
-    """
-
-    table: Table
-    title: str
-    layout: Markup
-    rows: Grid
-    unfolded: bool
-
-
-def section(table: Table) -> Section:
-    """Lay out one table, in short and in full."""
-    document, rows = table.document, table.rows
-    layout = Markup(as_html.html(document))
-    unfolded = not layout and len(rows.rows) <= LONG
-    return Section(table, document.title, layout, rows, unfolded)
 
 
 def _markup(write: Callable[..., str]) -> Callable[..., Markup]:

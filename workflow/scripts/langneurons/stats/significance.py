@@ -19,9 +19,9 @@ from langneurons.config.errors import DataError
 from . import kept_draws
 from .bootstrap import (
     DRAWS_AT_ONCE,
-    FEW_VALUES,
     bootstrap_mean,
     differences_of,
+    is_few,
     paired_bootstrap,
     pooled,
 )
@@ -136,8 +136,9 @@ def paired_permutation(
         choices = np.arange(2**sizes.size)[:, None] >> np.arange(sizes.size) & 1
         return float((np.abs((2 * choices - 1) @ sizes) >= observed).mean())
     distinct, frequency = np.unique(sizes, return_counts=True)
-    few = distinct.size <= FEW_VALUES
-    if not few and kept_draws.keeps_signs(sizes.size, resamples):
+    kept = kept_draws.keeps_signs(sizes.size, resamples)
+    few = is_few(distinct.size, kept)
+    if kept and not few:
         plus = kept_draws.of_signs(sizes.size, resamples, seed) @ sizes
         extreme = int((np.abs(2 * plus - sizes.sum()) >= observed).sum())
         return (1 + extreme) / (1 + resamples)

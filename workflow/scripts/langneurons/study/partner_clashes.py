@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from langneurons.config.names import Selection, split_draw
+from langneurons.config.names import Overwritten, Selection, split_draw
 from langneurons.config.schema import Config
+from langneurons.grid import rows
+from langneurons.grid.axes import Row, TextRow
 from langneurons.published import numbers
 from langneurons.published.partners import Evaluated, Partners
 from langneurons.tables.common import planned
@@ -65,16 +68,51 @@ def twin_controls(config: Config) -> list[str]:
     """Check that tables, which name what is matched, can tell random neurons apart."""
     problems = []
     for where, given in lists(config, "selections", "controls").items():
-        seen: dict[tuple[str | None, str], str] = {}
+        seen: dict[tuple[str, str], str] = {}
         for text in given:
-            selection = Selection.parse(text)
-            base = split_draw(selection.method)[0]
-            match = config.methods[base].control_of
-            first = seen.setdefault((match, selection.languages), base)
-            if match is not None and first != base:
-                problems.append(
-                    f"{where}: {first} and {base} are both controls of {match} in "
-                    f"{selection.languages}; tables name random neurons by what they "
-                    "match, and would take one for the other. Name one of them here"
-                )
-    return problems
+            for key, base in _control(config, Selection.parse(text)):
+                if (first := seen.setdefault(key, base)) != base:
+                    problems.append(f"{where}: {first} and {base} {_twins(*key)}")
+    return problems or list(dict.fromkeys(_twins_of_two(config)))
+
+
+def _twins_of_two(config: Config) -> Iterator[str]:
+    """Find two such controls in one table, for which different experiments ask."""
+    for table, listed in rows.tables(config).items():
+        seen: dict[tuple[str, str], tuple[str, str]] = {}
+        for selection, name in _first_asked(listed).items():
+            for key, base in _control(config, selection):
+                first, asks = seen.setdefault(key, (base, name))
+                if first != base:
+                    yield (
+                        f"experiments.{name}: its {base}, and {first} of experiments."
+                        f"{asks}, {_twins(*key)} (table {table})"
+                    )
+
+
+def _first_asked(listed: Iterable[Row | TextRow]) -> dict[Selection, str]:
+    """Return whose neurons rows tune or overwrite, and which experiment asks first."""
+    found: dict[Selection, str] = {}
+    for row in listed:
+        if isinstance(row.treatment, Overwritten):
+            found.setdefault(row.treatment.selection, row.experiment)
+        if isinstance(row, Row) and row.tuning.selection is not None:
+            found.setdefault(row.tuning.selection, row.experiment)
+    return found
+
+
+def _control(
+    config: Config, selection: Selection
+) -> Iterator[tuple[tuple[str, str], str]]:
+    """Return what random neurons are set beside, and the method that draws them."""
+    base = split_draw(selection.method)[0]
+    match = config.methods[base].control_of
+    if match is not None:
+        yield (match, selection.languages), base
+
+
+def _twins(match: str, langset: str) -> str:
+    return (
+        f"are both controls of {match} in {langset}; tables name random neurons by "
+        "what they match, and would take one for the other. Name one of them here"
+    )

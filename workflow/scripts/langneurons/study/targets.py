@@ -40,8 +40,10 @@ def of_experiment(config: Config, name: str) -> list[str]:
 
     A table is whole: other experiments have their rows in it too.
     """
-    alone = config.model_copy(update={"run": (name,)})
-    allowed = tables.wanted(config)
+    alone, wanted = config.model_copy(update={"run": (name,)}), tables.wanted(config)
+    # `tables:` may name some that only other experiments make.
+    allowed = tuple(each for each in tables.by_name(alone) if each in wanted)
+    alone = alone.model_copy(update={"tables": allowed})
     made = [table(config, each) for each in rows.tables(alone) if each in allowed]
     return [*made, *figures(alone)]
 

@@ -20,6 +20,7 @@ from langneurons.config.errors import DataError
 from langneurons.config.names import UNTREATED, Overwritten
 from langneurons.grid import rows as all_rows
 from langneurons.grid.axes import Row
+from langneurons.published.partners import Partners
 from langneurons.tasks import Metric
 
 from . import Table
@@ -29,7 +30,7 @@ from .common.document import Document
 from .common.evaluations import RESAMPLES, Evaluation, compare, holm
 from .common.inputs import Reads
 from .common.metrics import DECLARED, Shown
-from .common.task_table import NEURONS
+from .common.task_table import NEURONS, is_own
 from .common.words import NOTHING, RANDOM
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ COLUMNS = (
     Column("seed", "of the fine-tuning", key=True),
     Column("lang", "language of the test items", key=True),
     *NEURONS,
+    Column("neuron_lang", "language whose neurons are overwritten", key=True),
     Column("value_name", "what is written into the neurons", key=True),
     Column("metric", "what is measured of each item", key=True),
     Column("n", "test items", "count"),
@@ -82,7 +84,8 @@ def profile_table(
     Args:
         pairs: one mapping per pair: ``task``, ``kind``, ``model``, ``tuning``,
             ``seed``, ``lang``, ``method``, ``langset``, ``draw``, ``matched`` (the
-            method whose counts random neurons have, else None) and ``value_name``.
+            method whose counts random neurons have, else None), ``neuron_lang`` and
+            ``value_name``.
         evaluations: for each pair those of no intervention, of the paper's profile and
             of the consistent one.
         metrics: for each kind its ``METRICS``.
@@ -95,7 +98,8 @@ def profile_table(
         ``none``, and ``difference`` is consistent - paper with a paired bootstrap 95 %
         interval and McNemar's exact test, or a paired permutation test for scores.
         ``p_holm``: after Holm's correction over the rows with the same model and
-        metric, random neurons left out. Where there are no neurons to overwrite
+        metric, random neurons and neurons of other languages than the items' (where
+        there are several) left out. Where there are no neurons to overwrite
         (``n_neurons`` 0) there are no changes and no test. A metric of all items
         together has no interval and no test either.
 
@@ -116,7 +120,7 @@ def profile_table(
             line |= _numbers(triple, metric, declared.kind, resamples)
             found.append(line)
     table = columns.frame(found, COLUMNS)
-    tested = (table["method"] != RANDOM) & table["draw"].isna()
+    tested = (table["method"] != RANDOM) & table["draw"].isna() & is_own(table, KEY)
     return table.assign(p_holm=holm(table, tested))
 
 
@@ -209,7 +213,11 @@ class Profiles(Table):
         )
 
     def spec(self, config: Config, name: str) -> dict[str, Any]:
-        return {"rows": [pair for pair, _ in profile_pairs(config)]}
+        partners, rows = Partners(config), []
+        for pair, used in profile_pairs(config):
+            named = planned.evaluated(config, partners, pair["task"], used[1])
+            rows.append(pair | {"neuron_lang": named["neuron_lang"]})
+        return {"rows": rows}
 
     def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
         pairs = spec["rows"]

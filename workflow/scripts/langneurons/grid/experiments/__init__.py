@@ -75,9 +75,14 @@ def load(kind: str) -> Kind[Any]:
 
 def _problems(found: Kind[Any]) -> Iterator[str]:
     parameters = getattr(found, "PARAMETERS", None)
-    if not isinstance(parameters, type):
-        pass  # which is told of already
-    elif not issubclass(parameters, Experiment):
+    if isinstance(parameters, type):  # or else that is told of already
+        yield from _axes(parameters)
+    yield from plugins.texts(found, "TABLES", 0)
+
+
+def _axes(parameters: type) -> Iterator[str]:
+    """Find what is wrong with the keys of a kind."""
+    if not issubclass(parameters, Experiment):
         yield (
             f"PARAMETERS: {parameters!r} - must be a class of Experiment "
             "(langneurons.config.experiment_entries)"
@@ -87,7 +92,6 @@ def _problems(found: Kind[Any]) -> Iterator[str]:
             "PARAMETERS: its class must have model_config = ConfigDict(extra='forbid')"
             ", or a mistyped key would be read over"
         )
-    yield from plugins.texts(found, "TABLES", 0)
 
 
 def read(config: Config) -> tuple[Config, list[str]]:

@@ -40,8 +40,8 @@ def read_heldout(path: Path | str, chunks: int, where: str) -> Tensor:
         heldout = handle.get_slice("heldout")
         if there < chunks:
             raise DataError(
-                f"{path}: {there} held-out chunks, but perplexity.chunks is {chunks}. "
-                f"Raise {where} to {chunks * length:,} or lower perplexity.chunks"
+                f"{path}: {there} held-out chunks, but {chunks} are asked for. "
+                f"Raise {where} to {chunks * length:,} or lower the experiment's chunks"
             )
         return torch.from_numpy(heldout[:chunks])
 

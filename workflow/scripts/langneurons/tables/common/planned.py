@@ -64,7 +64,7 @@ def evaluated(
         # Whose counts a tuning of random neurons has.
         base, number = split_draw(tuned.method)
         columns |= {"draw": number, "matched": config.method(base).control_of}
-    axes = {"task": task} | axes_of(row)
+    axes = {"experiment": row.experiment, "task": task} | axes_of(row)
     return axes | columns | {"published": partners.values(task, row)}
 
 

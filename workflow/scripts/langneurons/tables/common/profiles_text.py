@@ -35,6 +35,7 @@ LEGEND = """\
   difference was found. Random neurons (mean over draws) are not tested.
 - The `.tsv` file beside this one has every draw, interval and p-value."""
 HEADS = ["model", "neurons", "lang"]
+NAMES = ["model", "method", "matched", "langset", "lang"]
 PROFILES = ("paper", "consistent")
 
 
@@ -84,10 +85,11 @@ def _block(part: pd.DataFrame, groups: Sequence[Sequence[Shown]]) -> Grid:
     values = list(dict.fromkeys(part["value_name"]))
     primary = part["metric"].iloc[0] in [metric.name for metric in groups[0]]
     lines = []
-    for (model, method, matched, langset, lang), rows in part.groupby(
-        ["model", "method", "matched", "langset", "lang"], sort=False
-    ):
+    several = part.groupby([*NAMES, "value_name"])["neuron_lang"].nunique().max() > 1
+    for (*names, neurons), rows in part.groupby([*NAMES, "neuron_lang"], sort=False):
+        model, method, matched, langset, lang = names
         whose = f"random for {matched}" if method == RANDOM else method
+        langset = f"{langset} of {neurons}" if several else langset
         for group in groups:
             head: list[Cell | str] = [str(model), f"{whose}.{langset}", str(lang)]
             head += [] if primary else [declared.group_title(group) + _unit(group)]

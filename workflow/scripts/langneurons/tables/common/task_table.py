@@ -45,6 +45,7 @@ NEURONS = (
     Column("matched", "method whose counts random neurons have", key=True),
 )
 COLUMNS = (
+    Column("experiment", "of the configuration, that asks for it first", key=True),
     Column("model", "name in the configuration", key=True),
     *NEURONS,
     Column("neuron_lang", "language whose neurons are overwritten", key=True),
@@ -181,10 +182,14 @@ def is_marked(table: pd.DataFrame) -> pd.Series:
     Returns:
         [rows] whether each is marked, if it is significant.
     """
-    names = [name for name in KEY if name != "neuron_lang"]
+    return is_own(table, KEY) & ~table.apply(is_control, axis=1).astype(bool)
+
+
+def is_own(table: pd.DataFrame, key: Sequence[str]) -> pd.Series:
+    """Tell which rows are of the only neurons, or of those of the items' language."""
+    names = [name for name in key if name != "neuron_lang"]
     whose = table.groupby(names, dropna=False)["neuron_lang"].transform("nunique")
-    own = (whose == 1) | (table["neuron_lang"] == table["lang"])
-    return own & ~table.apply(is_control, axis=1).astype(bool)
+    return (whose <= 1) | (table["neuron_lang"] == table["lang"])
 
 
 def _axes(row: Mapping[str, Any], **changed: str | int) -> Axes:

@@ -130,6 +130,27 @@ def without_pooled_seeds(table: pd.DataFrame) -> pd.DataFrame:
 def _sections(
     shown: pd.DataFrame, layout: str
 ) -> Iterator[tuple[str, tuple[list[str], list[Line]]]]:
+    """Yield headings and lines, experiment by experiment where there are several."""
+    several = shown["experiment"].nunique() > 1
+    for name in dict.fromkeys(shown["experiment"]):
+        for heading, lines in _of_experiment(_beside(shown, name), layout):
+            yield f"`{name}`: {heading}" if several else heading, lines
+
+
+def _beside(shown: pd.DataFrame, experiment: str) -> pd.DataFrame:
+    """Return the rows of an experiment, and what they are set against in others."""
+    own = shown["experiment"] == experiment
+    axes = ["model", "tuning", "seed", "lang"]
+    places = set(shown.loc[own, axes].itertuples(index=False, name=None))
+    same = [x in places for x in shown[axes].itertuples(index=False, name=None)]
+    return shown[
+        own | (pd.Series(same, shown.index) & (shown["statistic"] == NO_TREATMENT))
+    ]
+
+
+def _of_experiment(
+    shown: pd.DataFrame, layout: str
+) -> Iterator[tuple[str, tuple[list[str], list[Line]]]]:
     for seed, rows in _by_seed(shown, layout):
         which = "seeds pooled" if seed == POOLED else f"seed {seed}"
         section = Section(rows)
