@@ -68,7 +68,7 @@ small: $(SMALL) ## a real model (Gemma 3 270M) on real text; needs data/, see RE
 check: $(RUN) ## read a configuration and say what is wrong with it (CONFIG=...)
 	@PYTHONPATH=workflow/scripts python -m langneurons.study.configuration $(CONFIG)
 
-plan: $(RUN) ## what a grid will cost, before anything runs (CONFIG=...)
+plan: $(RUN) ## what a grid will cost, and has cost so far (CONFIG=...)
 	@snakemake plan_costs --quiet rules progress --cores 1 --configfile $(CONFIG)
 
 report: $(RUN) ## the report of what is there (CONFIG=...); nothing else is computed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 
 import dry_runs
 from configurations import merge, paper, read, tiny
@@ -133,6 +135,14 @@ def test_estimates_know_the_rules_of_the_workflow(
     unknown = about_models - set(known)
     assert unknown and all("localrule: True" in rules[name] for name in unknown)
     assert about_models - unknown == set(known) - {"fetch_text"}
+
+
+def test_the_job_that_asks_snakemake_has_it() -> None:
+    """With ``--sdm conda`` it runs in an environment of its own."""
+    (text,) = (rule.text for rule in all_rules() if rule.name == "plan_costs")
+    (name,) = re.findall(r'"../../envs/(\w+\.yaml)"', text)
+    needed = yaml.safe_load((ROOT / "envs" / name).read_text())["dependencies"]
+    assert {"snakemake-minimal", "pydantic"} <= {entry.split()[0] for entry in needed}
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ rule plan_costs:
         "logs/plan.log",
     localrule: True
     conda:
-        "../../envs/report.yaml"
+        "../../envs/head.yaml"  # it starts Snakemake
     params:
         spec=TABLES.plan,
         snakefile=workflow.main_snakefile,
