@@ -104,7 +104,10 @@ def test_one_job_per_selection_and_statistic(project: Path) -> None:
     assert jobs == rest
     hours = ("--config", "job_hours=0.2")
     text = snakemake(project, "-n", table, *hours, tiny=False)
-    asked = re.findall(r"part-1-of-(\d+)\.json.*?runtime=(\d+)", text, re.DOTALL)
+    said = re.findall(r"^rule evaluate_task:.*?(?=^\S)", text, re.M | re.DOTALL)
+    job = re.compile(r"output: \S+/part-1-of-(\d+)\.json.*runtime=(\d+)", re.DOTALL)
+    asked = [found.groups() for text in said if (found := job.search(text))]
+    assert len(asked) == 6
     # 63 treatments of 43.6 s (Llama) or 66.2 s (Nemo) in 690 or 685 s: 15 or 10 each.
     assert {int(parts) for parts, _ in asked} == {5, 7}
     # 2.5 times 0.2 hours, rounded; the last part has what is left.
