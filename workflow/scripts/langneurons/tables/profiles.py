@@ -107,7 +107,7 @@ def profile_table(
         DataError: files do not fit the pairs, or items differ.
     """
     if len(pairs) != len(evaluations):
-        raise DataError(f"{len(evaluations)} triples of files for {len(pairs)} pairs")
+        raise DataError(f"{len(evaluations)} triples for {len(pairs)} pairs")
     found = []
     for pair, triple in zip(pairs, evaluations, strict=True):
         for one in triple:

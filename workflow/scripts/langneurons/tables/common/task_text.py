@@ -234,16 +234,17 @@ def in_short(shown: pd.DataFrame) -> str:
         shown: rows of a task table, each result once.
     """
     is_random = shown.apply(is_control, axis=1)
+    marked = is_marked(shown)
     metrics = declared.of_table(shown)
     primary = next(iter(metrics.values()))
     lines: list[str] = []
     for against in (NO_TREATMENT, ATTENTION, BASE):
         what = "intervention" if against == NO_TREATMENT else "tuning"
         rows = shown[shown["against"] == against]
-        tested = rows[~is_random[rows.index]]
+        tested = rows[marked[rows.index]]
         lines += _effects(tested, what, metrics)
         lines += _controls(rows[is_random[rows.index]], what, primary)
-    compared = shown[(shown["against"] != NOTHING) & ~is_random]
+    compared = shown[(shown["against"] != NOTHING) & marked]
     found = compared[compared["metric"] == primary.name]["detectable"]
     if found.notna().any():
         low, middle, high = map(
