@@ -6,7 +6,7 @@ is in workflow/scripts/<rule>.py; what it may depend on is its `spec`.
 
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.27")  # the last that was tested
 
 
 include: "workflow/rules/configuration.smk"

@@ -346,5 +346,5 @@ def test_random_neurons_get_values_of_the_corpus_that_they_are_set_beside() -> N
 def test_a_tuning_has_one_name() -> None:
     given = "{tunings: [attention, masked.lape.world.en]}"
     config = load(tiny(f"experiments: {{transfer: {given}}}"))
-    found = {row.tuning for row in rows.task_rows(config, "xnli")}
+    found = {str(row.tuning) for row in rows.task_rows(config, "xnli")}
     assert found == {"attention", "lape.world.en"}

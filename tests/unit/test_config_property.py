@@ -78,7 +78,7 @@ def everything(config: Config) -> None:
     for part in (*parts.evaluations[:4], *parts.perplexities[:2]):
         specs.treated(part.subject, part.treatments)
         read_files(config, part.subject, part.treatments)
-        parts.seconds(part)
+        parts.estimates.treatment(part.subject)
     for model in rows.models(config):
         for selection in rows.all_selections(config)[:10]:
             chosen = SimpleNamespace(

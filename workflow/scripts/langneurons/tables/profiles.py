@@ -110,6 +110,8 @@ def profile_table(
         raise DataError(f"{len(evaluations)} triples for {len(pairs)} pairs")
     found = []
     for pair, triple in zip(pairs, evaluations, strict=True):
+        if len(triple) != len(USED):
+            raise DataError(f"{len(triple)} evaluations for a pair, not {len(USED)}")
         for one in triple:
             one.check_items(triple[0])
         for metric, declared in metrics[pair["kind"]].items():
