@@ -352,6 +352,18 @@ def test_seeds_and_sets_that_do_not_matter_are_no_two_results() -> None:
     }
 
 
+def test_neurons_of_other_languages_are_no_partner() -> None:
+    """What is published is of the neurons of the tested language."""
+    axes = {"selections": ["lape.set1"], "statistics": ["zero"], "tasks": ["xnli"]}
+    axes |= {"neuron_languages": "all"}
+    config = paper({"run": ["transfer"], **experiment("transfer", **axes)})
+    rows = spec_of(config, "xnli")["rows"]
+    treated = [row for row in rows if row["statistic"] == "zero"]
+    own = {row["neuron_lang"] == row["lang"] for row in treated if row["published"]}
+    assert own == {True}
+    assert any(row["neuron_lang"] != row["lang"] for row in treated)
+
+
 def test_table_6_and_neuron_sets_need_the_papers_text() -> None:
     config = paper({"corpora": {"wikipedia": {"chunk_length": 256}}})
     why = "corpora.wikipedia.chunk_length: 256 (published: 512)"

@@ -49,11 +49,12 @@ def task_row(**changes: Any) -> dict[str, Any]:
     row |= {"model": "llama31", "method": "lape", "langset": "set6", "matched": "-"}
     row |= {"tuning": "attention", "seed": "42", "lang": "hi", "statistic": "p90"}
     row |= {"metric": "accuracy", "n": 5010, "value": 0.75, "against": "none"}
-    return row | changes
+    row |= changes
+    return row | {"neuron_lang": changes.get("neuron_lang", row["lang"])}
 
 
 def untreated(**changes: Any) -> dict[str, Any]:
-    empty = dict.fromkeys(("method", "langset", "against"), "-")
+    empty = dict.fromkeys(("method", "langset", "neuron_lang", "against"), "-")
     return task_row(**(empty | {"statistic": "none"} | changes))
 
 
@@ -136,7 +137,7 @@ def test_a_table_of_the_published_numbers_is_within() -> None:
         names = {k: cell[k] for k in ("model", "lang", "statistic", "metric", "task")}
         more = {"method": method, "langset": langset if method != "-" else "-"}
         value = {"tuning": tuning, "value": cell["value"] / 100}
-        rows.append(task_row(**more, **value) | names)
+        rows.append(task_row(**more, **value, neuron_lang="-") | names)
     frame = pd.DataFrame(rows)
     tables = {
         f"{front}{task}": part[part["tuning"].str.startswith(begin)]
@@ -205,6 +206,7 @@ def test_raw_results_have_no_printed_digits() -> None:
         {"statistic": "english_p90"},
         {"metric": "f1"},
         {"lang": "vi"},
+        {"neuron_lang": "vi"},
         {"tuning": "all_mlp"},
         {"tuning": "lape.set6.hi"},
         {"value": math.nan},

@@ -90,6 +90,8 @@ class Partners:
         method, statistic = None, NO_TREATMENT
         if isinstance(row.treatment, Overwritten):
             parsed = row.treatment
+            if parsed.language not in (None, row.lang):
+                return None  # the published neurons are of the tested language
             method = self._method_key(parsed.selection.method)
             statistic = config.statistic(parsed.statistic).value
             if method is None:

@@ -89,7 +89,7 @@ def our_numbers(
             shown = " and ".join(" ".join(names) for names in evaluations)
             raise DataError(
                 f"{shown} would stand beside the same published number "
-                f"({' '.join(key)}); leave one out of the grid, or take "
+                f"({' '.join(key)}); leave one out of the experiments, or take "
                 "'published_as' from one entry"
             )
         (rows,) = evaluations.values()
@@ -133,7 +133,9 @@ def _of_task(
     found: dict[Key, dict[Key, list[Mapping[Any, Any]]]] = {}
     for row in content.assign(task=task).to_dict("records"):
         names = tuple(str(row[name]) for name in EVALUATION)
-        if names in by_name and not math.isnan(row["value"]):
+        # The published neurons are of the tested language.
+        is_own = row["neuron_lang"] in (NOTHING, row["lang"])
+        if is_own and names in by_name and not math.isnan(row["value"]):
             key = _task_key(by_name[names], figures, row["metric"])
             found.setdefault(key, {}).setdefault(names, []).append(row)
     return found
