@@ -195,6 +195,15 @@ def test_only_what_differs_in_the_seed_alone_is_pooled(axis: str | None) -> None
     assert [len(group) for group in groups] == ([] if axis else [2])
 
 
+def test_seeds_of_two_experiments_are_pooled() -> None:
+    """What both ask for is of the first; the others are of the second."""
+    asked = {"experiment": "first", "seed": 1}, {"experiment": "second", "seed": 2}
+    rows = [row("vi", "lape.s.p90") | names for names in asked]
+    found = evaluations.Evaluation(Path("x.json"), {}, np.arange(9), {}, {})
+    groups = task_table._seed_groups([(r, found, "", None) for r in rows])
+    assert [len(group) for group in groups] == [2]
+
+
 def test_the_number_of_neurons_of_pooled_seeds_is_told_if_there_is_one(
     tmp_path: Path,
 ) -> None:

@@ -130,8 +130,8 @@ def task_table(
         - ``delta``: the difference with a paired bootstrap 95 % interval over items.
         - ``p_value``: McNemar's exact test for a binary metric, else a paired
           permutation test; in pooled rows that of each item's mean over the seeds.
-        - ``p_holm``: the same after Holm's correction over the rows of the same model
-          and metric that a layout marks (:func:`is_marked`).
+        - ``p_holm``: the same after Holm's correction over the rows of the same
+          experiment, model and metric that a layout marks (:func:`is_marked`).
         - ``detectable``: smallest difference that the test (at 0.05, before Holm) finds
           with 80 % power.
         - ``task_title``, ``metric_title`` to ``matters``: what the task declares, see
@@ -258,7 +258,8 @@ def _seed_groups(compared: Sequence[Compared]) -> list[list[Compared]]:
     """Group what differs in the seed only, where there are several seeds."""
     groups: dict[Axes, list[Compared]] = {}
     for one in compared:
-        names = _names(one[0]) | {"seed": POOLED}
+        # One seed may be asked for by another experiment first.
+        names = _names(one[0]) | {"seed": POOLED, "experiment": ""}
         groups.setdefault(tuple(names.values()), []).append(one)
     several = [group for group in groups.values() if len(group) > 1]
     for group in several:
