@@ -53,7 +53,7 @@ KNOWN: list[dict[str, Any]] = [
     for name, kind, needs, spec in (
         ("xnli", "interventions", "", OF_TASK | {"layout": "interventions"}),
         (
-            "finetune_xnli", "finetuning", "the task in neuron_tuning.tasks",
+            "finetune_xnli", "finetuning", "an experiment of kind finetuning",
             OF_TASK | {"layout": "tunings"},
         ),
         ("random_xnli", "random_tuning", "", OF_TASK | {"layout": "random"}),
@@ -78,7 +78,7 @@ def row(lang: str, delta: float = math.nan, **more: Any) -> dict[str, Any]:
     """One row of a task table: ``lape.set1`` overwritten with ``zero`` in ``big``."""
     usual: dict[str, Any] = dict.fromkeys(TASK, math.nan)
     usual |= {"model": "big", "method": "lape", "langset": "set1", "matched": "-"}
-    usual |= {"neuron_lang": "-"}
+    usual |= {"neuron_lang": "-", "experiment": "transfer"}
     usual |= {"tuning": "attention", "seed": "42", "lang": lang, "statistic": "zero"}
     usual |= {"metric": "accuracy", "n": 1000, "value": 0.7 + delta, "against": "none"}
     usual |= {"delta": delta, "p_holm": 1.0, "detectable": 0.01, "n_neurons": 10}
@@ -96,7 +96,11 @@ def random(lang: str, delta: float, draw: int = 1) -> dict[str, Any]:
 RISES = [row("vi", 0.04, p_holm=0.01), row("hi", 0.05, p_holm=0.01), row("ur", 0.06)]
 FALLS = [r | {"delta": -r["delta"], "value": 0.7 - r["delta"]} for r in RISES]
 FLAT = [row("vi", 0.001), row("hi", -0.001), row("ur", 0.0)]
-NO_CONTROL_EFFECT = [random(x, d) for x in ("vi", "hi", "ur") for d in (-0.01, 0.01)]
+NO_CONTROL_EFFECT = [
+    random(x, d, draw)
+    for x in ("vi", "hi", "ur")
+    for draw, d in ((1, -0.01), (2, 0.01))
+]
 
 
 def h1(*rows: dict[str, Any]) -> verdicts.Verdict:
@@ -155,6 +159,20 @@ def test_h1_leaves_out_the_source_language_other_metrics_and_single_seeds() -> N
     control = [r | {"seed": "pooled"} for r in NO_CONTROL_EFFECT]
     found = h1(*FALLS, *pooled, *control)
     assert found.verdict == "supported" and found.numbers["cells"].tolist() == [3]
+
+
+def test_h1_is_about_neurons_of_the_tested_language() -> None:
+    matrix = [
+        r | {"neuron_lang": whose, "delta": r["delta"] if whose == r["lang"] else -0.5}
+        for r in [*RISES, *NO_CONTROL_EFFECT]
+        for whose in ("vi", "hi", "ur")
+    ]
+    found = h1(*(r | {"experiment": "b"} for r in matrix))
+    assert found.verdict == "supported" and found.numbers["cells"].tolist() == [3]
+    # What another experiment has too counts once.
+    own = [r | {"experiment": "a", "neuron_lang": r["lang"]} for r in RISES]
+    both = h1(*own, *(r | {"experiment": "b"} for r in matrix))
+    assert both.sentence == found.sentence
 
 
 def test_h1_is_about_fine_tuned_models() -> None:
@@ -631,7 +649,7 @@ def test_the_page_says_what_is_absent_and_what_makes_it(tmp_path: Path) -> None:
     read_page(text)
     assert re.findall(r'class="badge ([a-z-]+)"', text) == ["not-run"] * 4
     assert "snakemake results/tables/xnli.tsv</code></li>" in text
-    assert "finetune_xnli.tsv</code>, with the task in neuron_tuning.tasks" in text
+    assert "finetune_xnli.tsv</code>, with an experiment of kind finetuning" in text
     assert "snakemake results/figures/xnli/forest" in text
     assert "No benchmark files" in text and "No provenance files" in text
     text = report.build([], [], {}, tmp_path)

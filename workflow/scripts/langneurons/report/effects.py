@@ -14,12 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from langneurons.tables.common import words
+from langneurons.tables.common import task_table, words
 
 LEVEL = 0.05
 """Of significance, after Holm's correction; intervals are 95 %."""
 
 PAIR = ["model", "lang"]
+KEY = [*(name for name in task_table.KEY if name != "experiment"), "task", "value_name"]
+"""Columns that name a cell, in tables of tasks and of profiles."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class Effect:
 def chosen_rows(table: pd.DataFrame, source: str | None) -> pd.DataFrame:
     """Keep the primary metric, target languages, and pooled seeds where there are any.
 
+    Where neurons of several languages are overwritten for one language of test items,
+    those of that language are kept; what two experiments have is kept once.
+
     Args:
         table: a task, finetune, random or profiles table; the first metric in it is the
             primary one.
@@ -101,6 +106,8 @@ def chosen_rows(table: pd.DataFrame, source: str | None) -> pd.DataFrame:
         return table
     rows = table[table["metric"] == table["metric"].iloc[0]]
     rows = rows[rows["lang"] != source]
+    key = [name for name in KEY if name in rows]
+    rows = rows[task_table.is_own(rows, key)].drop_duplicates(key)
     pooled = rows["seed"] == words.POOLED
     axes = [c for c in ("task", "model", "tuning", "lang") if c in rows]
     has_pooled = pooled.groupby([rows[c] for c in axes]).transform("any")
