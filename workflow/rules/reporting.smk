@@ -78,7 +78,7 @@ rule build_report:
         "../../envs/report.yaml"
     params:
         spec=report_spec,
-        code=code_hash("build_report"),
+        code=code_hash("build_report", TABLES.layouts),
     shell:
         run("build_report", "--tables {input.tables:q} --figures {input.figures:q}")
         + " --code {params.code}"

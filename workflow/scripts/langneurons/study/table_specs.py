@@ -37,6 +37,11 @@ class TableSpecs:
         """The tables that the configuration can make, and their kinds."""
         return tables.by_name(self.config)
 
+    @property
+    def layouts(self) -> tuple[str, ...]:
+        """Modules that lay tables out, which the report loads by their kinds."""
+        return tuple(f"tables.{kind}" for kind in tables.kinds())
+
     def _kind(self, name: str) -> str:
         if name not in self.kinds:
             where = "this configuration"
