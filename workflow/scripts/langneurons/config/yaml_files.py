@@ -55,7 +55,7 @@ def read(path: Path) -> dict[str, Any]:
         kind = "nothing" if found is None else "no keys"
         raise ConfigError(
             f"{path}: has {kind} at the top level; a configuration is a block of keys "
-            "and values, such as grid: {...}"
+            "and values, such as run: [...]"
         )
     return found
 

@@ -130,7 +130,7 @@ GLOSSARY = (
     (
         "Holm p",
         "p-value of the paired test over items, after Holm's correction for all "
-        "comparisons of the same model and metric that its table may mark.",
+        "comparisons of the same experiment, model and metric that its table may mark.",
     ),
     (
         "detectable",
