@@ -212,6 +212,15 @@ def test_records_of_snakemake_are_found(tmp_path: Path, path: str) -> None:
     assert not records.known_to_snakemake(path + "x", folder)
 
 
+def test_results_that_were_deleted_are_not_told_of() -> None:
+    """Their records may stay behind."""
+    make_study(demo())
+    other = demo(tasks={"xnli": XNLI})
+    assert other.stale() == ([ADAPTER], True)
+    Path(ADAPTER).unlink()
+    assert other.stale() == ([], True)
+
+
 def test_a_look_ends_in_time() -> None:
     make_study(demo())
     other = demo(tasks={"xnli": XNLI})

@@ -184,7 +184,7 @@ class Records:
         return found, True
 
     def _results(self, folders: Sequence[str]) -> Iterator[str]:
-        """Yield the paths of results that have a record, folder by folder."""
+        """Yield the paths of results that are there with a record, by folder."""
         for folder in folders:
             yield from _below(self._place(folder), provenance.ENDING)
 
@@ -349,6 +349,7 @@ def _record(path: Path) -> dict[str, Any] | None:
 def _below(folder: str, ending: str) -> Iterator[str]:
     for place, folders, names in os.walk(folder):
         folders.sort()
+        there = set(names)
         for name in sorted(names):
-            if name.endswith(ending):
-                yield f"{place}/{name.removesuffix(ending)}"
+            if name.endswith(ending) and (of := name.removesuffix(ending)) in there:
+                yield f"{place}/{of}"
