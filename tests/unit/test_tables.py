@@ -202,6 +202,10 @@ def test_seeds_of_two_experiments_are_pooled() -> None:
     found = evaluations.Evaluation(Path("x.json"), {}, np.arange(9), {}, {})
     groups = task_table._seed_groups([(r, found, "", None) for r in rows])
     assert [len(group) for group in groups] == [2]
+    lines = [x | {"published": None} for x in (*rows, rows[0] | {"seed": "pooled"})]
+    table = columns.frame(lines, task_table.COLUMNS)
+    shown = task_text.without_pooled_seeds(table)
+    assert shown["seed"].tolist() == ["pooled"]
 
 
 def test_the_number_of_neurons_of_pooled_seeds_is_told_if_there_is_one(

@@ -119,7 +119,8 @@ def _models(table: pd.DataFrame, source: str) -> str:
 
 def without_pooled_seeds(table: pd.DataFrame) -> pd.DataFrame:
     """Leave out single seeds of what is also pooled, to show each result once."""
-    keys = [name for name in KEY if name != "seed"]
+    # What is pooled is of the first experiment that asks for one of the seeds.
+    keys = [name for name in KEY if name not in ("seed", "experiment")]
     is_pooled = table["seed"] == POOLED
     pooled = set(table.loc[is_pooled, keys].itertuples(index=False, name=None))
     names = table[keys].itertuples(index=False, name=None)
