@@ -345,6 +345,16 @@ def test_two_experiments_cannot_measure_one_text_differently() -> None:
     }  # fmt: skip
 
 
+def test_the_perplexity_table_is_of_one_text_in_each_language() -> None:
+    more = "run: [perplexity, short]\nexperiments: {short: {kind: perplexity, "
+    more += "models: [nemo], languages: [%s], selections: [lape.set1], corpus: other}}"
+    other = {"corpora": {"other": paper()["corpora"]["wikipedia"]}}
+    said = refused(merge(mine(more % "vi, en"), other))
+    assert "experiments.short.corpus: other, but another experiment of run" in said
+    assert "measures nemo on wikipedia" in said and said.count("\n") == 1
+    load(merge(mine(more % "vi"), other | experiment("perplexity", languages=["en"])))
+
+
 def test_perplexity_of_some_languages_with_neurons_of_others() -> None:
     axes = {"languages": ["vi", "th"], "neuron_languages": ["fr", "hi"],
             "selections": ["lape.set1", "lape.set6"]}  # fmt: skip

@@ -102,6 +102,20 @@ def chunks(config: Config) -> Iterator[str]:
             )
 
 
+def corpora(config: Config) -> Iterator[str]:
+    """Check that no two texts of one language stand in the table of perplexity."""
+    found: dict[Any, str] = {}
+    for row in text_rows(config):
+        first = found.setdefault((row.model, row.lang, row.treatment), row.corpus)
+        if first != row.corpus:
+            yield (
+                f"experiments.{row.experiment}.corpus: {row.corpus}, but another "
+                f"experiment of run measures {row.model} on {first}; the table of "
+                "perplexity does not name the corpus. Give both the same, or make a "
+                "study of each"
+            )
+
+
 def _target(name: str) -> Iterator[str]:
     """Check that a name can be a target of Snakemake, beside the rules."""
     where = f"experiments.{name}"

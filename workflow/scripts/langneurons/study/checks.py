@@ -55,6 +55,7 @@ def cross_check(config: Config) -> list[str]:
     known = tables.by_name(config)
     problems += _unknown("table", config.tables, known, "tables")
     problems += check_experiments.chunks(config)
+    problems += dict.fromkeys(check_experiments.corpora(config))
     for module in (check_data, check_effects, check_tuning):
         problems += module.problems(config)
     return problems or twin_controls(config) or clashes(config)
