@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import yaml
+from snakemake.utils import update_config
 
 import tiny_models
 from snakemake_runs import copy_project, planned, snakemake
@@ -50,6 +51,33 @@ def test_the_workflow_as_a_module_of_another(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert target.is_file()
     assert not (checkout / "results").exists()
+
+
+def test_the_cost_plan_of_a_module(tmp_path: Path) -> None:
+    """Its rules may have other names there, and its configuration be a part of one."""
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    copy_project(checkout)
+    work = tmp_path / "work"
+    (work / "workflow").mkdir(parents=True)
+    whole: dict[str, object] = {}
+    for name in ("config/config.yaml", "config/demo.yaml", "tiny.yaml"):
+        update_config(whole, yaml.safe_load((checkout / name).read_text("utf-8")))
+    (work / "mine.yaml").write_text(yaml.safe_dump({"study": whole}), "utf-8")
+    text = MODULE.replace("config/config.yaml", "mine.yaml")
+    text = text.replace("config: config", 'config: config["study"]')
+    text += "as other_*\n"
+    text = text.replace("langneurons\nas", "langneurons as")
+    (work / "workflow/Snakefile").write_text(text.format(checkout), "utf-8")
+    command = [sys.executable, "-m", "snakemake", "other_plan_costs", "--cores", "1"]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path}
+    done = subprocess.run(
+        command, cwd=work, env=environment, capture_output=True, text=True
+    )
+    logs = "".join(x.read_text("utf-8") for x in work.glob("logs/plan.log"))
+    assert done.returncode == 0, done.stdout + done.stderr + logs
+    assert "\nevaluate_task " in done.stdout
 
 
 def test_other_weights_in_a_local_folder_are_pinned_anew(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ rule plan_costs:
         "../../envs/head.yaml"  # it starts Snakemake
     params:
         spec=TABLES.plan,
-        snakefile=workflow.main_snakefile,
+        snakefile=os.path.normpath(f"{CHECKOUT}/Snakefile"),  # not that of a module's user
         code=code_hash("plan_costs"),
     shell:
         run("plan_costs") + " --spec {params.spec:q} --code {params.code}"
