@@ -514,7 +514,8 @@ def effect(**names: Any) -> dict[str, Any]:
 
 def frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
     numbers = ("delta", "delta_ci_low", "delta_ci_high", "p_holm")
-    return pd.DataFrame(rows).astype(dict.fromkeys(numbers, float))
+    table = pd.DataFrame(rows).astype(dict.fromkeys(numbers, float))
+    return table.assign(neuron_lang=table["lang"])
 
 
 def interventions() -> pd.DataFrame:
@@ -540,6 +541,20 @@ def test_rows_of_the_forest() -> None:
     assert len(data) == 2 * 5 and data["control"].sum() == 6
     assert data[data["control"]]["row"].unique().tolist() == ["zero"]
     assert data[data["significant"]]["row"].tolist() == ["zero", "zero"]
+
+
+def test_the_forest_names_whose_neurons_there_are() -> None:
+    """Where they are of several languages; controls stand beside theirs."""
+    table = interventions()
+    both = pd.concat([table.assign(neuron_lang=x) for x in ("vi", "hi")])
+    data = effects.effects(both.reset_index(drop=True), "accuracy")
+    assert set(data["row"]) == {
+        f"{s} of {x}" for s in ("p90", "zero") for x in ("vi", "hi")
+    }
+    drawn = data[data["control"]].groupby(["lang", "row"]).size()
+    assert drawn.to_dict() == {
+        (x, f"zero of {y}"): 3 for x in ("vi", "hi") for y in ("vi", "hi")
+    }
 
 
 def test_marks_of_the_forest() -> None:
@@ -839,7 +854,9 @@ def pairs() -> pd.DataFrame:
         found |= {"lang": "vi", "method": "lape", "langset": "s", "metric": "accuracy"}
         found |= {"value_name": "p5", "paper_delta": -0.04, "consistent_delta": -0.01}
         found |= {"matched": "-", "difference": 0.03, "p_holm": 0.01}
-        return found | names | declared(names.get("metric", "accuracy"))
+        found |= names
+        found |= {"neuron_lang": names.get("neuron_lang", found["lang"])}
+        return found | declared(names.get("metric", "accuracy"))
 
     rows = [row(), row(value_name="zero", consistent_delta=0.0, p_holm=0.9)]
     drawn = {"method": "random", "matched": "lape"}
@@ -858,6 +875,17 @@ def test_both_profiles_are_joined_by_a_line() -> None:
     assert [len(marks[m]) for m in "os*"] == [3, 3, 1]
     assert marks["o"][0].get_xdata() == pytest.approx([-4])
     assert marks["s"][0].get_xdata() == pytest.approx([-1])
+
+
+def test_pairs_name_whose_neurons_there_are() -> None:
+    """Draws of the neurons of one language have a median of their own."""
+    both = pairs().assign(neuron_lang="hi", paper_delta=0.5)
+    table = pd.concat([pairs(), both], ignore_index=True)
+    data = profiles.sites(table, "xnli", "accuracy")
+    found = data.set_index(["group", "row"])["paper"]
+    assert found["m, random for lape (s)", "p5 of vi"] == pytest.approx(0.02)
+    assert found["m, random for lape (s)", "p5 of hi"] == pytest.approx(0.5)
+    assert found["m, lape (s)", "zero of vi"] == pytest.approx(-0.04)
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 6])

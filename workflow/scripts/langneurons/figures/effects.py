@@ -31,12 +31,13 @@ from .panels import (
     lay_out,
     order,
     pooled_if_there,
+    with_whose,
 )
 
 NEEDED = (
     "model", "method", "langset", "draw", "matched", "tuning", "seed", "lang",
     "statistic", "metric", "value", "against", "delta", "delta_ci_low", "delta_ci_high",
-    "p_holm", "n_neurons", *COLUMNS,
+    "p_holm", "n_neurons", "neuron_lang", *COLUMNS,
 )  # fmt: skip
 KEY = ("model", "method", "langset", "draw", "tuning", "lang", "statistic")
 BAND = "0.85"
@@ -108,6 +109,7 @@ def effects(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     places = rows[~tuned].groupby(["model", "source", "lang"])["langset"].nunique()
     apart = bool((places > 1).any())
     sets = rows[~tuned].groupby(["model", "source"])["langset"].agg(joined)
+    written = with_whose(rows, "statistic", KEY)
 
     def group(row: Mapping[Any, Any]) -> str:
         if row["method"] == words.NOTHING:
@@ -118,7 +120,7 @@ def effects(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
     found = rows.assign(
         group=[group(row) for row in rows.to_dict("records")],
-        row=rows["statistic"].where(~tuned, rows["source"]),
+        row=written.where(~tuned, rows["source"]),
         significant=rows["p_holm"] < LEVEL,
         ci_low=rows["delta_ci_low"],
         ci_high=rows["delta_ci_high"],

@@ -210,6 +210,19 @@ def joined(values: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(values))
 
 
+def with_whose(rows: pd.DataFrame, column: str, key: Sequence[str]) -> pd.Series:
+    """Name what is written into neurons, and whose they are where that differs.
+
+    Args:
+        rows: of a table, with ``neuron_lang``.
+        column: of what is written.
+        key: columns that name a row.
+    """
+    beside = [name for name in key if name not in ("draw", "neuron_lang")]
+    whose = rows.groupby(beside, dropna=False)["neuron_lang"].transform("nunique")
+    return rows[column].where(whose < 2, rows[column] + " of " + rows["neuron_lang"])
+
+
 def pooled_if_there(rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
     """Keep the pooled row where seeds were pooled, else the row of every seed."""
     pooled = rows["seed"] == "pooled"

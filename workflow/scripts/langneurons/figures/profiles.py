@@ -16,15 +16,24 @@ from langneurons.tables.common import words
 from langneurons.tables.common.metrics import COLUMNS, Shown
 
 from . import BLUE, GREY, LEVEL, VERMILLION, robust_limit, styled
-from .panels import add_legend, by_row, dodge, joined, lay_out, pooled_if_there
+from .panels import (
+    add_legend,
+    by_row,
+    dodge,
+    joined,
+    lay_out,
+    pooled_if_there,
+    with_whose,
+)
 
 NEEDED = (
     "task", "model", "tuning", "seed", "lang", "method", "langset", "draw",
-    "matched", "value_name", "metric", "paper_delta", "consistent_delta", "difference",
-    "diff_ci_low", "diff_ci_high", "p_holm", *COLUMNS,
+    "matched", "neuron_lang", "value_name", "metric", "paper_delta",
+    "consistent_delta", "difference", "diff_ci_low", "diff_ci_high", "p_holm", *COLUMNS,
 )  # fmt: skip
 KEY = (
-    "model", "tuning", "lang", "method", "langset", "draw", "matched", "value_name",
+    "model", "tuning", "lang", "method", "langset", "draw", "matched", "neuron_lang",
+    "value_name",
 )  # fmt: skip
 
 # The circle is larger, so that it shows where both are equal.
@@ -73,7 +82,7 @@ def sites(table: pd.DataFrame, task: str, metric: str) -> pd.DataFrame:
         group += ", tuning " + rows["tuning"]
     found = rows.assign(
         group=group,
-        row=rows["value_name"],
+        row=with_whose(rows, "value_name", KEY),
         paper=rows["paper_delta"],
         consistent=rows["consistent_delta"],
         ci_low=rows["diff_ci_low"],
