@@ -254,8 +254,9 @@ def test_the_task_is_tuned_evaluated_and_tabled(project: Path) -> None:
     items = pd.read_parquet(folder / "none.parquet")
     assert len(items) == 24 and set(items["gold"]) == {0, 1}
     assert items["accuracy"].equals(items["gold"] == items["prediction"])
-    record = files.read_json(folder / "none.json")
-    assert record["metrics"] == {"accuracy": pytest.approx(items["accuracy"].mean())}
+    listed = files.read_json(folder / "part-1-of-1.json")["treatments"]
+    mean = pytest.approx(items["accuracy"].mean())
+    assert listed["none"]["metrics"] == {"accuracy": mean}
     table = pd.read_csv(project / "results/tables/mood.tsv", sep="\t")
     # none, two statistics of one method, one of two random draws
     assert len(table) == 2 * 5 and set(table["lang"]) == {"vi", "hi"}
