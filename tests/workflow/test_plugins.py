@@ -71,7 +71,7 @@ METHOD = Early()
 TABLE = '''"""How many items are right without an intervention, language by language."""
 
 from langneurons import tasks
-from langneurons.config.names import NO_TREATMENT
+from langneurons.config.names import UNTREATED
 from langneurons.grid.rows import task_rows
 from langneurons.grid.rows import tasks as tasks_of
 
@@ -100,14 +100,14 @@ class Rights(Table):
 
     def reads(self, config, name):
         task = name.removeprefix("rights_")
-        rows = [r for r in task_rows(config, task) if r.treatment == NO_TREATMENT]
+        rows = [r for r in task_rows(config, task) if r.treatment == UNTREATED]
         return Reads(evaluations=[(task, row) for row in rows])
 
     def spec(self, config, name):
         read = self.reads(config, name).evaluations
-        axes = [{k: getattr(row, k) for k in planned.AXES} for _, row in read]
+        axes = [planned.axes_of(row) for _, row in read]
         task = name.removeprefix("rights_")
-        rows = [{"task": task, "treatment": NO_TREATMENT} | row for row in axes]
+        rows = [{"task": task, "treatment": str(UNTREATED)} | row for row in axes]
         return {"task": task, "kind": config.task(task).kind, "rows": rows}
 
     def build(self, spec, read):
