@@ -71,7 +71,7 @@ METHOD = Early()
 TABLE = '''"""How many items are right without an intervention, language by language."""
 
 from langneurons import tasks
-from langneurons.config.names import NO_TREATMENT
+from langneurons.config.names import UNTREATED
 from langneurons.grid.rows import task_rows
 from langneurons.grid.rows import tasks as tasks_of
 
@@ -100,14 +100,14 @@ class Rights(Table):
 
     def reads(self, config, name):
         task = name.removeprefix("rights_")
-        rows = [r for r in task_rows(config, task) if r.treatment == NO_TREATMENT]
+        rows = [r for r in task_rows(config, task) if r.treatment == UNTREATED]
         return Reads(evaluations=[(task, row) for row in rows])
 
     def spec(self, config, name):
         read = self.reads(config, name).evaluations
-        axes = [{k: getattr(row, k) for k in planned.AXES} for _, row in read]
+        axes = [planned.axes_of(row) for _, row in read]
         task = name.removeprefix("rights_")
-        rows = [{"task": task, "treatment": NO_TREATMENT} | row for row in axes]
+        rows = [{"task": task, "treatment": str(UNTREATED)} | row for row in axes]
         return {"task": task, "kind": config.task(task).kind, "rows": rows}
 
     def build(self, spec, read):
@@ -254,8 +254,9 @@ def test_the_task_is_tuned_evaluated_and_tabled(project: Path) -> None:
     items = pd.read_parquet(folder / "none.parquet")
     assert len(items) == 24 and set(items["gold"]) == {0, 1}
     assert items["accuracy"].equals(items["gold"] == items["prediction"])
-    record = files.read_json(folder / "none.json")
-    assert record["metrics"] == {"accuracy": pytest.approx(items["accuracy"].mean())}
+    listed = files.read_json(folder / "part-1-of-1.json")["treatments"]
+    mean = pytest.approx(items["accuracy"].mean())
+    assert listed["none"]["metrics"] == {"accuracy": mean}
     table = pd.read_csv(project / "results/tables/mood.tsv", sep="\t")
     # none, two statistics of one method, one of two random draws
     assert len(table) == 2 * 5 and set(table["lang"]) == {"vi", "hi"}
