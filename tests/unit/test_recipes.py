@@ -181,6 +181,8 @@ def test_the_recipe_for_a_table_counts_neurons(tmp_path: Path) -> None:
     neurons: dict[str, dict[int, list[int]]] = {"vi": {0: [1, 2], 1: [3]}, "hi": {}}
     sets = NeuronSets("lape", "s", "lape", "m", "", 2, 10, "act_post", neurons)
     sets.write(tmp_path / "lape.s.json")
+    asked = module.TABLE.spec(load(paper()), "sizes")["rows"]
+    assert "nemo lape.set1" in asked and len(asked) == len(set(asked))
     read = Inputs({"neurons": [tmp_path / "lape.s.json"]})
     table = module.TABLE.build({"rows": ["m lape.s"]}, read)
     assert table["neurons"].tolist() == [3, 0] and table["share"].tolist() == [0.15, 0]
