@@ -406,7 +406,7 @@ def test_a_treatment_without_its_index_is_missed_by_name(project: Path) -> None:
     delete(RESULT)(project)
     assert planned(project, TABLE) == Counter()
     text = snakemake(
-        project, TABLE, "--cores", "1", "--forcerun", "build_task_table", check=False
+        project, TABLE, "--cores", "1", "--forcerun", "build_table", check=False
     )
     wanted = f"{RESULT}: missing, but {INDEX} lists it; delete {INDEX} to evaluate"
     assert wanted in text
