@@ -172,11 +172,12 @@ def _heed_interrupts() -> None:
 
 
 def started(folder: Path) -> Counter[str]:
-    """Count the programs that the cluster's jobs have started, by script."""
+    """Count the programs that the cluster's jobs have started, but that of tables."""
     path = folder / "started.txt"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     on_nodes = [line.split() for line in lines if not line.startswith("local ")]
-    return Counter(words[2].removesuffix(".py") for words in on_nodes)
+    scripts = (words[2].removesuffix(".py") for words in on_nodes)
+    return Counter(script for script in scripts if script != "build_table")
 
 
 def micro_batches(folder: Path) -> list[int]:

@@ -105,7 +105,7 @@ def test_out_of_memory_in_evaluation(
     memory = ("--set-resources", "evaluate_task:mem_mb=attempt * 2000")
     eating = {"trouble": "eat", "script": "evaluate_task.py", "mb": 150}
     run = Run(cluster, project, TABLE, *memory, **eating).succeed()
-    first, second = cluster.jobs(project)
+    first, second = (j for j in cluster.jobs(project) if "evaluate" in j["Comment"])
     assert first["JobState"] in ("FAILED", "OUT_OF_MEMORY")
     assert first["JobState"] in run.text
     assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("2000M", "4000M")

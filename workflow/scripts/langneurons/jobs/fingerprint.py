@@ -24,6 +24,7 @@ PLUMBING = frozenset(
     {
         "config.errors",
         "config.plugins",
+        "costs.requests",
         "grid.axes",  # what is asked for stands in the spec
         "grid.experiments",
         "grid.experiments.finetuning",
