@@ -385,6 +385,7 @@ def test_parts_that_are_not_there_are_said(config: Config) -> None:
     assert "treatments there are in 1 parts" in asked(part="2", parts="2")
     assert "the first is results/evaluations/xnli/nemo/" in asked(part="0")
     assert "no table of this configuration asks for it" in asked(lang="zh")
+    assert "/attention/seed42/zh-sw: no table" in asked(lang="zh-sw")
     assert "has no seed 42; ask for seed0" in asked(tuning="base")
     assert "no table" in asked(tuning="base", seed="0")
 

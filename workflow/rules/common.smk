@@ -9,7 +9,7 @@ from snakemake.logging import logger
 
 from langneurons import methods, tables
 from langneurons.config.errors import LangneuronsError
-from langneurons.config.names import BASE, Selection, TuningName
+from langneurons.config.names import BASE, LANGUAGE, Selection, TuningName
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths, subjects
@@ -98,7 +98,7 @@ wildcard_constraints:
     published="|".join(targets.published_sets(CONFIG)).replace(".", r"\.") or "(?!)",
     langset=either(CONFIG.language_sets),
     method=f"({either(CONFIG.methods)})(-[0-9]+)?",
-    lang="[a-z][a-zA-Z_]*",
+    lang=f"{LANGUAGE}(-{LANGUAGE})?",  # or a pair, source-target
     seed="[0-9]+",
     shard="[0-9]+",
     shards="[0-9]+",

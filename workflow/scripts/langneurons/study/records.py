@@ -19,7 +19,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from langneurons.config.errors import ConfigError, LangneuronsError
-from langneurons.config.names import Treatment
+from langneurons.config.names import LANGUAGE, Treatment
 from langneurons.config.schema import OF_STUDY, RESULTS, SHARED, Config
 from langneurons.costs.parts import subject_of
 from langneurons.grid import result_paths, subjects
@@ -34,7 +34,7 @@ QUICK = 3.0
 SHOWN = 3
 """Results that a remark names; it counts the others."""
 NUMBERS = ("shard", "shards", "seed", "part", "parts")
-NAME = {"lang": "[a-z][a-zA-Z_]*"} | dict.fromkeys(NUMBERS, r"\d+")
+NAME = {"lang": f"{LANGUAGE}(?:-{LANGUAGE})?"} | dict.fromkeys(NUMBERS, r"\d+")
 MISSING = "(absent)"
 
 
