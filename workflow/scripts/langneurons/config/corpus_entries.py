@@ -76,6 +76,11 @@ class Corpus(Frozen):
         held_out = max(self.heldout_tokens, HELD_OUT_RESERVE)
         return int((self.tokens + held_out) * self.fetch_bytes_per_token)
 
+    @property
+    def shards(self) -> int:
+        """How many measuring jobs there are for a model and language."""
+        return math.ceil(self.tokens / self.tokens_per_shard)
+
     @model_validator(mode="after")
     def _one_source(self) -> Corpus:
         if (self.hub is None) == (self.folder is None):
@@ -84,7 +89,7 @@ class Corpus(Frozen):
 
     @model_validator(mode="after")
     def _few_shards(self) -> Corpus:
-        if (shards := math.ceil(self.tokens / self.tokens_per_shard)) > MOST_SHARDS:
+        if (shards := self.shards) > MOST_SHARDS:
             least = math.ceil(self.tokens / MOST_SHARDS)
             raise ValueError(
                 f"{self.tokens:,} tokens in pieces of {self.tokens_per_shard:,} are "

@@ -112,10 +112,5 @@ class Estimates:
         """Estimate the pretraining of a tiny model, once it is set up."""
         demo = model.demo
         tokens = demo.steps * demo.tokens_per_step if demo else 0
-        size = (4 if model.dtype == "float32" else 2) * model.parameters
-        return Work(self.time(model, tokens, rates.TRAINING), tokens, size)
-
-    def quantising(self, model: Model) -> float:
-        """Return seconds of the job that quantises a model."""
-        size = (4 if model.dtype == "float32" else 2) * model.parameters
-        return rates.loading(model) + size / rates.READ
+        seconds = self.time(model, tokens, rates.TRAINING)
+        return Work(seconds, tokens, rates.fetched_bytes(model))

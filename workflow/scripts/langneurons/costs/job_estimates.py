@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from langneurons.config.catalogue import Model
 from langneurons.config.schema import Config
 
 from . import rates
@@ -64,7 +63,8 @@ class JobEstimates:
 
     def _fetch_model(self, wildcards: Any) -> Work:
         entry = self.config.model(wildcards.model)
-        size, speed = _bytes(entry), rates.DOWNLOAD if entry.hub else rates.READ
+        size = rates.fetched_bytes(entry)
+        speed = rates.DOWNLOAD if entry.hub else rates.READ
         return Work(rates.SMALL_JOB + size / speed, 0, size)
 
     def _pretrain_demo_model(self, wildcards: Any) -> Work:
@@ -73,8 +73,10 @@ class JobEstimates:
 
     def _quantise_model(self, wildcards: Any) -> Work:
         entry = self.config.model(wildcards.model)
-        seconds = self.parts.estimates.quantising(entry)
-        return Work(seconds, 0, rates.weight_bytes(entry))
+        seconds = rates.fetched_bytes(entry) / rates.READ
+        return self._loaded(
+            wildcards.model, Work(seconds, 0, rates.weight_bytes(entry))
+        )
 
     def _fetch_text(self, wildcards: Any) -> Work:
         size = self.config.corpus(wildcards.corpus).text_bytes
@@ -97,9 +99,8 @@ class JobEstimates:
 
     def _merge_activations(self, wildcards: Any) -> Work:
         size = self._statistics(wildcards.model)
-        corpus = self.config.corpus(wildcards.corpus)
-        shards = -(-corpus.tokens // corpus.tokens_per_shard)
-        return Work(rates.SMALL_JOB + (shards + 1) * size / rates.READ, 0, size)
+        files = self.config.corpus(wildcards.corpus).shards + 1
+        return Work(rates.SMALL_JOB + files * size / rates.READ, 0, size)
 
     def _identify_neurons(self, wildcards: Any) -> Work:
         languages = self.config.language_set(wildcards.langset).languages
@@ -115,11 +116,6 @@ class JobEstimates:
         one, n = self.parts.estimates.treatment(part.subject), len(part.treatments)
         work = Work(n * one.seconds, n * one.tokens, n * one.disk)
         return self._loaded(part.subject.model, work)
-
-
-def _bytes(entry: Model) -> float:
-    """Return the size of a model as it is fetched."""
-    return (4 if entry.dtype == "float32" else 2) * entry.parameters
 
 
 def _tokenised(tokens: float) -> Work:

@@ -71,6 +71,11 @@ def weight_bytes(entry: Model) -> float:
     """Return the size of a model as jobs load it: 4-bit (0.6 bytes a weight) or not."""
     if entry.quantization == "nf4":
         return 0.6 * entry.parameters
+    return fetched_bytes(entry)
+
+
+def fetched_bytes(entry: Model) -> float:
+    """Return the size of a model as it is fetched, 16 bits a weight or 32."""
     return (4 if entry.dtype == "float32" else 2) * entry.parameters
 
 

@@ -76,6 +76,23 @@ def is_control(config: Config, selection: str | Selection) -> bool:
     return config.method(method).draws is not None
 
 
+def statistics_for(
+    config: Config,
+    selection: str,
+    usual: tuple[str, ...],
+    control: tuple[str, ...] | None,
+) -> tuple[str, ...]:
+    """Return what is written into a selection's neurons.
+
+    Args:
+        config: the configuration.
+        selection: whose method may be a random one.
+        usual: statistics of selections.
+        control: those of random neurons; None: the same.
+    """
+    return usual if control is None or not is_control(config, selection) else control
+
+
 def neuron_languages(
     config: Config, selection: Selection, asked: str | tuple[str, ...]
 ) -> list[str]:

@@ -6,8 +6,6 @@ README). Everything here is plain text; it runs each time Snakemake starts.
 
 from __future__ import annotations
 
-import math
-
 from langneurons.config.names import Overwritten, Selection, TuningName
 from langneurons.config.schema import RESULTS, Config
 
@@ -70,8 +68,7 @@ def index(folder: str, part: int, parts: int) -> str:
 
 def shards(config: Config, corpus: str, model: str, lang: str) -> list[str]:
     """Name the measured pieces of a language; their number follows from the corpus."""
-    entry = config.corpus(corpus)
-    n = math.ceil(entry.tokens / entry.tokens_per_shard)
+    n = config.corpus(corpus).shards
     folder = f"{RESULTS}/activations/{corpus}/{model}/{lang}"
     return [f"{folder}/shard-{i}-of-{n}.safetensors" for i in range(n)]
 

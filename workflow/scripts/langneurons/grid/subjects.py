@@ -22,6 +22,7 @@ from langneurons.config.names import (
 from langneurons.config.schema import Config
 
 from . import result_paths, rows
+from .axes import Row, TextRow
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,16 @@ class OnText:
 
 Subject = OnTask | OnText
 Treatments = tuple[Treatment, ...]
+
+
+def of_row(task: str, row: Row) -> OnTask:
+    """Return what a row of a task's table is about."""
+    return OnTask(task, row.model, row.tuning, int(row.seed), row.lang)
+
+
+def of_text_row(row: TextRow) -> OnText:
+    """Return what a row of the perplexity table is about."""
+    return OnText(row.corpus, row.model, row.lang)
 
 
 def folder(config: Config, subject: Subject) -> str:
@@ -84,8 +95,7 @@ def on_tasks(config: Config) -> dict[OnTask, Treatments]:
     found: dict[OnTask, dict[Treatment, None]] = {}
     for task in rows.tasks(config):
         for row in rows.evaluations(config, task):
-            axes = (task, row.model, row.tuning, int(row.seed), row.lang)
-            names = found.setdefault(OnTask(*axes), {UNTREATED: None})
+            names = found.setdefault(of_row(task, row), {UNTREATED: None})
             names[row.treatment] = None
     return {subject: tuple(names) for subject, names in found.items()}
 
@@ -94,8 +104,7 @@ def on_texts(config: Config) -> dict[OnText, Treatments]:
     """List the models whose perplexity is measured, each with its treatments."""
     found: dict[OnText, dict[Treatment, None]] = {}
     for row in rows.text_rows(config):
-        subject = OnText(row.corpus, row.model, row.lang)
-        found.setdefault(subject, {UNTREATED: None})[row.treatment] = None
+        found.setdefault(of_text_row(row), {UNTREATED: None})[row.treatment] = None
     return {subject: tuple(names) for subject, names in found.items()}
 
 

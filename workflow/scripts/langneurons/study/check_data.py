@@ -23,7 +23,7 @@ from .check_effects import known_languages, used_statistics
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
 
-DEMO = "results/demo_world/"
+DEMO = f"{result_paths.DEMO}/"
 
 
 def problems(config: Config) -> list[str]:

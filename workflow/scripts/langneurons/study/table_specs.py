@@ -11,8 +11,7 @@ from langneurons import tables
 from langneurons.config.errors import ConfigError, unknown_name
 from langneurons.config.schema import Config
 from langneurons.costs.parts import Parts
-from langneurons.grid import result_paths, rows
-from langneurons.grid.subjects import OnTask, OnText
+from langneurons.grid import result_paths, rows, subjects
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.tables.common import metrics
@@ -164,11 +163,10 @@ class TableSpecs:
 def files_of(parts: Parts, reads: Reads) -> dict[str, list[str]]:
     """Find the files of what a table reads: role -> paths."""
     evaluations = [
-        (OnTask(task, x.model, x.tuning, int(x.seed), x.lang), x.treatment)
-        for task, x in reads.evaluations
+        (subjects.of_row(task, row), row.treatment) for task, row in reads.evaluations
     ]
     perplexities = [
-        (OnText(x.corpus, x.model, x.lang), x.treatment) for x in reads.perplexities
+        (subjects.of_text_row(row), row.treatment) for row in reads.perplexities
     ]
     return {
         "evaluations": parts.indexes(evaluations),

@@ -30,8 +30,8 @@ from langneurons.grid.axes import (
     TextRow,
     covers,
     expand_draws,
-    is_control,
     neuron_languages,
+    statistics_for,
 )
 
 from . import Kind
@@ -120,9 +120,7 @@ def _treatments(
     if own is not None:
         usual, control = own.statistics, own.control_statistics
     for text in axes.selections:
-        statistics = usual
-        if is_control(config, text) and control is not None:
-            statistics = control
+        statistics = statistics_for(config, text, usual, control)
         for selection in expand_draws(config, text):
             if axes.neuron_languages == "target":
                 if covers(config, selection, lang):

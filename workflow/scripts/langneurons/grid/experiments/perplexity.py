@@ -20,8 +20,8 @@ from langneurons.grid.axes import (
     Row,
     TextRow,
     expand_draws,
-    is_control,
     neuron_languages,
+    statistics_for,
 )
 
 from . import Kind
@@ -83,9 +83,8 @@ def _treatments(config: Config, axes: Perplexity) -> list[Treatment]:
     found: list[Treatment] = [UNTREATED]
     asked = axes.neuron_languages or axes.languages
     for text in axes.selections:
-        statistics = axes.statistics
-        if is_control(config, text) and axes.control_statistics is not None:
-            statistics = axes.control_statistics
+        given = (axes.statistics, axes.control_statistics)
+        statistics = statistics_for(config, text, *given)
         for selection in expand_draws(config, text):
             whose = neuron_languages(config, selection, asked)
             found += [
