@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import ConfigError, did_you_mean
+from .errors import ConfigError, did_you_mean, unknown_name
 from .fields import Frozen
 
 CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -35,25 +35,35 @@ def kinds(face: str) -> list[str]:
 
 
 def load(
-    module: str,
-    name: str,
-    protocol: type,
+    room: str,
+    kind: str,
+    known: Sequence[str],
     *,
+    what: str,
+    protocol: type,
     required: Sequence[str],
     problems: Callable[[Any], Iterator[str]],
 ) -> Any:
     """Import a plug-in, and check what it declares the first time that it is asked for.
 
     Args:
-        module: dotted name, such as ``langneurons.tasks.xnli``.
-        name: what the instance is called in it, such as ``TASK``.
-        protocol: class that it must be of.
+        room: dotted name, such as ``langneurons.tasks``.
+        kind: name of the plug-in, such as ``xnli``.
+        known: those that there are.
+        what: one of them is, such as ``task``.
+        protocol: class that it must be of. The instance in the file is called like it,
+            in capitals.
         required: methods that it must have of its own.
         problems: finds what else is wrong with an instance.
 
     Raises:
-        ConfigError: names the file and each thing that is wrong.
+        ConfigError: there is no such file, or it names the file and each thing that is
+            wrong.
     """
+    if kind not in known:
+        place = room.rpartition(".")[2]
+        raise ConfigError(unknown_name(f"{what} kind", kind, known, place))
+    module, name = f"{room}.{kind}", protocol.__name__.upper()
     where = f"workflow/scripts/{module.replace('.', '/')}.py"
     found = _instance(_imported(module, where), name, protocol, where)
     if _checked.get(module) is not found:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from langneurons.config import plugins
 from langneurons.config.catalogue import Activations as Recorded
-from langneurons.config.errors import ConfigError, DataError, unknown_name
+from langneurons.config.errors import DataError
 from langneurons.config.fields import Frozen
 from langneurons.neurons.neuron_sets import (
     Mask,
@@ -154,13 +154,13 @@ def load(kind: str) -> Method[Frozen]:
     Raises:
         ConfigError: there is no such file, or its author made a mistake in it.
     """
-    if kind not in kinds():
-        raise ConfigError(unknown_name("method kind", kind, kinds(), "methods"))
     # Which parameters a method takes is known in its own file only.
     method = plugins.load(
-        f"{__name__}.{kind}",
-        "METHOD",
-        Method,
+        __name__,
+        kind,
+        kinds(),
+        what="method",
+        protocol=Method,
         required=("select",),
         problems=_problems,
     )

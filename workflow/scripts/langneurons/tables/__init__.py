@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import pandas as pd
 
 from langneurons.config import plugins
-from langneurons.config.errors import ConfigError, unknown_name
+from langneurons.config.errors import ConfigError
 
 from .common.columns import Column
 
@@ -94,12 +94,12 @@ def load(kind: str) -> Table:
     Raises:
         ConfigError: there is no such file, or its author made a mistake in it.
     """
-    if kind not in kinds():
-        raise ConfigError(unknown_name("table kind", kind, kinds(), "tables"))
     table = plugins.load(
-        f"{__name__}.{kind}",
-        "TABLE",
-        Table,
+        __name__,
+        kind,
+        kinds(),
+        what="table",
+        protocol=Table,
         required=("names", "reads", "spec", "build", "layout"),
         problems=_problems,
     )

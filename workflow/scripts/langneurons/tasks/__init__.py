@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from langneurons.config import plugins
-from langneurons.config.errors import ConfigError, DataError, unknown_name
+from langneurons.config.errors import ConfigError, DataError
 from langneurons.config.fields import Frozen
 from langneurons.nn.evaluation.examples import Examples
 from langneurons.text.row_languages import Own
@@ -237,13 +237,13 @@ def load(kind: str) -> Task[Frozen]:
     """
     from .common.declared import problems  # reads this module
 
-    if kind not in kinds():
-        raise ConfigError(unknown_name("task kind", kind, kinds(), "tasks"))
     # Which parameters a task takes is known in its own file only.
     task = plugins.load(
-        f"{__name__}.{kind}",
-        "TASK",
-        Task,
+        __name__,
+        kind,
+        kinds(),
+        what="task",
+        protocol=Task,
         required=("read_file", "read_hub", "read_items", "evaluate"),
         problems=problems,
     )

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 from pydantic import ValidationError
 
 from langneurons.config import plugins
-from langneurons.config.errors import ConfigError, unknown_name
+from langneurons.config.errors import unknown_name
 from langneurons.config.experiment_entries import Experiment
 from langneurons.config.explain import explain
 from langneurons.config.schema import Config
@@ -61,12 +61,12 @@ def load(kind: str) -> Kind[Any]:
     Raises:
         ConfigError: there is no such file, or something in it is wrong.
     """
-    if kind not in kinds():
-        raise ConfigError(unknown_name("experiment kind", kind, kinds(), "kind"))
     found = plugins.load(
-        f"{__name__}.{kind}",
-        "KIND",
-        Kind,
+        __name__,
+        kind,
+        kinds(),
+        what="experiment",
+        protocol=Kind,
         required=("rows",),
         problems=_problems,
     )
