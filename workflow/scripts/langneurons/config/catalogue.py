@@ -40,9 +40,13 @@ PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
 UNMEASURED = ("zero", "const")
 """Values that no activation file is read for."""
 
+OF_MEANS = ("max_of_means", "median_of_means")
+"""Values over the means of single chunks or sentences (``activations.chunk_means``)."""
+
 Value = Literal[
     "zero", "const", "mean", "median", "min", "max",
     "p5", "p10", "p25", "p50", "p75", "p90", "p95",
+    "max_of_means", "median_of_means",
 ]  # fmt: skip
 
 
@@ -142,7 +146,9 @@ class Statistic(Frozen):
         description="what v is:\n`zero`: 0\n`const`: the number in `constant`\n"
         "`mean`, `min`, `max`: of the neuron's activations over the corpus\n"
         "`median`, `p50`: half of the activations are below\n"
-        "`p5`, `p10`, `p25`, `p75`, `p90`, `p95`: percentiles of the activations"
+        "`p5`, `p10`, `p25`, `p75`, `p90`, `p95`: percentiles of the activations\n"
+        "`max_of_means`, `median_of_means`: largest and lower median of the means of "
+        "the neuron in single sentences or chunks (`activations.chunk_means`)"
     )
     constant: float | None = Field(
         None, description="the number, with `value: const` and only then"
