@@ -44,6 +44,15 @@ def activations_of_set(wildcards):
     ]
 
 
+def activations_to_contrast(wildcards):
+    """The statistics of all languages whose mean differences are found."""
+    corpus = steering.means(CONFIG).corpus
+    languages = CONFIG.language_set(wildcards.langset).languages
+    return [
+        result_paths.activations(corpus, wildcards.model, lang) for lang in languages
+    ]
+
+
 def read_neurons(wildcards):
     """The selections that a selection is made from; none for most methods."""
     selection = Selection(wildcards.method, wildcards.langset)
@@ -81,7 +90,7 @@ def evaluated_adapter(wildcards):
 
 
 def treated(role):
-    """Make the function to the neurons, or activations, that a job's treatments read."""
+    """Make the function to the files of a role that a job's treatments read."""
 
     def paths(wildcards):
         # Here, as Snakemake knows what is forced once it plans, and not before.

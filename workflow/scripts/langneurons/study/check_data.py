@@ -14,7 +14,7 @@ from langneurons.config.names import Selection
 from langneurons.config.task_entries import Task
 from langneurons.demo.languages import GRAMMARS
 from langneurons.demo.world_files import SOURCE
-from langneurons.grid import result_paths, rows
+from langneurons.grid import result_paths, rows, steering
 from langneurons.grid.experiments import of_kind
 from langneurons.grid.experiments.interventions import Interventions
 
@@ -55,6 +55,9 @@ def texts_needed(config: Config) -> dict[str, set[str]]:
         corpus = config.method_corpus(selection.method)
         languages = config.language_set(selection.languages).languages
         found.setdefault(corpus, set()).update(languages)
+    for means in steering.all_means(config).values():
+        languages = config.language_set(means.languages).languages
+        found.setdefault(means.corpus, set()).update(languages)
     for row in rows.text_rows(config):
         found.setdefault(row.corpus, set()).add(row.lang)
     known = set(known_languages(config))

@@ -186,8 +186,6 @@ def rows(
         DataError: gated, missing, wrong revision, no network, or no such configuration.
     """
     repo, revision = pinned(source, "dataset")
-    config = (source.get("config") or "").format(lang=language) or None
-    repo, revision = source["repo"], source["revision"]
     filled = {"lang": language, "code": code or language}
     config = (source.get("config") or "").format(**filled) or None
     with explained("dataset", repo, revision):
