@@ -19,6 +19,23 @@ from . import network
 SHUFFLE_BUFFER = 10_000
 """Rows held while shuffling a stream; the order of shards is shuffled as well."""
 
+SERVES = {
+    "cis-lmu/m_lama": "inayarhmns/MLAMA-dod-185 (a part of it)",
+    "m_lama": "inayarhmns/MLAMA-dod-185 (a part of it)",
+    "Muennighoff/flores200": "facebook/flores or openlanguagedata/flores_plus",
+}
+"""Data sets that only a loading script of theirs reads -> which do without one."""
+
+
+def needs_script(repo: str) -> str | None:
+    """Say why a data set is not read, if it is known to need a loading script."""
+    if repo not in SERVES:
+        return None
+    return (
+        f"hub dataset {repo!r} needs a loading script, which no current version of "
+        f"'datasets' runs; use {SERVES[repo]}, or its items as local files"
+    )
+
 
 @contextmanager
 def explained(kind: str, repo: str, revision: str) -> Iterator[None]:
@@ -164,7 +181,12 @@ def _open(repo: str, revision: str, config: str | None, split: str) -> Any:
     # data/20230901/en/train-0000-of-0101.parquet for the configuration 20230901.en.
     found = _parquet_files(repo, revision, config, split)
     if not found:
-        raise DataError(f"{where}: the repository has no Parquet files of that name")
+        raise DataError(
+            needs_script(repo)
+            or f"{where}: the data set needs a loading script, which no current "
+            "version of 'datasets' runs, and has no Parquet files of that name; use a "
+            "copy in Parquet"
+        )
     urls = [f"hf://datasets/{repo}@{revision}/{name}" for name in found]
     return datasets.load_dataset(
         "parquet", data_files={split: urls}, split=split, streaming=True
