@@ -17,6 +17,7 @@ from langneurons.config.fields import Frozen
 from . import Item, Size
 from .common import columns, rows
 from .common.choices import Choices
+from .common.continuations import Boundary, Padding
 from .common.items import read_jsonl
 
 LETTERS = ("A", "B", "C", "D")
@@ -59,6 +60,10 @@ class Belebele(Choices[Parameters]):
     def read_items(self, path: Path | str) -> list[Item]:
         names = ("flores_passage", "question", *ANSWERS)
         return read_jsonl(path, keys=("id", *names, "label"))
+
+    def scoring(self, parameters: Parameters) -> tuple[Boundary, Padding]:
+        """Cut as the harness does, or by characters."""
+        return "alone" if parameters.wording == "harness" else "offsets", "exact"
 
     def wording(
         self, item: Item, parameters: Parameters, language: str

@@ -20,7 +20,7 @@ from langneurons.config.fields import Frozen
 from . import Item, Size
 from .common import columns, rows
 from .common.choices import Choices
-from .common.continuations import Boundary, Padding, blank
+from .common.continuations import BOUNDARY, Boundary, Padding, blank
 from .common.items import read_jsonl
 
 CONNECTORS = {
@@ -50,11 +50,11 @@ DEFECTIVE = ("id", "it", "sw", "th", "tr")
 """Languages whose official files name the wrong question in some rows; th never says
 cause."""
 WORDINGS = {
-    "repaired": ("final_punct", "repaired", "by_language", "exact"),
-    "harness": ("last_char", "as_is", "space", "exact"),
-    "paper": ("last_char", "as_is", "space", "paper_left"),
+    "repaired": ("final_punct", "repaired", "by_language", "offsets", "exact"),
+    "harness": ("last_char", "as_is", "space", "alone", "exact"),
+    "paper": ("last_char", "as_is", "space", "separate", "paper_left"),
 }
-SWITCHES = ("trim", "question", "join", "padding")
+SWITCHES = ("trim", "question", "join", "boundary", "padding")
 
 
 class Parameters(Frozen):
@@ -68,9 +68,10 @@ class Parameters(Frozen):
         "repaired",
         description="what the other keys are where they are not given:\n"
         "`repaired`: trim: final_punct, question: repaired, join: by_language, "
-        "padding: exact\n"
-        "`harness`: as lm-evaluation-harness; last_char, as_is, space, exact\n"
-        "`paper`: as Rahmanisa et al. 2025; last_char, as_is, space, paper_left",
+        "boundary: offsets, padding: exact\n"
+        "`harness`: as lm-evaluation-harness; last_char, as_is, space, alone, exact\n"
+        "`paper`: as Rahmanisa et al. 2025; last_char, as_is, space, separate, "
+        "paper_left",
     )
     trim: Literal["last_char", "final_punct"] | None = Field(
         None,
@@ -91,6 +92,9 @@ class Parameters(Frozen):
         description="between premise, connector and option; null: as the wording says\n"
         "`space`: a blank\n`by_language`: a blank, but nothing in zh and th",
     )
+    boundary: Boundary | None = Field(
+        None, description=f"{BOUNDARY}\nnull: as the wording says"
+    )
     padding: Padding | None = Field(
         None,
         description="what an option's sum counts; null: as the wording says\n"
@@ -106,7 +110,9 @@ class Parameters(Frozen):
         """Fill in the switches, so that the settings of a job name each of them."""
         if not isinstance(given, Mapping):
             return given
-        said = WORDINGS.get(str(given.get("wording", "repaired")), (None,) * 4)
+        said = WORDINGS.get(
+            str(given.get("wording", "repaired")), (None,) * len(SWITCHES)
+        )
         filled = dict(given)
         for name, value in zip(SWITCHES, said, strict=True):
             if filled.get(name) is None:
@@ -140,9 +146,10 @@ class Xcopa(Choices[Parameters]):
         return read_jsonl(path, keys=("id", *COLUMNS, "asked"))
 
     def scoring(self, parameters: Parameters) -> tuple[Boundary, Padding]:
-        """Cut by characters; padding as the wording says."""
-        assert parameters.padding is not None  # filled in
-        return "offsets", parameters.padding
+        """Do as the switches say."""
+        boundary, padding = parameters.boundary, parameters.padding
+        assert boundary is not None and padding is not None  # filled in
+        return boundary, padding
 
     def wording(
         self, item: Item, parameters: Parameters, language: str

@@ -75,7 +75,7 @@ class Choices(Task[C], Generic[C]):
         ...
 
     def scoring(self, parameters: C) -> tuple[Boundary, Padding]:
-        """Say where continuations begin and how they are padded; see ``score``."""
+        """Say where options begin and what padding does; see ``score``."""
         return "offsets", "exact"
 
     def evaluate(

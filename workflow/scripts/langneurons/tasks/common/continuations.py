@@ -18,13 +18,16 @@ from langneurons.nn.evaluation.examples import Ids, Likelihood
 if TYPE_CHECKING:
     from langneurons.nn.evaluation.language_model import LanguageModel
 
-Boundary = Literal["offsets", "separate"]
+Boundary = Literal["offsets", "separate", "alone"]
 Padding = Literal["exact", "paper_left"]
 
 BOUNDARY = (
     "where the tokens of a continuation begin:\n"
     "`offsets`: with the first token that holds a character of it\n"
-    "`separate`: after as many tokens as the context alone has (paper)"
+    "`separate`: after as many tokens as the context alone has (paper)\n"
+    "`alone`: there too, behind the tokens that the context alone has (as "
+    "lm-evaluation-harness does, which repeats or loses characters where a token would "
+    "hold some of both)"
 )
 UNSPACED = {"ja", "jpn", "zh", "zho", "th", "tha"}
 """Languages that put no blank between words, as codes of two or three letters."""
@@ -129,16 +132,15 @@ def encode(
     """
     whole = [one.context + text for one in given for text in one.continuations]
     coded = iter(lm.encode_with_ends(whole))
-    alone = [0] * len(given)
-    if boundary == "separate":
-        contexts = lm.encode([one.context for one in given], beginning=True)
-        alone = [len(ids) for ids in contexts]
+    alone: list[list[int]] = [[]] * len(given)
+    if boundary != "offsets":
+        alone = lm.encode([one.context for one in given], beginning=True)
     found = []
-    for one, length in zip(given, alone, strict=True):
+    for one, begun in zip(given, alone, strict=True):
         pairs = []
         for text in one.continuations:
             ids, ends = next(coded)
-            start = length
+            start = len(begun)
             if boundary == "offsets":
                 beyond = (i for i, end in enumerate(ends) if end > len(one.context))
                 start = next(beyond, len(ids))
@@ -148,8 +150,9 @@ def encode(
                     f"item {one.item}: the {what} has no tokens; context "
                     f"{one.context!r}, continuation {text!r}, {len(ids)} tokens in all"
                 )
-            tokens = np.asarray(ids, dtype=np.int64)
-            pairs.append((tokens[:start], tokens[start:]))
+            context = begun if boundary == "alone" else ids[:start]
+            pair = np.asarray(context, np.int64), np.asarray(ids[start:], np.int64)
+            pairs.append(pair)
         found.append(pairs)
     return found
 
