@@ -11,9 +11,9 @@ def corpus_text(wildcards):
 
 def task_files(wildcards):
     """The local files of a task's split; none when it comes from the hub."""
-    data = CONFIG.task(wildcards.task).data
-    given = data.train if wildcards.split == "train" else data.test
-    return [given.format(lang=wildcards.lang)] if given else []
+    entry = CONFIG.task(wildcards.task)
+    given = entry.data.file(wildcards.split, wildcards.lang)
+    return tasks.files(tasks.load(entry.kind), given) if given else []
 
 
 def model_source(wildcards):
