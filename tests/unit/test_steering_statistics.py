@@ -195,8 +195,8 @@ def test_differences_are_of_the_same_facts_and_pairs() -> None:
 def test_a_clear_difference_is_seen_and_none_is_not() -> None:
     facts = np.arange(40)
     ones, zeros = np.ones(40), np.zeros(40)
-    clear = Cells.of({c: (facts, ones) for c in "xy"})
-    none = Cells.of({c: (facts, zeros) for c in "xy"})
+    clear = Cells.of(dict.fromkeys("xy", (facts, ones)))
+    none = Cells.of(dict.fromkeys("xy", (facts, zeros)))
     assert clear.minus(none).test()[0] < 0.001
     assert none.minus(none).test()[0] == 1.0
     assert clear.interval(100) == (1.0, 1.0, 1.0)

@@ -54,8 +54,9 @@ class Cells:
     def tidy(self) -> Cells:
         """Leave out items and cells without a number."""
         there = ~np.isnan(self.values)
-        rows, columns = there.any(axis=1), there.any(axis=0)
-        names = tuple(n for n, has in zip(self.names, columns, strict=True) if has)
+        rows = there.any(axis=1)
+        columns = np.flatnonzero(there.any(axis=0))
+        names = tuple(self.names[column] for column in columns)
         return Cells(self.items[rows], names, self.values[rows][:, columns])
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> Cells:

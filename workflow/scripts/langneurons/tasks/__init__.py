@@ -102,6 +102,9 @@ class Task(Protocol[P]):
             None.
         CONTINUES: whether ``evaluate`` scores continuations of a context, which count
             as generated for the positions of an intervention.
+        SHIFTS: whether its per-item table has the log-probability of the answer in
+            every language, from which tables of steering are made (``logprob_{l}``,
+            ``tokens_{l}``, ``object_{l}`` for each language l).
         NOTES: what its metrics measure, in sentences; the report has them among its
             terms.
     """
@@ -115,6 +118,7 @@ class Task(Protocol[P]):
     SIZE: Size = UNKNOWN
     DEMO: str | None = None
     CONTINUES: bool = False
+    SHIFTS: bool = False
     NOTES: tuple[str, ...] = ()
 
     def read_file(self, path: Path | str) -> Iterator[Item]:

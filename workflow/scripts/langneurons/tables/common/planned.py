@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langneurons.config.names import (
     NO_TREATMENT,
     Overwritten,
+    Prompted,
     Selection,
+    Steered,
     Treatment,
     split_draw,
 )
@@ -16,7 +19,7 @@ from langneurons.grid.axes import Row
 from langneurons.published import numbers
 from langneurons.published.partners import Evaluated, Partners
 
-from .words import RANDOM
+from .words import DIFFMEAN, PROMPT, RANDOM
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -35,8 +38,15 @@ def treated(config: Config, treatment: Treatment) -> dict[str, Any]:
     """Name what a treatment does: method, set, draw, matched and statistic."""
     named: dict[str, Any] = {"treatment": str(treatment)}
     if not isinstance(treatment, Overwritten):
-        empty = dict.fromkeys(("method", "langset", "draw", "matched"))
-        return named | empty | {"statistic": NO_TREATMENT}
+        named |= dict.fromkeys(("method", "langset", "draw", "matched"))
+        match treatment:
+            case Prompted():
+                return named | {"method": PROMPT, "statistic": PROMPT}
+            case Steered():
+                setting = str(replace(treatment, language=None))
+                _, _, setting = setting.partition("-")
+                return named | {"method": DIFFMEAN, "statistic": setting}
+        return named | {"statistic": NO_TREATMENT}
     parsed = treatment
     base, number = split_draw(parsed.selection.method)
     entry = config.method(base)
@@ -60,6 +70,8 @@ def evaluated(
         source = config.task(task).source_language
         given = (config, row.treatment, row.lang, source)
         columns["neuron_lang"] = result_paths.languages_of(*given)[0]
+    elif isinstance(row.treatment, Prompted | Steered):
+        columns["neuron_lang"] = row.treatment.language or row.lang
     elif tuned is not None:
         # Whose counts a tuning of random neurons has.
         base, number = split_draw(tuned.method)
