@@ -24,7 +24,6 @@ from .common.inputs import Reads
 from .common.metrics import CORPUS
 from .common.perplexities import Perplexities
 from .common.ways import Gathered
-from .steering import ties
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -56,10 +55,10 @@ class Amplification(Table):
             "shifts": [named(config, task, row) for task, row in found.shifts],
             "choices": [named(config, task, row) for task, row in found.choices],
             "texts": [steering_rows.of_text(config, row) for row in found.texts],
-            "published": pilots.beside(config, [row for _, row in found.shifts]),
+            "published": pilots.beside(config, found.shifts),
         }
         kinds = {task: config.task(task).kind for task, _ in found.choices}
-        return {"rows": rows, "ties": ties(config), "kinds": kinds}
+        return {"rows": rows, "ties": found.ties, "kinds": kinds}
 
     def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
         rows, indexes = spec["rows"], read.files.get("evaluations", ())
@@ -78,9 +77,11 @@ class Amplification(Table):
         texts = Perplexities(read.files.get("perplexities", ()))
         changes = steering_items.read_texts(texts, rows["texts"])
         gathered.add_changes(PERPLEXITY, changes)
-        units = {task: declared[task][name].unit for task, name in first.items() if name}
-        published = {tuple(key): value for key, value in rows["published"]}
+        units = {
+            task: declared[task][name].unit for task, name in first.items() if name
+        }
         units |= {PERPLEXITY: f"{NATS} per token"}
+        published = {tuple(key): value for key, value in rows["published"]}
         return amplification_table(gathered, units, published)
 
     def layout(self, table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:

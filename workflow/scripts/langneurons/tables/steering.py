@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from langneurons import tasks
 from langneurons.stats import significance
 from langneurons.stats.steering import (
     DELTA_B,
@@ -18,7 +17,6 @@ from langneurons.stats.steering import (
     LSS_NORM,
     LSS_PLUS,
     SPEC,
-    Ties,
 )
 
 from . import Table
@@ -169,16 +167,6 @@ def _text(lss: float, plus: float) -> str:
     return f"{number(100 * lss, '.1f')} ({number(100 * plus, '.1f')})"
 
 
-def ties(config: Config) -> dict[str, Ties]:
-    """Say of each task that ``SHIFTS`` how it counts objects that are one word."""
-    found: dict[str, Ties] = {}
-    for task, _ in steering_rows.steering(config).shifts:
-        entry = config.task(task)
-        parameters = tasks.load(entry.kind).PARAMETERS.model_validate(entry.parameters)
-        found[task] = getattr(parameters, "ties", "drop")
-    return found
-
-
 class Steering(Table):
     """Every ordered pair of languages under every treatment that steers."""
 
@@ -196,9 +184,9 @@ class Steering(Table):
         return Reads(evaluations=steering_rows.steering(config).shifts)
 
     def spec(self, config: Config, name: str) -> dict[str, Any]:
-        given = steering_rows.steering(config).shifts
-        rows = [steering_rows.of_task(config, task, row) for task, row in given]
-        return {"rows": rows, "ties": ties(config)}
+        found = steering_rows.steering(config)
+        rows = [steering_rows.of_task(config, task, row) for task, row in found.shifts]
+        return {"rows": rows, "ties": found.ties}
 
     def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
         indexes = read.files.get("evaluations", ())

@@ -8,7 +8,6 @@ cells.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -75,7 +74,8 @@ def amplification_table(
     Args:
         gathered: all numbers.
         units: of the changes of each task: % of fractions, or another unit.
-        published: model, method, language set and statistic -> LSS of the pilot.
+        published: experiment, task, model, method, language set and statistic -> LSS of
+            the pilot.
         resamples: of each bootstrap.
     """
     places = {
@@ -95,8 +95,8 @@ def amplification_table(
             is_change = line["metric"] in (OWN, OTHER)
             names["unit"] = units[place.task] if is_change else usual
             if line["metric"] == LSS and line["facts"] == ALL:
-                key = (place.model, *(line[k] for k in ("method", "langset")))
-                line["published"] = published.get((*key, line["statistic"]), math.nan)
+                key = (*place, *(str(line[k]) for k in ("method", "langset")))
+                line["published"] = published.get((*key, line["statistic"]))
             lines.append(names | line)
     table = columns.frame(lines, COLUMNS)
     return table.assign(p_holm=_holm(table))

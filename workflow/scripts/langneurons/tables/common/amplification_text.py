@@ -60,7 +60,7 @@ LEGEND = (
     "- ▲ ▼: higher or lower, p < 0.05 after Holm's correction over the comparisons of "
     "the same model\n  and metric; sign-flip test over items.",
     "- *own*: change where the language that is amplified is tested; *other*: where "
-    "another one is.\n  Text: change of nats per token; positive: it has become harder.",
+    "another one is.\n  Text: nats per token more; above 0, it has become harder.",
     "- *(pilot ...)*: from the released pilot of Rahmanisa et al. 2025, where the "
     "procedure is the same.",
     "- The `.tsv` file beside this one has every draw and setting, and what each test "
@@ -136,7 +136,7 @@ def lines_of(part: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFra
     for _, rows in shown.groupby(keys, sort=False):
         drawn = rows[rows["draw"].notna()]
         rest = rows[rows["draw"].isna()]
-        yield named(rows.iloc[0]), rest, drawn
+        yield named(rows.iloc[0].to_dict()), rest, drawn
 
 
 def _only(rows: pd.DataFrame, **wanted: str) -> pd.DataFrame:
@@ -178,7 +178,9 @@ def _means(part: pd.DataFrame) -> Grid:
     whole = _only(part, facts=ALL)
     for name, rows, drawn in lines_of(whole):
         cells = [
-            _cell(_only(rows, metric=m), _only(drawn, metric=m), m in (DELTA_T, DELTA_B))
+            _cell(
+                _only(rows, metric=m), _only(drawn, metric=m), m in (DELTA_T, DELTA_B)
+            )
             for m in SHOWN
         ]
         values = rows.loc[rows["metric"] == LSS, ["n", "cells"]]
@@ -228,7 +230,7 @@ def _best(part: pd.DataFrame) -> Grid | None:
             _cell(_only(own, metric=m), own.iloc[:0], False) for m in (LSS, LSS_PLUS)
         ]
         against = _difference(_only(own, metric=LSS, against=RUNNER_UP))
-        name = method if langset == NOTHING else f"{method}.{langset}"
+        name = str(method) if langset == NOTHING else f"{method}.{langset}"
         plus = _factor(rows, "rank_plus", 1)
         lines.append([name, first, *shown, second, against, plus])
     if not lines:

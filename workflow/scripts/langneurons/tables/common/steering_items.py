@@ -51,7 +51,7 @@ def shifted(
     Args:
         indexes: of the evaluations.
         rows: see ``steering_rows.of_task``; untreated ones are read, not yielded.
-        ties: by task; see ``steering.shift``.
+        ties: by experiment; see ``steering.shift``.
 
     Raises:
         DataError: an evaluation is missing, damaged, or of other facts.
@@ -68,7 +68,7 @@ def shifted(
         own = listed.find(row)
         pair = {"base": row["lang"], "target": row["neuron_lang"]}
         given = (untreated[subject], answers(own))
-        found = steering.shift(*given, **pair, ties=ties[row["task"]])
+        found = steering.shift(*given, **pair, ties=ties[row["experiment"]])
         yield Shifted(row, found, own.record["n_neurons"])
 
 
@@ -107,7 +107,8 @@ def answers(listed: Listed) -> Answers:
             f"{listed.again}"
         )
     objects = table[[OBJECT + lang for lang in languages]].to_numpy(object)
-    objects[pd.isna(objects)] = ""
+    objects = np.where(pd.isna(objects), "", objects)
+    objects = np.char.lower(objects.astype(str)).astype(object)  # in any case one word
     facts = table["item"].to_numpy(np.int64)
     order = np.argsort(facts, kind="stable")
     return Answers(

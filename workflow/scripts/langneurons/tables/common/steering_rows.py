@@ -21,6 +21,7 @@ from langneurons.config.names import (
 )
 from langneurons.grid import experiments
 from langneurons.grid.axes import Row, TextRow
+from langneurons.stats.steering import TIES, Ties
 
 from . import planned
 
@@ -36,11 +37,13 @@ class Steering:
         shifts: on tasks with answers in every language: task and row.
         choices: on the other tasks of these experiments.
         texts: on held-out text.
+        ties: how each of these experiments counts objects that are one word.
     """
 
     shifts: list[tuple[str, Row]] = field(default_factory=list)
     choices: list[tuple[str, Row]] = field(default_factory=list)
     texts: list[TextRow] = field(default_factory=list)
+    ties: dict[str, Ties] = field(default_factory=dict)
 
 
 _last: tuple[Config, Steering] | None = None
@@ -91,6 +94,7 @@ def _steering(config: Config) -> Steering:
             for _, row in made
             if isinstance(row, TextRow) and target(row.treatment) is not None
         ]
+        found.ties[name] = getattr(axes, "ties", TIES[0])
         found.shifts.extend(_with_untreated(shifts))
         found.choices.extend(_with_untreated(choices))
         untreated = dict.fromkeys(replace(row, treatment=UNTREATED) for row in texts)
