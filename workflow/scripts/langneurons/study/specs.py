@@ -34,6 +34,7 @@ from langneurons.grid.subjects import (
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import families
+from langneurons.text import pins
 
 from .rule_functions import signed
 
@@ -63,6 +64,10 @@ class Specs:
             "architecture": families.described(entry.family),
             "attn_implementation": entry.attn_implementation,
         }
+
+    def pin_models(self, wildcards: Any) -> str:
+        sources = pins.unpinned(self.config.model_dump(mode="json"))
+        return canonical({"sources": sources})
 
     def demo_world(self, wildcards: Any) -> str:
         if self.config.demo_world is None:

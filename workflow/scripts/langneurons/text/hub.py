@@ -20,6 +20,45 @@ SHUFFLE_BUFFER = 10_000
 """Rows held while shuffling a stream; the order of shards is shuffled as well."""
 
 
+def pinned(source: Mapping[str, Any], kind: str) -> tuple[str, str]:
+    """Return the repository and the commit that a source names.
+
+    Args:
+        source: ``repo`` and ``revision`` of a ``HubSource``.
+        kind: ``model`` or ``dataset``.
+
+    Raises:
+        DataError: its revision is null.
+    """
+    repo, revision = source["repo"], source["revision"]
+    if revision is None:
+        raise DataError(
+            f"hub {kind} {repo!r}: its revision is null in the configuration, and what "
+            "is not pinned is not fetched. `snakemake pin_models` prints the newest "
+            "commit of every such source, to be written there"
+        )
+    return repo, revision
+
+
+def newest(kind: str, repo: str) -> str:
+    """Ask the hub for the newest commit of a repository.
+
+    Args:
+        kind: ``model`` or ``dataset``.
+        repo: owner/name.
+
+    Raises:
+        DataError: gated, missing, or no network.
+    """
+    with explained(kind, repo, "main"):
+        from huggingface_hub import HfApi
+
+        found = HfApi().repo_info(repo, repo_type=kind).sha
+    if not found:
+        raise DataError(f"hub {kind} {repo!r}: the hub names no commit of it")
+    return found
+
+
 @contextmanager
 def explained(kind: str, repo: str, revision: str) -> Iterator[None]:
     """Turn the hub's exceptions into a DataError with a way out.
@@ -133,7 +172,7 @@ def rows(
     Raises:
         DataError: gated, missing, wrong revision, no network, or no such configuration.
     """
-    repo, revision = source["repo"], source["revision"]
+    repo, revision = pinned(source, "dataset")
     config = (source.get("config") or "").format(lang=language) or None
     with explained("dataset", repo, revision):
         stream = _open(repo, revision, config, split)
