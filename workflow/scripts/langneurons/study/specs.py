@@ -13,6 +13,7 @@ from typing import Any
 from langneurons import methods, tasks
 from langneurons.config.catalogue import DemoModel, Frozen, Statistic
 from langneurons.config.errors import ConfigError
+from langneurons.config.model_entries import SIZES
 from langneurons.config.names import (
     UNTREATED,
     Overwritten,
@@ -71,9 +72,15 @@ class Specs:
 
     def demo_model(self, wildcards: Any) -> str:
         entry = self.config.model(wildcards.model)
-        demo = _dump(entry.demo or DemoModel())
+        demo = entry.demo or DemoModel()
+        # The other model, an input, has the sizes of one that goes on from it.
+        left_out = SIZES if demo.continued_from else ()
         return canonical(
-            {"model": wildcards.model, "demo": demo, "family": entry.family}
+            {
+                "model": wildcards.model,
+                "demo": _dump(demo, *left_out),
+                "family": entry.family,
+            }
         )
 
     def fetch_model(self, wildcards: Any) -> str:
