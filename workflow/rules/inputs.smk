@@ -24,6 +24,12 @@ def model_source(wildcards):
     return fetching.local_files(entry.folder) if entry.folder else []
 
 
+def continued_model(wildcards):
+    """The demo model that another continues; none for a new one."""
+    base = CONFIG.demo_model(wildcards.model).continued_from
+    return f"results/models/{base}/pinned/manifest.json" if base else []
+
+
 @signed
 def model_to_load(wildcards):
     """The weights that jobs load: 4-bit where the catalogue says so."""

@@ -14,6 +14,7 @@ from langneurons import methods, tasks
 from langneurons.config import user_paths
 from langneurons.config.catalogue import DemoModel, Frozen
 from langneurons.config.errors import ConfigError
+from langneurons.config.model_entries import SIZES
 from langneurons.config.names import (
     Prompted,
     Selection,
@@ -87,9 +88,15 @@ class Specs:
 
     def demo_model(self, wildcards: Any) -> str:
         entry = self.config.model(wildcards.model)
-        demo = _dump(entry.demo or DemoModel())
+        demo = entry.demo or DemoModel()
+        # The other model, an input, has the sizes of one that goes on from it.
+        left_out = SIZES if demo.continued_from else ()
         return canonical(
-            {"model": wildcards.model, "demo": demo, "family": entry.family}
+            {
+                "model": wildcards.model,
+                "demo": _dump(demo, *left_out),
+                "family": entry.family,
+            }
         )
 
     def fetch_model(self, wildcards: Any) -> str:
