@@ -7,7 +7,7 @@ import shlex
 
 from snakemake.logging import logger
 
-from langneurons import methods, tables
+from langneurons import methods, tables, tasks
 from langneurons.config.errors import LangneuronsError
 from langneurons.config.names import BASE, LANGUAGE, Selection, TuningName
 from langneurons.costs.parts import Parts

@@ -11,9 +11,9 @@ def corpus_text(wildcards):
 
 def task_files(wildcards):
     """The local files of a task's split; none when it comes from the hub."""
-    data = CONFIG.task(wildcards.task).data
-    given = data.train if wildcards.split == "train" else data.test
-    return [given.format(lang=wildcards.lang)] if given else []
+    entry = CONFIG.task(wildcards.task)
+    given = entry.data.file(wildcards.split, wildcards.lang)
+    return tasks.files(tasks.load(entry.kind), given) if given else []
 
 
 def model_source(wildcards):
@@ -22,6 +22,12 @@ def model_source(wildcards):
     if entry.gguf and entry.gguf.path:
         return [entry.gguf.path]
     return fetching.local_files(entry.folder) if entry.folder else []
+
+
+def continued_model(wildcards):
+    """The demo model that another continues; none for a new one."""
+    base = CONFIG.demo_model(wildcards.model).continued_from
+    return f"results/models/{base}/pinned/manifest.json" if base else []
 
 
 @signed

@@ -42,9 +42,13 @@ RUNTIME = ("runtime_max", "runtime_p10")
 UNMEASURED = ("zero", "const", *RUNTIME)
 """Values that no activation file is read for."""
 
+OF_MEANS = ("max_of_means", "median_of_means")
+"""Values over the means of single chunks or sentences (``activations.chunk_means``)."""
+
 Value = Literal[
     "zero", "const", "mean", "median", "min", "max",
     "p5", "p10", "p25", "p50", "p75", "p90", "p95",
+    "max_of_means", "median_of_means",
     "runtime_max", "runtime_p10",
 ]  # fmt: skip
 
@@ -146,6 +150,8 @@ class Statistic(Frozen):
         "`mean`, `min`, `max`: of the neuron's activations over the corpus\n"
         "`median`, `p50`: half of the activations are below\n"
         "`p5`, `p10`, `p25`, `p75`, `p90`, `p95`: percentiles of the activations\n"
+        "`max_of_means`, `median_of_means`: largest and lower median of the means of "
+        "the neuron in single sentences or chunks (`activations.chunk_means`)\n"
         "`runtime_max`, `runtime_p10`: largest and 10th percentile (linear) of all "
         "that the layer computes at `write`, its neurons and the item's tokens "
         "together, padding left out; once per forward pass, which while text is "

@@ -17,6 +17,7 @@ from .catalogue import (
     PROFILES,
     Activations,
     Corpus,
+    DemoModel,
     DemoWorld,
     Frozen,
     LanguageSet,
@@ -27,6 +28,7 @@ from .catalogue import (
 from .errors import ConfigError, unknown_name
 from .experiment_entries import Experiment
 from .fields import Language
+from .model_entries import SIZES
 from .task_entries import Task, Training, Tuning
 
 Entry = TypeVar("Entry")
@@ -145,6 +147,14 @@ class Config(Frozen):
 
     def model(self, name: str) -> Model:
         return _lookup("model", name, self.models, "models")
+
+    def demo_model(self, name: str) -> DemoModel:
+        """Return how a demo model is made; one that goes on has the other's sizes."""
+        made = self.model(name).demo or DemoModel()
+        if made.continued_from is None:
+            return made
+        base = self.model(made.continued_from).demo or DemoModel()
+        return made.model_copy(update={key: getattr(base, key) for key in SIZES})
 
     def corpus(self, name: str) -> Corpus:
         return _lookup("corpus", name, self.corpora, "corpora")

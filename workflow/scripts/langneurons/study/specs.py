@@ -11,8 +11,10 @@ from functools import cached_property
 from typing import Any
 
 from langneurons import methods, tasks
+from langneurons.config import user_paths
 from langneurons.config.catalogue import DemoModel, Frozen
 from langneurons.config.errors import ConfigError
+from langneurons.config.model_entries import SIZES
 from langneurons.config.names import (
     Prompted,
     Selection,
@@ -21,6 +23,7 @@ from langneurons.config.names import (
     split_draw,
 )
 from langneurons.config.schema import Config
+from langneurons.config.task_entries import TaskData
 from langneurons.costs.parts import Parts
 from langneurons.grid import result_paths, rows, steering, subjects
 from langneurons.grid.subjects import (
@@ -42,6 +45,16 @@ SPEED_ONLY = {"checkpoint_every"}
 
 def _dump(entry: Frozen, *left_out: str) -> dict[str, Any]:
     return entry.model_dump(mode="json", exclude=set(left_out))
+
+
+def _hub(data: TaskData, split: str, lang: str) -> dict[str, Any] | None:
+    """Return the hub source of a split and language, with its codes if any."""
+    if (source := data.hub_of(split)) is None:
+        return None
+    found = _dump(source)
+    if user_paths.has_code(source.config):
+        found["config"] = str(source.config).replace("{code}", data.code(lang))
+    return found | ({"codes": data.codes} if data.codes else {})
 
 
 class Specs:
@@ -75,9 +88,15 @@ class Specs:
 
     def demo_model(self, wildcards: Any) -> str:
         entry = self.config.model(wildcards.model)
-        demo = _dump(entry.demo or DemoModel())
+        demo = entry.demo or DemoModel()
+        # The other model, an input, has the sizes of one that goes on from it.
+        left_out = SIZES if demo.continued_from else ()
         return canonical(
-            {"model": wildcards.model, "demo": demo, "family": entry.family}
+            {
+                "model": wildcards.model,
+                "demo": _dump(demo, *left_out),
+                "family": entry.family,
+            }
         )
 
     def fetch_model(self, wildcards: Any) -> str:
@@ -200,8 +219,7 @@ class Specs:
     def prepare_task(self, wildcards: Any) -> str:
         """Say which rows of which source are taken; each split has its own."""
         entry, split = self.config.task(wildcards.task), wildcards.split
-        data = entry.data
-        hub = (data.train_hub or data.hub) if split == "train" else data.hub
+        data, lang = entry.data, wildcards.lang
         rows = ["train_fraction"]
         if split == "test":
             rows = ["test_fraction", "test_items", "test_seed"]
@@ -212,7 +230,7 @@ class Specs:
                 "split": split,
                 "language": wildcards.lang,
                 "data": {
-                    "hub": _dump(hub) if hub else None,
+                    "hub": _hub(data, split, lang),
                     "file": data.train if split == "train" else data.test,
                 },
             }

@@ -40,5 +40,6 @@ LEVEL = 0.05  # of significance, after Holm's correction
 def is_empty(row: Mapping[Any, Any]) -> bool:
     """Tell whether a row is an intervention on no neuron, which can change nothing."""
     number = row["n_neurons"]
-    overwritten = row["statistic"] != NO_TREATMENT and row["method"] != PROMPT
-    return bool(overwritten and not pd.isna(number) and number == 0)
+    treated = row["statistic"] != NO_TREATMENT
+    of_neurons = row.get("method") not in (PROMPT, DIFFMEAN)
+    return bool(treated and of_neurons and not pd.isna(number) and number == 0)
