@@ -10,7 +10,7 @@ from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
 from langneurons.grid import rows
 from langneurons.grid.axes import is_control
-from langneurons.grid.rows import drawn_selections, models, text_rows
+from langneurons.grid.rows import drawn_selections, models, text_blocks
 from langneurons.published import numbers
 
 EXTENSIONS = ("svg", "png", "tsv")
@@ -108,10 +108,9 @@ def _switched(config: Config, model: str) -> list[tuple[str, str]]:
     """List chosen selections and statistics of a model's perplexity table."""
     found = {
         (str(treatment.selection), treatment.statistic): None
-        for row in text_rows(config)
-        for treatment in [row.treatment]
-        if row.model == model
-        and isinstance(treatment, Overwritten)
+        for row, treatments in text_blocks(config)
+        for treatment in (treatments if row.model == model else ())
+        if isinstance(treatment, Overwritten)
         and not is_control(config, treatment.selection)
     }
     return list(found)
