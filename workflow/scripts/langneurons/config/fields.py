@@ -155,6 +155,6 @@ class HubSource(Frozen):
     )
     config: Annotated[str, _explained(_hub_config)] | None = Field(
         None,
-        description="configuration of a data set; `{lang}` is replaced, and `{code}` by "
-        "what the data set calls the language (`codes`)",
+        description="configuration of a data set; `{lang}` is replaced, and `{code}` "
+        "by what the data set calls the language (`codes`)",
     )
