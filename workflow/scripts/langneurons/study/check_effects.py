@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from langneurons import tasks
 from langneurons.config.catalogue import OF_MEANS, UNMEASURED, Statistic
 from langneurons.config.errors import unknown_name
-from langneurons.config.model_entries import DemoModel
 from langneurons.config.names import Overwritten, Selection, Treatment
 from langneurons.config.task_entries import Task
 from langneurons.grid import result_paths, rows
@@ -196,7 +195,7 @@ def _same(config: Config) -> Iterator[str]:
 def _layers(config: Config) -> Iterator[str]:
     """Check layers where the configuration says how many a model has."""
     counts = {
-        name: (config.model(name).demo or DemoModel()).layers
+        name: config.demo_model(name).layers
         for name in rows.models(config)
         if config.model(name).builder
     }

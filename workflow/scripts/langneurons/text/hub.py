@@ -20,14 +20,61 @@ from . import network
 SHUFFLE_BUFFER = 10_000
 """Rows held while shuffling a stream; the order of shards is shuffled as well."""
 
-PARQUET = {"Muennighoff/flores200": "facebook/flores"}
-"""Data sets that need a loading script, and where the same rows are Parquet files."""
+SERVES = {
+    "cis-lmu/m_lama": "inayarhmns/MLAMA-dod-185 (a part of it)",
+    "m_lama": "inayarhmns/MLAMA-dod-185 (a part of it)",
+    "Muennighoff/flores200": "facebook/flores or openlanguagedata/flores_plus",
+}
+"""Data sets that only a loading script of theirs reads -> which do without one."""
 
 
-def instead(repo: str) -> str:
-    """Say which data set serves in place of one that needs a loading script."""
-    found = PARQUET.get(repo)
-    return f" Use repo: {found}, which has the same rows as Parquet files" * bool(found)
+def needs_script(repo: str) -> str | None:
+    """Say why a data set is not read, if it is known to need a loading script."""
+    if repo not in SERVES:
+        return None
+    return (
+        f"hub dataset {repo!r} needs a loading script, which no current version of "
+        f"'datasets' runs; use {SERVES[repo]}, or its items as local files"
+    )
+
+
+def pinned(source: Mapping[str, Any], kind: str) -> tuple[str, str]:
+    """Return the repository and the commit that a source names.
+
+    Args:
+        source: ``repo`` and ``revision`` of a ``HubSource``.
+        kind: ``model`` or ``dataset``.
+
+    Raises:
+        DataError: its revision is null.
+    """
+    repo, revision = source["repo"], source["revision"]
+    if revision is None:
+        raise DataError(
+            f"hub {kind} {repo!r}: its revision is null in the configuration, and what "
+            "is not pinned is not fetched. `snakemake pin_models` prints the newest "
+            "commit of every such source, to be written there"
+        )
+    return repo, revision
+
+
+def newest(kind: str, repo: str) -> str:
+    """Ask the hub for the newest commit of a repository.
+
+    Args:
+        kind: ``model`` or ``dataset``.
+        repo: owner/name.
+
+    Raises:
+        DataError: gated, missing, or no network.
+    """
+    with explained(kind, repo, "main"):
+        from huggingface_hub import HfApi
+
+        found = HfApi().repo_info(repo, repo_type=kind).sha
+    if not found:
+        raise DataError(f"hub {kind} {repo!r}: the hub names no commit of it")
+    return found
 
 
 @contextmanager
@@ -146,7 +193,7 @@ def rows(
     Raises:
         DataError: gated, missing, wrong revision, no network, or no such configuration.
     """
-    repo, revision = source["repo"], source["revision"]
+    repo, revision = pinned(source, "dataset")
     filled = {"lang": language, "code": code or language}
     config = (source.get("config") or "").format(**filled) or None
     with explained("dataset", repo, revision):
@@ -179,8 +226,10 @@ def _open(repo: str, revision: str, config: str | None, split: str) -> Any:
     found = _parquet_files(repo, revision, config, split)
     if not found:
         raise DataError(
-            f"{where}: the data set needs a loading script, which is not run, and the "
-            f"repository has no Parquet files of that name.{instead(repo)}"
+            needs_script(repo)
+            or f"{where}: the data set needs a loading script, which no current "
+            "version of 'datasets' runs, and has no Parquet files of that name; use a "
+            "copy in Parquet"
         )
     urls = [f"hf://datasets/{repo}@{revision}/{name}" for name in found]
     return datasets.load_dataset(
