@@ -7,7 +7,7 @@ means), so that ``--configfile`` replaces that list and merges the catalogues.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -158,6 +158,18 @@ class Config(Frozen):
 
     def corpus(self, name: str) -> Corpus:
         return _lookup("corpus", name, self.corpora, "corpora")
+
+    def recorded(self, corpus: str) -> Activations:
+        """Return what the measuring pass records of a corpus.
+
+        Of sentences there are no quantiles of batches: they are run by their lengths.
+        """
+        entry = self.corpus(corpus)
+        own = entry.chunk_means
+        update: dict[str, Any] = {} if own is None else {"chunk_means": own}
+        if entry.sentences:
+            update["batch_quantiles"] = ()
+        return self.activations.model_copy(update=update)
 
     def language_set(self, name: str) -> LanguageSet:
         return _lookup("language set", name, self.language_sets, "language_sets")

@@ -90,7 +90,7 @@ class Estimates:
     def shard(self, corpus: str, name: str, shards: int) -> Work:
         """Estimate the recording of one of a language's shards."""
         model, entry = self.config.model(name), self.config.corpus(corpus)
-        recorded = self.config.activations.of(entry)
+        recorded = self.config.recorded(corpus)
         tokens = rates.recorded_tokens(entry) / shards
         seconds = self.time(model, tokens) * rates.recording(recorded)
         return Work(seconds, tokens, rates.activation_bytes(model, recorded))

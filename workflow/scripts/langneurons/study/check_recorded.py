@@ -56,19 +56,20 @@ def _quantiles(
 
 def _means(config: Config, what: str, corpus: str) -> Iterator[str]:
     """Check that means of rows are kept, and that the corpus can have so many."""
-    asked, entry = config.activations.chunk_means, config.corpus(corpus)
+    asked, entry = config.recorded(corpus).chunk_means, config.corpus(corpus)
     if not asked:
         yield (
             f"{what} is taken over the means of single "
             f"{'sentences' if entry.sentences else 'chunks'}, and none are recorded; "
-            "set activations.chunk_means to how many (paper: 100)"
+            f"set activations.chunk_means, or corpora.{corpus}.chunk_means, to how "
+            "many (paper: 100)"
         )
     elif (most := _most_rows(entry)) is not None and most < asked:
         rows = "recorded" if entry.sentences else "tokens"
         yield (
-            f"{what} is taken over the means that activations.chunk_means keeps, "
-            f"{asked}, but corpora.{corpus}.{rows} has {most} at most; lower the "
-            "former, or give more text"
+            f"{what} is taken over the means that chunk_means keeps, {asked}, but "
+            f"corpora.{corpus}.{rows} has {most} at most; lower chunk_means, or give "
+            "more text"
         )
 
 
@@ -91,10 +92,10 @@ def _unmet(config: Config, selection: Selection) -> Iterator[str]:
         for read in dict.fromkeys(given):
             if given.count(read) > 1:
                 yield f"methods.{name}.{key}: for {selection} it reads {read} twice"
-    corpus = config.corpus(config.method_corpus(selection.method))
+    corpus = config.corpus(config.method_corpus(name))
     profile = config.method_recorded(name)
     planned = methods.Planned(
-        recorded=config.activations.of(corpus),
+        recorded=config.recorded(config.method_corpus(name)),
         languages=config.language_set(selection.languages).languages,
         site=profile["measure"],
         quantile=profile["quantile"],

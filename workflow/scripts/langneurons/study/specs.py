@@ -166,9 +166,10 @@ class Specs:
 
     def measure_activations(self, wildcards: Any) -> str:
         entry = self.config.corpus(wildcards.corpus)
-        recorded = _dump(self.config.activations)
+        given = self.config.recorded(wildcards.corpus)
+        recorded = _dump(given)
         if entry.sentences:
-            recorded = sentence_specs.recorded(entry, self.config.activations)
+            recorded = sentence_specs.recorded(entry, given)
         return canonical(
             recorded
             | self._model(wildcards.model)
