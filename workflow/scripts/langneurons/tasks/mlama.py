@@ -264,7 +264,7 @@ def table(
     kinds |= {f"logprob_{code}": "float64" for code in languages}
     kinds |= {f"tokens_{code}": "Int32" for code in languages}
     return pd.DataFrame(
-        {n: pd.Series(v, dtype=kinds.get(n, "object")) for n, v in columns.items()}
+        {n: pd.Series(v, dtype=kinds.get(n, "string")) for n, v in columns.items()}
     )
 
 
