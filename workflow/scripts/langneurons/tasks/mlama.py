@@ -1,4 +1,4 @@
-"""mLAMA: how likely is the object of a fact, in each language, after a prompt in one?
+"""Facts of mLAMA: how likely an object is, in each language, after a prompt in one.
 
 Kassner et al. 2021; Rahmanisa et al. 2025 score it to see whether a treatment shifts a
 model from the prompt's language to another (LSS, methods.md 4.1). Here the objects'
@@ -72,7 +72,7 @@ class Parameters(Frozen):
     relations_left_out: dict[Language, tuple[str, ...]] = Field(
         WRONG,
         description="relations that are not asked, by the prompt's language, because "
-        "their template is wrong there",
+        "their template is wrong there; by default P36 in ja and zh",
     )
     boundary: Boundary = Field("offsets", description=BOUNDARY)
 

@@ -1,4 +1,4 @@
-"""XCOPA: which of two sentences is the cause, or the effect, of another?
+"""XCOPA: which of two sentences is the cause, or the effect, of another.
 
 Ponti et al. 2020, scored as Rahmanisa et al. 2025 and lm-evaluation-harness do: the
 premise and a connector are the context, both sentences its continuations (methods.md
