@@ -149,9 +149,10 @@ class HubSource(Frozen):
     repo: str = Field(
         pattern=r"^[\w.-]+(/[\w.-]+)?$", description="owner/name on the hub"
     )
-    revision: str = Field(
-        pattern=r"^[0-9a-f]{40}$",
-        description="full commit hash; a branch or tag would not be reproducible",
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = Field(
+        description="full commit hash; a branch or tag would not be reproducible. "
+        "null: not known yet; jobs are planned, but what it names is not fetched. "
+        "`snakemake pin_models` prints the newest commit of each",
     )
     config: Annotated[str, _explained(_hub_config)] | None = Field(
         None,

@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from langneurons.config.names import Selection, Treatment, TuningName, draw, split_draw
+from langneurons.config.names import (
+    Selection,
+    Treatment,
+    TuningName,
+    draw,
+    hashed,
+    split_draw,
+)
 from langneurons.config.schema import Config
 
 
+@hashed
 @dataclass(frozen=True)
 class Row:
     """A treatment of a tuned model on a task, in one language.
@@ -32,6 +40,7 @@ class Row:
     experiment: str = field(default="", compare=False)
 
 
+@hashed
 @dataclass(frozen=True)
 class TextRow:
     """A treatment of a model on held-out text of one language.
@@ -94,14 +103,14 @@ def statistics_for(
 
 
 def neuron_languages(
-    config: Config, selection: Selection, asked: str | tuple[str, ...]
+    config: Config, langset: str, asked: str | tuple[str, ...]
 ) -> list[str]:
-    """List whose neurons of a selection are overwritten in turn, whatever is tested.
+    """List the languages of a set whose turn it is, whatever is tested.
 
     Args:
         config: the configuration.
-        selection: its language set has these neurons.
+        langset: name of the language set.
         asked: ``all`` languages of the set, or these, as far as the set has them.
     """
-    inside = config.language_set(selection.languages).languages
+    inside = config.language_set(langset).languages
     return [x for x in (inside if asked == "all" else asked) if x in inside]

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from langneurons import methods, tasks
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import RESULTS, Config
-from langneurons.grid import result_paths, rows
+from langneurons.grid import result_paths, rows, steering
 from langneurons.nn.models import fetching
 
 
@@ -102,6 +102,9 @@ def _text(config: Config) -> Iterator[Named]:
         corpus = config.method_corpus(selection.method)
         for lang in config.language_set(selection.languages).languages:
             wanted[corpus, lang] = None
+    for means in steering.all_means(config).values():
+        languages = config.language_set(means.languages).languages
+        wanted |= {(means.corpus, lang): None for lang in languages}
     wanted |= {(row.corpus, row.lang): None for row in rows.text_rows(config)}
     for corpus, lang in wanted:
         if folder := config.corpus(corpus).folder:

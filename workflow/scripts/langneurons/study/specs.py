@@ -12,11 +12,11 @@ from typing import Any
 
 from langneurons import methods, tasks
 from langneurons.config import user_paths
-from langneurons.config.catalogue import DemoModel, Frozen, Statistic
+from langneurons.config.catalogue import DemoModel, Frozen
 from langneurons.config.errors import ConfigError
+from langneurons.config.model_entries import SIZES
 from langneurons.config.names import (
-    UNTREATED,
-    Overwritten,
+    Prompted,
     Selection,
     Treatment,
     TuningName,
@@ -25,19 +25,20 @@ from langneurons.config.names import (
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import TaskData
 from langneurons.costs.parts import Parts
-from langneurons.grid import result_paths, rows, subjects
+from langneurons.grid import result_paths, rows, steering, subjects
 from langneurons.grid.subjects import (
     OnTask,
     OnText,
     Subject,
-    Treatments,
     source_language,
 )
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import families
+from langneurons.text import pins
 
 from .rule_functions import signed
+from .treatment_specs import named
 
 SPEED_ONLY = {"checkpoint_every"}
 
@@ -76,6 +77,10 @@ class Specs:
             "attn_implementation": entry.attn_implementation,
         }
 
+    def pin_models(self, wildcards: Any) -> str:
+        sources = pins.unpinned(self.config.model_dump(mode="json"))
+        return canonical({"sources": sources})
+
     def demo_world(self, wildcards: Any) -> str:
         if self.config.demo_world is None:
             raise ConfigError("demo_world: this configuration has no such block")
@@ -83,9 +88,15 @@ class Specs:
 
     def demo_model(self, wildcards: Any) -> str:
         entry = self.config.model(wildcards.model)
-        demo = _dump(entry.demo or DemoModel())
+        demo = entry.demo or DemoModel()
+        # The other model, an input, has the sizes of one that goes on from it.
+        left_out = SIZES if demo.continued_from else ()
         return canonical(
-            {"model": wildcards.model, "demo": demo, "family": entry.family}
+            {
+                "model": wildcards.model,
+                "demo": _dump(demo, *left_out),
+                "family": entry.family,
+            }
         )
 
     def fetch_model(self, wildcards: Any) -> str:
@@ -141,7 +152,7 @@ class Specs:
 
     def measure_activations(self, wildcards: Any) -> str:
         return canonical(
-            _dump(self.config.activations)
+            _dump(self.config.recorded(wildcards.corpus))
             | self._model(wildcards.model)
             | {
                 "corpus": wildcards.corpus,
@@ -171,6 +182,23 @@ class Specs:
                 "draw": split_draw(selection.method)[1],
                 "reads": [str(read) for read in self.config.reads(selection)],
                 "outside": [str(x) for x in self.config.avoids(selection)],
+            }
+        )
+
+    def find_directions(self, wildcards: Any) -> str:
+        means = steering.means(self.config)
+        if means.languages != wildcards.langset:
+            raise ConfigError(
+                f"{wildcards.langset}: no experiment of run steers with this language "
+                f"set; one does with {means.languages}"
+            )
+        languages = self.config.language_set(means.languages).languages
+        return canonical(
+            {
+                "model": wildcards.model,
+                "language_set": means.languages,
+                "languages": list(languages),
+                "corpus": means.corpus,
             }
         )
 
@@ -285,37 +313,15 @@ class Specs:
     def _treatments(
         self, subject: Subject, treatments: Iterable[Treatment]
     ) -> dict[str, Any]:
-        """Return each statistic once, and what else each treatment says.
-
-        Snakemake keeps the spec with the output, so it is kept short.
-        """
+        """Return what the job says of its treatments; tunings and seeds share it."""
         names, lang = tuple(treatments), subject.lang
+        if isinstance(subject, OnText) and any(isinstance(x, Prompted) for x in names):
+            raise ConfigError(
+                f"{subjects.folder(self.config, subject)}: a prompt stands before "
+                "texts of tasks, not before held-out text"
+            )
         source = source_language(self.config, subject)
-        key = (names, lang, source)  # tunings and seeds share it
+        key = (names, lang, source)
         if key not in self._of_treatments:
-            self._of_treatments[key] = self._named(*key)
+            self._of_treatments[key] = named(self.config, *key)
         return self._of_treatments[key]
-
-    def _named(self, treatments: Treatments, lang: str, source: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        statistics: dict[str, Any] = {}
-        for treatment in treatments:
-            if treatment == UNTREATED:
-                found[str(treatment)] = {}
-                continue
-            if not isinstance(treatment, Overwritten):
-                raise ConfigError(
-                    f"{treatment}: no experiment of run has such a treatment"
-                )
-            given = (self.config, treatment, lang, source)
-            whose, values = result_paths.languages_of(*given)
-            if treatment.statistic not in statistics:
-                entry: Statistic = self.config.statistic(treatment.statistic)
-                elsewhere = ("neuron_language", "value_language", "profile")
-                statistics[treatment.statistic] = _dump(entry, *elsewhere)
-            found[str(treatment)] = {
-                "neuron_language": whose,
-                "value_language": values,
-                "corpus": self.config.method_corpus(treatment.selection.method),
-            }
-        return {"statistics": statistics, "treatments": found}
