@@ -11,13 +11,14 @@ from typing import Any
 
 import huggingface_hub
 import pytest
+import yaml
 from huggingface_hub import errors as hub_errors
 
 import tiny_models
 from langneurons.config.errors import DataError
 from langneurons.jobs import files
 from langneurons.nn.models import fetching, loading
-from langneurons.text import corpora, hub
+from langneurons.text import corpora, hub, pins
 from test_models import save_model
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -93,6 +94,55 @@ def test_errors_that_datasets_wraps_are_seen_through(
 def test_errors_of_our_own_are_not_blamed_on_the_hub() -> None:
     with pytest.raises(ZeroDivisionError), hub.explained("model", "a/b", REVISION):
         raise ZeroDivisionError
+
+
+def test_what_is_not_pinned_is_not_fetched(tmp_path: Path) -> None:
+    source = HUB | {"revision": None}
+    entry = {"family": "llama", "dtype": "bfloat16", "hub": source}
+    said = "'owner/name': its revision is null.*snakemake pin_models"
+    with pytest.raises(DataError, match=f"hub model {said}"):
+        fetching.fetch("m", entry, tmp_path / "pinned")
+    with pytest.raises(DataError, match=f"hub dataset {said}"):
+        next(hub.rows(source, "en", "train"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_newest_commits_are_printed_as_configuration(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unknown = {"repo": "owner/one", "revision": None}
+    config = {
+        "profile": "paper",
+        "models": {"a": {"hub": unknown}, "b": {"hub": HUB}, "c": {"hub": None}},
+        "tasks": {"t": {"data": {"hub": HUB, "train_hub": {**unknown, "config": "x"}}}},
+        "corpora": {"flores": {"hub": {"repo": "owner/gone", "revision": None}}},
+    }
+    sources = pins.unpinned(config)
+    assert [source["place"] for source in sources] == [
+        ["models", "a", "hub"],
+        ["tasks", "t", "data", "train_hub"],
+        ["corpora", "flores", "hub"],
+    ]
+    asked = []
+
+    def repo_info(self: Any, repo: str, repo_type: str) -> Any:
+        asked.append((repo, repo_type))
+        if repo == "owner/gone":
+            raise hub_error("RepositoryNotFoundError")
+        return SimpleNamespace(sha=REVISION)
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "repo_info", repo_info)
+    printed = pins.as_yaml(sources[:2])
+    assert asked == [("owner/one", "model"), ("owner/one", "dataset")]
+    assert yaml.safe_load(printed) == {
+        "models": {"a": {"hub": {"revision": REVISION}}},
+        "tasks": {"t": {"data": {"train_hub": {"revision": REVISION}}}},
+    }
+    # What was found is not lost for one that was not.
+    with pytest.raises(DataError, match="corpora.flores.hub: .*does not exist") as seen:
+        pins.as_yaml(sources)
+    assert printed in f"{seen.value}\n"
+    assert pins.as_yaml([]).startswith("# every source")
 
 
 def git_hash(path: Path) -> str:

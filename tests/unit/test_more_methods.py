@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,13 @@ from langneurons.jobs import tensors
 from langneurons.methods import (
     MethodInputs,
     act_prob_zero,
+    always_active,
+    average_precision,
     entropy_lambda,
     kojima_ap,
     plnd,
 )
+from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.neurons.recorded_activations import Activations
 from test_planted_neurons import (
     ALWAYS,
@@ -216,6 +220,96 @@ def test_kojima_ap_defaults_and_errors(tmp_path: Path) -> None:
     without = responding(tmp_path, means, chunk_means=0)
     with pytest.raises(DataError, match="recorded are 0; set activations.chunk_means"):
         kojima_ap.METHOD.select(inputs_of(without), few)
+
+
+# ---------------------------------------------------------------------- always_active
+
+
+def test_always_active_by_hand(tmp_path: Path) -> None:
+    # Neuron 1 is not above zero in one text of en, 2 is zero in one, 3 in the third.
+    means = {
+        "en": np.array([[3, 3, 0, 1], [2, -2, 1, 1], [1, 1, 1, -1]]),
+        "hi": np.array([[-1, 1, 1, 1], [-1, 1, 1, 1], [-1, 1, 1, 1]]),
+    }
+    inputs = inputs_of(responding(tmp_path, means))
+    found = always_active.METHOD.select(inputs, always_active.Parameters(texts=3))
+    assert places(found) == {"en": {(0, 0)}, "hi": {(0, 1), (0, 2), (0, 3)}}
+    # Only the first texts count.
+    found = always_active.METHOD.select(inputs, always_active.Parameters(texts=2))
+    assert places(found)["en"] == {(0, 0), (0, 3)}
+    assert found.thresholds == {"texts": 2}
+    with pytest.raises(DataError, match=r"en\.safetensors.*4 texts.*recorded are 3"):
+        always_active.METHOD.select(inputs, always_active.Parameters(texts=4))
+    assert always_active.Parameters().texts == 100
+    planned = methods.Planned(Recorded(chunk_means=99), ["en"], "act_post", {})
+    (problem,) = always_active.METHOD.unmet(always_active.Parameters(), planned)
+    assert "set activations.chunk_means to 100" in problem
+    enough = methods.Planned(Recorded(chunk_means=100), ["en"], "act_post", {})
+    assert always_active.METHOD.unmet(always_active.Parameters(), enough) == []
+
+
+# ------------------------------------------------------------------ average_precision
+
+
+def test_average_precision_takes_as_many_as_the_largest_set(tmp_path: Path) -> None:
+    # Neuron 0 detects en perfectly, 1 detects hi, 2 nothing, 3 en but for one text.
+    means = {
+        "en": np.array([[3, -3, 0, 3], [2, -2, 0, 0]]),
+        "hi": np.array([[1, -1, 0, 1], [0, 0, 0, -1]]),
+        "zh": np.array([[-1, -2.5, 0, -2], [-2, -4, 0, -3]]),
+    }
+    files = responding(tmp_path, means)
+    sizes = {"en": {0: [0, 2]}, "hi": {0: [3]}, "zh": {}}
+    read = NeuronSets("lape", "three", "lape", "toy", "1", 1, 4, "gate_pre", sizes)
+    inputs = replace(inputs_of(files), reads=(read,))
+    found = average_precision.METHOD.select(inputs, average_precision.Parameters())
+    assert places(found)["en"] == {(0, 0), (0, 3)}
+    assert places(found)["hi"] >= {(0, 1)}
+    assert found.thresholds["top"] == 2
+    assert found.thresholds["texts"] == {"en": 2, "hi": 2, "zh": 2}
+    # AP of neuron 3 for en: first of one, then second of three.
+    assert found.thresholds["ap_cutoff"]["en"] == pytest.approx((1 + 2 / 3) / 2)
+    one = average_precision.METHOD.select(
+        inputs_of(files), average_precision.Parameters(top=1)
+    )
+    assert places(one)["en"] == {(0, 0)}
+    assert one.thresholds["ap_cutoff"]["en"] == 1
+
+
+def test_average_precision_agrees_with_the_plain_sum(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    means = {lang: rng.integers(-2, 3, (5, 6)) for lang in ("en", "hi", "ta")}
+    inputs = inputs_of(responding(tmp_path, means))
+    scores = average_precision._precisions(inputs, [5, 5, 5])
+    for k, lang in enumerate(means):
+        labels = [other == lang for other in means for _ in range(5)]
+        for neuron in range(6):
+            given_ = np.concatenate(list(means.values()))[:, neuron].tolist()
+            wanted = plain_average_precision(given_, labels)
+            assert scores[k, 0, neuron] == pytest.approx(wanted)
+
+
+def test_average_precision_says_what_it_lacks(tmp_path: Path) -> None:
+    means = {lang: np.ones((2, 3)) for lang in ("en", "hi")}
+    files = responding(tmp_path, means)
+    select, given_ = average_precision.METHOD.select, average_precision.Parameters
+    with pytest.raises(DataError, match=r"not told how many.*parameters\.top"):
+        select(inputs_of(files), given_())
+    with pytest.raises(DataError, match="top 4 are more than the 3 neurons"):
+        select(inputs_of(files), given_(top=4))
+    with pytest.raises(DataError, match="recorded are none.*activations.chunk_means"):
+        select(inputs_of(responding(tmp_path, means, chunk_means=0)), given_(top=1))
+    with pytest.raises(DataError, match="average_precision compares languages"):
+        select(inputs_of({"en": files["en"]}), given_(top=1))
+    recorded, two = Recorded(chunk_means=2), ["en", "hi"]
+    unmet = average_precision.METHOD.unmet
+    nothing = methods.Planned(Recorded(), two, "act_post", {})
+    assert len(unmet(given_(), nothing)) == 2
+    both = methods.Planned(recorded, two, "act_post", {"lape.x": two})
+    assert "give one of them" in unmet(given_(top=3), both)[0]
+    assert unmet(given_(), both) == []
+    alone = methods.Planned(recorded, ["en"], "act_post", {})
+    assert "compares languages" in unmet(given_(top=3), alone)[0]
 
 
 # ------------------------------------------------------------------------------- plnd

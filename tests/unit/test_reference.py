@@ -86,6 +86,7 @@ ELSEWHERE = {
     ("GgufSource", "path"): {".gguf"},
     ("GgufSource", "package"): {"assemble(path)"},
     ("HubSource", "config"): {"{lang}"},
+    ("HubSource", "revision"): {"snakemake pin_models"},
     ("Corpus", "folder"): {"{lang}.txt"},
     ("Method", "kind"): {"methods/"},
     ("Task", "kind"): {"tasks/"},

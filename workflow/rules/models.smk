@@ -76,6 +76,20 @@ rule fetch_model:
         " --out {output.model:q} > {log:q} 2>&1"
 
 
+rule pin_models:
+    """Print the newest commit of every model and data set whose revision is null."""
+    log:
+        "logs/pins.log",
+    localrule: True
+    conda:
+        "../../envs/gpu.yaml"
+    params:
+        spec=SPECS.pin_models,
+        code=code_hash("pin_models"),
+    shell:
+        run("pin_models") + " --spec {params.spec:q} --code {params.code} 2> {log:q}"
+
+
 rule quantise_model:
     """Quantise a model to nf4 once, so that later jobs load it in seconds (section 4)."""
     input:

@@ -102,7 +102,7 @@ def _pinned(config: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
             for key in ("hub", "train_hub"):
                 if hub := source.get(key):
                     text = f"{hub['repo']} {hub.get('config') or ''}".strip()
-                    yield f"{kind}.{name}", text, str(hub["revision"])
+                    yield f"{kind}.{name}", text, hub["revision"] or "not pinned"
             if gguf := source.get("gguf"):
                 where = gguf.get("package") or gguf.get("path")
                 yield f"{kind}.{name}", str(where), str(gguf.get("sha256") or "")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langneurons import methods
+from langneurons import methods, tasks
 from langneurons.config import names, user_paths
 from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import unknown_name
@@ -14,9 +14,10 @@ from langneurons.config.names import Selection
 from langneurons.config.task_entries import Task
 from langneurons.demo.languages import GRAMMARS
 from langneurons.demo.world_files import SOURCE
-from langneurons.grid import result_paths, rows
+from langneurons.grid import result_paths, rows, steering
 from langneurons.grid.experiments import of_kind
 from langneurons.grid.experiments.interventions import Interventions
+from langneurons.text import hub
 
 from .check_effects import known_languages, used_statistics
 
@@ -57,6 +58,9 @@ def texts_needed(config: Config) -> dict[str, set[str]]:
         corpus = config.method_corpus(selection.method)
         languages = config.language_set(selection.languages).languages
         found.setdefault(corpus, set()).update(languages)
+    for means in steering.all_means(config).values():
+        languages = config.language_set(means.languages).languages
+        found.setdefault(means.corpus, set()).update(languages)
     for row in rows.text_rows(config):
         found.setdefault(row.corpus, set()).add(row.lang)
     known = set(known_languages(config))
@@ -111,10 +115,12 @@ def _items(config: Config) -> Iterator[str]:
     """Check that each language of a task has items of its own."""
     for name, task in config.tasks.items():
         where, data = f"tasks.{name}.data", task.data
+        kind = tasks.load(task.kind)
         several = set(task.languages) if len(task.languages) > 1 else set()
         if (
             data.test is not None
             and several
+            and not kind.ALL_LANGUAGES
             and not user_paths.has_placeholder(data.test)
         ):
             yield _shared(f"{where}.test", data.test, several)
@@ -126,6 +132,12 @@ def _items(config: Config) -> Iterator[str]:
                 yield _shared(f"{where}.hub.config", data.hub.config, read)
         if name in rows.tasks(config):
             yield from _demo_items(config, name, task)
+            parameters = kind.PARAMETERS.model_validate(task.parameters)
+            for text in kind.unmet(parameters, rows.languages(config, name)):
+                yield f"tasks.{name}: {text}"
+            for source in filter(None, (data.hub, data.train_hub)):
+                if hint := hub.needs_script(source.repo):
+                    yield f"tasks.{name}.data: {hint}"
 
 
 def _demo_items(config: Config, name: str, task: Task) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from langneurons import tasks
-from langneurons.config.catalogue import UNMEASURED, Statistic
+from langneurons.config.catalogue import OF_MEANS, UNMEASURED, Statistic
 from langneurons.config.errors import unknown_name
 from langneurons.config.names import Overwritten, Selection, Treatment
 from langneurons.config.task_entries import Task
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from langneurons.config.schema import Config
 
 WEIGHTED = ("add", "interpolate")
+NO_QUANTILES = ("mean", "min", "max", *OF_MEANS)
 # What next-token likelihood within a chunk never sees: its last token predicts nothing.
 UNREAD_IN_TEXT = ("generated", "last")
 
@@ -106,7 +107,7 @@ def _idle(entry: Statistic, given: set[str]) -> Iterator[str]:
         for key in ("measure", "quantile", "value_language"):
             if key in given:
                 yield f"{key}: value {entry.value} is not measured, so nothing reads it"
-    elif "quantile" in given and entry.value in ("mean", "min", "max"):
+    elif "quantile" in given and entry.value in NO_QUANTILES:
         yield (
             f"quantile: value {entry.value} is no quantile, so nothing reads it; "
             "it is for median, p5 to p95"

@@ -147,7 +147,7 @@ def _from_hub(
     """Download into a folder beside ``folder`` that outlives a failure, to resume."""
     from huggingface_hub import HfApi, snapshot_download
 
-    repo, revision = source["repo"], source["revision"]
+    repo, revision = hub.pinned(source, "model")
     where = f"hub model {repo!r}"
     part = folder.with_name(f".{folder.name}.{revision[:12]}.download")
     with hub.explained("model", repo, revision):

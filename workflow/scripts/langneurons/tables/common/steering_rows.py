@@ -1,0 +1,147 @@
+"""Which evaluations tables of steering are made from: plain data of the configuration.
+
+An experiment steers if it runs a task that has answers in every language (``SHIFTS``)
+under treatments that name a language, whatever the experiment's kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from langneurons import tasks
+from langneurons.config.names import (
+    UNTREATED,
+    Overwritten,
+    Prompted,
+    Steered,
+    Treatment,
+    target_of,
+)
+from langneurons.grid import experiments
+from langneurons.grid.axes import Row, TextRow
+from langneurons.stats.steering import TIES, Ties
+
+from . import planned
+
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+
+@dataclass(frozen=True)
+class Steering:
+    """The rows of all experiments that steer.
+
+    Attributes:
+        shifts: on tasks with answers in every language: task and row.
+        choices: on the other tasks of these experiments.
+        texts: on held-out text.
+        ties: how each of these experiments counts objects that are one word.
+    """
+
+    shifts: list[tuple[str, Row]] = field(default_factory=list)
+    choices: list[tuple[str, Row]] = field(default_factory=list)
+    texts: list[TextRow] = field(default_factory=list)
+    ties: dict[str, Ties] = field(default_factory=dict)
+
+
+_last: tuple[Config, Steering] | None = None
+"""The rows that were asked for last: a start of Snakemake asks often."""
+
+
+def steering(config: Config) -> Steering:
+    """List what is steered, and the untreated models that it is set against.
+
+    What two experiments ask for is listed for each of them: both compare it with their
+    own controls.
+    """
+    global _last
+    if _last is None or _last[0] is not config:
+        _last = config, _steering(config)
+    return _last[1]
+
+
+def _steering(config: Config) -> Steering:
+    found = Steering()
+    for name, axes in experiments.running(config).items():
+        asked = {
+            task: config.task(task).kind for task in dict.fromkeys(_tasks_of(axes))
+        }
+        shifting = {task for task, kind in asked.items() if tasks.load(kind).SHIFTS}
+        if not shifting:
+            continue
+        made = list(experiments.load(axes.kind).rows(config, name, axes))
+        shifts = [
+            (table, row)
+            for table, row in made
+            if isinstance(row, Row)
+            and table in shifting
+            and target(row.treatment) not in (None, target_of(row.lang))
+        ]
+        if not shifts:
+            continue
+        choices = [
+            (table, row)
+            for table, row in made
+            if isinstance(row, Row)
+            and table in asked
+            and table not in shifting
+            and target(row.treatment) is not None
+        ]
+        texts = [
+            row
+            for _, row in made
+            if isinstance(row, TextRow) and target(row.treatment) is not None
+        ]
+        found.ties[name] = getattr(axes, "ties", TIES[0])
+        found.shifts.extend(_with_untreated(shifts))
+        found.choices.extend(_with_untreated(choices))
+        untreated = dict.fromkeys(replace(row, treatment=UNTREATED) for row in texts)
+        found.texts.extend([*untreated, *texts])
+    return found
+
+
+def _tasks_of(axes: Any) -> Iterable[str]:
+    return tuple(getattr(axes, "tasks", ()))
+
+
+def _with_untreated(given: Iterable[tuple[str, Row]]) -> list[tuple[str, Row]]:
+    """Put the untreated models before their treatments; tuned ones are left out."""
+    kept = [(task, row) for task, row in given if row.tuning.is_base]
+    untreated = dict.fromkeys(
+        (task, replace(row, treatment=UNTREATED)) for task, row in kept
+    )
+    return [*untreated, *kept]
+
+
+def target(treatment: Treatment) -> str | None:
+    """Return the language that a treatment steers to; None: it names none."""
+    if isinstance(treatment, Overwritten | Prompted | Steered):
+        return treatment.language
+    return None
+
+
+def of_task(config: Config, task: str, row: Row) -> dict[str, Any]:
+    """Name a row of a task: its axes, its treatment, and to whom it steers."""
+    return _named(config, row.experiment, row.treatment) | {
+        "task": task,
+        **planned.axes_of(row),
+    }
+
+
+def of_text(config: Config, row: TextRow) -> dict[str, Any]:
+    """Name a row of held-out text in the same way."""
+    return _named(config, row.experiment, row.treatment) | {
+        "corpus": row.corpus,
+        "model": row.model,
+        "lang": row.lang,
+    }
+
+
+def _named(config: Config, experiment: str, treatment: Treatment) -> dict[str, Any]:
+    return {
+        "experiment": experiment,
+        "neuron_lang": target(treatment),
+        **planned.treated(config, treatment),
+    }
