@@ -7,10 +7,13 @@ import json
 import random
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from configurations import read
+from langneurons import tasks
 from langneurons.config.catalogue import DemoWorld
 from langneurons.config.model_entries import Planting
 from langneurons.demo import items, lines, world_files
@@ -24,10 +27,12 @@ from langneurons.demo.facts import (
 )
 from langneurons.demo.languages import GRAMMARS, Language
 from langneurons.demo.world import ANY, MARKS, UNKNOWN, World, count_tokens
+from langneurons.tasks import mlama
 
 ALL = DemoWorld(
     languages=tuple(GRAMMARS), corpus_tokens=500, sentences=40, facts=60, choices=80
 )
+CODES = ("en", "vi", "hi", "ur", "zh", "el")
 LINE = re.compile(r'(\w+):"([^"]+)"→(\w+):"([^"]+)"')
 
 
@@ -279,3 +284,62 @@ def test_causes_are_true(world: World) -> None:
         assert follows(cause, effect)
         orders.add(order)
     assert orders == set(CONNECTORS)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("tokenizers")
+    folder = tmp_path_factory.mktemp("world")
+    small = {"pretraining_tokens": 1000, "languages": CODES}
+    world_files.write(ALL.model_copy(update=small), folder / "world.json")
+    return folder
+
+
+class TestTasks:
+    """The tasks of real data read these items, with the keys of config/demo.yaml."""
+
+    def given(self, name: str) -> Any:
+        return tasks.load(name).PARAMETERS.model_validate(
+            read("demo.yaml")["tasks"][name]["parameters"]
+        )
+
+    def test_connectors_of_the_configuration(self) -> None:
+        connectors = self.given("xcopa").connectors
+        assert {code: each.model_dump() for code, each in connectors.items()} == {
+            code: items.connectors(Language(code, seed=7)) for code in CODES
+        }
+        xcopa = tasks.load("xcopa")
+        assert list(xcopa.unmet(self.given("xcopa"), CODES)) == []
+        said = list(xcopa.unmet(self.given("xcopa"), ["bn", "it"]))
+        assert len(said) == 1 and "unknown language 'bn'" in said[0]
+        assert "parameters.connectors" in said[0]
+        # Those of XCOPA itself stay where nothing else is given.
+        assert list(xcopa.unmet(xcopa.PARAMETERS(), ["it", "vi"])) == []
+
+    @pytest.mark.parametrize("code", ["en", "zh", "el"])
+    def test_xcopa_reads_the_choices(self, folder: Path, code: str) -> None:
+        task, parameters = tasks.load("xcopa"), self.given("xcopa")
+        words = World(ALL).languages[code].words
+        rows = list(task.read_file(folder / f"choices/{code}.jsonl"))
+        assert len(rows) == ALL.choices
+        for row in rows[:8]:
+            context, join, options = task.wording(row, parameters, code)
+            middle = words["so" if row["question"] == "effect" else "because"]
+            assert context == f"{row['premise'].removesuffix('.')} {middle}"
+            assert [f"{join}{text}" for text in options] == [
+                f" {row['choice1']}", f" {row['choice2']}"
+            ]  # fmt: skip
+
+    def test_mlama_reads_the_facts(self, folder: Path) -> None:
+        rows = list(tasks.load("mlama").read_file(folder / "facts/facts.jsonl"))
+        world = World(ALL)
+        drawn = items.facts(world)
+        for code in CODES:
+            language = world.languages[code]
+            own = [row for row in rows if row["language"] == code]
+            assert len(own) == ALL.facts
+            for row, fact in zip(own, drawn, strict=True):
+                said = language.say(fact)
+                at = said.index(row["objects"][code])
+                assert mlama.prompt(row, "prefix") == " ".join(said[:at])
+                assert set(row["objects"]) >= set(CODES)
