@@ -17,6 +17,7 @@ from benchmarks import (
     bootstrap,
     generation,
     interventions,
+    likelihood,
     measuring,
     quantile_error,
     recorder_memory,
@@ -36,7 +37,7 @@ from langneurons.stats.bootstrap import bootstrap_mean
 ROOT = Path(__file__).parents[2]
 TINY = Setting("tiny", repeats=1)
 TIMED = {"recording", "interventions", "tuning", "batching", "generation", "bootstrap"}
-TIMED |= {"task_statistics"}
+TIMED |= {"likelihood", "task_statistics"}
 
 
 @pytest.fixture(scope="session")
@@ -286,6 +287,13 @@ def test_ways_to_generate_make_the_same_tokens():
     for micro_batch in (1, 3):
         lm = shapes.opened(model, micro_batch)
         assert lm.generate(data, 4) == wanted
+
+
+def test_ways_to_score_answers_give_the_same_likelihoods():
+    scored = {v.name: v.make()() for v in likelihood.variants(TINY)}
+    alone = np.concatenate([each.logprob for each in scored["whole_texts"]])
+    shared = np.concatenate([each.logprob for each in scored["shared_context"]])
+    assert len(alone) == 4 * 4 and np.allclose(alone, shared, atol=1e-5)
 
 
 def test_the_loop_and_the_library_give_the_same_interval():

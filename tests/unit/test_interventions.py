@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from langneurons.nn.evaluation.interventions import (
     overwrite,
 )
 from langneurons.nn.models.architectures import mlp_sites
+from test_recorder_cost import Cost
 from tiny_models import FAMILIES, LAYERS, PAD, WIDTH, tokens
 from tiny_models import build as tiny
 
@@ -289,6 +291,22 @@ def test_half_precision_keeps_the_other_neurons():
     assert (
         logits(model, build(NEURONS, values(4.0), statistic())).dtype == torch.bfloat16
     )
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_writing_numbers_everywhere_is_one_operation_a_layer(write):
+    """On a GPU, small operations cost their start, not what they write."""
+    model = tiny("llama", "base").bfloat16()
+    change = build(NEURONS, values(), statistic(write=write))
+    counts = []
+    for given in (None, change, change):
+        with applied(model, given), torch.no_grad():
+            model(tokens())  # takes the values to where and what they are needed as
+            with Cost() as cost:
+                model(tokens())
+        counts.append(Counter(cost.names))
+    assert counts[1] - counts[0] == {"index_copy": len(NEURONS)}
+    assert counts[1] == counts[2] and not counts[0] - counts[1]
 
 
 @pytest.mark.parametrize("neurons", [{2: [0]}, {0: [WIDTH]}])

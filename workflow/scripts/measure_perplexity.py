@@ -7,6 +7,7 @@ Beside the output, an index, is a file per treatment.
 
 from typing import Any
 
+from langneurons.grid import subjects
 from langneurons.jobs import cli, manifests
 from langneurons.nn.evaluation import treatments
 
@@ -46,5 +47,4 @@ def measure(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> N
 
 
 if __name__ == "__main__":
-    read = ["model", "tokens", "neurons", "activations"]
-    cli.run(main, __doc__, inputs=read, many=["neurons", "activations"])
+    cli.run(main, __doc__, ["model", "tokens", *subjects.READ], many=subjects.READ)

@@ -34,7 +34,8 @@ class JobEstimates:
             "hold_out_text": self._hold_out_text,
             "measure_activations": self._measure_activations,
             "merge_activations": self._merge_activations,
-            "identify_neurons": self._identify_neurons,
+            "identify_neurons": self._read_set,
+            "find_directions": self._read_set,
             "tune_model": self._tune_model,
             "evaluate_task": self._treat,
             "measure_perplexity": self._treat,
@@ -102,7 +103,7 @@ class JobEstimates:
         files = self.config.corpus(wildcards.corpus).shards + 1
         return Work(rates.SMALL_JOB + files * size / rates.READ, 0, size)
 
-    def _identify_neurons(self, wildcards: Any) -> Work:
+    def _read_set(self, wildcards: Any) -> Work:
         languages = self.config.language_set(wildcards.langset).languages
         read = len(languages) * self._statistics(wildcards.model)
         return Work(rates.SMALL_JOB + read / rates.READ, 0, 0)

@@ -94,14 +94,14 @@ def statistics_for(
 
 
 def neuron_languages(
-    config: Config, selection: Selection, asked: str | tuple[str, ...]
+    config: Config, langset: str, asked: str | tuple[str, ...]
 ) -> list[str]:
-    """List whose neurons of a selection are overwritten in turn, whatever is tested.
+    """List the languages of a set whose turn it is, whatever is tested.
 
     Args:
         config: the configuration.
-        selection: its language set has these neurons.
+        langset: name of the language set.
         asked: ``all`` languages of the set, or these, as far as the set has them.
     """
-    inside = config.language_set(selection.languages).languages
+    inside = config.language_set(langset).languages
     return [x for x in (inside if asked == "all" else asked) if x in inside]

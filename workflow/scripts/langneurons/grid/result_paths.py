@@ -22,8 +22,16 @@ def demo_files(config: Config) -> list[str]:
         "pretraining.txt",
         "nli/train-en.tsv",
         "qa/train-en.json",
+        "facts/facts.jsonl",
+        "facts/templates.tsv",
     )
-    each = ("corpus/{}.txt", "nli/test-{}.tsv", "qa/test-{}.json")
+    each = (
+        "corpus/{}.txt",
+        "sentences/{}.txt",
+        "choices/{}.jsonl",
+        "nli/test-{}.tsv",
+        "qa/test-{}.json",
+    )
     named = [name.format(lang) for name in each for lang in languages]
     return [f"{DEMO}/{name}" for name in (*fixed, *named)]
 

@@ -16,12 +16,13 @@ from langneurons.config.names import (
     BASE_SEED,
     UNTREATED,
     Overwritten,
+    Steered,
     Treatment,
     TuningName,
 )
 from langneurons.config.schema import Config
 
-from . import result_paths, rows
+from . import result_paths, rows, steering
 from .axes import Row, TextRow
 
 
@@ -44,6 +45,9 @@ class OnText:
     model: str
     lang: str
 
+
+READ = ("neurons", "activations", "directions")
+"""Roles of the files that treatments read."""
 
 Subject = OnTask | OnText
 Treatments = tuple[Treatment, ...]
@@ -126,10 +130,12 @@ def source_language(config: Config, subject: Subject) -> str:
 def read_files(
     config: Config, subject: Subject, treatments: Iterable[Treatment]
 ) -> dict[str, list[str]]:
-    """List the neuron and activation files that treatments of a subject read."""
+    """List the files that treatments of a subject read, by their role: ``READ``."""
     model, source = subject.model, source_language(config, subject)
-    files: dict[str, dict[str, None]] = {"neurons": {}, "activations": {}}
+    files: dict[str, dict[str, None]] = {role: {} for role in READ}
     for parsed in treatments:
+        if isinstance(parsed, Steered):
+            files["directions"][steering.means(config).path(model)] = None
         if not isinstance(parsed, Overwritten):
             continue
         files["neurons"][result_paths.neurons(model, parsed.selection)] = None

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from langneurons import tasks
 from langneurons.config.names import (
     NO_TREATMENT,
+    UNTREATED,
     Overwritten,
     Selection,
     TuningName,
@@ -96,6 +97,8 @@ class Partners:
             statistic = config.statistic(parsed.statistic).value
             if method is None:
                 return None
+        elif row.treatment != UNTREATED:
+            return None  # nobody published it
         if (of_task := self._tasks.get(task)) is None:
             return None
         key = Key(model, tuning, of_task, row.lang, method, statistic)

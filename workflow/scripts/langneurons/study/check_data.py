@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langneurons import methods
+from langneurons import methods, tasks
 from langneurons.config import names, user_paths
 from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import unknown_name
@@ -14,13 +14,15 @@ from langneurons.config.names import Selection
 from langneurons.config.task_entries import Task
 from langneurons.demo.languages import GRAMMARS
 from langneurons.demo.world_files import SOURCE
-from langneurons.grid import result_paths, rows
+from langneurons.grid import result_paths, rows, steering
 from langneurons.grid.experiments import of_kind
 from langneurons.grid.experiments.interventions import Interventions
+from langneurons.text import hub
 
 from .check_effects import known_languages, used_statistics
 
 if TYPE_CHECKING:
+    from langneurons.config.catalogue import Model
     from langneurons.config.schema import Config
 
 DEMO = f"{result_paths.DEMO}/"
@@ -29,6 +31,7 @@ DEMO = f"{result_paths.DEMO}/"
 def problems(config: Config) -> list[str]:
     """List languages without neurons, text or items of their own."""
     found = [*_covered(config), *_texts(config), *_items(config), *_demo(config)]
+    found += _continued(config)
     found += [*_recorded(config), *_heldout(config)]
     return list(dict.fromkeys(found))
 
@@ -55,6 +58,9 @@ def texts_needed(config: Config) -> dict[str, set[str]]:
         corpus = config.method_corpus(selection.method)
         languages = config.language_set(selection.languages).languages
         found.setdefault(corpus, set()).update(languages)
+    for means in steering.all_means(config).values():
+        languages = config.language_set(means.languages).languages
+        found.setdefault(means.corpus, set()).update(languages)
     for row in rows.text_rows(config):
         found.setdefault(row.corpus, set()).add(row.lang)
     known = set(known_languages(config))
@@ -109,10 +115,12 @@ def _items(config: Config) -> Iterator[str]:
     """Check that each language of a task has items of its own."""
     for name, task in config.tasks.items():
         where, data = f"tasks.{name}.data", task.data
+        kind = tasks.load(task.kind)
         several = set(task.languages) if len(task.languages) > 1 else set()
         if (
             data.test is not None
             and several
+            and not kind.ALL_LANGUAGES
             and not user_paths.has_placeholder(data.test)
         ):
             yield _shared(f"{where}.test", data.test, several)
@@ -124,6 +132,12 @@ def _items(config: Config) -> Iterator[str]:
                 yield _shared(f"{where}.hub.config", data.hub.config, read)
         if name in rows.tasks(config):
             yield from _demo_items(config, name, task)
+            parameters = kind.PARAMETERS.model_validate(task.parameters)
+            for text in kind.unmet(parameters, rows.languages(config, name)):
+                yield f"tasks.{name}: {text}"
+            for source in filter(None, (data.hub, data.train_hub)):
+                if hint := hub.needs_script(source.repo):
+                    yield f"tasks.{name}.data: {hint}"
 
 
 def _demo_items(config: Config, name: str, task: Task) -> Iterator[str]:
@@ -153,6 +167,41 @@ def _demo(config: Config) -> Iterator[str]:
         for lang in sorted(set(world.low_resource) - set(world.languages)):
             where = "demo_world.low_resource"
             yield unknown_name("language", lang, world.languages, where)
+
+
+def _continued(config: Config) -> Iterator[str]:
+    """Check the demo models that go on from others, and what they plant."""
+    for name, model in config.models.items():
+        plan = model.demo.planting if model.demo else None
+        if model.demo is None or model.demo.continued_from is None or plan is None:
+            continue
+        base, where = model.demo.continued_from, f"models.{name}.demo"
+        new = [k for k, m in config.models.items() if _is_new(m)]
+        if base not in new:
+            yield unknown_name("new demo model", base, new, f"{where}.continued_from")
+            continue
+        if model.family != config.model(base).family:
+            yield (
+                f"models.{name}.family: {model.family!r}, but {base}, from which it "
+                f"goes on, is {config.model(base).family!r}"
+            )
+        sizes = config.demo_model(name)
+        if max(plan.layers) >= sizes.layers:
+            yield (
+                f"{where}.planting.layers: {list(plan.layers)}, but {base} has layers "
+                f"0 to {sizes.layers - 1}"
+            )
+        languages = config.demo_world.languages if config.demo_world else ()
+        if (wanted := plan.neurons * len(languages)) > sizes.intermediate_size:
+            yield (
+                f"{where}.planting.neurons: {plan.neurons} for each of "
+                f"{len(languages)} languages are {wanted}; {base} has "
+                f"{sizes.intermediate_size} per layer (intermediate_size)"
+            )
+
+
+def _is_new(model: Model) -> bool:
+    return model.builder is not None and not (model.demo and model.demo.continued_from)
 
 
 def _recorded(config: Config) -> Iterator[str]:

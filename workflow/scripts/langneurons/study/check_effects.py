@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from langneurons import tasks
-from langneurons.config.catalogue import UNMEASURED, Statistic
+from langneurons.config.catalogue import OF_MEANS, UNMEASURED, Statistic
 from langneurons.config.errors import unknown_name
-from langneurons.config.model_entries import DemoModel
 from langneurons.config.names import Overwritten, Selection, Treatment
 from langneurons.config.task_entries import Task
 from langneurons.grid import result_paths, rows
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from langneurons.config.schema import Config
 
 WEIGHTED = ("add", "interpolate")
+NO_QUANTILES = ("mean", "min", "max", *OF_MEANS)
 # What next-token likelihood within a chunk never sees: its last token predicts nothing.
 UNREAD_IN_TEXT = ("generated", "last")
 
@@ -107,7 +107,7 @@ def _idle(entry: Statistic, given: set[str]) -> Iterator[str]:
         for key in ("measure", "quantile", "value_language"):
             if key in given:
                 yield f"{key}: value {entry.value} is not measured, so nothing reads it"
-    elif "quantile" in given and entry.value in ("mean", "min", "max"):
+    elif "quantile" in given and entry.value in NO_QUANTILES:
         yield (
             f"quantile: value {entry.value} is no quantile, so nothing reads it; "
             "it is for median, p5 to p95"
@@ -195,7 +195,7 @@ def _same(config: Config) -> Iterator[str]:
 def _layers(config: Config) -> Iterator[str]:
     """Check layers where the configuration says how many a model has."""
     counts = {
-        name: (config.model(name).demo or DemoModel()).layers
+        name: config.demo_model(name).layers
         for name in rows.models(config)
         if config.model(name).builder
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ CATALOGUES = {
     "tasks": "task",
     "statistics": "statistic",
     "corpora": "corpus",
+    "language_sets": "language set",
 }
 """Catalogues whose names are looked up as they are, and what their entries are."""
 
@@ -75,17 +76,44 @@ def _neuron_languages(config: Config, axes: Any, where: str) -> Iterator[str]:
     if not isinstance(asked, tuple):
         return  # target or all
     sets = {
-        text: config.language_set(Selection.parse(text).languages).languages
+        f"selections: {text}": Selection.parse(text).languages
         for text in axes.selections
     }
-    known = {lang for inside in sets.values() for lang in inside}
-    unknown = [lang for lang in named or () if lang not in known]
+    if steering := getattr(axes, "steering", None):
+        sets[f"steering: {steering.languages}"] = steering.languages
+    elif not sets:
+        return  # of a prompt, which can name any
+    yield from _inside(config, sets, asked, named or (), where=where, key=key)
+
+
+def _inside(
+    config: Config,
+    sets: Mapping[str, str],
+    asked: Sequence[str],
+    named: Sequence[str],
+    *,
+    where: str,
+    key: str,
+) -> Iterator[str]:
+    """Check languages against sets, by the place that names each.
+
+    Args:
+        config: the configuration.
+        sets: place -> language set.
+        asked: languages of which each set needs one.
+        named: those of them that are written there, and so must be known.
+        where: the experiment.
+        key: place of the languages.
+    """
+    inside = {text: config.language_set(x).languages for text, x in sets.items()}
+    known = {lang for languages in inside.values() for lang in languages}
+    unknown = [lang for lang in named if lang not in known]
     yield from (unknown_name("language", lang, known, key) for lang in unknown)
-    for text, inside in sets.items() if not unknown else ():
-        if not set(inside) & set(asked):
+    for text, languages in inside.items() if not unknown else ():
+        if not set(languages) & set(asked):
             yield (
-                f"{where}.selections: {text} has neurons of {', '.join(inside)}, of "
-                f"which {key} names none"
+                f"{where}.{text} has neurons of {', '.join(languages)}, of which {key} "
+                "names none"
             )
 
 
@@ -152,6 +180,8 @@ def _lists(
         named = next((x.what for x in field.metadata if isinstance(x, Named)), None)
         if named in what and value is not None:
             yield f"{where}.{key}", (value,) if isinstance(value, str) else value
+        if isinstance(value, Frozen):
+            yield from _lists(value, f"{where}.{key}", what)
         for inner, part in value.items() if isinstance(value, dict) else ():
             if isinstance(part, Frozen):
                 yield from _lists(part, f"{where}.{key}.{inner}", what)

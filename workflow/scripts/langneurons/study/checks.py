@@ -26,6 +26,7 @@ from langneurons.nn.models import families
 from langneurons.published import numbers
 
 from . import (
+    check_amplification,
     check_data,
     check_effects,
     check_experiments,
@@ -56,7 +57,7 @@ def cross_check(config: Config) -> list[str]:
     problems += _unknown("table", config.tables, known, "tables")
     problems += check_experiments.chunks(config)
     problems += dict.fromkeys(check_experiments.corpora(config))
-    for module in (check_data, check_effects, check_tuning):
+    for module in (check_amplification, check_data, check_effects, check_tuning):
         problems += module.problems(config)
     return problems or twin_controls(config) or clashes(config)
 
@@ -95,6 +96,7 @@ def _names(config: Config) -> Iterator[str]:
             f"statistics.{NO_TREATMENT}: {NO_TREATMENT!r} is the name of the model "
             "without intervention; take another"
         )
+    yield from check_amplification.taken(config)
     for name, tuning in config.tunings.items():
         if (name == BASE) != (tuning.kind == "none"):
             yield (

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from langneurons.config.errors import DataError
-from langneurons.config.names import NO_TREATMENT, Overwritten
+from langneurons.config.names import NO_TREATMENT
 from langneurons.grid.rows import text_rows
 
 from . import Table
@@ -250,8 +250,7 @@ class Perplexity(Table):
     def spec(self, config: Config, name: str) -> dict[str, Any]:
         rows = []
         for row in text_rows(config):
-            given = row.treatment
-            whose = given.language if isinstance(given, Overwritten) else None
+            whose = planned.towards(config, row.treatment, row.lang, row.lang)
             axes = {"corpus": row.corpus, "model": row.model, "lang": row.lang}
             rows.append(
                 axes | {"neuron_lang": whose} | planned.treated(config, row.treatment)

@@ -21,6 +21,7 @@ from langneurons.config.names import (
     BASE_SEED,
     UNTREATED,
     Overwritten,
+    Selection,
     Treatment,
     TuningName,
 )
@@ -126,12 +127,30 @@ def _treatments(
                 if covers(config, selection, lang):
                     found += [Overwritten(selection, s) for s in statistics]
                 continue
+            asked, langset = axes.neuron_languages, selection.languages
             found += [
-                Overwritten(selection, statistic, whose)
-                for whose in neuron_languages(config, selection, axes.neuron_languages)
+                _of(config, selection, statistic, whose=whose, lang=lang)
+                for whose in neuron_languages(config, langset, asked)
                 for statistic in statistics
             ]
     return found
+
+
+def _of(
+    config: Config, selection: Selection, statistic: str, *, whose: str, lang: str
+) -> Overwritten:
+    """Name a treatment as ``target`` does where it is the same, so that both share it.
+
+    Args:
+        config: the configuration.
+        selection: neurons that are overwritten.
+        statistic: what is written.
+        whose: neurons of the selection.
+        lang: language that is tested.
+    """
+    usual = config.statistic(statistic).neuron_language == "target"
+    same = whose == lang and usual and covers(config, selection, lang)
+    return Overwritten(selection, statistic, None if same else whose)
 
 
 KIND = Product()

@@ -86,7 +86,7 @@ def _treatments(config: Config, axes: Perplexity) -> list[Treatment]:
         given = (axes.statistics, axes.control_statistics)
         statistics = statistics_for(config, text, *given)
         for selection in expand_draws(config, text):
-            whose = neuron_languages(config, selection, asked)
+            whose = neuron_languages(config, selection.languages, asked)
             found += [
                 Overwritten(selection, statistic, lang)
                 for statistic in statistics

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langneurons.config.names import (
     NO_TREATMENT,
+    UNTREATED,
     Overwritten,
     Prompted,
     Selection,
@@ -14,12 +14,12 @@ from langneurons.config.names import (
     Treatment,
     split_draw,
 )
-from langneurons.grid import result_paths
+from langneurons.grid import result_paths, steering
 from langneurons.grid.axes import Row
 from langneurons.published import numbers
 from langneurons.published.partners import Evaluated, Partners
 
-from .words import DIFFMEAN, PROMPT, RANDOM
+from .words import DIFFMEAN, INSTRUCTION, PROMPT, RANDOM
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -38,15 +38,8 @@ def treated(config: Config, treatment: Treatment) -> dict[str, Any]:
     """Name what a treatment does: method, set, draw, matched and statistic."""
     named: dict[str, Any] = {"treatment": str(treatment)}
     if not isinstance(treatment, Overwritten):
-        named |= dict.fromkeys(("method", "langset", "draw", "matched"))
-        match treatment:
-            case Prompted():
-                return named | {"method": PROMPT, "statistic": PROMPT}
-            case Steered():
-                setting = str(replace(treatment, language=None))
-                _, _, setting = setting.partition("-")
-                return named | {"method": DIFFMEAN, "statistic": setting}
-        return named | {"statistic": NO_TREATMENT}
+        empty = dict.fromkeys(("method", "langset", "draw", "matched"))
+        return named | empty | _without_neurons(config, treatment)
     parsed = treatment
     base, number = split_draw(parsed.selection.method)
     entry = config.method(base)
@@ -59,20 +52,45 @@ def treated(config: Config, treatment: Treatment) -> dict[str, Any]:
     }
 
 
+def _without_neurons(config: Config, treatment: Treatment) -> dict[str, Any]:
+    """Name a treatment that overwrites no neurons."""
+    if isinstance(treatment, Prompted):
+        return {"method": PROMPT, "statistic": INSTRUCTION}
+    if isinstance(treatment, Steered):
+        languages = steering.means(config).languages
+        where = steering.shown(treatment)
+        return {"method": DIFFMEAN, "langset": languages, "statistic": where}
+    return {"statistic": NO_TREATMENT}
+
+
+def towards(config: Config, treatment: Treatment, lang: str, source: str) -> str | None:
+    """Name the language whose neurons are overwritten, or that is steered towards.
+
+    Args:
+        config: the configuration.
+        treatment: what is done.
+        lang: the tested language.
+        source: the language of the training data.
+
+    Returns:
+        None: of the untreated model.
+    """
+    if isinstance(treatment, Overwritten):
+        return result_paths.languages_of(config, treatment, lang, source)[0]
+    if isinstance(treatment, (Prompted, Steered)):
+        return treatment.language or lang
+    return None
+
+
 def evaluated(
     config: Config, partners: Partners, task: str, row: Row
 ) -> dict[str, Any]:
     """Name an evaluation: its axes, its treatment, whose neurons, what is published."""
     columns = treated(config, row.treatment)
     tuned = row.tuning.selection
-    columns["neuron_lang"] = None
-    if isinstance(row.treatment, Overwritten):
-        source = config.task(task).source_language
-        given = (config, row.treatment, row.lang, source)
-        columns["neuron_lang"] = result_paths.languages_of(*given)[0]
-    elif isinstance(row.treatment, Prompted | Steered):
-        columns["neuron_lang"] = row.treatment.language or row.lang
-    elif tuned is not None:
+    source = config.task(task).source_language
+    columns["neuron_lang"] = towards(config, row.treatment, row.lang, source)
+    if row.treatment == UNTREATED and tuned is not None:
         # Whose counts a tuning of random neurons has.
         base, number = split_draw(tuned.method)
         columns |= {"draw": number, "matched": config.method(base).control_of}

@@ -13,8 +13,9 @@ RANDOM = "random"
 """Name of every count-matched random method in the tables."""
 
 PROMPT, DIFFMEAN = "prompt", "diffmean"
-"""Names, in place of a method, of controls of steering that overwrite no neurons: the
-prompt names the language; the mean difference is added to the residual stream."""
+"""Methods of rows about an instruction, and about steering in the residual stream."""
+INSTRUCTION = "instruction"
+"""Statistic of the first."""
 
 NOTHING = "-"
 """Method, language set and language of neurons of a row without an intervention."""
