@@ -110,15 +110,15 @@ def draw_ladder(data: pd.DataFrame, title: str) -> Figure:
     panels = figure.subplots(1, len(MEASURES), sharey=True, squeeze=False)[0]
     for axes, (metric, label) in zip(panels, MEASURES.items(), strict=True):
         own = data[data["metric"] == metric]
-        for head in heads.values():
-            axes.axhspan(head - 0.5, head + 0.5, color="0.9", lw=0, zorder=1.1)
+        for middle in heads.values():
+            axes.axhspan(middle - 0.5, middle + 0.5, color="0.9", lw=0, zorder=1.1)
         if metric == "delta_t":
             axes.axvline(0, color="0.3", lw=0.6, zorder=1)
             axes.use_sticky_edges = False  # bands keep off the edge
         else:
             axes.set_xlim(-3, 103)
-        for spot, part in own.groupby(["selection", "statistic"], sort=False):
-            _rung(axes, part, spots[str(spot[0]), str(spot[1])])
+        for rung, part in own.groupby(["selection", "statistic"], sort=False):
+            _rung(axes, part, spots[str(rung[0]), str(rung[1])])
         axes.grid(axis="y", color="0.93", lw=0.5)
         axes.set_xlabel(label)
         axes.tick_params(axis="y", length=0)
@@ -246,7 +246,7 @@ def draw_damage(data: pd.DataFrame, title: str) -> Figure:
     FigureCanvasAgg(figure)
     figure.draw_without_rendering()
     for axes, text in zip(panels, (OWN, OTHER), strict=True):
-        _name_points(axes, data[data["text"] == text])
+        _name_points(figure, axes, data[data["text"] == text])
     return figure
 
 
@@ -273,13 +273,13 @@ def _legend(selection: str, kind: str) -> str:
     return selection
 
 
-def _name_points(axes: Axes, part: pd.DataFrame) -> None:
+def _name_points(figure: Figure, axes: Axes, part: pd.DataFrame) -> None:
     """Write the factor beside each point, where it covers neither point nor name.
 
     The panels must have their final sizes. A name that fits nowhere is left out: all
     of them are in the data beside the figure.
     """
-    to_points = 72 / axes.get_figure(root=True).dpi
+    to_points = 72 / figure.dpi
     places = axes.transData.transform(part[["nats", "steering"]].to_numpy(float))
     inside = axes.get_window_extent()
     edges = (inside.x0, inside.y0, inside.x1, inside.y1)
