@@ -124,6 +124,12 @@ class Corpus(Frozen):
     fetch_bytes_per_token: float = Field(
         8.0, gt=0, description="hub only: bytes of text fetched per token wanted"
     )
+    chunk_means: int | None = Field(
+        None,
+        ge=0,
+        description="chunks or sentences of a language whose mean per neuron is kept; "
+        "null: as many as `activations.chunk_means` says",
+    )
     tokens_per_shard: int = Field(
         20_000_000, ge=1, description="tokens that one measuring job works on"
     )

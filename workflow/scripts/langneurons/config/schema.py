@@ -159,6 +159,12 @@ class Config(Frozen):
     def corpus(self, name: str) -> Corpus:
         return _lookup("corpus", name, self.corpora, "corpora")
 
+    def recorded(self, corpus: str) -> Activations:
+        """Return what the measuring pass records of a corpus."""
+        own = self.corpus(corpus).chunk_means
+        update = {} if own is None else {"chunk_means": own}
+        return self.activations.model_copy(update=update)
+
     def language_set(self, name: str) -> LanguageSet:
         return _lookup("language set", name, self.language_sets, "language_sets")
 

@@ -87,7 +87,7 @@ class Estimates:
 
     def shard(self, corpus: str, name: str, shards: int) -> Work:
         """Estimate the recording of one of a language's shards."""
-        model, recorded = self.config.model(name), self.config.activations
+        model, recorded = self.config.model(name), self.config.recorded(corpus)
         tokens = self.config.corpus(corpus).tokens / shards
         seconds = self.time(model, tokens) * rates.recording(recorded)
         return Work(seconds, tokens, rates.activation_bytes(model, recorded))

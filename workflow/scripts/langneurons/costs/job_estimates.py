@@ -34,8 +34,8 @@ class JobEstimates:
             "hold_out_text": self._hold_out_text,
             "measure_activations": self._measure_activations,
             "merge_activations": self._merge_activations,
-            "identify_neurons": self._read_set,
-            "find_directions": self._read_set,
+            "identify_neurons": self._identify_neurons,
+            "find_directions": self._find_directions,
             "tune_model": self._tune_model,
             "evaluate_task": self._treat,
             "measure_perplexity": self._treat,
@@ -93,20 +93,25 @@ class JobEstimates:
         axes = (wildcards.corpus, wildcards.model, int(wildcards.shards))
         return self._loaded(wildcards.model, self.parts.estimates.shard(*axes))
 
-    def _statistics(self, model: str) -> float:
+    def _statistics(self, model: str, corpus: str) -> float:
         """Return the size of a language's activations file."""
         entry = self.config.model(model)
-        return rates.activation_bytes(entry, self.config.activations)
+        return rates.activation_bytes(entry, self.config.recorded(corpus))
 
     def _merge_activations(self, wildcards: Any) -> Work:
-        size = self._statistics(wildcards.model)
+        size = self._statistics(wildcards.model, wildcards.corpus)
         files = self.config.corpus(wildcards.corpus).shards + 1
         return Work(rates.SMALL_JOB + files * size / rates.READ, 0, size)
 
-    def _read_set(self, wildcards: Any) -> Work:
+    def _identify_neurons(self, wildcards: Any) -> Work:
+        corpus = self.config.method_corpus(wildcards.method)
         languages = self.config.language_set(wildcards.langset).languages
-        read = len(languages) * self._statistics(wildcards.model)
+        read = len(languages) * self._statistics(wildcards.model, corpus)
         return Work(rates.SMALL_JOB + read / rates.READ, 0, 0)
+
+    def _find_directions(self, wildcards: Any) -> Work:
+        # It reads the residual stream's means, a few megabytes.
+        return Work(rates.SMALL_JOB, 0, 0)
 
     def _tune_model(self, wildcards: Any) -> Work:
         axes = (wildcards.task, wildcards.model, wildcards.tuning)

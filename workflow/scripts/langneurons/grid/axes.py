@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from langneurons.config.names import Selection, Treatment, TuningName, draw, split_draw
+from langneurons.config.names import (
+    Selection,
+    Treatment,
+    TuningName,
+    draw,
+    hashed,
+    split_draw,
+)
 from langneurons.config.schema import Config
 
 
+@hashed
 @dataclass(frozen=True)
 class Row:
     """A treatment of a tuned model on a task, in one language.
@@ -32,6 +40,7 @@ class Row:
     experiment: str = field(default="", compare=False)
 
 
+@hashed
 @dataclass(frozen=True)
 class TextRow:
     """A treatment of a model on held-out text of one language.

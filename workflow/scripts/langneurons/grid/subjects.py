@@ -19,13 +19,16 @@ from langneurons.config.names import (
     Steered,
     Treatment,
     TuningName,
+    hashed,
 )
 from langneurons.config.schema import Config
 
 from . import result_paths, rows, steering
 from .axes import Row, TextRow
+from .kept import kept
 
 
+@hashed
 @dataclass(frozen=True)
 class OnTask:
     """A tuned model on the test items of a task in one language."""
@@ -37,6 +40,7 @@ class OnTask:
     lang: str
 
 
+@hashed
 @dataclass(frozen=True)
 class OnText:
     """A model on the held-out text of one language."""
@@ -94,6 +98,7 @@ def adapter(config: Config, subject: OnTask) -> list[str]:
     return []
 
 
+@kept
 def on_tasks(config: Config) -> dict[OnTask, Treatments]:
     """List what is tested on tasks, each with the treatments of all tables."""
     found: dict[OnTask, dict[Treatment, None]] = {}
@@ -104,6 +109,7 @@ def on_tasks(config: Config) -> dict[OnTask, Treatments]:
     return {subject: tuple(names) for subject, names in found.items()}
 
 
+@kept
 def on_texts(config: Config) -> dict[OnText, Treatments]:
     """List the models whose perplexity is measured, each with its treatments."""
     found: dict[OnText, dict[Treatment, None]] = {}

@@ -223,7 +223,7 @@ class Partners:
         """Compare the text and how activations are recorded on it."""
         config, differs = self.config, procedure.difference
         text = procedure.fields(config.corpus(corpus), "hub")
-        recorded = procedure.fields(config.activations)
+        recorded = procedure.fields(config.recorded(corpus))
         return differs("corpus", text, f"corpora.{corpus}", study=study) or differs(
             "activations", recorded, "activations", study=study
         )

@@ -94,7 +94,7 @@ def _fields(
     entry = config.corpus(corpus)
     text = procedure.fields(entry, "hub", "recorded")
     yield "corpus", text, f"corpora.{corpus}"
-    yield "activations", procedure.fields(config.activations), "activations"
+    yield "activations", procedure.fields(config.recorded(corpus)), "activations"
     own = procedure.of_method(config, method)
     reads = [Selection.beside(name, selection).method for name in own.get("reads", ())]
     own["read_kinds"] = [config.method(name).kind for name in reads]

@@ -233,7 +233,7 @@ def _unmet(config: Config, selection: Selection) -> Iterator[str]:
             if given.count(read) > 1:
                 yield f"methods.{name}.{key}: for {selection} it reads {read} twice"
     planned = methods.Planned(
-        recorded=config.activations,
+        recorded=config.recorded(config.method_corpus(name)),
         languages=config.language_set(selection.languages).languages,
         site=config.method_recorded(name)["measure"],
         reads={read: result_paths.selection_languages(config, read) for read in reads},

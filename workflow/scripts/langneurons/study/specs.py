@@ -152,7 +152,7 @@ class Specs:
 
     def measure_activations(self, wildcards: Any) -> str:
         return canonical(
-            _dump(self.config.activations)
+            _dump(self.config.recorded(wildcards.corpus))
             | self._model(wildcards.model)
             | {
                 "corpus": wildcards.corpus,

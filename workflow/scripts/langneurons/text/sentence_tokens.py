@@ -191,9 +191,7 @@ def hold_out(
         known = handle.get_tensor(HASHES)
     # The first token of a text is predicted from nothing, whatever is skipped.
     uncounted = max(1, spec["skip_tokens"])
-    found = tokenised(
-        sentences, encode, spec, bos_id, uncounted=uncounted, known=known
-    )
+    found = tokenised(sentences, encode, spec, bos_id, uncounted=uncounted, known=known)
     tensors.write(heldout, {"heldout": found.tokens, "heldout_starts": found.starts})
     entry = _described(spec, model, bos_id, found) | {
         "format": "langneurons/heldout-sentences/1",

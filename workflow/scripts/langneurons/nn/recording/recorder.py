@@ -182,7 +182,11 @@ class Recorder:
                     self._quantiles[number, layer] += percentiles(values, self._kernels)
                 self._batches += layer == 0
         if self.chunks is not None:
-            chunks = self._pass.numbers if self._pass else self.chunks.numbers_from(first, pre)
+            chunks = (
+                self._pass.numbers
+                if self._pass
+                else self.chunks.numbers_from(first, pre)
+            )
             self.chunks.add_means(layer, chunks, pre, post)
         self._next[layer] += len(pre)
 

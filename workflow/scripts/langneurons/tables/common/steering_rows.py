@@ -6,7 +6,7 @@ under treatments that name a language, whatever the experiment's kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from langneurons.config.names import (
 )
 from langneurons.grid import experiments
 from langneurons.grid.axes import Row, TextRow
+from langneurons.grid.kept import kept
 from langneurons.stats.steering import TIES, Ties
 
 from . import planned
@@ -46,41 +47,28 @@ class Steering:
     ties: dict[str, Ties] = field(default_factory=dict)
 
 
-_last: tuple[Config, Steering] | None = None
-"""The rows that were asked for last: a start of Snakemake asks often."""
+@kept
+def steers(config: Config) -> bool:
+    """Tell whether an experiment of run steers."""
+    return any(
+        next(_shifts(config, name, axes, shifting), None) is not None
+        for name, axes, _, shifting in _steering_experiments(config)
+    )
 
 
+@kept
 def steering(config: Config) -> Steering:
     """List what is steered, and the untreated models that it is set against.
 
     What two experiments ask for is listed for each of them: both compare it with their
     own controls.
     """
-    global _last
-    if _last is None or _last[0] is not config:
-        _last = config, _steering(config)
-    return _last[1]
-
-
-def _steering(config: Config) -> Steering:
     found = Steering()
-    for name, axes in experiments.running(config).items():
-        asked = {
-            task: config.task(task).kind for task in dict.fromkeys(_tasks_of(axes))
-        }
-        shifting = {task for task, kind in asked.items() if tasks.load(kind).SHIFTS}
-        if not shifting:
-            continue
-        made = list(experiments.load(axes.kind).rows(config, name, axes))
-        shifts = [
-            (table, row)
-            for table, row in made
-            if isinstance(row, Row)
-            and table in shifting
-            and target(row.treatment) not in (None, target_of(row.lang))
-        ]
+    for name, axes, asked, shifting in _steering_experiments(config):
+        shifts = list(_shifts(config, name, axes, shifting))
         if not shifts:
             continue
+        made = list(experiments.load(axes.kind).rows(config, name, axes))
         choices = [
             (table, row)
             for table, row in made
@@ -100,6 +88,30 @@ def _steering(config: Config) -> Steering:
         untreated = dict.fromkeys(replace(row, treatment=UNTREATED) for row in texts)
         found.texts.extend([*untreated, *texts])
     return found
+
+
+def _steering_experiments(
+    config: Config,
+) -> Iterator[tuple[str, Any, set[str], set[str]]]:
+    """Yield experiments that may steer: all their tasks, and those with ``SHIFTS``."""
+    for name, axes in experiments.running(config).items():
+        asked = set(_tasks_of(axes))
+        shifting = {task for task in asked if tasks.load(config.task(task).kind).SHIFTS}
+        if shifting:
+            yield name, axes, asked, shifting
+
+
+def _shifts(
+    config: Config, name: str, axes: Any, shifting: set[str]
+) -> Iterator[tuple[str, Row]]:
+    """Yield the rows of an experiment that steer from one language to another."""
+    for table, row in experiments.load(axes.kind).rows(config, name, axes):
+        if (
+            isinstance(row, Row)
+            and table in shifting
+            and target(row.treatment) not in (None, target_of(row.lang))
+        ):
+            yield table, row
 
 
 def _tasks_of(axes: Any) -> Iterable[str]:
