@@ -292,7 +292,7 @@ def _read_perplexity(path: Path) -> object:
 
 
 def _treatment(folder: Path) -> Path:
-    run = treatments.Run("none", {}, folder / "none.parquet", None, None, {"code": "x"})
+    run = treatments.Run("none", {}, folder / "none.parquet", {"code": "x"})
     table = pd.DataFrame({"item": np.arange(3, dtype=np.int32)})
     treatments.write(run, {"lang": "vi"}, {"n": 3}, table)
     return run.path
