@@ -168,7 +168,7 @@ class Product(Kind[Amplification]):
     """Models x languages x treatments, by task; then those of text."""
 
     PARAMETERS = Amplification
-    TABLES = ("{task}", PERPLEXITY)
+    TABLES = ("{task}", PERPLEXITY, "steering", "amplification")
 
     def selections(self, axes: Amplification) -> tuple[str, ...]:
         return axes.selections
