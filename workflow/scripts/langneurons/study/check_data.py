@@ -60,7 +60,7 @@ def texts_needed(config: Config) -> dict[str, set[str]]:
     for means in steering.all_means(config).values():
         languages = config.language_set(means.languages).languages
         found.setdefault(means.corpus, set()).update(languages)
-    for row in rows.text_rows(config):
+    for row, _ in rows.text_blocks(config):
         found.setdefault(row.corpus, set()).add(row.lang)
     known = set(known_languages(config))
     for selection, name in used_statistics(config):
@@ -236,7 +236,7 @@ def _is_new(model: Model) -> bool:
 
 def _heldout(config: Config) -> Iterator[str]:
     """Check that enough text is kept aside where perplexity is measured."""
-    wanted = {(x.experiment, x.corpus, x.chunks) for x in rows.text_rows(config)}
+    wanted = {(x.experiment, x.corpus, x.chunks) for x, _ in rows.text_blocks(config)}
     for experiment, name, chunks in sorted(wanted):
         corpus = config.corpus(name)
         if corpus.sentences:

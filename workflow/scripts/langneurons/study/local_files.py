@@ -105,7 +105,7 @@ def _text(config: Config) -> Iterator[Named]:
     for means in steering.all_means(config).values():
         languages = config.language_set(means.languages).languages
         wanted |= {(means.corpus, lang): None for lang in languages}
-    wanted |= {(row.corpus, row.lang): None for row in rows.text_rows(config)}
+    wanted |= {(row.corpus, row.lang): None for row, _ in rows.text_blocks(config)}
     for corpus, lang in wanted:
         if config.corpus(corpus).folder is None:
             continue

@@ -16,7 +16,7 @@ import pandas as pd
 
 from langneurons.config.errors import DataError
 from langneurons.config.names import NO_TREATMENT
-from langneurons.grid.rows import text_rows
+from langneurons.grid.rows import text_blocks, text_rows
 
 from . import Table
 from .common import columns, inputs, planned
@@ -272,7 +272,7 @@ class Perplexity(Table):
     PLACE = 40
 
     def names(self, config: Config) -> list[str]:
-        return [self.NAME] if text_rows(config) else []
+        return [self.NAME] if text_blocks(config) else []
 
     def reads(self, config: Config, name: str) -> Reads:
         return Reads(perplexities=text_rows(config))
