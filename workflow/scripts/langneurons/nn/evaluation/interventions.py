@@ -102,7 +102,9 @@ class Intervention:
 
     @property
     def n_neurons(self) -> int:
-        """Number of neurons written, over all layers, or of residual coordinates."""
+        """Number of neurons written, over all layers; none in the residual stream."""
+        if self.write == RESIDUAL:
+            return 0
         return sum(len(edit.neurons) for edit in self.edits)
 
 
