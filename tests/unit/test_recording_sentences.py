@@ -65,9 +65,7 @@ def kept(model, run):
     for i, layer in enumerate(mlp_sites(model).layers):
         places += [(("pre", i), layer.act), (("post", i), layer.act)]
         places.append((("residual", i), decoder_layers(model)[i]))
-    hooks = [
-        module.register_forward_hook(keep(key, key[0])) for key, module in places
-    ]
+    hooks = [module.register_forward_hook(keep(key, key[0])) for key, module in places]
     run()
     for hook in hooks:
         hook.remove()
