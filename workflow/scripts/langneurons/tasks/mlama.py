@@ -1,8 +1,9 @@
 """Facts of mLAMA: how likely an object is, in each language, after a prompt in one.
 
 Kassner et al. 2021; Rahmanisa et al. 2025 score it to see whether a treatment shifts a
-model from the prompt's language to another (LSS, docs/amplification.md 5). Here the objects'
-log-probabilities are kept; shifts are between two runs, and the tables' business.
+model from the prompt's language to another (LSS, docs/amplification.md 5). Here the
+objects' log-probabilities are kept; shifts are between two runs, and the tables'
+business.
 """
 
 from __future__ import annotations

@@ -47,20 +47,20 @@ class Run:
             ``neuron_language``, ``value_language`` and ``corpus``; of steering
             ``language_set``; of a prompt ``instruction``; of the untreated model none.
         path: file of its result.
+        made_from: all that determines its result: its ``spec``, the ``code``, and the
+            hashes of its ``inputs`` by role.
         neurons: neuron file it reads, or None.
         activations: activation file it reads, or None.
         directions: file of directions it reads, or None.
-        made_from: all that determines its result: its ``spec``, the ``code``, and the
-            hashes of its ``inputs`` by role.
     """
 
     name: str
     settings: Mapping[str, Any]
     path: Path
-    neurons: Path | None
-    activations: Path | None
-    directions: Path | None
     made_from: Mapping[str, Any]
+    neurons: Path | None = None
+    activations: Path | None = None
+    directions: Path | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -127,7 +127,7 @@ def runs(
         }
         made_from = {"spec": own, "code": code, "inputs": inputs}
         path = folder / f"{name}.parquet"
-        found.append(Run(name, settings, path, **own_files, made_from=made_from))
+        found.append(Run(name, settings, path, made_from, **own_files))
     return found
 
 
