@@ -144,7 +144,7 @@ class Xcopa(Choices[Parameters]):
         500,
         0,
         31,
-        "Ponti et al. 2020; premise and both options with Gemma 3's tokenizer, the mean "
+        "Ponti et al. 2020; premise, both options with Gemma 3's tokenizer, the mean "
         "of 11 languages",
     )
 
