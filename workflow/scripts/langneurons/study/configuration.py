@@ -40,9 +40,15 @@ def load(raw: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         raise ConfigError(_bullets(explain(error, Config))) from None
     config, problems = experiments.read(config)
-    if problems := problems or cross_check(config):
+    if not problems:
+        try:
+            config = _as_read(config)  # now, so that nothing is worked out twice
+        except (ValidationError, LangneuronsError):
+            pass  # what is wrong is said below
+        problems = cross_check(config)
+    if problems:
         raise ConfigError(_bullets(problems))
-    return _as_read(config)
+    return config
 
 
 def _bullets(problems: list[str]) -> str:

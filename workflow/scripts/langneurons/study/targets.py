@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from langneurons import tables, tasks
 from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
 from langneurons.grid import rows
-from langneurons.grid.axes import is_control
-from langneurons.grid.rows import drawn_selections, models, text_rows
+from langneurons.grid.axes import Row, is_control
+from langneurons.grid.rows import drawn_selections, models, text_blocks
 from langneurons.published import numbers
+from langneurons.tables.common import steering_rows
 
 EXTENSIONS = ("svg", "png", "tsv")
 NEURON_KINDS = ("counts", "overlap", "jaccard", "layers", "multiplicity")
 PERPLEXITY_KINDS = ("perplexity", "nll")
 EFFECT_KINDS = ("forest", "size")
 PUBLISHED_KINDS = ("counts", "overlap", "layers")
+SHIFT_KINDS = ("lss", "lss_plus")
+STEERING_KINDS = ("ladder", "damage")
 FORESTS = ("interventions", "finetuning")
 """Kinds of tables whose changes are drawn."""
 
@@ -108,13 +111,37 @@ def _switched(config: Config, model: str) -> list[tuple[str, str]]:
     """List chosen selections and statistics of a model's perplexity table."""
     found = {
         (str(treatment.selection), treatment.statistic): None
-        for row in text_rows(config)
-        for treatment in [row.treatment]
-        if row.model == model
-        and isinstance(treatment, Overwritten)
+        for row, treatments in text_blocks(config)
+        for treatment in (treatments if row.model == model else ())
+        if isinstance(treatment, Overwritten)
         and not is_control(config, treatment.selection)
     }
     return list(found)
+
+
+def _steered(config: Config) -> Iterator[str]:
+    """List the figures of amplification, of which tables there are."""
+    wanted, found = tables.wanted(config), steering_rows.steering(config)
+
+    def treated(given: Iterable[tuple[str, Row]]) -> list[tuple[str, str, str]]:
+        """List task, model and treatment of those that overwrite selected neurons."""
+        listed = {
+            (task, row.model, f"{row.treatment.selection}.{row.treatment.statistic}")
+            for task, row in given
+            if isinstance(row.treatment, Overwritten)
+            and not is_control(config, row.treatment.selection)
+        }
+        return sorted(listed)
+
+    if "steering" in wanted:
+        for task, model, name in treated(found.shifts):
+            yield from (f"{model}/{kind}.{task}.{name}" for kind in SHIFT_KINDS)
+    if "amplification" in wanted:
+        for task, model in sorted({(task, row.model) for task, row in found.shifts}):
+            yield from (f"{model}/{kind}.{task}" for kind in STEERING_KINDS)
+    for task, model, name in treated(found.choices):
+        if task in wanted and metrics(config, task):
+            yield f"{model}/change.{task}.{name}"
 
 
 def _stems(config: Config) -> Iterator[str]:
@@ -137,5 +164,6 @@ def _stems(config: Config) -> Iterator[str]:
     if "profiles" in wanted:
         for task in rows.tasks(config):
             yield from (f"profiles/sites.{task}.{m}" for m in metrics(config, task))
+    yield from _steered(config)
     for name in published_sets(config):
         yield from (f"published/{name}/{kind}" for kind in PUBLISHED_KINDS)

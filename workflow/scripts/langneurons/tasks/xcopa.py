@@ -1,8 +1,8 @@
-"""XCOPA: which of two sentences is the cause, or the effect, of another?
+"""XCOPA: which of two sentences is the cause, or the effect, of another.
 
 Ponti et al. 2020, scored as Rahmanisa et al. 2025 and lm-evaluation-harness do: the
-premise and a connector are the context, both sentences its continuations (methods.md
-4.3). The official files have defects, which the wording keeps or repairs.
+premise and a connector are the context, both sentences its continuations (docs/
+amplification.md 6). The official files have defects, which the wording keeps or repairs.
 """
 
 from __future__ import annotations

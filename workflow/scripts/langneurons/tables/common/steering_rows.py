@@ -7,7 +7,7 @@ under treatments that name a language, whatever the experiment's kind.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langneurons import tasks
@@ -68,24 +68,22 @@ def steering(config: Config) -> Steering:
         shifts = list(_shifts(config, name, axes, shifting))
         if not shifts:
             continue
-        made = list(experiments.load(axes.kind).rows(config, name, axes))
-        choices = [
-            (table, row)
-            for table, row in made
-            if isinstance(row, Row)
-            and table in asked
-            and table not in shifting
-            and target(row.treatment) is not None
-        ]
-        texts = [
-            row
-            for _, row in made
-            if isinstance(row, TextRow) and target(row.treatment) is not None
-        ]
+        choices, texts = [], []
+        for table, block in experiments.load(axes.kind).rows(config, name, axes):
+            if table in shifting:
+                continue
+            for each in block.treatments:
+                row = block.row.under(each)
+                if target(each) is None:
+                    continue
+                if isinstance(row, TextRow):
+                    texts.append(row)
+                elif table in asked:
+                    choices.append((table, row))
         found.ties[name] = getattr(axes, "ties", TIES[0])
         found.shifts.extend(_with_untreated(shifts))
         found.choices.extend(_with_untreated(choices))
-        untreated = dict.fromkeys(replace(row, treatment=UNTREATED) for row in texts)
+        untreated = dict.fromkeys(row.under(UNTREATED) for row in texts)
         found.texts.extend([*untreated, *texts])
     return found
 
@@ -105,13 +103,13 @@ def _shifts(
     config: Config, name: str, axes: Any, shifting: set[str]
 ) -> Iterator[tuple[str, Row]]:
     """Yield the rows of an experiment that steer from one language to another."""
-    for table, row in experiments.load(axes.kind).rows(config, name, axes):
-        if (
-            isinstance(row, Row)
-            and table in shifting
-            and target(row.treatment) not in (None, target_of(row.lang))
-        ):
-            yield table, row
+    for table, block in experiments.load(axes.kind).rows(config, name, axes):
+        if table not in shifting or not isinstance(block.row, Row):
+            continue
+        base = target_of(block.row.lang)
+        for each in block.treatments:
+            if target(each) not in (None, base):
+                yield table, block.row.under(each)
 
 
 def _tasks_of(axes: Any) -> Iterable[str]:
@@ -121,9 +119,7 @@ def _tasks_of(axes: Any) -> Iterable[str]:
 def _with_untreated(given: Iterable[tuple[str, Row]]) -> list[tuple[str, Row]]:
     """Put the untreated models before their treatments; tuned ones are left out."""
     kept = [(task, row) for task, row in given if row.tuning.is_base]
-    untreated = dict.fromkeys(
-        (task, replace(row, treatment=UNTREATED)) for task, row in kept
-    )
+    untreated = dict.fromkeys((task, row.under(UNTREATED)) for task, row in kept)
     return [*untreated, *kept]
 
 
