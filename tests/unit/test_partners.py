@@ -461,7 +461,7 @@ def test_every_field_decides_or_may_differ(part: str) -> None:
 
 def test_every_part_of_the_file_is_known() -> None:
     whole = procedure.procedure()
-    assert set(whole) == {"about", "mondal2025", "tang2024"}
+    assert set(whole) == {"about", "mondal2025", "tang2024", "rahmanisa2025"}
     assert set(whole["mondal2025"]) == {*FIELDS, "method.random"}
     assert set(whole["tang2024"]) == {"method.lape"}
 
