@@ -24,9 +24,10 @@ from pathlib import Path
 import pytest
 
 import tiny_models
+import warm_python
 from langneurons.jobs import devices
 from script_runs import write_text
-from snakemake_runs import copy_project, count_jobs
+from snakemake_runs import copy_project, count_jobs, environment
 from test_models import save_model
 
 MODULE = """configfile: "config/config.yaml"
@@ -94,16 +95,12 @@ class Study:
 def snakemake(folder: Path, *arguments: str) -> tuple[int, str]:
     """Run Snakemake as a user of the module does, without a home directory."""
     command = [
-        sys.executable, "-m", "snakemake", *arguments, "--cores", "1",
+        str(warm_python.command()), "-m", "snakemake", *arguments, "--cores", "1",
         "--workflow-profile", "none",
         "--configfile", "config/demo.yaml", "tiny.yaml", "study.yaml",
     ]  # fmt: skip
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    more = {"PATH": path, "NO_COLOR": "1", "HOME": "/dev/null"}
-    more["XDG_CACHE_HOME"] = str(folder / "cache")
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | more, capture_output=True, text=True
-    )
+    own = environment(HOME="/dev/null", XDG_CACHE_HOME=str(folder / "cache"))
+    done = subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
 

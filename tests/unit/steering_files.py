@@ -130,9 +130,10 @@ class Files:
             harm = 0.05 if one["neuron_lang"] == one["lang"] else 0.4
             nll = nll + harm + 0.02 * self.rng.normal(size=CHUNKS)
         axes = {k: one[k] for k in ("corpus", "model", "lang")}
-        own = {"n_chunks": CHUNKS, "n_tokens": 99, "n_neurons": neurons}
+        own = {"n_chunks": CHUNKS, "n_tokens": 9 * CHUNKS, "n_neurons": neurons}
         own |= {"nll": float(nll.mean())}
-        self.write(axes, one["treatment"], pd.DataFrame({"nll": nll}), **own)
+        table = pd.DataFrame({"nll": nll, "tokens": 9})
+        self.write(axes, one["treatment"], table, **own)
 
 
 def packed(given: Sequence[Row]) -> Any:

@@ -63,12 +63,12 @@ def belebele(path, lang):
     return write(path, rows)
 
 
-CASES = [("xcopa", lang, xcopa) for lang in CONNECTORS]
-CASES += [("belebele", "eng_Latn", belebele), ("belebele", "deu_Latn", belebele)]
+CASES = [("xcopa", lang, xcopa, i % 2 == 0) for i, lang in enumerate(CONNECTORS)]
+CASES += [("belebele", "eng_Latn", belebele, True)]
+CASES += [("belebele", "deu_Latn", belebele, False)]
 
 
-@pytest.mark.parametrize("bos", [True, False])
-@pytest.mark.parametrize(("kind", "lang", "make"), CASES)
+@pytest.mark.parametrize(("kind", "lang", "make", "bos"), CASES)
 def test_every_item_is_scored_as_the_harness_scores_it(
     kind, lang, make, bos, tmp_path, monkeypatch
 ):

@@ -116,6 +116,7 @@ class Made:
                     nll = [float(x) for x in 2 + self.rng.random(3)]
                     record = {"n_chunks": 3, "n_tokens": 9, "nll": sum(nll) / 3}
                     record |= {"chunk_nll": nll, "n_neurons": 7}
+                    record |= {"chunk_tokens": [3, 3, 3]}
                     measured.append((record, Path("x")))
         return perplexity.perplexity_table(rows, measured)
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +12,10 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
+import warm_python
 from langneurons.config.errors import ConfigError
 from langneurons.study.configuration import load
-from snakemake_runs import copy_project
+from snakemake_runs import copy_project, environment
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "workflow").rglob("*.py"))
@@ -121,9 +120,7 @@ def test_rules_quote_every_text_that_reaches_a_shell(path: Path) -> None:
 def test_no_secret_reaches_a_file(tmp_path: Path) -> None:
     """Run real jobs with a token in the environment, and search all they leave."""
     project = copy_project(tmp_path)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     planted = {"HF_TOKEN": SECRET, "HUGGING_FACE_HUB_TOKEN": SECRET}
-    environment = os.environ | planted | {"PATH": path, "OMP_WAIT_POLICY": "passive"}
     common = [
         *("--profile", "profiles/demo", "--printshellcmds", "--verbose"),
         *("--configfile", "config/demo.yaml", "tiny.yaml"),
@@ -133,11 +130,15 @@ def test_no_secret_reaches_a_file(tmp_path: Path) -> None:
         ["results/report.html", "--allowed-rules", "build_report"],
     ]
     for target in targets:
-        command = [sys.executable, "-m", "snakemake", *target, *common]
+        command = [str(warm_python.command()), "-m", "snakemake", *target, *common]
         if "--allowed-rules" in target:
             command += ["--config", "report=existing"]
         done = subprocess.run(
-            command, cwd=project, env=environment, capture_output=True, text=True
+            command,
+            cwd=project,
+            env=environment(**planted),
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert SECRET not in done.stdout + done.stderr

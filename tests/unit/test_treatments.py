@@ -624,7 +624,7 @@ def test_chunks_longer_than_the_model_are_refused(study, positions, length, acce
     spec |= {"chunk_length": length, "bos": "document", "shuffle_seed": None}
     spec |= {"language_filter": None}
     names = {"tokens": folder / "en.safetensors", "manifest": folder / "en.json"}
-    job = jobs(folder)(spec, common | {"text": text}, names)
+    job = jobs(folder)(spec, common | {"text": [text]}, names)
     if accepted:
         tokenise_corpus.main(job)
         assert files.read_json(names["manifest"])["tokens"] == length

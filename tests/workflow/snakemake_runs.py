@@ -12,6 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import warm_python
+
 ROOT = Path(__file__).parent.parent.parent
 TINY = Path(__file__).parent / "tiny.yaml"
 PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
@@ -72,6 +74,14 @@ def measured(
     return text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
+def environment(**more: str) -> dict[str, str]:
+    """Return variables for a run; ``python``, which jobs call, is ``warm_python``."""
+    first = (str(warm_python.command().parent), str(Path(sys.executable).parent))
+    path = os.pathsep.join((*first, os.environ["PATH"]))
+    fixed = {"PATH": path, "NO_COLOR": "1", "OMP_WAIT_POLICY": "passive"}
+    return os.environ | fixed | more
+
+
 def snakemake(
     folder: Path, *arguments: str, check: bool = True, tiny: bool = True
 ) -> str:
@@ -82,15 +92,11 @@ def snakemake(
     """
     configs = ["config/demo.yaml", "tiny.yaml"] if tiny else ["config/config.yaml"]
     command = [
-        sys.executable, "-m", "snakemake", *arguments,
+        str(warm_python.command()), "-m", "snakemake", *arguments,
         "--profile", "profiles/demo", "--configfile", *configs,
     ]  # fmt: skip
-    # Jobs call `python`: it has to be the one that runs the tests.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = os.environ | {"PATH": path, "NO_COLOR": "1"}
-    environment["OMP_WAIT_POLICY"] = "passive"
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True
+        command, cwd=folder, env=environment(), capture_output=True, text=True
     )
     text = done.stdout + done.stderr
     if check:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from snakemake_runs import copy_project
+import warm_python
+from snakemake_runs import copy_project, environment
 
 ITEMS = "results/tasks/xnli/test.vi.jsonl"
 LOG = f"logs/{ITEMS.removesuffix('.jsonl')}.log"
@@ -29,13 +28,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *arguments: str, target: str = ITEMS) -> tuple[int, str]:
     """Return the exit status of Snakemake, and what it printed."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "snakemake", target, *arguments]
+    command = [str(warm_python.command()), "-m", "snakemake", target, *arguments]
     command += ["--configfile", "config/demo.yaml", "tiny.yaml"]
     done = subprocess.run(
-        command, cwd=folder, env=os.environ | {"PATH": path, "NO_COLOR": "1"},
-        capture_output=True, text=True,
-    )  # fmt: skip
+        command, cwd=folder, env=environment(), capture_output=True, text=True
+    )
     return done.returncode, done.stdout + done.stderr
 
 

@@ -1,12 +1,13 @@
 # Needs: the names of common.smk. Makes: the functions that say which files a rule reads.
 
 
-def corpus_text(wildcards):
-    """The text of a language: a local file, or what was fetched from the hub."""
-    entry = CONFIG.corpus(wildcards.corpus)
-    if entry.folder is not None:
-        return f"{entry.folder}/{wildcards.lang}.txt"
-    return f"results/text/{wildcards.corpus}/{wildcards.lang}.jsonl"
+def corpus_text(part):
+    """Make the function to a language's text: local files, or what was fetched."""
+
+    def paths(wildcards):
+        return result_paths.text(CONFIG, wildcards.corpus, wildcards.lang, part)
+
+    return signed(paths)
 
 
 def task_files(wildcards):

@@ -64,7 +64,7 @@ class Corpus(Frozen):
     codes: dict[Language, Annotated[str, Field(pattern=r"^[\w.-]+$")]] = Field(
         default_factory=dict,
         description="what the source calls each language, where it differs from its "
-        "code here (`en: eng_Latn`); stands for `{code}` in `hub.config` and in `files`",
+        "code here (`en: eng_Latn`); stands for `{code}` in `hub.config` and `files`",
     )
     text_column: str = Field(
         "text", description="column of a hub data set, or of .tsv and .jsonl sentences"
@@ -87,8 +87,8 @@ class Corpus(Frozen):
     skip_tokens: int = Field(
         0,
         ge=0,
-        description="unit document: first tokens of every sentence, BOS and prefix among "
-        "them, that are run but neither recorded nor predicted (paper: 2)",
+        description="unit document: first tokens of every sentence, BOS and prefix "
+        "among them, that are run but neither recorded nor predicted (paper: 2)",
     )
     tokens: int = Field(
         100_000_000,

@@ -137,8 +137,6 @@ Language = Annotated[str, Field(pattern=r"^[a-z][a-zA-Z_]*$", max_length=30)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 LocalPath = Annotated[str, _explained(lambda text: _path(text, ()))]
 """A path without placeholders; ~ and $VARIABLES are expanded when it is read."""
-LanguagePath = Annotated[str, _explained(lambda text: _path(text, ("lang",)))]
-"""A path in which {lang} stands for the language."""
 CodedPath = Annotated[str, _explained(lambda text: _path(text, ("lang", "code")))]
 """A path with {lang}, or with {code} for what a data set calls the language."""
 

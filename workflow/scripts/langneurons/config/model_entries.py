@@ -79,8 +79,8 @@ class Planting(Frozen):
             )
         if self.off >= self.on:
             raise ValueError(f"off {self.off} is not below on {self.on}")
-        if len(set(self.layers)) < len(self.layers) or min(self.layers) < 0:
-            raise ValueError(f"layers {list(self.layers)}: each once, from 0")
+        if min(self.layers) < 0:
+            raise ValueError(f"layers: {list(self.layers)}; they are counted from 0")
         return self
 
 

@@ -42,8 +42,8 @@ def hashed(name: type[C]) -> type[C]:
         # Hashes of texts differ from process to process.
         return {key: value for key, value in vars(self).items() if key != HASH}
 
-    name.__hash__ = kept_hash  # type: ignore[method-assign, assignment]
-    name.__getstate__ = state  # type: ignore[method-assign, assignment]
+    name.__hash__ = kept_hash  # type: ignore[method-assign]
+    name.__getstate__ = state  # type: ignore[method-assign]
     return name
 
 

@@ -7,7 +7,7 @@ means), so that ``--configfile`` replaces that list and merges the catalogues.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -72,7 +72,7 @@ class Config(Frozen):
         None,
         description="tables of `snakemake all`: names of tasks (interventions), "
         "`finetune_{task}`, `random_{task}`, `perplexity`, `activation_statistics`, "
-        "`profiles`, `reproduction`; null: every one",
+        "`profiles`, `steering`, `amplification`, `reproduction`; null: every one",
     )
     bundle_size: int | None = Field(
         None,
@@ -160,9 +160,15 @@ class Config(Frozen):
         return _lookup("corpus", name, self.corpora, "corpora")
 
     def recorded(self, corpus: str) -> Activations:
-        """Return what the measuring pass records of a corpus."""
-        own = self.corpus(corpus).chunk_means
-        update = {} if own is None else {"chunk_means": own}
+        """Return what the measuring pass records of a corpus.
+
+        Of sentences there are no quantiles of batches: they are run by their lengths.
+        """
+        entry = self.corpus(corpus)
+        own = entry.chunk_means
+        update: dict[str, Any] = {} if own is None else {"chunk_means": own}
+        if entry.sentences:
+            update["batch_quantiles"] = ()
         return self.activations.model_copy(update=update)
 
     def language_set(self, name: str) -> LanguageSet:

@@ -35,7 +35,7 @@ class SourceRows(Frozen):
     def _not_empty(self) -> SourceRows:
         if self.below is not None and self.below <= self.at_least:
             raise ValueError(
-                f"no row has a number of at least {self.at_least} and below {self.below}"
+                f"no row is numbered at least {self.at_least} and below {self.below}"
             )
         return self
 

@@ -80,14 +80,19 @@ class JobEstimates:
         )
 
     def _fetch_text(self, wildcards: Any) -> Work:
-        size = self.config.corpus(wildcards.corpus).text_bytes
+        entry = self.config.corpus(wildcards.corpus)
+        size: float = entry.text_bytes
+        if entry.sentences:
+            size = rates.recorded_tokens(entry) * entry.fetch_bytes_per_token
         return Work(rates.SMALL_JOB + size / rates.DOWNLOAD, 0, size)
 
     def _tokenise_corpus(self, wildcards: Any) -> Work:
-        return _tokenised(self.config.corpus(wildcards.corpus).tokens)
+        return _tokenised(rates.recorded_tokens(self.config.corpus(wildcards.corpus)))
 
     def _hold_out_text(self, wildcards: Any) -> Work:
-        return _tokenised(self.config.corpus(wildcards.corpus).heldout_tokens)
+        entry = self.config.corpus(wildcards.corpus)
+        sentences = rates.recorded_tokens(entry) if entry.sentences else None
+        return _tokenised(entry.heldout_tokens if sentences is None else sentences)
 
     def _measure_activations(self, wildcards: Any) -> Work:
         axes = (wildcards.corpus, wildcards.model, int(wildcards.shards))

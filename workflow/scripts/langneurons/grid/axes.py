@@ -39,6 +39,11 @@ class Row:
     treatment: Treatment
     experiment: str = field(default="", compare=False)
 
+    def under(self, treatment: Treatment) -> Row:
+        """Return the same row under another treatment."""
+        same = (self.model, self.tuning, self.seed, self.lang)
+        return Row(*same, treatment, self.experiment)
+
 
 @hashed
 @dataclass(frozen=True)
@@ -60,6 +65,32 @@ class TextRow:
     treatment: Treatment
     chunks: int
     experiment: str = field(default="", compare=False)
+
+    def under(self, treatment: Treatment) -> TextRow:
+        """Return the same row under another treatment."""
+        same = (self.corpus, self.model, self.lang)
+        return TextRow(*same, treatment, self.chunks, self.experiment)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that differ in their treatment only.
+
+    Grids have hundreds of treatments of each model and language, and most questions
+    about a grid are none about single ones.
+
+    Attributes:
+        row: any of them; its treatment says nothing.
+        treatments: theirs, in order.
+    """
+
+    row: Row | TextRow
+    treatments: tuple[Treatment, ...]
+
+    @property
+    def rows(self) -> list[Row | TextRow]:
+        """The rows themselves."""
+        return [self.row.under(treatment) for treatment in self.treatments]
 
 
 def expand_draws(config: Config, selection: str) -> list[Selection]:

@@ -9,46 +9,93 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from langneurons.config.names import Selection, TuningName
+from langneurons.config.names import UNTREATED, Selection, Treatment, TuningName
 from langneurons.config.schema import Config
 
 from . import experiments
-from .axes import Row, TextRow, expand_draws, is_control
+from .axes import Block, Row, TextRow, expand_draws, is_control
 from .experiments.finetuning import FINETUNE, RANDOM
 from .experiments.perplexity import TABLE as PERPLEXITY
 from .kept import kept
 
-Tables = dict[str, dict[Row | TextRow, None]]
+Tables = dict[str, list[Block]]
 
 
 @kept
 def tables(config: Config) -> Tables:
     """Return the rows of every table that rows are made for, by name, in order."""
     found: Tables = {}
+    asked: dict[tuple[str, Row | TextRow], list[tuple[Treatment, ...]]] = {}
+    # Models share their treatments; both are held, or another could have its number.
+    once: dict[int, tuple[tuple[Treatment, ...], tuple[Treatment, ...]]] = {}
     for name, axes in experiments.running(config).items():
         kind = experiments.load(axes.kind)
-        for table, row in kind.rows(config, name, axes):
-            found.setdefault(table, {}).setdefault(row)
+        for table, block in kind.rows(config, name, axes):
+            row, given = block.row.under(UNTREATED), block.treatments
+            if id(given) not in once:
+                once[id(given)] = given, tuple(dict.fromkeys(given))
+            treatments = once[id(given)][1]
+            before = asked.setdefault((table, row), [])
+            if before:
+                known = {each for some in before for each in some}
+                treatments = tuple(x for x in treatments if x not in known)
+            before.append(treatments)
+            found.setdefault(table, []).append(Block(row, treatments))
     return found
 
 
 @kept
 def table_rows(config: Config, table: str) -> list[Row]:
     """List the rows of a table of evaluations on tasks; none of any other."""
-    return [row for row in tables(config).get(table, ()) if isinstance(row, Row)]
+    return [
+        row
+        for block in tables(config).get(table, ())
+        for row in block.rows
+        if isinstance(row, Row)
+    ]
+
+
+def text_blocks(config: Config) -> list[tuple[TextRow, tuple[Treatment, ...]]]:
+    """List what the perplexity table is about: a row of each, and its treatments."""
+    return [
+        (block.row, block.treatments)
+        for block in tables(config).get(PERPLEXITY, ())
+        if isinstance(block.row, TextRow)
+    ]
 
 
 @kept
 def text_rows(config: Config) -> list[TextRow]:
     """List the rows of the perplexity table, by model and language of the text."""
-    found = tables(config).get(PERPLEXITY, ())
-    return [row for row in found if isinstance(row, TextRow)]
+    return [row.under(each) for row, some in text_blocks(config) for each in some]
 
 
-@kept
 def chunks(config: Config) -> dict[tuple[str, str], int]:
     """Say how many chunks of a corpus a model's perplexity is measured on, at most."""
-    return {(row.corpus, row.model): row.chunks for row in text_rows(config)}
+    return {(row.corpus, row.model): row.chunks for row, _ in text_blocks(config)}
+
+
+def task_blocks(config: Config, task: str) -> list[tuple[Row, tuple[Treatment, ...]]]:
+    """List what is tested on a task, for all tables: a row of each, its treatments.
+
+    What two of the tables show is in there twice.
+    """
+    return [
+        (block.row, block.treatments)
+        for table in (task, f"{FINETUNE}{task}", f"{RANDOM}{task}")
+        for block in tables(config).get(table, ())
+        if isinstance(block.row, Row)
+    ]
+
+
+def treatments(config: Config) -> set[Treatment]:
+    """Return every treatment of a row, whatever it is of."""
+    some = {
+        id(block.treatments): block.treatments
+        for listed in tables(config).values()
+        for block in listed
+    }
+    return {treatment for each in some.values() for treatment in each}
 
 
 def task_rows(config: Config, task: str) -> list[Row]:
@@ -66,7 +113,6 @@ def random_rows(config: Config, task: str) -> list[Row]:
     return table_rows(config, f"{RANDOM}{task}")
 
 
-@kept
 def evaluations(config: Config, task: str) -> list[Row]:
     """List every evaluation on a task, each once, whatever tables show it."""
     listed = [
@@ -99,16 +145,14 @@ def tasks(config: Config) -> list[str]:
     return _axis(config, "tasks")
 
 
-@kept
 def languages(config: Config, task: str) -> list[str]:
     """List the languages in which a task is tested."""
-    return list(dict.fromkeys(row.lang for row in evaluations(config, task)))
+    return list(dict.fromkeys(row.lang for row, _ in task_blocks(config, task)))
 
 
-@kept
 def is_trained(config: Config, task: str) -> bool:
     """Tell whether a tuning trains on a task, which needs items then."""
-    return any(not row.tuning.is_base for row in evaluations(config, task))
+    return any(not row.tuning.is_base for row, _ in task_blocks(config, task))
 
 
 @kept

@@ -103,9 +103,9 @@ def on_tasks(config: Config) -> dict[OnTask, Treatments]:
     """List what is tested on tasks, each with the treatments of all tables."""
     found: dict[OnTask, dict[Treatment, None]] = {}
     for task in rows.tasks(config):
-        for row in rows.evaluations(config, task):
+        for row, treatments in rows.task_blocks(config, task):
             names = found.setdefault(of_row(task, row), {UNTREATED: None})
-            names[row.treatment] = None
+            names |= dict.fromkeys(treatments)
     return {subject: tuple(names) for subject, names in found.items()}
 
 
@@ -113,8 +113,9 @@ def on_tasks(config: Config) -> dict[OnTask, Treatments]:
 def on_texts(config: Config) -> dict[OnText, Treatments]:
     """List the models whose perplexity is measured, each with its treatments."""
     found: dict[OnText, dict[Treatment, None]] = {}
-    for row in rows.text_rows(config):
-        found.setdefault(of_text_row(row), {UNTREATED: None})[row.treatment] = None
+    for row, treatments in rows.text_blocks(config):
+        names = found.setdefault(of_text_row(row), {UNTREATED: None})
+        names |= dict.fromkeys(treatments)
     return {subject: tuple(names) for subject, names in found.items()}
 
 

@@ -105,8 +105,8 @@ class Activations(ChunkStatistics):
         """
         if "residual.sum" not in self._keys:
             raise DataError(
-                f"{self.path}: the residual stream was not recorded; delete the file to "
-                "measure it anew"
+                f"{self.path}: the residual stream was not recorded; delete the file "
+                "to measure it anew"
             )
         return self.tensor("residual.sum") / self.n
 

@@ -235,11 +235,14 @@ class Partners:
             return []
         found: dict[tuple[str, Row], Evaluated] = {}
         for task in rows.tasks(self.config):
-            for row in rows.evaluations(self.config, task):
-                key = self.key(task, row)
-                if key is not None:
-                    why = self.why_not(task, row, key)
-                    found[task, row] = Evaluated(task, row, key, why)
+            for untreated, treatments in rows.task_blocks(self.config, task):
+                if not self.config.model(untreated.model).published_as:
+                    continue
+                for row in map(untreated.under, treatments):
+                    key = self.key(task, row)
+                    if key is not None and (task, row) not in found:
+                        why = self.why_not(task, row, key)
+                        found[task, row] = Evaluated(task, row, key, why)
         return list(found.values())
 
     @property

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from langneurons import tasks
-from langneurons.config.model_entries import DemoModel
 from langneurons.grid import steering
 from langneurons.grid.experiments import of_kind
 from langneurons.grid.experiments.amplification import Amplification, prompt_languages
@@ -77,10 +76,9 @@ def _steering(config: Config, axes: Amplification, where: str) -> Iterator[str]:
             "two or more"
         )
     for model in axes.models:
-        entry = config.model(model)
-        if not entry.builder:
+        if not config.model(model).builder:
             continue  # how many layers it has is known when it is fetched
-        layers = (entry.demo or DemoModel()).layers
+        layers = config.demo_model(model).layers
         if beyond := [x for x in axes.steering.layers if x >= layers]:
             yield (
                 f"{where}.steering.layers: {', '.join(map(str, beyond))}, but {model} "

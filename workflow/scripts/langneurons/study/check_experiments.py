@@ -13,7 +13,7 @@ from langneurons.config.experiment_entries import Named
 from langneurons.config.fields import Frozen
 from langneurons.config.names import Selection
 from langneurons.grid import experiments
-from langneurons.grid.rows import text_rows
+from langneurons.grid.rows import text_blocks
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -120,7 +120,7 @@ def _inside(
 def chunks(config: Config) -> Iterator[str]:
     """Check that what two experiments measure under one name is the same."""
     found: dict[Any, int] = {}
-    for row in text_rows(config):
+    for row, _ in text_blocks(config):
         first = found.setdefault((row.corpus, row.model), row.chunks)
         if first != row.chunks:
             yield (
@@ -133,8 +133,8 @@ def chunks(config: Config) -> Iterator[str]:
 def corpora(config: Config) -> Iterator[str]:
     """Check that no two texts of one language stand in the table of perplexity."""
     found: dict[Any, str] = {}
-    for row in text_rows(config):
-        first = found.setdefault((row.model, row.lang, row.treatment), row.corpus)
+    for row, _ in text_blocks(config):
+        first = found.setdefault((row.model, row.lang), row.corpus)
         if first != row.corpus:
             yield (
                 f"experiments.{row.experiment}.corpus: {row.corpus}, but another "

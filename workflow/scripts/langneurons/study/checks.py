@@ -31,6 +31,7 @@ from . import (
     check_effects,
     check_experiments,
     check_methods,
+    check_recorded,
     check_tuning,
 )
 from .check_selections import control_problems, selection_problems, tuning_problems
@@ -57,7 +58,14 @@ def cross_check(config: Config) -> list[str]:
     problems += _unknown("table", config.tables, known, "tables")
     problems += check_experiments.chunks(config)
     problems += dict.fromkeys(check_experiments.corpora(config))
-    for module in (check_amplification, check_data, check_effects, check_tuning):
+    checked = (
+        check_amplification,
+        check_data,
+        check_recorded,
+        check_effects,
+        check_tuning,
+    )
+    for module in checked:
         problems += module.problems(config)
     return problems or twin_controls(config) or clashes(config)
 

@@ -105,15 +105,19 @@ def _text(config: Config) -> Iterator[Named]:
     for means in steering.all_means(config).values():
         languages = config.language_set(means.languages).languages
         wanted |= {(means.corpus, lang): None for lang in languages}
-    wanted |= {(row.corpus, row.lang): None for row in rows.text_rows(config)}
+    wanted |= {(row.corpus, row.lang): None for row, _ in rows.text_blocks(config)}
     for corpus, lang in wanted:
-        if folder := config.corpus(corpus).folder:
-            made = [
-                packed(corpus, model, lang)
-                for model in models
-                for packed in (result_paths.tokens, result_paths.held_out)
-            ]
-            yield Named(f"corpora.{corpus}.folder", f"{folder}/{lang}.txt", made)
+        if config.corpus(corpus).folder is None:
+            continue
+        packs = {"recorded": result_paths.tokens, "held_out": result_paths.held_out}
+        made_of: dict[str, list[str]] = {}
+        for part, packed in packs.items():
+            for path in result_paths.text(config, corpus, lang, part):
+                made_of.setdefault(path, []).extend(
+                    packed(corpus, model, lang) for model in models
+                )
+        for path, made in made_of.items():
+            yield Named(f"corpora.{corpus}.folder", path, made)
 
 
 def _tasks(config: Config) -> Iterator[Named]:

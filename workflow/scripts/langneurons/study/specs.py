@@ -37,6 +37,7 @@ from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import families
 from langneurons.text import pins
 
+from . import sentence_specs
 from .rule_functions import signed
 from .treatment_specs import named
 
@@ -112,28 +113,41 @@ class Specs:
     def fetch_text(self, wildcards: Any) -> str:
         entry = self.config.corpus(wildcards.corpus)
         if entry.hub is None:
+            paths = result_paths.text(self.config, wildcards.corpus, wildcards.lang)
             raise ConfigError(
                 f"corpora.{wildcards.corpus}: has no hub source; its text is in "
-                f"{entry.folder}/{wildcards.lang}.txt"
+                f"{', '.join(paths)}"
             )
-        return canonical(
-            {
-                "hub": _dump(entry.hub),
-                "text_column": entry.text_column,
-                "bytes": entry.text_bytes,
-                "shuffle_seed": entry.shuffle_seed,
-                "language": wildcards.lang,
-            }
-        )
+        shared = {
+            "hub": _dump(entry.hub),
+            "text_column": entry.text_column,
+            "language": wildcards.lang,
+        }
+        if entry.sentences:
+            parts = sentence_specs.fetched(entry)
+            return canonical(
+                shared | {"code": entry.code(wildcards.lang), "parts": parts}
+            )
+        some = {"bytes": entry.text_bytes, "shuffle_seed": entry.shuffle_seed}
+        coded = {"code": entry.code(wildcards.lang)} if entry.codes else {}
+        return canonical(shared | some | coded)
 
     def tokenise_corpus(self, wildcards: Any) -> str:
         """Say what is packed to identify neurons, however much is held out."""
         entry = self.config.corpus(wildcards.corpus)
+        if entry.sentences:
+            given = (wildcards.corpus, wildcards.lang, "recorded")
+            return canonical(
+                sentence_specs.tokenised(entry, *given) | {"tokens": entry.tokens}
+            )
         some = {"tokens": entry.tokens, "hold_out": entry.heldout_tokens > 0}
         return canonical(self._packing(wildcards) | some)
 
     def hold_out_text(self, wildcards: Any) -> str:
         entry = self.config.corpus(wildcards.corpus)
+        if entry.sentences:
+            given = (wildcards.corpus, wildcards.lang, "held_out")
+            return canonical(sentence_specs.tokenised(entry, *given))
         some = {"heldout_tokens": entry.heldout_tokens}
         return canonical(self._packing(wildcards) | some)
 
@@ -151,8 +165,13 @@ class Specs:
         }
 
     def measure_activations(self, wildcards: Any) -> str:
+        entry = self.config.corpus(wildcards.corpus)
+        given = self.config.recorded(wildcards.corpus)
+        recorded = _dump(given)
+        if entry.sentences:
+            recorded = sentence_specs.recorded(entry, given)
         return canonical(
-            _dump(self.config.recorded(wildcards.corpus))
+            recorded
             | self._model(wildcards.model)
             | {
                 "corpus": wildcards.corpus,
@@ -304,7 +323,10 @@ class Specs:
                 f"{subjects.folder(self.config, subject)}: no experiment of run "
                 "measures it (kind perplexity)"
             )
-        return {"corpus": subject.corpus, "language": subject.lang, "chunks": chunks}
+        entry = self.config.corpus(subject.corpus)
+        unit = sentence_specs.run(entry) if entry.sentences else {}
+        shared = {"corpus": subject.corpus, "language": subject.lang, "chunks": chunks}
+        return shared | unit
 
     @cached_property
     def _chunks(self) -> dict[tuple[str, str], int]:

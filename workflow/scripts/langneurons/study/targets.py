@@ -8,10 +8,11 @@ from itertools import combinations
 from langneurons import tables, tasks
 from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
-from langneurons.grid import rows
+from langneurons.grid import experiments, rows
 from langneurons.grid.axes import Row, is_control
-from langneurons.grid.rows import drawn_selections, models, text_rows
+from langneurons.grid.rows import drawn_selections, models, text_blocks
 from langneurons.published import numbers
+from langneurons.tables import profiles
 from langneurons.tables.common import steering_rows
 
 EXTENSIONS = ("svg", "png", "tsv")
@@ -47,7 +48,9 @@ def of_experiment(config: Config, name: str) -> list[str]:
     # `tables:` may name some that only other experiments make.
     allowed = tuple(each for each in tables.by_name(alone) if each in wanted)
     alone = alone.model_copy(update={"tables": allowed})
-    made = [table(config, each) for each in rows.tables(alone) if each in allowed]
+    kind = experiments.load(config.experiment(name).kind)
+    own = {*rows.tables(alone), *kind.TABLES}
+    made = [table(config, each) for each in allowed if each in own]
     return [*made, *figures(alone)]
 
 
@@ -111,10 +114,9 @@ def _switched(config: Config, model: str) -> list[tuple[str, str]]:
     """List chosen selections and statistics of a model's perplexity table."""
     found = {
         (str(treatment.selection), treatment.statistic): None
-        for row in text_rows(config)
-        for treatment in [row.treatment]
-        if row.model == model
-        and isinstance(treatment, Overwritten)
+        for row, treatments in text_blocks(config)
+        for treatment in (treatments if row.model == model else ())
+        if isinstance(treatment, Overwritten)
         and not is_control(config, treatment.selection)
     }
     return list(found)
@@ -163,7 +165,7 @@ def _stems(config: Config) -> Iterator[str]:
         for metric in metrics(config, tables.task_of(name)):
             yield from (f"{name}/{kind}.{metric}" for kind in EFFECT_KINDS)
     if "profiles" in wanted:
-        for task in rows.tasks(config):
+        for task in profiles.paired_tasks(config):
             yield from (f"profiles/sites.{task}.{m}" for m in metrics(config, task))
     yield from _steered(config)
     for name in published_sets(config):

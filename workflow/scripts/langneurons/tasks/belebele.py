@@ -1,7 +1,7 @@
 """Belebele: a question about a passage, with four answers to choose from.
 
 Bandarkar et al. 2024. The letters of the answers are scored as lm-evaluation-harness
-does (spec of the tasks in methods.md 4.4); or the answers themselves.
+does (docs/amplification.md 6), or the answers themselves.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""mLAMA: how likely is the object of a fact, in each language, after a prompt in one?
+"""Facts of mLAMA: how likely an object is, in each language, after a prompt in one.
 
 Kassner et al. 2021; Rahmanisa et al. 2025 score it to see whether a treatment shifts a
-model from the prompt's language to another (LSS, methods.md 4.1). Here the objects'
-log-probabilities are kept; shifts are between two runs, and the tables' business.
+model from the prompt's language to another (LSS, docs/amplification.md 5). Here the
+objects' log-probabilities are kept; shifts are between two runs, and the tables'
+business.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Parameters(Frozen):
     relations_left_out: dict[Language, tuple[str, ...]] = Field(
         WRONG,
         description="relations that are not asked, by the prompt's language, because "
-        "their template is wrong there",
+        "their template is wrong there; by default P36 in ja and zh",
     )
     boundary: Boundary = Field("offsets", description=BOUNDARY)
 
@@ -264,7 +265,7 @@ def table(
     kinds |= {f"logprob_{code}": "float64" for code in languages}
     kinds |= {f"tokens_{code}": "Int32" for code in languages}
     return pd.DataFrame(
-        {n: pd.Series(v, dtype=kinds.get(n, "object")) for n, v in columns.items()}
+        {n: pd.Series(v, dtype=kinds.get(n, "string")) for n, v in columns.items()}
     )
 
 

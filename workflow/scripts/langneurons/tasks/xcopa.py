@@ -1,8 +1,9 @@
-"""XCOPA: which of two sentences is the cause, or the effect, of another?
+"""XCOPA: which of two sentences is the cause, or the effect, of another.
 
 Ponti et al. 2020, scored as Rahmanisa et al. 2025 and lm-evaluation-harness do: the
-premise and a connector are the context, both sentences its continuations (methods.md
-4.3). The official files have defects, which the wording keeps or repairs.
+premise and a connector are the context, both sentences its continuations
+(docs/amplification.md 6). The official files have defects, which the wording keeps or
+repairs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from langneurons.config.errors import DataError, unknown_name
-from langneurons.config.fields import Frozen
+from langneurons.config.fields import Frozen, Language
 
 from . import Item, Size
 from .common import columns, rows
@@ -55,6 +56,13 @@ WORDINGS = {
     "paper": ("last_char", "as_is", "space", "separate", "paper_left"),
 }
 SWITCHES = ("trim", "question", "join", "boundary", "padding")
+
+
+class Connectors(Frozen):
+    """Words between a premise and an option."""
+
+    cause: str = Field(min_length=1, description="before its cause (because)")
+    effect: str = Field(min_length=1, description="before its effect (so)")
 
 
 class Parameters(Frozen):
@@ -104,6 +112,11 @@ class Parameters(Frozen):
         "code)",
     )
 
+    connectors: dict[Language, Connectors] = Field(
+        default_factory=dict,
+        description="of languages that XCOPA does not have, or others than its own",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _as_the_wording_says(cls, given: Any) -> Any:
@@ -130,9 +143,11 @@ class Xcopa(Choices[Parameters]):
 
     def unmet(self, parameters: Parameters, languages: Sequence[str]) -> Iterator[str]:
         """Find languages without a connector."""
+        known = {*CONNECTORS, *parameters.connectors}
         for lang in languages:
-            if lang not in CONNECTORS:
-                yield unknown_name("language", lang, CONNECTORS, "languages")
+            if lang not in known:
+                hint = "; give parameters.connectors of another"
+                yield unknown_name("language", lang, known, "languages") + hint
 
     def read_file(self, path: Path | str) -> Iterator[Item]:
         return _items(rows.of_file(path, COLUMNS))
@@ -164,9 +179,7 @@ class Xcopa(Choices[Parameters]):
                     f"of {language}, of 500 rows (test) or 100 (validation); set "
                     "question: as_is for another"
                 )
-        if language not in CONNECTORS:
-            raise DataError(unknown_name("language", language, CONNECTORS, "XCOPA"))
-        connector = CONNECTORS[language][QUESTIONS.index(asked)]
+        connector = _connector(asked, parameters, language)
         premise = item["premise"].strip()
         if parameters.trim == "last_char" or _is_punctuation(premise[-1]):
             premise = premise[:-1]
@@ -174,6 +187,15 @@ class Xcopa(Choices[Parameters]):
         options = [item[name] for name in self.OPTIONS]
         small = [text[0].lower() + text[1:] for text in options]
         return premise + join + connector, join, small
+
+
+def _connector(asked: str, parameters: Parameters, language: str) -> str:
+    """Return the word between a premise and its cause, or its effect."""
+    if (own := parameters.connectors.get(language)) is not None:
+        return own.cause if asked == "cause" else own.effect
+    if language not in CONNECTORS:
+        raise DataError(unknown_name("language", language, CONNECTORS, "XCOPA"))
+    return CONNECTORS[language][QUESTIONS.index(asked)]
 
 
 def _is_punctuation(character: str) -> bool:

@@ -169,7 +169,7 @@ def hold_out(
     bos_id: int | None,
     model: Mapping[str, str],
     spec: Mapping[str, Any],
-    recorded: Path,
+    identified: Path,
     heldout: Path,
     manifest: Path,
 ) -> None:
@@ -181,11 +181,13 @@ def hold_out(
         bos_id: see :func:`tokenised`.
         model: ``model`` and ``model_revision``, for the manifest.
         spec: as for :func:`record`, without ``tokens``.
-        recorded: what :func:`record` wrote; sentences that repeat it are left out.
+        identified: the manifest that :func:`record` wrote, beside the tokens;
+            sentences that repeat those are left out.
         heldout: safetensors file to write: ``heldout`` and ``heldout_starts``.
         manifest: JSON file to write.
     """
     sentences = read(text, spec["rows"], (spec["language"], spec["code"]))
+    recorded = identified.with_suffix(".safetensors")
     with tensors.open_file(recorded) as handle:
         tensors.shape_of(recorded, handle, HASHES, tensors.INTEGERS, (None,))
         known = handle.get_tensor(HASHES)
@@ -200,6 +202,32 @@ def hold_out(
         "heldout_sha256": files.sha256(heldout),
     }
     files.write_json(manifest, entry)
+
+
+def flat(
+    path: Path, handle: Any, tokens: str, starts: str, skip: int
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Read token ids, and where sentences begin, with the end of all.
+
+    Args:
+        path: named in messages.
+        handle: of ``tensors.open_file``.
+        tokens: name of the array of token ids.
+        starts: name of that of the beginnings.
+        skip: tokens that each sentence must have more of.
+
+    Raises:
+        DataError: an array is missing, or they do not belong together.
+    """
+    (size,) = tensors.shape_of(path, handle, tokens, tensors.INTEGERS, (None,))
+    tensors.shape_of(path, handle, starts, tensors.INTEGERS, (None,))
+    bounds = np.append(handle.get_tensor(starts), size)
+    if len(bounds) < 2 or bounds[0] != 0 or np.diff(bounds).min() <= skip:
+        raise DataError(
+            f"{path}: sentences in {starts} do not begin at 0, or have no more than "
+            f"{skip} tokens{files.redo(path)}"
+        )
+    return handle.get_tensor(tokens), bounds
 
 
 def _described(

@@ -11,6 +11,7 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +84,14 @@ def read(
     if not found:
         limit = "" if below is None else f" and below {below:,}"
         raise DataError(
-            f"{where}: no sentence has a number of at least {rows['at_least']:,}{limit}; "
+            f"{where}: no sentence is numbered at least {rows['at_least']:,}{limit}; "
             f"there are {counted:,} rows"
         )
     found.sort(key=lambda sentence: sentence.number)
-    for one, other in zip(found, found[1:], strict=False):
-        if one.number == other.number:
+    for first, other in pairwise(found):
+        if first.number == other.number:
             raise DataError(
-                f"{other.where}: {column} is {other.number}, as in {one.where}; rows "
+                f"{other.where}: {column} is {other.number}, as in {first.where}; rows "
                 "are chosen and put in order by it, so each needs its own"
             )
     return found

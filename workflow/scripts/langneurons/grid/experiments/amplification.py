@@ -38,6 +38,7 @@ from langneurons.config.names import (
 )
 from langneurons.config.schema import Config
 from langneurons.grid.axes import (
+    Block,
     Row,
     TextRow,
     expand_draws,
@@ -173,31 +174,31 @@ class Product(Kind[Amplification]):
     """Models x languages x treatments, by task; then those of text."""
 
     PARAMETERS = Amplification
-    TABLES = ("{task}", PERPLEXITY)
+    TABLES = ("{task}", PERPLEXITY, "steering", "amplification")
 
     def selections(self, axes: Amplification) -> tuple[str, ...]:
         return axes.selections
 
     def rows(
         self, config: Config, name: str, axes: Amplification
-    ) -> Iterator[tuple[str, Row | TextRow]]:
+    ) -> Iterator[tuple[str, Block]]:
         base = TuningName(BASE)
         for task in axes.tasks:
             languages = axes.languages or config.task(task).languages
-            of = {x: [*_usual(config, axes, x, task), *_prompts(config, axes, x)]
+            of = {x: (*_usual(config, axes, x, task), *_prompts(config, axes, x))
                   for x in languages}  # fmt: skip
             for model in axes.models:
                 for lang, treatments in of.items():
-                    for each in treatments:
-                        yield task, Row(model, base, BASE_SEED, lang, each, name)
+                    row = Row(model, base, BASE_SEED, lang, UNTREATED, name)
+                    yield task, Block(row, treatments)
         if (text := axes.perplexity) is None:
             return
         corpus, chunks = text.corpus or config.default_corpus, text.chunks
+        on_text = {x: tuple(_usual(config, axes, x)) for x in text.languages}
         for model in axes.models:
-            for lang in text.languages:
-                for each in _usual(config, axes, lang):
-                    row = TextRow(corpus, model, lang, each, chunks, name)
-                    yield PERPLEXITY, row
+            for lang, treatments in on_text.items():
+                read = TextRow(corpus, model, lang, UNTREATED, chunks, name)
+                yield PERPLEXITY, Block(read, treatments)
 
 
 def _usual(

@@ -27,8 +27,8 @@ from langneurons.config.names import (
 )
 from langneurons.config.schema import Config
 from langneurons.grid.axes import (
+    Block,
     Row,
-    TextRow,
     covers,
     expand_draws,
     neuron_languages,
@@ -98,17 +98,16 @@ class Product(Kind[Interventions]):
 
     def rows(
         self, config: Config, name: str, axes: Interventions
-    ) -> Iterator[tuple[str, Row | TextRow]]:
+    ) -> Iterator[tuple[str, Block]]:
         for task in axes.tasks:
             languages = axes.languages or config.task(task).languages
-            of_language = {x: _treatments(config, axes, task, x) for x in languages}
+            of = {x: tuple(_treatments(config, axes, task, x)) for x in languages}
             for model in axes.models:
                 for tuning in map(TuningName.parse, axes.tunings):
                     for seed in (BASE_SEED,) if tuning.is_base else axes.seeds:
-                        for lang, treatments in of_language.items():
-                            for treatment in treatments:
-                                row = Row(model, tuning, seed, lang, treatment, name)
-                                yield task, row
+                        for lang, treatments in of.items():
+                            row = Row(model, tuning, seed, lang, UNTREATED, name)
+                            yield task, Block(row, treatments)
 
 
 def _treatments(

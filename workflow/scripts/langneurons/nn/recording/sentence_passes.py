@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from langneurons.config.errors import DataError
-from langneurons.jobs import files, tensors
+from langneurons.jobs import tensors
+from langneurons.text.sentence_tokens import flat
 
 Array = np.ndarray[Any, Any]
 
@@ -132,29 +133,3 @@ def read_sentences(path: Path, shard: int, shards: int, skip: int) -> Sentences:
     count = len(starts) - 1
     first, end = (count * i // shards for i in (shard, shard + 1))
     return Sentences(tokens, starts, first, end, skip)
-
-
-def flat(
-    path: Path, handle: Any, tokens: str, starts: str, skip: int
-) -> tuple[Array, Array]:
-    """Read token ids, and where sentences begin, with the end of all.
-
-    Args:
-        path: named in messages.
-        handle: of ``tensors.open_file``.
-        tokens: name of the array of token ids.
-        starts: name of that of the beginnings.
-        skip: tokens that each sentence must have more of.
-
-    Raises:
-        DataError: an array is missing, or they do not belong together.
-    """
-    (size,) = tensors.shape_of(path, handle, tokens, tensors.INTEGERS, (None,))
-    tensors.shape_of(path, handle, starts, tensors.INTEGERS, (None,))
-    bounds = np.append(handle.get_tensor(starts), size)
-    if len(bounds) < 2 or bounds[0] != 0 or np.diff(bounds).min() <= skip:
-        raise DataError(
-            f"{path}: sentences in {starts} do not begin at 0, or have no more than "
-            f"{skip} tokens{files.redo(path)}"
-        )
-    return handle.get_tensor(tokens), bounds

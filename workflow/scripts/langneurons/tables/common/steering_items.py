@@ -147,26 +147,29 @@ def chosen(
 
 
 def read_texts(found: Perplexities, rows: Sequence[Row]) -> Iterator[Changed]:
-    """Take the change of nats per token, chunk by chunk.
+    """Take the change of nats per token, chunk by chunk or sentence by sentence.
 
-    Chunks of two languages are other text: their numbers differ.
+    Each is weighed by its length over the mean length, so that their mean is that of
+    all tokens; chunks are equally long. Chunks of two languages are other text: their
+    numbers differ.
 
     Raises:
         DataError: a perplexity is missing, damaged, or of other chunks.
     """
-    untreated: dict[tuple[str, ...], npt.NDArray[np.float64]] = {}
+    untreated: dict[tuple[str, ...], Mapping[str, Any]] = {}
     places: dict[str, int] = {}
     for row in rows:
         if row["statistic"] == NO_TREATMENT:
             continue
         subject = (row["corpus"], row["model"], row["lang"])
         if subject not in untreated:
-            none, _ = found.of({**row, "treatment": NO_TREATMENT})
-            untreated[subject] = np.array(none["chunk_nll"])
-        record, path = found.of(row)
-        after = np.array(record["chunk_nll"])
-        if len(after) != len(untreated[subject]):
+            untreated[subject], _ = found.of({**row, "treatment": NO_TREATMENT})
+        before, (record, path) = untreated[subject], found.of(row)
+        if before["chunk_tokens"] != record["chunk_tokens"]:
             raise DataError(f"{path}: nothing measured without treatment on its chunks")
         start = places.setdefault(row["lang"], len(places)) * 10_000_000
-        items = start + np.arange(len(after), dtype=np.int64)
-        yield Changed(row, items, after - untreated[subject], record["n_neurons"])
+        tokens = np.array(record["chunk_tokens"])
+        items = start + np.arange(len(tokens), dtype=np.int64)
+        change = np.subtract(record["chunk_nll"], before["chunk_nll"])
+        change *= tokens / tokens.mean()
+        yield Changed(row, items, change, record["n_neurons"])

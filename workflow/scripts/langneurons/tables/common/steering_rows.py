@@ -7,7 +7,7 @@ under treatments that name a language, whatever the experiment's kind.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from langneurons import tasks
@@ -51,9 +51,8 @@ class Steering:
 def steers(config: Config) -> bool:
     """Tell whether an experiment of run steers."""
     return any(
-        _shifts(table, row, shifting)
+        next(_shifts(config, name, axes, shifting), None) is not None
         for name, axes, _, shifting in _steering_experiments(config)
-        for table, row in experiments.load(axes.kind).rows(config, name, axes)
     )
 
 
@@ -66,24 +65,26 @@ def steering(config: Config) -> Steering:
     """
     found = Steering()
     for name, axes, asked, shifting in _steering_experiments(config):
-        shifts: list[tuple[str, Row]] = []
-        choices: list[tuple[str, Row]] = []
-        texts: list[TextRow] = []
-        for table, row in experiments.load(axes.kind).rows(config, name, axes):
-            if isinstance(row, TextRow):
-                texts += [row] * (target(row.treatment) is not None)
-            elif _shifts(table, row, shifting):
-                shifts.append((table, row))
-            elif table in asked - shifting and target(row.treatment) is not None:
-                choices.append((table, row))
+        shifts = list(_shifts(config, name, axes, shifting))
         if not shifts:
             continue
+        choices, texts = [], []
+        for table, block in experiments.load(axes.kind).rows(config, name, axes):
+            if table in shifting:
+                continue
+            for each in block.treatments:
+                row = block.row.under(each)
+                if target(each) is None:
+                    continue
+                if isinstance(row, TextRow):
+                    texts.append(row)
+                elif table in asked:
+                    choices.append((table, row))
         found.ties[name] = getattr(axes, "ties", TIES[0])
         found.shifts.extend(_with_untreated(shifts))
         found.choices.extend(_with_untreated(choices))
-        subjects = {(row.corpus, row.model, row.lang): row for row in texts}
-        found.texts.extend(replace(r, treatment=UNTREATED) for r in subjects.values())
-        found.texts.extend(texts)
+        untreated = dict.fromkeys(row.under(UNTREATED) for row in texts)
+        found.texts.extend([*untreated, *texts])
     return found
 
 
@@ -98,13 +99,17 @@ def _steering_experiments(
             yield name, axes, asked, shifting
 
 
-def _shifts(table: str, row: Row | TextRow, shifting: set[str]) -> bool:
-    """Tell whether a row steers from one language to another."""
-    return (
-        isinstance(row, Row)
-        and table in shifting
-        and target(row.treatment) not in (None, target_of(row.lang))
-    )
+def _shifts(
+    config: Config, name: str, axes: Any, shifting: set[str]
+) -> Iterator[tuple[str, Row]]:
+    """Yield the rows of an experiment that steer from one language to another."""
+    for table, block in experiments.load(axes.kind).rows(config, name, axes):
+        if table not in shifting or not isinstance(block.row, Row):
+            continue
+        base = target_of(block.row.lang)
+        for each in block.treatments:
+            if target(each) not in (None, base):
+                yield table, block.row.under(each)
 
 
 def _tasks_of(axes: Any) -> Iterable[str]:
@@ -113,12 +118,9 @@ def _tasks_of(axes: Any) -> Iterable[str]:
 
 def _with_untreated(given: Iterable[tuple[str, Row]]) -> list[tuple[str, Row]]:
     """Put the untreated models before their treatments; tuned ones are left out."""
-    rows = [(task, row) for task, row in given if row.tuning.is_base]
-    subjects = {(task, r.model, r.seed, r.lang): (task, r) for task, r in rows}
-    untreated = [
-        (task, replace(row, treatment=UNTREATED)) for task, row in subjects.values()
-    ]
-    return [*untreated, *rows]
+    kept = [(task, row) for task, row in given if row.tuning.is_base]
+    untreated = dict.fromkeys((task, row.under(UNTREATED)) for task, row in kept)
+    return [*untreated, *kept]
 
 
 def target(treatment: Treatment) -> str | None:
