@@ -39,7 +39,7 @@ class Amplification(Table):
     SHOWS = "amplified neurons beside random neurons, a prompt and DiffMean"
     NEEDS = "an experiment of kind amplification on a task with LSS in run"
     PLACE = 42
-    MEMORY = 16_000
+    MEMORY = 8000
     MINUTES = 120
 
     def names(self, config: Config) -> list[str]:
