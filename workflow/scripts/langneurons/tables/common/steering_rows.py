@@ -20,7 +20,7 @@ from langneurons.config.names import (
     target_of,
 )
 from langneurons.grid import experiments
-from langneurons.grid.axes import Row, TextRow
+from langneurons.grid.axes import Row, TextRow, is_control
 from langneurons.grid.kept import kept
 from langneurons.stats.steering import TIES, Ties
 
@@ -86,6 +86,75 @@ def steering(config: Config) -> Steering:
         untreated = dict.fromkeys(row.under(UNTREATED) for row in texts)
         found.texts.extend([*untreated, *texts])
     return found
+
+
+@kept
+def steered(config: Config) -> list[tuple[str, str]]:
+    """List tasks with answers in every language, and models that are steered there."""
+    return sorted(
+        {
+            (table, block.row.model)
+            for name, axes, _, shifting in _steering_experiments(config)
+            for table, block in experiments.load(axes.kind).rows(config, name, axes)
+            if table in shifting and isinstance(block.row, Row)
+            if block.row.tuning.is_base
+            and any(
+                target(each) not in (None, target_of(block.row.lang))
+                for each in block.treatments
+            )
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Overwrites:
+    """What is written into chosen neurons: task, model, and selection.statistic.
+
+    Attributes:
+        shifts: on tasks with answers in every language.
+        choices: on the other tasks.
+    """
+
+    shifts: list[tuple[str, str, str]]
+    choices: list[tuple[str, str, str]]
+
+
+@kept
+def overwrites(config: Config) -> Overwrites:
+    """List what tables of steering have of chosen neurons, each once, in order."""
+    found = Overwrites([], [])
+    for name, axes, asked, shifting in _steering_experiments(config):
+        named: dict[int, list[tuple[str, str]]] = {}
+        made = list(experiments.load(axes.kind).rows(config, name, axes))
+        for table, block in made:
+            row, some = block.row, block.treatments
+            if table not in asked or not isinstance(row, Row) or not row.tuning.is_base:
+                continue
+            if id(some) not in named:  # models share their treatments
+                named[id(some)] = _overwriting(config, some)
+            base = target_of(row.lang) if table in shifting else None
+            listed = found.shifts if table in shifting else found.choices
+            listed += {
+                (table, row.model, text): None
+                for text, whose in named[id(some)]
+                if whose != base
+            }
+    return Overwrites(sorted(set(found.shifts)), sorted(set(found.choices)))
+
+
+def _overwriting(
+    config: Config, treatments: Iterable[Treatment]
+) -> list[tuple[str, str]]:
+    """Name what is written into chosen neurons, and whose they are."""
+    return list(
+        dict.fromkeys(
+            (f"{each.selection}.{each.statistic}", each.language)
+            for each in treatments
+            if isinstance(each, Overwritten)
+            and each.language is not None
+            and not is_control(config, each.selection)
+        )
+    )
 
 
 def _steering_experiments(
