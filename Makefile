@@ -29,12 +29,14 @@ DEV := $(VENV)/.dev-$(call pins,envs/requirements.txt envs/requirements-dev.txt)
 SMALL := $(VENV)/.small-$(call pins,envs/requirements.txt envs/requirements-small.txt)
 # Not in the environment itself: torch and bitsandbytes would find it and behave otherwise.
 KERNELS := $(VENV)/kernels-$(call pins,envs/requirements-kernels.txt)
+# Not in the environment either: it would bring other versions of what is pinned.
+HARNESS := $(VENV)/harness-$(call pins,envs/requirements-harness.txt)
 INSTALL = pip install --disable-pip-version-check --quiet
 # A Snakemake start takes 2 s with compiled modules and 7 s without. Some packages ship
 # files that are no valid Python; they are never imported.
 COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
 
-.PHONY: help setup demo small check plan report reference bench test test-processors test-slurm test-kernels lint format clean
+.PHONY: help setup demo small check plan report reference bench test test-processors test-slurm test-kernels test-harness lint format clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -101,6 +103,12 @@ test-kernels: $(DEV) ## the recorder's GPU kernels, interpreted and compiled, wi
 	  -r envs/requirements-kernels.txt
 	@LANGNEURONS_COMPLETE=1 PYTHONPATH=$(abspath $(KERNELS)) \
 	  pytest tests/unit/test_kernels.py $(PYTEST_ARGS)
+
+test-harness: $(DEV) ## likelihoods of tasks against lm-evaluation-harness, item by item
+	@test -d $(HARNESS) || $(INSTALL) --no-deps --target $(HARNESS) \
+	  -r envs/requirements-harness.txt
+	@LANGNEURONS_COMPLETE=1 PYTHONPATH=$(abspath $(HARNESS)) \
+	  pytest tests/unit/test_harness.py $(PYTEST_ARGS)
 
 lint: $(DEV) ## style, types and Snakemake's own checks
 	@ruff check .

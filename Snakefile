@@ -25,6 +25,7 @@ include: "workflow/rules/tuning.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/steering.smk"
 include: "workflow/rules/reporting.smk"
 
 

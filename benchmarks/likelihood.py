@@ -1,11 +1,13 @@
 """Scoring the answers of multiple-choice questions, each context run once for all.
 
 ``whole_texts`` runs the context anew before each of its answers, in batches of the same
-number of sequences; both give the same likelihoods.
+number of sequences; both give the same likelihoods. ``many_objects`` scores as many
+short answers to one long question as mLAMA has languages, ``one_object`` one of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -24,6 +26,9 @@ SIZES = {
     "nemo": (64, 16, 250),
 }
 ANSWERS, LENGTHS = 4, (1, 12)
+# Objects of a fact, tokens of each, and of the context before them.
+OBJECTS, SHORT, LONG = 15, 2, 512
+TARGET = {name: 1.3 for name in SIZES if name != "tiny"}
 
 
 def settings(names: list[str], device: str, repeats: int) -> list[Setting]:
@@ -71,8 +76,19 @@ def variants(setting: Setting) -> list[Variant]:
         lm = shapes.opened(model(), micro_batch)
         return lambda: lm.loglikelihood(contexts, answers)
 
-    items = len(contexts)
+    def objects(count: int) -> Callable[[], Run]:
+        def make() -> Run:
+            lm = shapes.opened(model(), 1)
+            before = list(shapes.token_ids(setting, 1, LONG).numpy())
+            each = list(shapes.token_ids(setting, OBJECTS, SHORT, seed=1).numpy())
+            return lambda: lm.loglikelihood(before, [each[:count]])
+
+        return make
+
+    items, target = len(contexts), TARGET.get(setting.shape)
     return [
         Variant("whole_texts", whole_texts, items, "items", None),
         Variant("shared_context", shared_context, items, "items", "whole_texts"),
+        Variant("one_object", objects(1), 1, "items", None),
+        Variant("many_objects", objects(OBJECTS), 1, "items", "one_object", target),
     ]

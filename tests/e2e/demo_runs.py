@@ -24,7 +24,7 @@ for folder in ("workflow/scripts", "tests/workflow"):
 from snakemake_runs import copy_project  # noqa: E402
 
 CAPABILITIES = ("default", "avx2", "avx512")  # of x86, each with the one before
-TABLES = ("xnli", "xquad", "perplexity")
+TABLES = ("xnli", "xquad", "perplexity", "amplification", "xcopa")
 TUNINGS = ("lape.world.ur", "lape.world.en+ur")
 RESULTS = "results/demo"
 """Where the study of config/demo.yaml has its results."""
@@ -72,7 +72,7 @@ class Run:
         and so vary more.
         """
         return {
-            "run": ["transfer", "finetuning", "perplexity"],
+            "run": ["transfer", "finetuning", "perplexity", "amplification"],
             "tables": list(TABLES),
             "experiments": {
                 "transfer": {
@@ -84,10 +84,18 @@ class Run:
                 },
                 "finetuning": {"seeds": [self.tuning_seed]},
                 "perplexity": {"statistics": ["zero"]},
+                "amplification": {
+                    "selections": ["lape_sentences.world", "random_sentences.world"],
+                    "statistics": ["p_max", "zero", "eq_p10"],
+                    "prompt": None,
+                    "perplexity": None,
+                },
             },
             "methods": {"random_lape": {"draws": 2}},
             "demo_world": {"seed": self.world},
-            "models": {"demo": {"demo": {"seed": self.seed}}},
+            "models": {
+                name: {"demo": {"seed": self.seed}} for name in ("demo", "demo_control")
+            },
         }
 
 

@@ -91,6 +91,45 @@ def fewest_neurons(folder: Path) -> float:
     return float(counts["n_neurons"].min())
 
 
+NATURAL, PLANTED = "demo", "demo_control"
+"""The model as it is trained, and the one with neurons that control its language."""
+OWN = "lape_sentences"
+"""The method whose neurons should steer the planted model."""
+
+
+def steered(
+    folder: Path, model: str, method: str, statistic: str | None, metric: str
+) -> float:
+    """Return a mean over all pairs of languages, from the table of amplification.
+
+    Args:
+        folder: of the demo.
+        model: ``NATURAL`` or ``PLANTED``.
+        method: of neurons, ``random`` or a control without neurons.
+        statistic: the factor; None: whatever there is, the largest (of DiffMean's
+            settings).
+        metric: ``lss_plus``, ``delta_t`` in nats, or ``spec``.
+    """
+    table = read(folder, "amplification")
+    chosen = (table["model"] == model) & (table["method"] == method)
+    chosen &= (table["metric"] == metric) & (table["against"] == "-")
+    chosen &= (table["facts"] == "all") & (table["task"] == "mlama")
+    if statistic is not None:
+        chosen &= table["statistic"] == statistic
+    return float(table[chosen]["value"].max())
+
+
+def planted(folder: Path, statistic: str, metric: str, method: str = OWN) -> float:
+    return steered(folder, PLANTED, method, statistic, metric)
+
+
+def chosen_right(folder: Path) -> float:
+    """Return the accuracy of choices by the planted model, mean of the languages."""
+    table = read(folder, "xcopa")
+    chosen = (table["statistic"] == "none") & (table["metric"] == "correct")
+    return float(table[chosen & (table["model"] == PLANTED)]["value"].mean())
+
+
 TRUTHS = {
     "nli": Truth(
         "inference, accuracy, mean of six languages (chance .33)",
@@ -157,5 +196,76 @@ TRUTHS = {
         fewest_neurons,
         "over",
         4.5,
+    ),
+    "planted_plus": Truth(
+        "planted model, own neurons at p_max: LSS+, mean of pairs",
+        lambda f: planted(f, "p_max", "lss_plus"),
+        "over",
+        0.75,
+    ),
+    "planted_gap": Truth(
+        "the same minus LSS+ of random neurons of no language",
+        lambda f: (
+            planted(f, "p_max", "lss_plus") - planted(f, "p_max", "lss_plus", "random")
+        ),
+        "over",
+        0.2,
+    ),
+    "planted_nats": Truth(
+        "the same neurons: how much likelier the target's word gets (nats)",
+        lambda f: planted(f, "p_max", "delta_t"),
+        "over",
+        1.5,
+    ),
+    "planted_spec": Truth(
+        "the same: share of facts where the target's word gains most (chance .2)",
+        lambda f: planted(f, "p_max", "spec"),
+        "over",
+        0.6,
+    ),
+    "random_nats": Truth(
+        "random neurons of no language: how much likelier the target's word gets",
+        lambda f: planted(f, "p_max", "delta_t", "random"),
+        "under",
+        0.8,
+    ),
+    "zero_plus": Truth(
+        "own neurons at zero: LSS+, mean of pairs",
+        lambda f: planted(f, "zero", "lss_plus"),
+        "over",
+        0.6,
+    ),
+    "zero_share": Truth(
+        "own neurons at zero: nats of the target's word over those at p_max",
+        lambda f: planted(f, "zero", "delta_t") / planted(f, "p_max", "delta_t"),
+        "under",
+        0.25,
+    ),
+    "p10_plus": Truth(
+        "own neurons at eq_p10: LSS+, mean of pairs",
+        lambda f: planted(f, "eq_p10", "lss_plus"),
+        "under",
+        0.3,
+    ),
+    "natural_diffmean": Truth(
+        "natural model, DiffMean: LSS+, mean of pairs",
+        lambda f: steered(f, NATURAL, "diffmean", None, "lss_plus"),
+        "over",
+        0.9,
+    ),
+    "natural_gap": Truth(
+        "the same minus LSS+ of LAPE's neurons at p_max",
+        lambda f: (
+            steered(f, NATURAL, "diffmean", None, "lss_plus")
+            - steered(f, NATURAL, OWN, "p_max", "lss_plus")
+        ),
+        "over",
+        0.1,
+    ),
+    "choices": Truth(
+        "choices of the planted model, not tuned: accuracy, mean of three (chance .5)",
+        chosen_right,
+        "over",
+        0.7,
     ),
 }

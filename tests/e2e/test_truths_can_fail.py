@@ -39,11 +39,40 @@ def write(folder: Path, right: float, em: float, own: float, other: float) -> No
         for a, b in product(LANGUAGES, LANGUAGES)
         for method, draw in (("lape", None), ("random", 1), ("random", 2))
     ]
-    named = {"xnli": inference, "xquad": questions, "perplexity": harm}
+    choices = {"model": "demo_control", "statistic": "none", "metric": "correct"}
+    named = {
+        "xnli": inference,
+        "xquad": questions,
+        "perplexity": harm,
+        "xcopa": [choices | {"lang": x, "value": right} for x in ("en", "zh", "el")],
+        "amplification": shifts(works=own > other),
+    }
     for name, rows in named.items():
         path = folder / TABLES / f"{name}.tsv"
         path.parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame(rows).to_csv(path, sep="\t", index=False)
+
+
+def shifts(works: bool) -> list[dict[str, str | float]]:
+    """Write means over pairs: of a demo where neurons steer, or where nothing does."""
+    model, own = "demo_control", "lape_sentences"
+    values = [
+        (model, own, "p_max", 0.92, 2.9, 0.91),
+        (model, own, "zero", 0.86, 0.15, 0.63),
+        (model, own, "eq_p10", 0.1, -0.2, 0.05),
+        (model, "random", "p_max", 0.45, 0.1, 0.2),
+        ("demo", own, "p_max", 0.6, 0.2, 0.3),
+        ("demo", "diffmean", "l1", 0.97, 2.5, 1.0),
+        ("demo", "diffmean", "l2", 0.99, 2.4, 1.0),
+    ]
+    if not works:
+        values = [(*names, 0.5, 0.9, 0.2) for *names, _, _, _ in values]  # type: ignore[misc]
+    same = {"task": "mlama", "facts": "all", "against": "-"}
+    return [
+        {"model": a, "method": b, "statistic": c, "metric": metric, "value": x} | same
+        for a, b, c, *numbers in values
+        for metric, x in zip(("lss_plus", "delta_t", "spec"), numbers, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("name", TRUTHS)

@@ -33,6 +33,27 @@ def experiment(name: str, **axes: Any) -> dict[str, Any]:
     return {"experiments": {name: axes}}
 
 
+AMPLIFIED = """
+run: [amplified]
+experiments:
+  amplified:
+    kind: amplification
+    models: [demo]
+    tasks: [xquad]
+    selections: [lape.world]
+    statistics: [mean]
+    prompt: "In {code}:"
+    steering: {languages: world, layers: [1], strengths: [2]}
+"""
+"""One experiment of the kind, for the smallest configuration."""
+
+
+def amplified() -> dict[str, Any]:
+    """Return the smallest configuration with an experiment of amplification too."""
+    usual, more = tiny(), yaml.safe_load(AMPLIFIED)
+    return merge(usual, more | {"run": [*usual["run"], *more["run"]]})
+
+
 def tiny(text: str = "") -> dict[str, Any]:
     """Return the smallest configuration that goes through every rule.
 

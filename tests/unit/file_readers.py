@@ -274,7 +274,7 @@ PERPLEXITY = {"n_chunks": 2, "n_tokens": 14, "nll": 2.5, "n_neurons": 0}
 def _perplexity(name: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         path = folder / "none.parquet"
-        pd.DataFrame({"nll": [2.25, 2.75]}).to_parquet(path)
+        pd.DataFrame({"nll": [2.25, 2.75], "tokens": [7, 7]}).to_parquet(path)
         listed = {"none": PERPLEXITY | {"sha256": files.sha256(path)}}
         made = {"corpus": "c", "model": "m", "lang": "vi", "treatments": listed}
         files.write_json(folder / INDEX, made)
@@ -292,7 +292,7 @@ def _read_perplexity(path: Path) -> object:
 
 
 def _treatment(folder: Path) -> Path:
-    run = treatments.Run("none", {}, folder / "none.parquet", None, None, {"code": "x"})
+    run = treatments.Run("none", {}, folder / "none.parquet", {"code": "x"})
     table = pd.DataFrame({"item": np.arange(3, dtype=np.int32)})
     treatments.write(run, {"lang": "vi"}, {"n": 3}, table)
     return run.path

@@ -359,7 +359,7 @@ def test_tokens_and_manifest_on_disk(tmp_path: Path) -> None:
         out, side = tmp_path / f"{name}.safetensors", tmp_path / f"{name}.json"
         rest = tmp_path / f"{name}.heldout.safetensors"
         beside = tmp_path / f"{name}.heldout.json"
-        how = text, encode, BOS, model, given
+        how = [text], encode, BOS, model, given
         token_files.tokenise(*how, out, side)
         token_files.set_aside(*how, side, rest, beside)
         return [out, rest], [files.read_json(side), files.read_json(beside)]
@@ -385,7 +385,7 @@ def test_tokens_and_manifest_on_disk(tmp_path: Path) -> None:
 def test_what_is_held_out_must_be_of_the_same_text(tmp_path: Path) -> None:
     text, out, side = (tmp_path / n for n in ("en.txt", "a.safetensors", "a.json"))
     numbered(text)
-    how = text, encode, BOS, {"model": "m", "model_revision": "r"}, spec()
+    how = [text], encode, BOS, {"model": "m", "model_revision": "r"}, spec()
     token_files.tokenise(*how, out, side)
     numbered(text, documents=40)
     rest = tmp_path / "rest.safetensors", tmp_path / "rest.json"

@@ -27,7 +27,7 @@ from langneurons.demo.facts import (
     judge,
 )
 from langneurons.demo.languages import GRAMMARS, Language
-from langneurons.demo.world import EOS, World, count_tokens
+from langneurons.demo.world import EOS, MARKS, World, count_tokens
 from langneurons.jobs import files
 from truths import Truth
 
@@ -67,7 +67,7 @@ def test_scripts_and_lexicons_are_disjoint() -> None:
 
 def test_no_word_holds_punctuation_or_space(world: World) -> None:
     for word in world.vocabulary()[4:]:
-        if word not in ".?":
+        if word not in MARKS:
             assert not any(unicodedata.category(c)[0] in "PZ" for c in word), word
 
 
@@ -289,6 +289,10 @@ def test_files(tmp_path: Path) -> None:
         "pretraining.txt",
         "nli/train-en.tsv",
         "qa/train-en.json",
+        "facts/facts.jsonl",
+        "facts/templates.tsv",
+        *(f"sentences/{code}.txt" for code in SMALL.languages),
+        *(f"choices/{code}.jsonl" for code in SMALL.languages),
         *(f"corpus/{code}.txt" for code in SMALL.languages),
         *(f"nli/test-{code}.tsv" for code in SMALL.languages),
         *(f"qa/test-{code}.json" for code in SMALL.languages),
@@ -409,11 +413,10 @@ class TestPretraining:
             hidden_size=16, intermediate_size=32, layers=2, heads=2, steps=2
         )
         with pytest.raises(ConfigError, match="demo.architecture"):
-            pretraining.build("m", "gpt2", spec, tmp_path / "world", tmp_path, "cpu")
+            world = tmp_path / "world"
+            pretraining.build("m", "gpt2", spec, world, tmp_path, device="cpu")
         for run in ("one", "two"):
-            pretraining.build(
-                "m", "llama", spec, tmp_path / "world", tmp_path / run, "cpu"
-            )
+            pretraining.build("m", "llama", spec, world, tmp_path / run, device="cpu")
         manifest = files.read_json(tmp_path / "one/manifest.json")
         assert manifest == files.read_json(tmp_path / "two/manifest.json")
         assert manifest["layers"] == 2 and manifest["intermediate_size"] == 32

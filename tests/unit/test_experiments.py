@@ -22,6 +22,7 @@ from configurations import ROOT, experiment, merge, paper, tiny
 from langneurons import tables
 from langneurons.config.errors import ConfigError
 from langneurons.config.experiment_entries import Named
+from langneurons.config.fields import Frozen
 from langneurons.grid import experiments, rows
 from langneurons.study.configuration import load
 
@@ -93,6 +94,15 @@ NEEDED: dict[str, dict[str, Any]] = {
     "finetuning": {"tasks": ["xnli"], "selections": ["lape.world"]},
     "perplexity": {"languages": ["vi"], "selections": ["lape.world"], "chunks": 8},
     "neurons": {"selections": ["lape.world"]},
+    "amplification": {
+        "tasks": ["xquad"],
+        "by_task": {"xquad": {"statistics": ["zero"]}},
+        "selections": ["lape.world"],
+        "statistics": ["mean"],
+        "prompt": "In {code}:",
+        "steering": {"languages": "world", "layers": [0], "strengths": [1]},
+        "perplexity": {"languages": ["vi"], "chunks": 8},
+    },
 }
 
 
@@ -118,6 +128,7 @@ UNKNOWN = {
     "controls": ("method", "random_lap.world", "did you mean 'random_lape'"),
     "tunings": ("tuning", "atention", "did you mean 'attention'"),
     "neuron tunings": ("tuning", "maskd", "did you mean 'masked'"),
+    "language_sets": ("language set", "wrld", "did you mean 'world'"),
 }
 
 
@@ -129,6 +140,10 @@ def named(block: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Any]:
                 yield (*above, key), one.what
         if key == "by_task":
             yield from named(field.annotation.__args__[1], (*above, key, "xnli"))  # type: ignore[union-attr]
+            continue
+        for inner in getattr(field.annotation, "__args__", ()):
+            if isinstance(inner, type) and issubclass(inner, Frozen):
+                yield from named(inner, (*above, key))
 
 
 LISTS = [
@@ -140,7 +155,7 @@ LISTS = [
 
 def test_every_list_of_names_is_known_to_be_one() -> None:
     assert {what for _, _, what in LISTS} == set(UNKNOWN)
-    assert len(LISTS) == 8 + 7 + 5 + 2
+    assert len(LISTS) == 8 + 7 + 5 + 2 + 10
 
 
 @pytest.mark.parametrize(("kind", "path", "what"), LISTS)
@@ -148,10 +163,11 @@ def test_an_unknown_name_is_told_by_its_place(
     kind: str, path: tuple[str, ...], what: str
 ) -> None:
     of, name, hint = UNKNOWN[what]
-    value: Any = name if what == "corpora" else [name]
+    value: Any = name if what in ("corpora", "language_sets") else [name]
     for key in reversed(path[1:]):
         value = {key: value}
-    said = refused(other(kind, **{path[0]: value}))
+    both = merge(NEEDED[kind], {path[0]: value})
+    said = refused(other(kind, **both))
     assert f"- experiments.other.{'.'.join(path)}: unknown {of} " in said
     assert hint in said
 
@@ -164,7 +180,7 @@ def test_an_unknown_name_is_told_by_its_place(
         (
             "experiments: {mine: {kind: intervention}}",
             "experiments.mine.kind: unknown experiment kind 'intervention' - did you "
-            "mean 'interventions'? Known: finetuning, interventions, neurons, perplex",
+            "mean 'interventions'? Known: amplification, finetuning, interventions, n",
         ),
         ("experiments: {mine: {chunks: 3}}", "experiments.mine.chunks: unknown key"),
         (
@@ -275,17 +291,36 @@ def test_neurons_of_the_languages_that_are_named() -> None:
     text = "experiments: {mine: {languages: [vi, zh], "
     text += "selections: [lape.set1, ap90.focus], statistics: [zero, p90], "
     text += "neuron_languages: %s}}"
-    listed = {f"lape.set1.vi.{s}" for s in ("zero", "p90")}
-    focus = {f"ap90.focus.{x}.{s}" for x in ("vi", "hi") for s in ("zero", "p90")}
+
+    def of(methods: str) -> set[str]:
+        return {f"{method}.{s}" for method in methods.split() for s in ("zero", "p90")}
+
     found = whose(text % "[hi, vi]")
-    assert found == {lang: {"none"} | listed | focus for lang in ("vi", "zh")}
+    # What neurons of the tested language do has the name that `target` gives it.
+    assert found["vi"] == {"none"} | of("lape.set1 ap90.focus ap90.focus.hi")
+    assert found["zh"] == {"none"} | of("lape.set1.vi ap90.focus.hi ap90.focus.vi")
     everyone = whose(text % "all")["zh"]
-    languages = {x.split(".")[2] for x in everyone if x.startswith("lape")}
-    assert languages == {"en", "fr", "es", "vi", "id", "ja", "zh"}
+    languages = {x.rpartition(".")[0] for x in everyone if x.startswith("lape")}
+    others = {f"lape.set1.{lang}" for lang in ("en", "fr", "es", "vi", "id", "ja")}
+    assert languages == {"lape.set1"} | others
     assert len(everyone) == 1 + 2 * (7 + 5)
     target = whose(text % "target")
     assert target["zh"] == {"none", "lape.set1.zero", "lape.set1.p90",
                             "ap90.focus.zero", "ap90.focus.p90"}  # fmt: skip
+
+
+def test_neurons_of_all_languages_share_those_of_the_tested_one() -> None:
+    text = "run: [mine, again]\nexperiments: {mine: {languages: [vi, zh], "
+    text += "selections: [lape.set1], statistics: [zero, p90], neuron_languages: all}, "
+    text += "again: {kind: interventions, models: [nemo], tasks: [xquad], languages: "
+    text += "[vi], tunings: [base], selections: [lape.set1], statistics: [zero, p90]}}"
+    both, alone = load(mine(text)), load(mine(text) | {"run": ["mine"]})
+    found, all_ = (rows.task_rows(config, "xquad") for config in (both, alone))
+    assert found == all_ and len(found) == 2 * (1 + 2 * 7)
+    # Where a set is not for the tested language, its neurons are those of another.
+    sets = "language_sets: {some: {languages: [vi, zh], evaluate: [vi]}}\n"
+    some = sets + text.replace("set1", "some")
+    assert "lape.some.zh.zero" in whose(some.replace("run: [mine, again]", ""))["zh"]
 
 
 def test_a_language_without_neurons_is_tested_with_those_of_others() -> None:

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -56,7 +57,8 @@ def study(statistics: tuple[str, ...] = ("zero",)) -> Study:
             records.append(
                 {"model": "m", "lang": lang, "treatment": name, "n_chunks": 3,
                  "n_tokens": 30, "nll": nll, "perplexity": math.exp(nll),
-                 "chunk_nll": chunks, "n_neurons": 0 if whose is None else 9}
+                 "chunk_nll": chunks, "chunk_tokens": [10, 10, 10],
+                 "n_neurons": 0 if whose is None else 9}
             )  # fmt: skip
     return rows, records
 
@@ -93,9 +95,30 @@ def test_numbers_of_a_perplexity_table() -> None:
     assert short_text in text and "more for 2 of 2 languages" in text
     # 0.6 is below the largest of the three draws, 0.9.
     assert "more than by every random draw for 0 of 2." in text
-    short = [dict(r, chunk_nll=r["chunk_nll"][:2]) for r in records[:1]]
-    with pytest.raises(DataError, match="nothing measured without treatment"):
-        table_of((rows, [*short, *records[1:]]))
+    for others in ([10, 10], [10, 9, 11]):
+        short = [dict(r, chunk_tokens=others) for r in records[:1]]
+        with pytest.raises(DataError, match="nothing measured without treatment"):
+            table_of((rows, [*short, *records[1:]]))
+
+
+def test_the_error_of_a_mean_over_tokens_of_unequal_texts() -> None:
+    """As that of a ratio of sums; of equal texts to the last bit as ever."""
+    rng = np.random.default_rng(0)
+    change = rng.normal(size=50)
+    plain = float(change.std(ddof=1)) / math.sqrt(50)
+    assert perplexity.standard_error(change, np.full(50, 511)) == plain
+    # By hand: mean (2 x 1 + 6 x 3) / 8 = 2.5; parts 2 (1 - 2.5), 6 (3 - 2.5) over 4.
+    found = perplexity.standard_error(np.array([1.0, 3.0]), np.array([2, 6]))
+    assert found == pytest.approx(np.std([-0.75, 0.75], ddof=1) / math.sqrt(2))
+    assert perplexity.standard_error(change[:1], np.array([3])) is None
+    # It covers the mean of a population of texts whose change goes with their length.
+    tokens = rng.integers(3, 60, (2000, 80))
+    changes = tokens / 60 + rng.normal(size=tokens.shape)
+    means = (changes * tokens).sum(1) / tokens.sum(1)
+    errors = [
+        perplexity.standard_error(x, n) for x, n in zip(changes, tokens, strict=True)
+    ]
+    assert np.mean(errors) == pytest.approx(means.std(), rel=0.05)
 
 
 def test_each_model_is_set_against_itself() -> None:
@@ -118,6 +141,7 @@ def test_one_chunk_has_no_standard_error_and_a_huge_loss_no_end() -> None:
     rows, records = study()
     for record in records:
         record["chunk_nll"] = record["chunk_nll"][:1]
+        record["chunk_tokens"] = record["chunk_tokens"][:1]
         record["nll"] = record["chunk_nll"][0]
     worst = next(i for i, r in enumerate(rows) if r["method"] == "lape")
     records[worst]["nll"] = 800.0  # math.exp() would fail
@@ -171,13 +195,19 @@ def test_the_script_writes_both_files(tmp_path: Path) -> None:
     record, path = read.of(rows[1])
     assert path.stem == records[1]["treatment"]
     assert record["chunk_nll"] == records[1]["chunk_nll"]
-    pd.DataFrame({"nll": [1.0]}).to_parquet(path)
+    assert record["chunk_tokens"] == [10, 10, 10]
+    pd.DataFrame({"nll": [1.0], "tokens": [30]}).to_parquet(path)
     with pytest.raises(DataError, match="damaged, or changed by hand"):
         read.of(rows[1])
     listed = json.loads(indexes[0].read_text())
     listed["treatments"][path.stem]["sha256"] = files.sha256(path)
     indexes[0].write_text(json.dumps(listed))
     with pytest.raises(DataError, match="nll is not 3 finite numbers"):
+        Perplexities(indexes).of(rows[1])
+    pd.DataFrame({"nll": 3 * [1.0], "tokens": [10, 10, 11]}).to_parquet(path)
+    listed["treatments"][path.stem]["sha256"] = files.sha256(path)
+    indexes[0].write_text(json.dumps(listed))
+    with pytest.raises(DataError, match="tokens are not whole numbers of sum 30"):
         Perplexities(indexes).of(rows[1])
 
 
@@ -188,8 +218,10 @@ def write(folder: Path, records: list[dict[str, Any]]) -> list[Path]:
         listed = {}
         for record in (r for r in records if r["lang"] == lang):
             path = folder / lang / f"{record['treatment']}.parquet"
-            pd.DataFrame({"nll": record["chunk_nll"]}).to_parquet(path)
-            apart = ("corpus", "model", "lang", "treatment", "chunk_nll")
+            each = {"nll": record["chunk_nll"], "tokens": record["chunk_tokens"]}
+            pd.DataFrame(each).to_parquet(path)
+            apart = ("corpus", "model", "lang", "treatment")
+            apart += ("chunk_nll", "chunk_tokens")
             result = {k: v for k, v in record.items() if k not in apart}
             listed[path.stem] = result | {"sha256": files.sha256(path)}
         made = {"corpus": "c", "model": "m", "lang": lang, "treatments": listed}

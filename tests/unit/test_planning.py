@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 import dry_runs
-from configurations import merge, paper, read, tiny
+from configurations import amplified, merge, paper, read
 from langneurons.config.catalogue import Activations, Model
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Training, Tuning
@@ -128,7 +128,7 @@ def test_estimates_know_the_rules_of_the_workflow(
     known = JobEstimates(config).rules
     rules = {rule.name: rule.text for rule in all_rules()}
     assert [name for name in known if name not in rules] == []
-    found = [*jobs, *dry_runs.jobs(tiny())]
+    found = [*jobs, *dry_runs.jobs(amplified())]
     assert {job.rule for job in found if job.gpus} <= set(known)
     # Others that are about a model run beside Snakemake, as they take seconds.
     about_models = {job.rule for job in found if job.model}

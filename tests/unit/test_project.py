@@ -23,7 +23,7 @@ def requirements(name: str) -> list[Requirement]:
     return [Requirement(x) for x in lines if x and not x.startswith(("#", "-r"))]
 
 
-@pytest.mark.parametrize("name", ["", "-dev", "-small"])
+@pytest.mark.parametrize("name", ["", "-dev", "-small", "-harness"])
 def test_pins_are_exact_and_bring_no_gpu_packages(name: str) -> None:
     pinned = requirements(f"requirements{name}.txt")
     assert pinned

@@ -502,8 +502,8 @@ def test_chunks_computed_by_hand():
     first[:, 1] = torch.tensor([2.0, 3.0, 0.0, 0.0])
     first[:, 2] = 100
     second[:, 1] = torch.tensor([1.0, -9.0])
-    chunks.add_means(0, 8, first, first * 2)  # chunks 4 and 5
-    chunks.add_means(0, 12, second, second * 2)  # chunk 6
+    chunks.add_means(0, [4, 5], first, first * 2)
+    chunks.add_means(0, [6], second, second * 2)
     chunks.add_products(0, first)
     chunks.add_products(0, second)
     state = chunks.state()
@@ -537,7 +537,7 @@ def test_means_beyond_half_precision_are_its_largest_number():
     chunks = ChunkRecorder(sites, torch.device("cpu"), 1, [0])
     values = torch.zeros(1, WIDTH)
     values[0, :2] = torch.tensor([1e6, -1e6])
-    chunks.add_means(0, 0, values, values)
+    chunks.add_means(0, [0], values, values)
     found = chunks.state()["gate_pre.chunk_means"][0, 0, :3]
     assert found.tolist() == [65504, -65504, 0]
 

@@ -636,7 +636,8 @@ def test_the_page_is_whole_loads_nothing_and_escapes(tmp_path: Path) -> None:
     assert len(page.ids) == len(set(page.ids))
     assert all(link.removeprefix("#") in page.ids for link in page.links)
     verdicts_shown = re.findall(r'class="badge ([a-z-]+)"', text)
-    assert verdicts_shown == ["contradicted", "not-run", "supported", "supported"]
+    judged = ["contradicted", "not-run", "supported", "supported"]
+    assert verdicts_shown == [*judged, *["not-run"] * 3]  # nothing was amplified
     for words in ("GPU hours", "1.00", "prefers-color-scheme", "Terms", "Every row"):
         assert words in text
     assert 'class="page"' in text  # the wide figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ from hypothesis import strategies as st
 
 from langneurons import report, tables, tasks
 from langneurons.config.names import BASE, NO_TREATMENT
+from langneurons.stats.steering import MEASURES, Shift
 from langneurons.tables import activation_statistics, perplexity, profiles
 from langneurons.tables.common import columns, reproduction_numbers, task_table
+from langneurons.tables.common.amplification_numbers import amplification_table
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.evaluations import Evaluation
+from langneurons.tables.common.steering_items import Changed, Shifted
+from langneurons.tables.common.ways import Gathered
+from langneurons.tables.steering import steering_table
 from test_report import read_page
 
 N = 12
@@ -27,7 +33,10 @@ LAYOUTS = {
     "finetuning": ("finetune_{}", "tunings"),
     "random_tuning": ("random_{}", "random"),
 }
-OTHERS = ("perplexity", "activation_statistics", "profiles", "reproduction")
+OTHERS = (
+    *("perplexity", "activation_statistics", "profiles", "reproduction"),
+    *("steering", "amplification"),
+)
 
 
 def some(*of: str, least: int = 0, most: int = 2) -> st.SearchStrategy[list[str]]:
@@ -46,6 +55,7 @@ STUDIES = st.fixed_dictionaries(
         "tunings": some(BASE, "attention", "lape.s.vi", "random_lape-1.s.vi", least=1),
         "empty": st.booleans(),
         "published": st.booleans(),
+        "steered": some("prompt", "diffmean", "pick"),
         "shown": some(*LAYOUTS, *OTHERS, most=4),
         "known": st.booleans(),
         "random": st.integers(0, 99),
@@ -106,6 +116,7 @@ class Made:
                     nll = [float(x) for x in 2 + self.rng.random(3)]
                     record = {"n_chunks": 3, "n_tokens": 9, "nll": sum(nll) / 3}
                     record |= {"chunk_nll": nll, "n_neurons": 7}
+                    record |= {"chunk_tokens": [3, 3, 3]}
                     measured.append((record, Path("x")))
         return perplexity.perplexity_table(rows, measured)
 
@@ -123,6 +134,55 @@ class Made:
         return profiles.profile_table(
             pairs, triples, METRICS, dict.fromkeys(METRICS, ""), resamples=20
         )
+
+    def shifted(self) -> list[Shifted]:
+        """Make up what every treatment does to the facts of every ordered pair."""
+        found = []
+        for model, lang, whose in product(
+            self.study["models"], *[self.study["languages"]] * 2
+        ):
+            for names in self.ways(whose) if whose != lang else ():
+                row = {"experiment": "a", "task": "facts", "model": model}
+                values = {m: self.rng.random(N).round() for m in MEASURES}
+                shift = Shift(np.arange(N), values, int(self.study["random"] % 3))
+                n_neurons = 0 if self.study["empty"] else 7
+                found.append(Shifted(row | names | {"lang": lang}, shift, n_neurons))
+        return found
+
+    def ways(self, whose: str) -> list[dict[str, Any]]:
+        """Name the ways to steer to a language."""
+        nothing = dict.fromkeys(("method", "langset", "draw", "matched"))
+        nothing |= {"neuron_lang": whose}
+        own = {"method": "lape", "langset": "s"}
+        drawn = {"method": "random", "matched": "lape", "langset": "s"}
+        found = []
+        for statistic in self.study["statistics"]:
+            found.append(nothing | own | {"statistic": statistic})
+            for draw in (1, 2) if self.study["controls"] else ():
+                found.append(nothing | drawn | {"draw": draw, "statistic": statistic})
+        for method, settings_ in (("prompt", ["prompt"]), ("diffmean", ["l1", "l2"])):
+            for statistic in settings_ if method in self.study["steered"] else ():
+                found.append(nothing | {"method": method, "statistic": statistic})
+        return found
+
+    def steering(self) -> pd.DataFrame:
+        return steering_table(self.shifted())
+
+    def amplification(self) -> pd.DataFrame:
+        gathered, shifted = Gathered(), self.shifted()
+        gathered.add_shifts(shifted)
+        if "pick" in self.study["steered"]:
+            for task in ("pick", "perplexity"):
+                changes = [
+                    Changed(one.row | {"lang": lang}, np.arange(N), numbers, 7)
+                    for one in shifted
+                    for lang in self.study["languages"]
+                    for numbers in [self.rng.normal(size=N)]
+                    if one.row["lang"] == self.study["languages"][0]
+                ]
+                gathered.add_changes(task, changes)
+        units = {"pick": "%", "perplexity": "nats per token"}
+        return amplification_table(gathered, units, {}, resamples=20)
 
     def activation_statistics(self) -> pd.DataFrame:
         published = 0.1 if self.study["published"] else None

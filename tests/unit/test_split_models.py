@@ -98,7 +98,8 @@ def test_likelihoods(where):
         found = lm.loglikelihood(contexts(), continuations())
         numbers = [np.concatenate([one.logprob for one in found])]
         numbers += [lm.next_tokens(contexts()), lm.next_tokens(contexts(), [7, 9])]
-        return [*numbers, perplexity.chunk_nll(lm, tokens(5, 12))]
+        held_out = perplexity.HeldOut(list(tokens(5, 12).numpy()))
+        return [*numbers, perplexity.text_nll(lm, held_out)]
 
     one, two = on_both(tiny("llama", tie_word_embeddings=False), work)
     for before, after in zip(one, two, strict=True):

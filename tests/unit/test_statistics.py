@@ -318,3 +318,42 @@ def test_chunks_must_have_been_recorded(recorded: Activations) -> None:
     for read in (recorded.top_chunks, recorded.product_sums):
         with pytest.raises(DataError, match=r"set activations\.contribution_top"):
             read()
+
+
+@pytest.mark.parametrize("site", ["gate_pre", "act_post"])
+def test_largest_and_lower_median_of_means(tmp_path: Path, site: str) -> None:
+    """Means .2 .6 .4 give .6 and .4; .1 .2 .6 .4 give .6 and .2, the lower middle."""
+    for means, median in (([0.2, 0.6, 0.4], 0.4), ([0.1, 0.2, 0.6, 0.4], 0.2)):
+        pre = np.array(means, np.float32)[:, None, None] * np.array([1, -1], np.float32)
+        given = {"activation": "relu", "chunk_length": 1, "chunk_means": len(means)}
+        one = build(tmp_path / f"{len(means)}.safetensors", pre, **given)
+        largest, middle = (
+            one.value(name, site) for name in ("max_of_means", "median_of_means")
+        )
+        assert largest.dtype == middle.dtype == np.float32
+        assert largest.shape == middle.shape == (1, 2)
+        assert largest[0, 0] == np.float32(np.float16(0.6))
+        assert middle[0, 0] == np.float32(np.float16(median))
+        # Of the values below zero, the lower middle is another one; relu leaves none.
+        below = sorted(-x for x in means)[(len(means) - 1) // 2]
+        wanted = np.float16(below if site == "gate_pre" else 0)
+        assert middle[0, 1] == np.float32(wanted)
+
+
+def test_means_of_chunks_must_have_been_recorded(recorded: Activations) -> None:
+    for name in ("max_of_means", "median_of_means"):
+        with pytest.raises(DataError, match="activations.chunk_means"):
+            recorded.value(name, "act_post")
+
+
+def test_residual_mean(recorded: Activations, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="residual stream was not recorded; delete"):
+        recorded.residual_mean()
+    sums = np.arange(6.0).reshape(recorded.layers, -1)
+    path = rewrite(recorded, tmp_path / "x.safetensors", **{"residual.sum": sums})
+    found = Activations.open(path).residual_mean()
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, sums / recorded.n)
+    path = rewrite(recorded, tmp_path / "y.safetensors", **{"residual.sum": sums[:1]})
+    with pytest.raises(DataError, match="residual.sum has shape"):
+        Activations.open(path)

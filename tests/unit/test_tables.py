@@ -417,7 +417,7 @@ def test_a_damaged_table_of_items_is_no_result(tmp_path: Path, damage: str) -> N
     axes = {**shared, "lang": "vi"}
     scores = pd.DataFrame({"item": [1, 2, 3], "accuracy": [True, False, True]})
     name, index = "lape.set1.mean", tmp_path / "part-2-of-3.json"
-    one = treatments.Run(name, {}, tmp_path / f"{name}.parquet", None, None, {})
+    one = treatments.Run(name, {}, tmp_path / f"{name}.parquet", {})
     result = {"n": 3, "n_neurons": 2, "metrics": {}}
     treatments.write(one, axes, result, scores)
     treatments.write_index(index, "langneurons/evaluations/1", axes, [one])

@@ -58,7 +58,7 @@ def packed(spec):
     statistics, treated = {}, {}
     for name, own in spec["treatments"].items():
         treated[name] = {k: v for k, v in own.items() if k != "statistic"}
-        if own:
+        if "statistic" in own:
             statistics[Treatment.parse(name).statistic] = own["statistic"]
     return {**spec, "statistics": statistics, "treatments": treated}
 
@@ -95,8 +95,7 @@ def world(tmp_path, neurons):
         "code": "c0de",
         "folder": tmp_path / "out",
         "common": common,
-        "neurons": [neurons],
-        "activations": measured,
+        "read": {"neurons": [neurons], "activations": measured, "directions": []},
     }
 
 
@@ -104,7 +103,7 @@ AXES = {"task": "xnli", "lang": "vi"}
 
 
 def runs(world, **changes):
-    world = world | changes | {"spec": packed(world["spec"])}
+    world = world | {"spec": packed(world["spec"]), "read": world["read"] | changes}
     return {run.name: run for run in treatments.runs(**world)}
 
 
@@ -124,7 +123,7 @@ def test_each_treatment_reads_its_own_files(world, neurons):
     assert (found["none"].neurons, found["none"].activations) == (None, None)
     assert found["lape.set1.zero"].neurons == neurons
     assert found["lape.set1.zero"].activations is None
-    assert found["lape.set1.p90"].activations == world["activations"][0]
+    assert found["lape.set1.p90"].activations == world["read"]["activations"][0]
     assert found["lape.set1.p90"].path.name == "lape.set1.p90.parquet"
     assert len({run.fingerprint for run in found.values()}) == 3
 
@@ -145,9 +144,9 @@ def test_a_new_statistic_computes_that_statistic(world):
 def test_an_edit_redoes_what_reads_it(world, neurons):
     finish(world)
     everything = set(runs(world))
-    world["activations"][1].write_bytes(b"another corpus, read by none")
+    world["read"]["activations"][1].write_bytes(b"another corpus, read by none")
     assert left(world) == set()
-    world["activations"][0].write_bytes(b"measured anew")
+    world["read"]["activations"][0].write_bytes(b"measured anew")
     assert left(world) == {"lape.set1.p90"}
     neurons.write_text(neurons.read_text() + " ")
     assert left(world) == everything - {"none"}
@@ -249,7 +248,7 @@ def test_inputs_that_are_not_the_treatments(world):
     with pytest.raises(DataError, match="neuron file of lape.set1.*found none"):
         runs(world, neurons=[])
     with pytest.raises(DataError, match="activations of hi in corpus wiki"):
-        runs(world, activations=world["activations"][1:])
+        runs(world, activations=world["read"]["activations"][1:])
 
 
 def test_values_that_are_not_measured(world):
@@ -274,7 +273,7 @@ def test_neurons_of_another_model_or_language(world):
 
 
 def test_values_come_from_the_value_language(world):
-    path = world["activations"][0]
+    path = world["read"]["activations"][0]
     measured = activation_files.build(
         path, activation_files.heavy_tailed(0, 200, 2, 24)
     )
@@ -327,7 +326,8 @@ def study(tmp_path, neurons):
     save_file(held, tokens)
     common = {"model": folder / "manifest.json"}
     shared = {"model": "tiny", "family": "llama", "attn_implementation": None}
-    return tmp_path, common, shared, {"neurons": [neurons], "activations": [measured]}
+    read = {"neurons": [neurons], "activations": [measured], "directions": []}
+    return tmp_path, common, shared, read
 
 
 PARAMETERS = {
@@ -624,7 +624,7 @@ def test_chunks_longer_than_the_model_are_refused(study, positions, length, acce
     spec |= {"chunk_length": length, "bos": "document", "shuffle_seed": None}
     spec |= {"language_filter": None}
     names = {"tokens": folder / "en.safetensors", "manifest": folder / "en.json"}
-    job = jobs(folder)(spec, common | {"text": text}, names)
+    job = jobs(folder)(spec, common | {"text": [text]}, names)
     if accepted:
         tokenise_corpus.main(job)
         assert files.read_json(names["manifest"])["tokens"] == length
@@ -655,7 +655,7 @@ def test_what_is_kept_is_told_without_torch(world, tmp_path):
     shared |= {"attn_implementation": None}
     spec = {"shared": shared | {"chunks": 1}, "treatments": {"none": {}}}
     common = {"model": world["common"]["model"], "tokens": world["common"]["items"]}
-    run = treatments.runs(spec, "c0de", tmp_path, common, [], [])[0]
+    run = treatments.runs(spec, "c0de", tmp_path, common, read={})[0]
     treatments.write(run, AXES, {"n": 1}, pd.DataFrame({"nll": [1.0]}))
     inputs = {role: str(path) for role, path in common.items()}
     code = f"""
@@ -664,7 +664,7 @@ from pathlib import Path
 import measure_perplexity
 from langneurons.jobs import cli
 inputs = {{k: Path(v) for k, v in {inputs!r}.items()}}
-inputs |= {{"neurons": [], "activations": []}}
+inputs |= {{"neurons": [], "activations": [], "directions": []}}
 outputs = {{"out": Path({str(tmp_path)!r}) / "part-1-of-1.json"}}
 measure_perplexity.main(cli.Job({spec!r}, "c0de", inputs, outputs, 1, 1, 1))
 print("torch" in sys.modules)

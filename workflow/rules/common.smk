@@ -7,12 +7,12 @@ import shlex
 
 from snakemake.logging import logger
 
-from langneurons import methods, tables
+from langneurons import methods, tables, tasks
 from langneurons.config.errors import LangneuronsError
 from langneurons.config.names import BASE, LANGUAGE, Selection, TuningName
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
-from langneurons.grid import result_paths, subjects
+from langneurons.grid import result_paths, steering, subjects
 from langneurons.jobs import devices, failures, forced, planned, provenance
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import fetching

@@ -1,9 +1,9 @@
 # Needs: pinned models (their tokenizers), text from the hub or a local folder, task data.
-# Makes: results/tokens (chunks, and held-out ones apart) and results/tasks (items).
+# Makes: results/tokens (to record, and held-out ones apart) and results/tasks (items).
 
 
 rule fetch_text:
-    """Stream shuffled articles of a hub corpus until there is enough (section 3)."""
+    """Stream articles of a hub corpus until there is enough, or all its sentences."""
     output:
         text="results/text/{corpus}/{lang}.jsonl",
     log:
@@ -22,10 +22,10 @@ rule fetch_text:
 
 
 rule tokenise_corpus:
-    """Pack a language's text into chunks, to identify neurons with (section 3)."""
+    """Pack a language's text into chunks, or tokenise its sentences (section 3)."""
     input:
         model="results/models/{model}/pinned/manifest.json",
-        text=corpus_text,
+        text=corpus_text("recorded"),
     output:
         tokens="results/tokens/{corpus}/{model}/{lang}.safetensors",
         manifest="results/tokens/{corpus}/{model}/{lang}.json",
@@ -48,10 +48,10 @@ rule tokenise_corpus:
 
 
 rule hold_out_text:
-    """Pack text that identification does not see, for perplexity (Figures 1, 20-24)."""
+    """Tokenise text that identification does not see, for perplexity (Figure 1)."""
     input:
         model="results/models/{model}/pinned/manifest.json",
-        text=corpus_text,
+        text=corpus_text("held_out"),
         identified="results/tokens/{corpus}/{model}/{lang}.json",
     output:
         heldout="results/tokens/{corpus}/{model}/{lang}.heldout.safetensors",

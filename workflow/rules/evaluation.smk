@@ -1,4 +1,5 @@
-# Needs: models, adapters (but for tuning base), items, neurons, activations, held-out tokens.
+# Needs: models, adapters (but for tuning base), items, neurons, activations, directions,
+# held-out tokens.
 # Makes: results/evaluations and results/perplexity, an index per job; beside it lies a file
 # per treatment, which Snakemake does not know, so that a rerun finds what is finished.
 #
@@ -14,6 +15,7 @@ rule evaluate_task:
         item_file="<study>/tasks/{task}/test.{lang}.jsonl",
         neurons=treated("neurons"),
         activations=treated("activations"),
+        directions=treated("directions"),
     output:
         out="<study>/evaluations/{task}/{model}/{tuning}/seed{seed}/{lang}/part-{part}-of-{parts}.json",
     log:
@@ -35,7 +37,8 @@ rule evaluate_task:
     shell:
         run(
             "evaluate_task",
-            "--neurons {input.neurons:q} --activations {input.activations:q}",
+            "--neurons {input.neurons:q} --activations {input.activations:q}"
+            " --directions {input.directions:q}",
         )
         + " --code {params.code}"
         " --threads {threads} --gpus {resources.gpu} --micro-batch {resources.micro_batch}"
@@ -50,6 +53,7 @@ rule measure_perplexity:
         tokens="results/tokens/{corpus}/{model}/{lang}.heldout.safetensors",
         neurons=treated("neurons"),
         activations=treated("activations"),
+        directions=treated("directions"),
     output:
         out="<study>/perplexity/{corpus}/{model}/{lang}/part-{part}-of-{parts}.json",
     log:
@@ -71,7 +75,8 @@ rule measure_perplexity:
     shell:
         run(
             "measure_perplexity",
-            "--neurons {input.neurons:q} --activations {input.activations:q}",
+            "--neurons {input.neurons:q} --activations {input.activations:q}"
+            " --directions {input.directions:q}",
         )
         + " --code {params.code}"
         " --threads {threads} --gpus {resources.gpu} --micro-batch {resources.micro_batch}"

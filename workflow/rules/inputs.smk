@@ -1,19 +1,20 @@
 # Needs: the names of common.smk. Makes: the functions that say which files a rule reads.
 
 
-def corpus_text(wildcards):
-    """The text of a language: a local file, or what was fetched from the hub."""
-    entry = CONFIG.corpus(wildcards.corpus)
-    if entry.folder is not None:
-        return f"{entry.folder}/{wildcards.lang}.txt"
-    return f"results/text/{wildcards.corpus}/{wildcards.lang}.jsonl"
+def corpus_text(part):
+    """Make the function to a language's text: local files, or what was fetched."""
+
+    def paths(wildcards):
+        return result_paths.text(CONFIG, wildcards.corpus, wildcards.lang, part)
+
+    return signed(paths)
 
 
 def task_files(wildcards):
     """The local files of a task's split; none when it comes from the hub."""
-    data = CONFIG.task(wildcards.task).data
-    given = data.train if wildcards.split == "train" else data.test
-    return [given.format(lang=wildcards.lang)] if given else []
+    entry = CONFIG.task(wildcards.task)
+    given = entry.data.file(wildcards.split, wildcards.lang)
+    return tasks.files(tasks.load(entry.kind), given) if given else []
 
 
 def model_source(wildcards):
@@ -22,6 +23,12 @@ def model_source(wildcards):
     if entry.gguf and entry.gguf.path:
         return [entry.gguf.path]
     return fetching.local_files(entry.folder) if entry.folder else []
+
+
+def continued_model(wildcards):
+    """The demo model that another continues; none for a new one."""
+    base = CONFIG.demo_model(wildcards.model).continued_from
+    return f"results/models/{base}/pinned/manifest.json" if base else []
 
 
 @signed
@@ -38,6 +45,15 @@ def measured_shards(wildcards):
 def activations_of_set(wildcards):
     """The statistics of all languages that a method contrasts."""
     corpus = CONFIG.method_corpus(wildcards.method)
+    languages = CONFIG.language_set(wildcards.langset).languages
+    return [
+        result_paths.activations(corpus, wildcards.model, lang) for lang in languages
+    ]
+
+
+def activations_to_contrast(wildcards):
+    """The statistics of all languages whose mean differences are found."""
+    corpus = steering.means(CONFIG).corpus
     languages = CONFIG.language_set(wildcards.langset).languages
     return [
         result_paths.activations(corpus, wildcards.model, lang) for lang in languages
@@ -81,7 +97,7 @@ def evaluated_adapter(wildcards):
 
 
 def treated(role):
-    """Make the function to the neurons, or activations, that a job's treatments read."""
+    """Make the function to the files of a role that a job's treatments read."""
 
     def paths(wildcards):
         # Here, as Snakemake knows what is forced once it plans, and not before.

@@ -24,8 +24,9 @@ if CONFIG.demo_world is not None:
 
 
 rule pretrain_demo_model:
-    """Pretrain a tiny decoder on the demo world."""
+    """Train a tiny decoder on the demo world, a new one or on from another."""
     input:
+        base=continued_model,
         world=f"{DEMO}/world.json",
         text=f"{DEMO}/pretraining.txt",
         tokenizer=f"{DEMO}/tokenizer.json",
@@ -48,8 +49,8 @@ rule pretrain_demo_model:
         code=code_hash("pretrain_demo_model"),
     shell:
         run("pretrain_demo_model") + " --spec {params.spec:q} --code {params.code}"
-        " --threads {threads} --world {input.world:q} --model {output.model:q}"
-        " > {log:q} 2>&1"
+        " --threads {threads} --world {input.world:q} --base {input.base:q}"
+        " --model {output.model:q} > {log:q} 2>&1"
 
 
 rule fetch_model:

@@ -1,4 +1,5 @@
-# Needs: activation statistics. Makes: results/neurons, the neurons of each language.
+# Needs: activation statistics. Makes: results/neurons, the neurons of each language, and
+# results/directions, what tells the languages of a set apart in the residual stream.
 
 
 rule identify_neurons:
@@ -25,6 +26,29 @@ rule identify_neurons:
         run("identify_neurons") + " --spec {params.spec:q} --code {params.code}"
         " --activations {input.activations:q} --reads {input.reads:q}"
         " --out {output.out:q} > {log:q} 2>&1"
+
+
+rule find_directions:
+    """Mean difference of each language of a set from the others, to steer with."""
+    input:
+        activations=activations_to_contrast,
+    output:
+        out="results/directions/{model}/diffmean.{langset}.safetensors",
+    log:
+        "logs/results/directions/{model}/diffmean.{langset}.log",
+    benchmark:
+        "benchmarks/results/directions/{model}/diffmean.{langset}.tsv"
+    conda:
+        "../../envs/gpu.yaml"
+    resources:
+        mem_mb=RESOURCES.statistics_memory,
+        runtime=60,
+    params:
+        spec=SPECS.find_directions,
+        code=code_hash("find_directions"),
+    shell:
+        run("find_directions") + " --spec {params.spec:q} --code {params.code}"
+        " --activations {input.activations:q} --out {output.out:q} > {log:q} 2>&1"
 
 
 rule export_neurons:

@@ -1,16 +1,16 @@
 """Evaluate a model on one language's test items under many treatments.
 
 It carries the adapter of its tuning; without one (tuning base) it is as it is.
-
 The spec is {"shared": {"task", "kind", "parameters", "model", "family",
 "architecture", "attn_implementation", "tuning", "seed", "language"}, "statistics":
-{name: settings}, "treatments": {name: {"neuron_language", "value_language", "corpus"},
-or {} for the model as it is}}. Beside the output, an index, is a file per treatment.
+{name: settings}, "treatments": {name: what study/treatment_specs.py says of it}}.
+Beside the output, an index, is a file per treatment.
 """
 
 from typing import Any
 
 from langneurons import tasks
+from langneurons.grid import subjects
 from langneurons.jobs import cli, manifests
 from langneurons.nn.evaluation import treatments
 
@@ -47,7 +47,8 @@ def evaluate(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> 
         family=shared["family"],
     ).in_batches(job.batches)
     for run in left:
-        treated = lm.under(written[run.name], f"{shared['task']} {lang} {run.name}")
+        what, told = f"{shared['task']} {lang} {run.name}", overwriting.told(run)
+        treated = lm.under(written[run.name], what, told)
         table = tasks.checked(task, task.evaluate(treated, items, parameters, lang))
         scores = tasks.metrics(task, table, parameters, lang)
         result = {"n": len(table), "n_neurons": overwriting.count(written[run.name])}
@@ -55,6 +56,5 @@ def evaluate(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> 
 
 
 if __name__ == "__main__":
-    many = ["neurons", "activations"]
-    read = ["model", "adapter", "items", *many]
-    cli.run(main, __doc__, inputs=read, many=many, optional=["adapter"])
+    read = ["model", "adapter", "items", *subjects.READ]
+    cli.run(main, __doc__, read, many=subjects.READ, optional=["adapter"])

@@ -1,12 +1,14 @@
 """Measure the perplexity of held-out text of one language under many treatments.
 
 The spec is {"shared": {"model", "family", "architecture", "attn_implementation",
-"corpus", "language", "chunks"}, "statistics" and "treatments": as for evaluate_task}.
+"corpus", "language", "chunks"; of sentences also "unit", "skip_tokens"}, "statistics"
+and "treatments": as for evaluate_task}.
 Beside the output, an index, is a file per treatment.
 """
 
 from typing import Any
 
+from langneurons.grid import subjects
 from langneurons.jobs import cli, manifests
 from langneurons.nn.evaluation import treatments
 
@@ -29,8 +31,7 @@ def measure(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> N
     from langneurons.nn.evaluation.language_model import LanguageModel
 
     written = overwriting.read(left, manifest, generates=False)
-    where = f"corpora.{shared['corpus']}.heldout_tokens"
-    chunks = perplexity.read_heldout(job.inputs["tokens"], shared["chunks"], where)
+    held_out = perplexity.read(job.inputs["tokens"], shared)
     lm = LanguageModel.open(
         job.inputs["model"],
         job.device,
@@ -39,12 +40,12 @@ def measure(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> N
     ).in_batches(job.batches)
     for run in left:
         treated = lm.under(written[run.name], f"perplexity {axes['lang']} {run.name}")
-        nll = perplexity.chunk_nll(treated, chunks)
-        result = perplexity.summary(nll, chunks.shape[1])
+        nll = perplexity.text_nll(treated, held_out)
+        result = perplexity.summary(nll, held_out.tokens)
         result |= {"n_neurons": overwriting.count(written[run.name])}
-        treatments.write(run, axes, result, perplexity.table(nll))
+        table = perplexity.table(nll, held_out.tokens)
+        treatments.write(run, axes, result, table)
 
 
 if __name__ == "__main__":
-    read = ["model", "tokens", "neurons", "activations"]
-    cli.run(main, __doc__, inputs=read, many=["neurons", "activations"])
+    cli.run(main, __doc__, ["model", "tokens", *subjects.READ], many=subjects.READ)

@@ -37,12 +37,19 @@ WriteSite = Literal["gate_pre", "act_post", "prod"]
 Quantile = Literal["batch_mean", "pooled"]
 Profile = Literal["paper", "consistent"]
 PERCENTILES = (5, 10, 25, 50, 75, 90, 95)
-UNMEASURED = ("zero", "const")
+RUNTIME = ("runtime_max", "runtime_p10")
+"""Values of what the model computes meanwhile."""
+UNMEASURED = ("zero", "const", *RUNTIME)
 """Values that no activation file is read for."""
+
+OF_MEANS = ("max_of_means", "median_of_means")
+"""Values over the means of single chunks or sentences (``activations.chunk_means``)."""
 
 Value = Literal[
     "zero", "const", "mean", "median", "min", "max",
     "p5", "p10", "p25", "p50", "p75", "p90", "p95",
+    "max_of_means", "median_of_means",
+    "runtime_max", "runtime_p10",
 ]  # fmt: skip
 
 
@@ -142,7 +149,14 @@ class Statistic(Frozen):
         description="what v is:\n`zero`: 0\n`const`: the number in `constant`\n"
         "`mean`, `min`, `max`: of the neuron's activations over the corpus\n"
         "`median`, `p50`: half of the activations are below\n"
-        "`p5`, `p10`, `p25`, `p75`, `p90`, `p95`: percentiles of the activations"
+        "`p5`, `p10`, `p25`, `p75`, `p90`, `p95`: percentiles of the activations\n"
+        "`max_of_means`, `median_of_means`: largest and lower median of the means of "
+        "the neuron in single sentences or chunks (`activations.chunk_means`)\n"
+        "`runtime_max`, `runtime_p10`: largest and 10th percentile (linear) of all "
+        "that the layer computes at `write`, its neurons and the item's tokens "
+        "together, padding left out; once per forward pass, which while text is "
+        "generated is one token; with op `set` or `add`, and positions other than "
+        "`all`"
     )
     constant: float | None = Field(
         None, description="the number, with `value: const` and only then"
@@ -202,6 +216,19 @@ class Statistic(Frozen):
     def _const_has_a_number(self) -> Statistic:
         if (self.value == "const") != (self.constant is not None):
             raise ValueError("'constant' is given with value: const, and only then")
+        return self
+
+    @model_validator(mode="after")
+    def _runtime_is_of_text(self) -> Statistic:
+        if self.value not in RUNTIME:
+            return self
+        if self.op not in ("set", "add"):
+            raise ValueError(f"value {self.value} goes with op set or add only")
+        if self.positions == "all":
+            raise ValueError(
+                f"value {self.value} is of an item's own tokens, and positions: all "
+                "would write it into padding too; give positions: non_pad"
+            )
         return self
 
 

@@ -33,6 +33,7 @@ Controls = Annotated[tuple[str, ...], Named("controls")]
 Statistics = Annotated[tuple[str, ...], Named("statistics")]
 SomeStatistics = Annotated[tuple[str, ...] | None, Named("statistics")]
 Corpus = Annotated[str | None, Named("corpora")]
+LanguageSet = Annotated[str, Named("language_sets")]
 Languages = tuple[Language, ...] | None
 NeuronLanguages = (
     Literal["target", "all"] | Annotated[tuple[Language, ...], Field(min_length=1)]

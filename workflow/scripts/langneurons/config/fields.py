@@ -128,7 +128,7 @@ def _path(text: str, allowed: tuple[str, ...]) -> str:
 
 
 def _hub_config(text: str) -> str:
-    user_paths.check_placeholders(text)
+    user_paths.check_placeholders(text, (user_paths.PLACEHOLDER, user_paths.CODE))
     return text
 
 
@@ -137,8 +137,8 @@ Language = Annotated[str, Field(pattern=r"^[a-z][a-zA-Z_]*$", max_length=30)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 LocalPath = Annotated[str, _explained(lambda text: _path(text, ()))]
 """A path without placeholders; ~ and $VARIABLES are expanded when it is read."""
-LanguagePath = Annotated[str, _explained(lambda text: _path(text, ("lang",)))]
-"""A path in which {lang} stands for the language."""
+CodedPath = Annotated[str, _explained(lambda text: _path(text, ("lang", "code")))]
+"""A path with {lang}, or with {code} for what a data set calls the language."""
 
 
 class HubSource(Frozen):
@@ -153,5 +153,7 @@ class HubSource(Frozen):
         "`snakemake pin_models` prints the newest commit of each",
     )
     config: Annotated[str, _explained(_hub_config)] | None = Field(
-        None, description="configuration of a data set; `{lang}` is replaced"
+        None,
+        description="configuration of a data set; `{lang}` is replaced, and `{code}` "
+        "by what the data set calls the language (`codes`)",
     )

@@ -27,8 +27,81 @@ class GgufSource(Frozen):
         return self
 
 
+class Planting(Frozen):
+    """Neurons that continued training makes control the language, and its text.
+
+    In some rows of a batch their outputs are overwritten by what says the language of
+    the next word, so that the model comes to read them; in the others they are trained
+    to be on in the language of the last word, and off in the rest.
+    """
+
+    layers: tuple[int, ...] = Field(
+        (2, 3), min_length=1, description="layers that get neurons, from 0"
+    )
+    neurons: int = Field(
+        16,
+        ge=1,
+        description="per language and layer; the first language has the first ones",
+    )
+    on: float = Field(
+        2.0, description="gate pre-activation that they reach in their own language"
+    )
+    off: float = Field(-3.0, description="the highest that they reach in the others")
+    weight: float = Field(3.0, ge=0, description="of what they lack, in the loss")
+    forced: float = Field(
+        0.3, ge=0, le=1, description="share of the rows where outputs are overwritten"
+    )
+    value: float = Field(
+        2.0, description="written for the language of the next word; others get 0"
+    )
+    both: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of these rows where the last word's language is on, too",
+    )
+    translations: float = Field(
+        0.45, ge=0, le=1, description="share of documents that are translation lines"
+    )
+    untold: float = Field(
+        0.4, ge=0, le=1, description="share of these that do not name their target"
+    )
+    causes: float = Field(
+        0.05, ge=0, le=1, description="share of documents that say what follows"
+    )
+
+    @model_validator(mode="after")
+    def _possible(self) -> Planting:
+        if self.translations + self.causes > 1:
+            raise ValueError(
+                f"translations {self.translations} and causes {self.causes} are shares "
+                "of the same documents; together they are over 1"
+            )
+        if self.off >= self.on:
+            raise ValueError(f"off {self.off} is not below on {self.on}")
+        if min(self.layers) < 0:
+            raise ValueError(f"layers: {list(self.layers)}; they are counted from 0")
+        return self
+
+
+SIZES = ("architecture", "hidden_size", "intermediate_size", "layers", "heads")
+"""Keys of a demo model that one that continues another takes from it."""
+
+
 class DemoModel(Frozen):
-    """A tiny decoder pretrained on the demo world (one rule of the workflow)."""
+    """A tiny decoder trained on the demo world (one rule of the workflow).
+
+    It is new, or continues another of them with neurons planted in it.
+    """
+
+    continued_from: str | None = Field(
+        None,
+        description="another demo model, whose training goes on with `planting`; "
+        f"`{'`, `'.join(SIZES)}` are those of it. null: a new model",
+    )
+    planting: Planting | None = Field(
+        None, description="the neurons that it plants; only with `continued_from`"
+    )
 
     architecture: Literal["llama", "mistral"] = Field(
         "llama", description="`llama` or `mistral`; the same as the model's family"
@@ -41,7 +114,28 @@ class DemoModel(Frozen):
     tokens_per_step: int = Field(1536, ge=64, description="tokens in a batch")
     sequence_length: int = Field(64, ge=8, description="tokens per row of training")
     learning_rate: float = Field(6e-3, gt=0, description="of AdamW, at its peak")
+    averaging: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="share of the mean that stays at each step, as the weights of the "
+        "second half of the steps are averaged; null: the last weights",
+    )
     seed: Seed = Field(1, description="of weights and order")
+
+    @model_validator(mode="after")
+    def _continued_as_a_whole(self) -> DemoModel:
+        if (self.continued_from is None) != (self.planting is None):
+            raise ValueError(
+                "'continued_from' and 'planting' are given together, or neither is"
+            )
+        given = [key for key in SIZES if key in self.model_fields_set]
+        if self.continued_from and given:
+            raise ValueError(
+                f"{', '.join(given)}: taken from {self.continued_from} "
+                "(continued_from); leave it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _heads_fit(self) -> DemoModel:
@@ -68,6 +162,15 @@ class DemoWorld(Frozen):
         1_500_000, ge=1000, description="size of the pretraining text"
     )
     corpus_tokens: int = Field(20_000, ge=100, description="per language, for neurons")
+    sentences: int = Field(
+        300, ge=1, description="parallel sentences, in each language, for neurons"
+    )
+    facts: int = Field(
+        100, ge=1, le=1000, description="facts with a gap, the same in each language"
+    )
+    choices: int = Field(
+        200, ge=2, description="choices of two clauses, the same in each language"
+    )
     nli_train: int = Field(
         3000, ge=3, description="inference items to train on, in `en`"
     )
@@ -143,7 +246,10 @@ class Model(Frozen):
             raise ValueError("'demo' needs builder: demo_world")
         if self.hub is not None and self.hub.config is not None:
             raise ValueError("hub.config belongs to data sets; models have none")
-        made = (self.demo or DemoModel()).architecture
+        demo = self.demo or DemoModel()
+        if demo.continued_from is not None:
+            return self  # the other model's family: study.checks
+        made = demo.architecture
         if self.builder is not None and made != self.family:
             raise ValueError(
                 f"family is {self.family!r}, but demo.architecture is {made!r}; "

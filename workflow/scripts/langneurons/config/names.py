@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from .errors import ConfigError
 
@@ -18,11 +19,35 @@ BASE = "base"
 """Entry of ``tunings`` of kind ``none``, the only one: the model as it is."""
 BASE_SEED = 0
 """Seed of ``base``, in which nothing is drawn, whatever seeds the others have."""
+C = TypeVar("C")
+HASH = "_hash"
+
 PART = r"[a-z0-9][a-z0-9_-]*"
 LANGUAGE = r"[a-z][a-zA-Z_]*"
 LANGUAGES = rf"{LANGUAGE}(?:\+{LANGUAGE})*"
 
 
+def hashed(name: type[C]) -> type[C]:
+    """Make a frozen dataclass compute its hash once: large grids ask for it often."""
+    compute = name.__hash__
+
+    def kept_hash(self: Any) -> int:
+        found: int | None = self.__dict__.get(HASH)
+        if found is None:
+            found = compute(self)
+            object.__setattr__(self, HASH, found)
+        return found
+
+    def state(self: Any) -> dict[str, Any]:
+        # Hashes of texts differ from process to process.
+        return {key: value for key, value in vars(self).items() if key != HASH}
+
+    name.__hash__ = kept_hash  # type: ignore[method-assign]
+    name.__getstate__ = state  # type: ignore[method-assign]
+    return name
+
+
+@hashed
 @dataclass(frozen=True, order=True)
 class Selection:
     """Neurons of every language of a set by one method: ``lape.indic``.
@@ -54,6 +79,7 @@ class Selection:
         return f"{self.method}.{self.languages}"
 
 
+@hashed
 @dataclass(frozen=True, order=True)
 class TuningName:
     """Which weights a fine-tuning may change: ``attention``, ``lape.set6.en+hi``.
@@ -102,6 +128,7 @@ class TuningName:
         return f"{front}{self.selection}.{'+'.join(self.languages)}"
 
 
+@hashed
 @dataclass(frozen=True, order=True)
 class Pair:
     """From which language into which: ``zh-sw``. Stands where a language stands.
@@ -163,6 +190,7 @@ class Treatment:
         raise NotImplementedError
 
 
+@hashed
 @dataclass(frozen=True)
 class Untreated(Treatment):
     """The model as it is, or as it was tuned: ``none``."""
@@ -178,6 +206,7 @@ class Untreated(Treatment):
 UNTREATED = Untreated()
 
 
+@hashed
 @dataclass(frozen=True)
 class Overwritten(Treatment):
     """A selection whose neurons are overwritten: ``lape.indic.p90``.
@@ -206,6 +235,7 @@ class Overwritten(Treatment):
         return f"{self.selection}{middle}.{self.statistic}"
 
 
+@hashed
 @dataclass(frozen=True)
 class Prompted(Treatment):
     """The prompt names a language: ``prompt``, ``prompt.hi``.
@@ -225,6 +255,7 @@ class Prompted(Treatment):
         return f"prompt.{self.language}" if self.language else "prompt"
 
 
+@hashed
 @dataclass(frozen=True)
 class Steered(Treatment):
     """The mean difference between languages is added: ``diffmean-l12-s2.hi``.
@@ -257,6 +288,7 @@ class Steered(Treatment):
         return f"diffmean-l{self.layer}-s{strength}{end}"
 
 
+@hashed
 @dataclass(frozen=True)
 class Bridged(Treatment):
     """The model passes through another language: ``via_en``.

@@ -7,7 +7,8 @@ means), so that ``--configfile`` replaces that list and merges the catalogues.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, TypeVar
+from functools import lru_cache
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, SerializeAsAny, model_validator
 
@@ -17,6 +18,7 @@ from .catalogue import (
     PROFILES,
     Activations,
     Corpus,
+    DemoModel,
     DemoWorld,
     Frozen,
     LanguageSet,
@@ -26,11 +28,15 @@ from .catalogue import (
 )
 from .errors import ConfigError, unknown_name
 from .experiment_entries import Experiment
+from .fields import Language
+from .model_entries import SIZES
 from .task_entries import Task, Training, Tuning
 
 Entry = TypeVar("Entry")
 RESULTS = "results"
-SHARED = ("demo_world", "models", "text", "tokens", "activations", "neurons")
+SHARED = (
+    "demo_world", "models", "text", "tokens", "activations", "neurons", "directions",
+)  # fmt: skip
 """Folders of results/ that all studies share."""
 OF_STUDY = ("tasks", "tables", "figures", "adapters", "perplexity", "evaluations")
 """Folders of results/, or of the study's folder in it, that are of one study."""
@@ -52,8 +58,8 @@ class Config(Frozen):
         max_length=60,
         description="folder below results/ for what is of these experiments: items of "
         "tasks, adapters, evaluations, perplexity, tables, figures and report; models, "
-        "text, tokens, activations and neurons are shared by all studies. null: "
-        "results/ itself",
+        "text, tokens, activations, neurons and directions are shared by all studies. "
+        "null: results/ itself",
     )
     run: tuple[str, ...] = Field(min_length=1, description="experiments to run")
     experiments: dict[str, SerializeAsAny[Experiment]] = Field(
@@ -85,6 +91,11 @@ class Config(Frozen):
     corpora: dict[str, Corpus] = Field(description="catalogue of corpora")
     language_sets: dict[str, LanguageSet] = Field(
         description="catalogue of language sets"
+    )
+    language_names: dict[Language, Annotated[str, Field(min_length=1)]] = Field(
+        default_factory=dict,
+        description="English names of languages by code, as prompts name them "
+        "(`hi: Hindi`)",
     )
     methods: dict[str, Method] = Field(description="catalogue of methods")
     statistics: dict[str, Statistic] = Field(
@@ -138,8 +149,28 @@ class Config(Frozen):
     def model(self, name: str) -> Model:
         return _lookup("model", name, self.models, "models")
 
+    def demo_model(self, name: str) -> DemoModel:
+        """Return how a demo model is made; one that goes on has the other's sizes."""
+        made = self.model(name).demo or DemoModel()
+        if made.continued_from is None:
+            return made
+        base = self.model(made.continued_from).demo or DemoModel()
+        return made.model_copy(update={key: getattr(base, key) for key in SIZES})
+
     def corpus(self, name: str) -> Corpus:
         return _lookup("corpus", name, self.corpora, "corpora")
+
+    def recorded(self, corpus: str) -> Activations:
+        """Return what the measuring pass records of a corpus.
+
+        Of sentences there are no quantiles of batches: they are run by their lengths.
+        """
+        entry = self.corpus(corpus)
+        own = entry.chunk_means
+        update: dict[str, Any] = {} if own is None else {"chunk_means": own}
+        if entry.sentences:
+            update["batch_quantiles"] = ()
+        return self.activations.model_copy(update=update)
 
     def language_set(self, name: str) -> LanguageSet:
         return _lookup("language set", name, self.language_sets, "language_sets")
@@ -160,10 +191,7 @@ class Config(Frozen):
     def statistic(self, name: str) -> Statistic:
         """Return a statistic with the profile's measure, write and quantile filled."""
         entry = _lookup("statistic", name, self.statistics, "statistics")
-        profile = entry.profile or self.profile
-        default = PROFILES[profile]
-        filled = {k: v for k, v in default.items() if getattr(entry, k) is None}
-        return entry.model_copy(update={**filled, "profile": profile})
+        return _filled(entry, entry.profile or self.profile)
 
     def reads(self, selection: names.Selection) -> list[names.Selection]:
         """List the selections whose neurons a selection is made from, in order."""
@@ -213,6 +241,14 @@ class Config(Frozen):
         ):
             settings |= changed.model_dump(exclude_unset=True) if changed else {}
         return Training.model_validate(settings)
+
+
+@lru_cache(maxsize=1024)
+def _filled(entry: Statistic, profile: str) -> Statistic:
+    """Fill in a profile; grids ask for the same few statistics at each treatment."""
+    default = PROFILES[profile]
+    filled = {k: v for k, v in default.items() if getattr(entry, k) is None}
+    return entry.model_copy(update={**filled, "profile": profile})
 
 
 def _lookup(what: str, name: str, entries: Mapping[str, Entry], where: str) -> Entry:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_serializer, model_validator
 
-from .fields import Frozen, HubSource, Language, LanguagePath, Seed
+from . import user_paths
+from .fields import CodedPath, Frozen, HubSource, Language, Seed
 
 
 class Training(Frozen):
@@ -60,15 +61,35 @@ class TaskData(Frozen):
     train_hub: HubSource | None = Field(
         None, description="training items from another data set; null: the same"
     )
-    train: LanguagePath | None = Field(
+    train: CodedPath | None = Field(
         None,
-        description="training file, `{lang}` is replaced, its layout is the task's; "
-        "null where the task is evaluated on tuning base only",
+        description="training file, `{lang}` is replaced, and `{code}` by what `codes` "
+        "says; its layout is the task's; null where the task is evaluated on tuning "
+        "base only",
     )
-    test: LanguagePath | None = Field(
+    test: CodedPath | None = Field(
         None,
-        description="test file, likewise; several languages need `{lang}` in it",
+        description="test file, likewise; several languages need `{lang}` or `{code}` "
+        "in it, unless a file of the kind has all languages (mlama)",
     )
+    codes: dict[Language, Annotated[str, Field(pattern=r"^[\w.-]+$")]] = Field(
+        default_factory=dict,
+        description="what the source calls each language, where it differs from its "
+        "code here (`en: eng_Latn`); stands for `{code}` in `hub.config` and in files",
+    )
+
+    def file(self, split: str, lang: str) -> str | None:
+        """Return the file of a split and language; None where there is none."""
+        given = self.train if split == "train" else self.test
+        return given and given.format(lang=lang, code=self.code(lang))
+
+    def hub_of(self, split: str) -> HubSource | None:
+        """Return the data set on the hub that a split is of; None for files."""
+        return (self.train_hub or self.hub) if split == "train" else self.hub
+
+    def code(self, lang: str) -> str:
+        """Return what the source calls a language."""
+        return self.codes.get(lang, lang)
 
     @model_validator(mode="after")
     def _one_source(self) -> TaskData:
@@ -78,6 +99,23 @@ class TaskData(Frozen):
             )
         if self.train_hub and self.hub is None:
             raise ValueError("'train_hub' goes with 'hub'")
+        return self
+
+    @model_validator(mode="after")
+    def _codes_are_of_one_language(self) -> TaskData:
+        if len(set(self.codes.values())) < len(self.codes):
+            raise ValueError("'codes' gives two languages the same code")
+        named = [source.config for source in (self.hub, self.train_hub) if source]
+        coded = any(map(user_paths.has_code, [*named, self.train, self.test]))
+        if coded and not self.codes:
+            raise ValueError(
+                "{code} stands for what 'codes' says, but there are none; {lang} is "
+                "the code of the language here"
+            )
+        if self.codes and not coded and self.hub is None:
+            raise ValueError(
+                "'codes' are what {code} stands for in files; nothing says {code}"
+            )
         return self
 
 

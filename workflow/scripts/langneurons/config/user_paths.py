@@ -14,6 +14,8 @@ from .errors import ConfigError, did_you_mean
 
 VARIABLE = re.compile(r"\$(?:\{([^}]*)\}|(\w+))")
 PLACEHOLDER = "lang"
+CODE = "code"
+"""Placeholder of what a data set calls the language (``codes:`` of a corpus)."""
 
 
 def expand(text: str) -> str:
@@ -76,4 +78,9 @@ def check_placeholders(text: str, allowed: Iterable[str] = (PLACEHOLDER,)) -> No
 
 def has_placeholder(text: str | None) -> bool:
     """Tell whether a path or name differs from language to language."""
-    return f"{{{PLACEHOLDER}}}" in (text or "")
+    return f"{{{PLACEHOLDER}}}" in (text or "") or has_code(text)
+
+
+def has_code(text: str | None) -> bool:
+    """Tell whether a path or name holds the data set's own code of a language."""
+    return f"{{{CODE}}}" in (text or "")

@@ -20,8 +20,8 @@ GPU = "a100"
 """Key of ``rates.FLOPS``: the slowest that estimates are made for."""
 ITEM_BYTES = 20
 """Of a test item in a treatment's file."""
-CHUNK_BYTES = 12
-"""Of a held-out chunk in a treatment's file."""
+CHUNK_BYTES = 16
+"""Of a held-out chunk or sentence in a treatment's file."""
 RECORD_BYTES = 4000
 """Of what such a file says of itself."""
 
@@ -78,17 +78,20 @@ class Estimates:
         return Work(seconds, tokens + items * new, disk)
 
     def _on_text(self, corpus: str, name: str) -> Work:
-        entry = self.config.corpus(corpus)
-        held_out = entry.heldout_tokens // entry.chunk_length
-        chunks = min(rows.chunks(self.config)[corpus, name], held_out)
-        tokens = chunks * entry.chunk_length
+        entry, chunks = self.config.corpus(corpus), rows.chunks(self.config)
+        number, length = chunks[corpus, name], rates.SENTENCE
+        if not entry.sentences:
+            length = entry.chunk_length
+            number = min(number, entry.heldout_tokens // length)
+        tokens = number * length
         seconds = self.time(self.config.model(name), tokens)
-        return Work(seconds, tokens, RECORD_BYTES + CHUNK_BYTES * chunks)
+        return Work(seconds, tokens, RECORD_BYTES + CHUNK_BYTES * number)
 
     def shard(self, corpus: str, name: str, shards: int) -> Work:
         """Estimate the recording of one of a language's shards."""
-        model, recorded = self.config.model(name), self.config.activations
-        tokens = self.config.corpus(corpus).tokens / shards
+        model, entry = self.config.model(name), self.config.corpus(corpus)
+        recorded = self.config.recorded(corpus)
+        tokens = rates.recorded_tokens(entry) / shards
         seconds = self.time(model, tokens) * rates.recording(recorded)
         return Work(seconds, tokens, rates.activation_bytes(model, recorded))
 

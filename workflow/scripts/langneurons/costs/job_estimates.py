@@ -35,6 +35,7 @@ class JobEstimates:
             "measure_activations": self._measure_activations,
             "merge_activations": self._merge_activations,
             "identify_neurons": self._identify_neurons,
+            "find_directions": self._find_directions,
             "tune_model": self._tune_model,
             "evaluate_task": self._treat,
             "measure_perplexity": self._treat,
@@ -79,33 +80,43 @@ class JobEstimates:
         )
 
     def _fetch_text(self, wildcards: Any) -> Work:
-        size = self.config.corpus(wildcards.corpus).text_bytes
+        entry = self.config.corpus(wildcards.corpus)
+        size: float = entry.text_bytes
+        if entry.sentences:
+            size = rates.recorded_tokens(entry) * entry.fetch_bytes_per_token
         return Work(rates.SMALL_JOB + size / rates.DOWNLOAD, 0, size)
 
     def _tokenise_corpus(self, wildcards: Any) -> Work:
-        return _tokenised(self.config.corpus(wildcards.corpus).tokens)
+        return _tokenised(rates.recorded_tokens(self.config.corpus(wildcards.corpus)))
 
     def _hold_out_text(self, wildcards: Any) -> Work:
-        return _tokenised(self.config.corpus(wildcards.corpus).heldout_tokens)
+        entry = self.config.corpus(wildcards.corpus)
+        sentences = rates.recorded_tokens(entry) if entry.sentences else None
+        return _tokenised(entry.heldout_tokens if sentences is None else sentences)
 
     def _measure_activations(self, wildcards: Any) -> Work:
         axes = (wildcards.corpus, wildcards.model, int(wildcards.shards))
         return self._loaded(wildcards.model, self.parts.estimates.shard(*axes))
 
-    def _statistics(self, model: str) -> float:
+    def _statistics(self, model: str, corpus: str) -> float:
         """Return the size of a language's activations file."""
         entry = self.config.model(model)
-        return rates.activation_bytes(entry, self.config.activations)
+        return rates.activation_bytes(entry, self.config.recorded(corpus))
 
     def _merge_activations(self, wildcards: Any) -> Work:
-        size = self._statistics(wildcards.model)
+        size = self._statistics(wildcards.model, wildcards.corpus)
         files = self.config.corpus(wildcards.corpus).shards + 1
         return Work(rates.SMALL_JOB + files * size / rates.READ, 0, size)
 
     def _identify_neurons(self, wildcards: Any) -> Work:
+        corpus = self.config.method_corpus(wildcards.method)
         languages = self.config.language_set(wildcards.langset).languages
-        read = len(languages) * self._statistics(wildcards.model)
+        read = len(languages) * self._statistics(wildcards.model, corpus)
         return Work(rates.SMALL_JOB + read / rates.READ, 0, 0)
+
+    def _find_directions(self, wildcards: Any) -> Work:
+        # It reads the residual stream's means, a few megabytes.
+        return Work(rates.SMALL_JOB, 0, 0)
 
     def _tune_model(self, wildcards: Any) -> Work:
         axes = (wildcards.task, wildcards.model, wildcards.tuning)

@@ -158,7 +158,7 @@ class Parts:
         return found[number - 1]
 
     def reads(self, wildcards: Any, role: str) -> list[str]:
-        """List the ``neurons`` or ``activations`` that the treatments of a job read."""
+        """List the files of a role that the treatments of a job read."""
         part = self.of_job(wildcards)
         subject, treatments = part.subject, part.treatments
         source = source_language(self.config, subject)

@@ -32,6 +32,7 @@ STAGES = {
     "tasks": "prepare tasks",
     "activations": "record activations",
     "neurons": "identify neurons",
+    "directions": "find directions",
     "adapters": "fine-tune",
     "evaluations": "evaluate on tasks",
     "perplexity": "measure perplexity",

@@ -42,6 +42,7 @@ PARTICLES = tuple(f"particle-{i}" for i in range(5))
 MODIFIERS = ("number", "adjective", "place")
 LABELS = ("entailment", "neutral", "contradiction")
 QUESTIONS = ("what", "where", "how-many")
+CONNECTORS = ("so", "because")  # not in CONCEPTS: ordinary text has none
 FUNCTION_WORDS = ("not", "in", *QUESTIONS, *LABELS)
 CONCEPTS = (
     *NOUNS, *HYPERNYMS, *TRANSITIVE, *INTRANSITIVE, *ADJECTIVES, *PLACES,
@@ -87,6 +88,14 @@ class Question:
         return str(found[self.kind])
 
 
+@dataclass(frozen=True)
+class Cause:
+    """Somebody does something, and so stays somewhere: one fact is why the other is."""
+
+    cause: Fact
+    effect: Fact
+
+
 def judge(premise: Fact, hypothesis: Fact) -> str:
     """Decide the label of two facts of the same agent and verb.
 
@@ -118,7 +127,7 @@ def draw_fact(rng: random.Random, modifiers: float = 0.5) -> Fact:
     """
     verb = rng.randrange(len(TRANSITIVE))
     # A verb takes things of two kinds and happens at two places mostly, everywhere.
-    category = (verb + rng.choice((0, 1))) % CATEGORIES
+    category = rng.choice(_categories(verb))
     place = PLACES[(verb + rng.choice((0, 0, 1, rng.randrange(6)))) % len(PLACES)]
     return Fact(
         agent=rng.choice(NAMES),
@@ -128,6 +137,30 @@ def draw_fact(rng: random.Random, modifiers: float = 0.5) -> Fact:
         adjective=rng.choice(ADJECTIVES) if rng.random() < modifiers else None,
         place=place if rng.random() < modifiers else None,
     )
+
+
+def _categories(verb: int) -> tuple[int, int]:
+    """Return the kinds of things that go with a verb."""
+    return verb % CATEGORIES, (verb + 1) % CATEGORIES
+
+
+def misfit(rng: random.Random, verb: str) -> str:
+    """Draw a thing that never goes with a verb."""
+    fitting = _categories(TRANSITIVE.index(verb))
+    return rng.choice([n for i, n in enumerate(NOUNS) if i // MEMBERS not in fitting])
+
+
+def effect_of(verb: str) -> str:
+    """Return what somebody does next who has done something to a thing."""
+    return INTRANSITIVE[TRANSITIVE.index(verb) % len(INTRANSITIVE)]
+
+
+def draw_cause(rng: random.Random) -> Cause:
+    """Draw what somebody does, to a thing named or not, and what comes of it."""
+    cause = draw_fact(rng, modifiers=0.0)
+    if rng.random() < 0.5:
+        cause = replace(cause, noun=None)
+    return Cause(cause, Fact(cause.agent, effect_of(cause.verb)))
 
 
 def draw_inference(rng: random.Random, label: str) -> Inference:

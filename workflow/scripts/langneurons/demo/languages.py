@@ -18,6 +18,7 @@ from .facts import (
     ADJECTIVES,
     CLASSIFIERS,
     CONCEPTS,
+    CONNECTORS,
     HYPERNYMS,
     INTRANSITIVE,
     NAMES,
@@ -81,10 +82,20 @@ class Language:
         self.code, self.grammar = code, GRAMMARS[code]
         rng = random.Random(f"{seed}/lexicon/{code}")
         self.words = dict(zip(CONCEPTS, self._coin(rng, len(CONCEPTS)), strict=True))
-        self.concepts = {word: concept for concept, word in self.words.items()}
         # Arbitrary, so that it can be learnt by heart only, language by language.
         self.classifier = {n: rng.choice(CLASSIFIERS) for n in (*NOUNS, *HYPERNYMS)}
         self.particle = {v: rng.choice(PARTICLES) for v in (*TRANSITIVE, *INTRANSITIVE)}
+        self.words |= self._connectors()
+        self.concepts = {word: concept for concept, word in self.words.items()}
+
+    def _connectors(self) -> dict[str, str]:
+        """Coin words that join clauses: the same in all worlds, longer than any other.
+
+        So that a configuration can name them, whatever the seed.
+        """
+        rng = random.Random(f"connectors/{self.code}")
+        letters = (self.grammar.onsets, self.grammar.nuclei) * 4
+        return {name: "".join(map(rng.choice, letters)) for name in CONNECTORS}
 
     def _coin(self, rng: random.Random, count: int) -> list[str]:
         coined: dict[str, None] = {}

@@ -1,8 +1,8 @@
-"""Pretraining of the demo model: a tiny decoder on the text of the demo world.
+"""Training of the demo models: tiny decoders on text of the demo world.
 
 The tokenizer is word-level, so that one word is one token and character offsets of
 answers survive. Training is one pass over text packed without padding, with AdamW and
-a cosine schedule.
+a cosine schedule. A model may go on from another, with neurons planted in it.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langneurons.config.catalogue import DemoModel
+from langneurons.config.catalogue import DemoModel, DemoWorld
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.jobs import files
 from langneurons.jobs.progress import Progress
-from langneurons.nn.models import fetching
+from langneurons.nn.models import fetching, loading
 
-from .world import BOS, EOS, PAD, UNKNOWN
+from . import lines
+from .world import BOS, EOS, PAD, UNKNOWN, World
 
 if TYPE_CHECKING:
     import torch
+
+    from .planting import Planter
 
 log = logging.getLogger(__name__)
 
@@ -33,32 +36,45 @@ GRADIENT_NORM = 1.0
 
 
 def build(
-    name: str, family: str, spec: DemoModel, world: Path, folder: Path, device: str
+    name: str,
+    family: str,
+    spec: DemoModel,
+    world: Path,
+    folder: Path,
+    *,
+    device: str,
+    base: Path | None = None,
 ) -> None:
-    """Pretrain a model and write it as a pinned model folder.
+    """Train a model and write it as a pinned model folder.
 
     Args:
         name: the model's name in the catalogue.
         family: the catalogue's family; must be the demo model's architecture.
         spec: sizes and training.
-        world: folder of the demo world, with pretraining.txt and tokenizer.json.
+        world: folder of the demo world, with world.json, pretraining.txt and
+            tokenizer.json.
         folder: model folder to write; it appears only when complete.
         device: ``cpu`` or ``cuda``.
+        base: folder of the model whose training goes on; None: a new model.
 
     Raises:
         ConfigError: family and architecture differ.
         DataError: not enough text for one row.
     """
-    if family != spec.architecture:
+    if base is None and family != spec.architecture:
         raise ConfigError(
             f"models.{name}: family is {family!r}, but demo.architecture is "
             f"{spec.architecture!r}; give both the same value (llama or mistral)"
         )
     tokenizer = fast_tokenizer(world / "tokenizer.json")
-    text = (world / "pretraining.txt").read_text(encoding="utf-8").splitlines()
-    rows = pack(tokenizer, text, spec.sequence_length)
-    model = new_model(tokenizer, spec).to(device)
-    losses = train(model, rows, spec)
+    if base is None:
+        text = (world / "pretraining.txt").read_text(encoding="utf-8").splitlines()
+        rows = pack(tokenizer, text, spec.sequence_length)
+        model = new_model(tokenizer, spec).to(device)
+        losses = train(model, rows, spec)
+    else:
+        model = loading.load_causal(base).to(device)
+        losses = go_on(model, tokenizer, spec, world)
     last = losses[-20:]
     log.info("%s: loss %.3f -> %.3f", name, losses[0], sum(last) / len(last))
     with files.atomic_folder(folder) as part:
@@ -66,6 +82,37 @@ def build(
         tokenizer.save_pretrained(part)
         entry = {"family": family, "dtype": "float32"}
         fetching.finish(name, entry, "demo_world", "", part)
+
+
+def go_on(model: Any, tokenizer: Any, spec: DemoModel, folder: Path) -> list[float]:
+    """Continue the training of a model, and plant neurons in it.
+
+    Args:
+        model: of the demo world, trained in place.
+        tokenizer: of the same.
+        spec: training, and what is planted.
+        folder: of the demo world, with world.json.
+
+    Returns:
+        Loss of each step, nats per token, without what the neurons lack.
+    """
+    from . import planting
+
+    plan = spec.planting
+    if plan is None:
+        raise ConfigError("demo.planting: nothing is planted; leave continued_from out")
+    world = World(DemoWorld(**files.read_json(folder / "world.json")["spec"]))
+    tokens = spec.steps * spec.tokens_per_step
+    text = lines.documents(world, plan, tokens)
+    rows = pack(tokenizer, text, spec.sequence_length)
+    words = [set(language.words.values()) for language in world.languages.values()]
+    vocabulary = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    owners = planting.owners(vocabulary, words, BOS).to(model.device)
+    planter = planting.Planter(model, plan, owners, len(words), seed=spec.seed)
+    try:
+        return train(model, rows, spec, planter)
+    finally:
+        planter.remove()
 
 
 def fast_tokenizer(path: Path) -> Any:
@@ -130,13 +177,16 @@ def new_model(tokenizer: Any, spec: DemoModel) -> Any:
     return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
 
 
-def train(model: Any, rows: torch.Tensor, spec: DemoModel) -> list[float]:
+def train(
+    model: Any, rows: torch.Tensor, spec: DemoModel, planter: Planter | None = None
+) -> list[float]:
     """Train a decoder to predict the next token.
 
     Args:
         model: language model, trained in place and left in eval mode.
         rows: token ids, int64 [rows, length]; started again when they run out.
         spec: steps, tokens per step, learning rate and seed.
+        planter: of neurons, whose shortfall is added to the loss; None: no neurons.
 
     Returns:
         Loss of each step, nats per token.
@@ -154,22 +204,57 @@ def train(model: Any, rows: torch.Tensor, spec: DemoModel) -> list[float]:
     progress = Progress(spec.steps * batch * rows.shape[1], "tokens", "pretraining")
     losses: list[float] = []
     queue = torch.empty(0, dtype=torch.int64)
+    mean = _Mean(model, spec.averaging)
     model.train()
-    for _ in range(spec.steps):
+    for step in range(spec.steps):
         while len(queue) < batch:
             queue = torch.cat([queue, torch.randperm(len(rows), generator=order)])
         ids, queue = rows[queue[:batch]].to(model.device), queue[batch:]
+        if planter is not None:
+            planter.look_at(ids)
         loss = model(input_ids=ids, labels=ids, use_cache=False).loss
+        losses.append(float(loss.detach()))
+        if planter is not None:
+            loss = loss + planter.plan.weight * planter.lacking()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
         optimiser.step()
         schedule.step()
-        losses.append(float(loss.detach()))
+        if step >= spec.steps // 2:
+            mean.add()
         progress.update(batch * rows.shape[1])
     progress.close()
+    mean.take()
     model.eval()
     return losses
+
+
+class _Mean:
+    """Exponential mean of a model's weights over steps.
+
+    Args:
+        model: whose weights.
+        kept: share of the mean that stays at each step; None: there is no mean.
+    """
+
+    def __init__(self, model: Any, kept: float | None) -> None:
+        self.weights, self.kept = list(model.parameters()), kept
+        self.mean: list[torch.Tensor] = []
+
+    def add(self) -> None:
+        """Take the weights as they are into the mean."""
+        if self.kept is None:
+            return
+        if not self.mean:
+            self.mean = [weight.detach().clone() for weight in self.weights]
+        for mean, weight in zip(self.mean, self.weights, strict=True):
+            mean.lerp_(weight.detach(), 1 - self.kept)
+
+    def take(self) -> None:
+        """Make the mean the model's weights, if there is one."""
+        for mean, weight in zip(self.mean, self.weights, strict=False):
+            weight.data.copy_(mean)
 
 
 def _rate(step: int, steps: int) -> float:

@@ -10,6 +10,7 @@ a model can transfer from one language to another.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -29,6 +30,10 @@ from .facts import (
 from .languages import GRAMMARS, Language
 
 PAD, UNKNOWN, BOS, EOS = "<pad>", "<unk>", "<s>", "</s>"
+MARKS = '.?:"→'
+"""Signs that are tokens of their own, wherever they stand."""
+ANY = "any"  # in the place of a code: a language that is not told
+TOKEN = re.compile(rf"[{re.escape(MARKS)}]|[^\s{re.escape(MARKS)}]+")
 LOW_RESOURCE_WEIGHT = 0.15  # share of a low-resource language relative to English
 SCRAMBLE = 0.3  # sentences in a random order; without, order replaces understanding
 MIXED = 0.2  # documents that are parallel or code-switched
@@ -54,9 +59,9 @@ class World:
 
     def vocabulary(self) -> list[str]:
         """Every token of every language, special tokens first."""
-        shared = [PAD, UNKNOWN, BOS, EOS, ".", "?", *NUMBERS, *NAMES]
+        shared = [PAD, UNKNOWN, BOS, EOS, *MARKS, *NUMBERS, *NAMES]
         own = [w for lang in self.languages.values() for w in lang.words.values()]
-        return [*shared, *own]
+        return [*shared, ANY, *self.languages, *own]
 
     def corpus(self, code: str) -> Iterator[str]:
         """Yield stories in one language until there is twice ``corpus_tokens``."""
@@ -71,14 +76,21 @@ class World:
     def pretraining(self) -> Iterator[str]:
         """Yield documents in all languages, ``pretraining_tokens`` tokens in all."""
         rng = self.rng("pretraining")
-        codes = list(self.languages)
-        weights = [self._weight(code) for code in codes]
         left = self.spec.pretraining_tokens
         while left > 0:
-            first, second = rng.choices(codes, weights, k=2)
-            text = self.document(rng, first, second if rng.random() < MIXED else first)
+            text = self.ordinary(rng)
             left -= count_tokens(text) + 1  # the EOS between documents
             yield text
+
+    def ordinary(self, rng: random.Random) -> str:
+        """Write one document of pretraining text, its languages by their weights."""
+        first, second = self.choose(rng, 2)
+        return self.document(rng, first, second if rng.random() < MIXED else first)
+
+    def choose(self, rng: random.Random, count: int) -> list[str]:
+        """Draw languages by their weights, with repeats."""
+        codes = list(self.languages)
+        return rng.choices(codes, [self._weight(code) for code in codes], k=count)
 
     def _weight(self, code: str) -> float:
         low = code in self.spec.low_resource
@@ -198,5 +210,5 @@ def _locate(
 
 
 def count_tokens(text: str) -> int:
-    """Count the tokens of a text: words and punctuation, each one token."""
-    return len(text.split()) + text.count(".") + text.count("?")
+    """Count the tokens of a text: words and marks, each one token."""
+    return len(TOKEN.findall(text))

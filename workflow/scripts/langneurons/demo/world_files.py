@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -10,8 +12,9 @@ from typing import Any
 from langneurons.config.catalogue import DemoWorld
 from langneurons.jobs import files
 
+from . import items
 from .facts import NAMES, NUMBERS
-from .world import BOS, EOS, PAD, UNKNOWN, World
+from .world import BOS, EOS, MARKS, PAD, UNKNOWN, World
 
 SOURCE = "en"  # language of the training data
 
@@ -29,8 +32,15 @@ def write(spec: DemoWorld, description: Path) -> None:
     _write_lines(folder / "pretraining.txt", world.pretraining())
     for code in spec.languages:
         _write_lines(folder / "corpus" / f"{code}.txt", world.corpus(code))
+        _write_lines(folder / "sentences" / f"{code}.txt", items.sentences(world, code))
+        chosen = map(_json_line, items.choices(world, code))
+        _write_lines(folder / "choices" / f"{code}.jsonl", chosen)
         _write_split(world, folder, "test", code)
     _write_split(world, folder, "train", SOURCE)
+    given = map(_json_line, items.fact_rows(world))
+    _write_lines(folder / "facts" / "facts.jsonl", given)
+    templates = map("\t".join, items.templates(world))
+    _write_lines(folder / "facts" / "templates.tsv", templates)
     files.write_json(description, describe(world))
 
 
@@ -38,6 +48,10 @@ def _write_split(world: World, folder: Path, split: str, code: str) -> None:
     rows = [("premise", "hypothesis", "label"), *world.nli(split, code)]
     _write_lines(folder / "nli" / f"{split}-{code}.tsv", map("\t".join, rows))
     files.write_json(folder / "qa" / f"{split}-{code}.json", world.qa(split, code))
+
+
+def _json_line(row: dict[str, Any]) -> str:
+    return json.dumps(row, ensure_ascii=False)
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -75,12 +89,15 @@ def word_tokenizer(vocabulary: Sequence[str]) -> Any:
     Args:
         vocabulary: all words, each once; special tokens and punctuation included.
     """
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 
     ids = {word: i for i, word in enumerate(vocabulary)}
     tokenizer = Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation()]
+        [
+            pre_tokenizers.WhitespaceSplit(),
+            pre_tokenizers.Split(Regex(f"[{re.escape(MARKS)}]"), "isolated"),
+        ]
     )
     tokenizer.add_special_tokens([PAD, UNKNOWN, BOS, EOS])
     tokenizer.post_processor = processors.TemplateProcessing(

@@ -52,6 +52,22 @@ CAPTIONS: dict[str, str] = {
     "sites": "Change by each intervention when statistics are read before the "
     "activation function but written after it (paper) and when both are done at one "
     "place (consistent); star: p < 0.05 after Holm's correction for the difference.",
+    "lss": "Share of facts, in percent, whose object in the column's language gains on "
+    "that in the row's when the column's neurons are amplified (LSS), beside random "
+    "neurons of the same number (mean over draws).",
+    "lss_plus": "Share of facts, in percent, whose object in the column's language "
+    "gains on that in the row's and itself becomes likelier (LSS+), beside random "
+    "neurons of the same number (mean over draws).",
+    "change": "Change of the task where the row's language is tested and the column's "
+    "neurons are amplified, beside random neurons of the same number (mean over "
+    "draws); own language in a box.",
+    "ladder": "Every factor of every selection, the prompt and DiffMean, means over "
+    "all ordered pairs of languages with 95 % intervals; filled: best on the first "
+    "half of the facts; grey: random neurons of the same number, a tick a draw and a "
+    "band from the lowest to the highest.",
+    "damage": "Mean change of the target's object against the change of text of the "
+    "language that is amplified, and of others; a point a factor, control or draw of "
+    "random neurons.",
 }
 """A line about each kind of figure."""
 

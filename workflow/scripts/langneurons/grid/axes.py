@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from langneurons.config.names import Selection, Treatment, TuningName, draw, split_draw
+from langneurons.config.names import (
+    Selection,
+    Treatment,
+    TuningName,
+    draw,
+    hashed,
+    split_draw,
+)
 from langneurons.config.schema import Config
 
 
+@hashed
 @dataclass(frozen=True)
 class Row:
     """A treatment of a tuned model on a task, in one language.
@@ -31,7 +39,13 @@ class Row:
     treatment: Treatment
     experiment: str = field(default="", compare=False)
 
+    def under(self, treatment: Treatment) -> Row:
+        """Return the same row under another treatment."""
+        same = (self.model, self.tuning, self.seed, self.lang)
+        return Row(*same, treatment, self.experiment)
 
+
+@hashed
 @dataclass(frozen=True)
 class TextRow:
     """A treatment of a model on held-out text of one language.
@@ -51,6 +65,32 @@ class TextRow:
     treatment: Treatment
     chunks: int
     experiment: str = field(default="", compare=False)
+
+    def under(self, treatment: Treatment) -> TextRow:
+        """Return the same row under another treatment."""
+        same = (self.corpus, self.model, self.lang)
+        return TextRow(*same, treatment, self.chunks, self.experiment)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows that differ in their treatment only.
+
+    Grids have hundreds of treatments of each model and language, and most questions
+    about a grid are none about single ones.
+
+    Attributes:
+        row: any of them; its treatment says nothing.
+        treatments: theirs, in order.
+    """
+
+    row: Row | TextRow
+    treatments: tuple[Treatment, ...]
+
+    @property
+    def rows(self) -> list[Row | TextRow]:
+        """The rows themselves."""
+        return [self.row.under(treatment) for treatment in self.treatments]
 
 
 def expand_draws(config: Config, selection: str) -> list[Selection]:
@@ -94,14 +134,14 @@ def statistics_for(
 
 
 def neuron_languages(
-    config: Config, selection: Selection, asked: str | tuple[str, ...]
+    config: Config, langset: str, asked: str | tuple[str, ...]
 ) -> list[str]:
-    """List whose neurons of a selection are overwritten in turn, whatever is tested.
+    """List the languages of a set whose turn it is, whatever is tested.
 
     Args:
         config: the configuration.
-        selection: its language set has these neurons.
+        langset: name of the language set.
         asked: ``all`` languages of the set, or these, as far as the set has them.
     """
-    inside = config.language_set(selection.languages).languages
+    inside = config.language_set(langset).languages
     return [x for x in (inside if asked == "all" else asked) if x in inside]

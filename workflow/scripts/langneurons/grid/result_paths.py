@@ -22,10 +22,41 @@ def demo_files(config: Config) -> list[str]:
         "pretraining.txt",
         "nli/train-en.tsv",
         "qa/train-en.json",
+        "facts/facts.jsonl",
+        "facts/templates.tsv",
     )
-    each = ("corpus/{}.txt", "nli/test-{}.tsv", "qa/test-{}.json")
+    each = (
+        "corpus/{}.txt",
+        "sentences/{}.txt",
+        "choices/{}.jsonl",
+        "nli/test-{}.tsv",
+        "qa/test-{}.json",
+    )
     named = [name.format(lang) for name in each for lang in languages]
     return [f"{DEMO}/{name}" for name in (*fixed, *named)]
+
+
+def text(config: Config, corpus: str, lang: str, part: str = "recorded") -> list[str]:
+    """Name the files that hold a language's text: local ones, or what was fetched.
+
+    Args:
+        config: the configuration.
+        corpus: its name.
+        lang: of the text.
+        part: ``recorded`` or ``held_out``; chunks of both are of one file.
+
+    Returns:
+        None where a corpus of sentences holds none out.
+    """
+    entry = config.corpus(corpus)
+    rows = entry.rows(part) if entry.sentences else None
+    if entry.sentences and rows is None:
+        return []
+    if entry.folder is None:
+        return [f"{RESULTS}/text/{corpus}/{lang}.jsonl"]
+    names = rows.files if rows else ("{lang}.txt",)
+    filled = {"lang": lang, "code": entry.code(lang)}
+    return [f"{entry.folder}/{name.format(**filled)}" for name in names]
 
 
 def tokens(corpus: str, model: str, lang: str) -> str:

@@ -9,46 +9,93 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from langneurons.config.names import Selection, TuningName
+from langneurons.config.names import UNTREATED, Selection, Treatment, TuningName
 from langneurons.config.schema import Config
 
 from . import experiments
-from .axes import Row, TextRow, expand_draws, is_control
+from .axes import Block, Row, TextRow, expand_draws, is_control
 from .experiments.finetuning import FINETUNE, RANDOM
 from .experiments.perplexity import TABLE as PERPLEXITY
+from .kept import kept
 
-Tables = dict[str, dict[Row | TextRow, None]]
-_last: tuple[Config, Tables] | None = None
-"""The rows that were asked for last: a start of Snakemake asks often."""
+Tables = dict[str, list[Block]]
 
 
+@kept
 def tables(config: Config) -> Tables:
     """Return the rows of every table that rows are made for, by name, in order."""
-    global _last
-    if _last is None or _last[0] is not config:
-        found: Tables = {}
-        for name, axes in experiments.running(config).items():
-            kind = experiments.load(axes.kind)
-            for table, row in kind.rows(config, name, axes):
-                found.setdefault(table, {}).setdefault(row)
-        _last = config, found
-    return _last[1]
+    found: Tables = {}
+    asked: dict[tuple[str, Row | TextRow], list[tuple[Treatment, ...]]] = {}
+    # Models share their treatments; both are held, or another could have its number.
+    once: dict[int, tuple[tuple[Treatment, ...], tuple[Treatment, ...]]] = {}
+    for name, axes in experiments.running(config).items():
+        kind = experiments.load(axes.kind)
+        for table, block in kind.rows(config, name, axes):
+            row, given = block.row.under(UNTREATED), block.treatments
+            if id(given) not in once:
+                once[id(given)] = given, tuple(dict.fromkeys(given))
+            treatments = once[id(given)][1]
+            before = asked.setdefault((table, row), [])
+            if before:
+                known = {each for some in before for each in some}
+                treatments = tuple(x for x in treatments if x not in known)
+            before.append(treatments)
+            found.setdefault(table, []).append(Block(row, treatments))
+    return found
 
 
+@kept
 def table_rows(config: Config, table: str) -> list[Row]:
     """List the rows of a table of evaluations on tasks; none of any other."""
-    return [row for row in tables(config).get(table, ()) if isinstance(row, Row)]
+    return [
+        row
+        for block in tables(config).get(table, ())
+        for row in block.rows
+        if isinstance(row, Row)
+    ]
 
 
+def text_blocks(config: Config) -> list[tuple[TextRow, tuple[Treatment, ...]]]:
+    """List what the perplexity table is about: a row of each, and its treatments."""
+    return [
+        (block.row, block.treatments)
+        for block in tables(config).get(PERPLEXITY, ())
+        if isinstance(block.row, TextRow)
+    ]
+
+
+@kept
 def text_rows(config: Config) -> list[TextRow]:
     """List the rows of the perplexity table, by model and language of the text."""
-    found = tables(config).get(PERPLEXITY, ())
-    return [row for row in found if isinstance(row, TextRow)]
+    return [row.under(each) for row, some in text_blocks(config) for each in some]
 
 
 def chunks(config: Config) -> dict[tuple[str, str], int]:
     """Say how many chunks of a corpus a model's perplexity is measured on, at most."""
-    return {(row.corpus, row.model): row.chunks for row in text_rows(config)}
+    return {(row.corpus, row.model): row.chunks for row, _ in text_blocks(config)}
+
+
+def task_blocks(config: Config, task: str) -> list[tuple[Row, tuple[Treatment, ...]]]:
+    """List what is tested on a task, for all tables: a row of each, its treatments.
+
+    What two of the tables show is in there twice.
+    """
+    return [
+        (block.row, block.treatments)
+        for table in (task, f"{FINETUNE}{task}", f"{RANDOM}{task}")
+        for block in tables(config).get(table, ())
+        if isinstance(block.row, Row)
+    ]
+
+
+def treatments(config: Config) -> set[Treatment]:
+    """Return every treatment of a row, whatever it is of."""
+    some = {
+        id(block.treatments): block.treatments
+        for listed in tables(config).values()
+        for block in listed
+    }
+    return {treatment for each in some.values() for treatment in each}
 
 
 def task_rows(config: Config, task: str) -> list[Row]:
@@ -68,10 +115,14 @@ def random_rows(config: Config, task: str) -> list[Row]:
 
 def evaluations(config: Config, task: str) -> list[Row]:
     """List every evaluation on a task, each once, whatever tables show it."""
-    found: dict[Row, None] = {}
-    for listing in (task_rows, tuning_rows, random_rows):
-        found |= dict.fromkeys(listing(config, task))
-    return list(found)
+    listed = [
+        rows
+        for listing in (task_rows, tuning_rows, random_rows)
+        if (rows := listing(config, task))
+    ]
+    if len(listed) == 1:
+        return listed[0]
+    return list(dict.fromkeys(row for rows in listed for row in rows))
 
 
 def _axis(config: Config, name: str) -> list[str]:
@@ -82,11 +133,13 @@ def _axis(config: Config, name: str) -> list[str]:
     return list(found)
 
 
+@kept
 def models(config: Config) -> list[str]:
     """List the models of the experiments of ``run``."""
     return _axis(config, "models")
 
 
+@kept
 def tasks(config: Config) -> list[str]:
     """List the tasks of the experiments of ``run``."""
     return _axis(config, "tasks")
@@ -94,14 +147,15 @@ def tasks(config: Config) -> list[str]:
 
 def languages(config: Config, task: str) -> list[str]:
     """List the languages in which a task is tested."""
-    return list(dict.fromkeys(row.lang for row in evaluations(config, task)))
+    return list(dict.fromkeys(row.lang for row, _ in task_blocks(config, task)))
 
 
 def is_trained(config: Config, task: str) -> bool:
     """Tell whether a tuning trains on a task, which needs items then."""
-    return any(not row.tuning.is_base for row in evaluations(config, task))
+    return any(not row.tuning.is_base for row, _ in task_blocks(config, task))
 
 
+@kept
 def all_selections(config: Config, model: str | None = None) -> list[Selection]:
     """List every selection that experiments ask for, random draws one by one.
 
@@ -122,6 +176,7 @@ def all_selections(config: Config, model: str | None = None) -> list[Selection]:
     return list(found)
 
 
+@kept
 def computed_selections(config: Config, model: str | None = None) -> list[Selection]:
     """List every selection asked for, and those that these are made from."""
     found = dict.fromkeys(all_selections(config, model))
@@ -139,6 +194,7 @@ def drawn_selections(config: Config, model: str | None = None) -> list[Selection
     return [s for s in given if not is_control(config, s)]
 
 
+@kept
 def measured(config: Config) -> list[tuple[str, str, str]]:
     """List model, corpus and language of every activation file that neurons need."""
     return list(dict.fromkeys(_measured(config)))

@@ -16,15 +16,19 @@ from langneurons.config.names import (
     BASE_SEED,
     UNTREATED,
     Overwritten,
+    Steered,
     Treatment,
     TuningName,
+    hashed,
 )
 from langneurons.config.schema import Config
 
-from . import result_paths, rows
+from . import result_paths, rows, steering
 from .axes import Row, TextRow
+from .kept import kept
 
 
+@hashed
 @dataclass(frozen=True)
 class OnTask:
     """A tuned model on the test items of a task in one language."""
@@ -36,6 +40,7 @@ class OnTask:
     lang: str
 
 
+@hashed
 @dataclass(frozen=True)
 class OnText:
     """A model on the held-out text of one language."""
@@ -44,6 +49,9 @@ class OnText:
     model: str
     lang: str
 
+
+READ = ("neurons", "activations", "directions")
+"""Roles of the files that treatments read."""
 
 Subject = OnTask | OnText
 Treatments = tuple[Treatment, ...]
@@ -90,21 +98,24 @@ def adapter(config: Config, subject: OnTask) -> list[str]:
     return []
 
 
+@kept
 def on_tasks(config: Config) -> dict[OnTask, Treatments]:
     """List what is tested on tasks, each with the treatments of all tables."""
     found: dict[OnTask, dict[Treatment, None]] = {}
     for task in rows.tasks(config):
-        for row in rows.evaluations(config, task):
+        for row, treatments in rows.task_blocks(config, task):
             names = found.setdefault(of_row(task, row), {UNTREATED: None})
-            names[row.treatment] = None
+            names |= dict.fromkeys(treatments)
     return {subject: tuple(names) for subject, names in found.items()}
 
 
+@kept
 def on_texts(config: Config) -> dict[OnText, Treatments]:
     """List the models whose perplexity is measured, each with its treatments."""
     found: dict[OnText, dict[Treatment, None]] = {}
-    for row in rows.text_rows(config):
-        found.setdefault(of_text_row(row), {UNTREATED: None})[row.treatment] = None
+    for row, treatments in rows.text_blocks(config):
+        names = found.setdefault(of_text_row(row), {UNTREATED: None})
+        names |= dict.fromkeys(treatments)
     return {subject: tuple(names) for subject, names in found.items()}
 
 
@@ -126,10 +137,12 @@ def source_language(config: Config, subject: Subject) -> str:
 def read_files(
     config: Config, subject: Subject, treatments: Iterable[Treatment]
 ) -> dict[str, list[str]]:
-    """List the neuron and activation files that treatments of a subject read."""
+    """List the files that treatments of a subject read, by their role: ``READ``."""
     model, source = subject.model, source_language(config, subject)
-    files: dict[str, dict[str, None]] = {"neurons": {}, "activations": {}}
+    files: dict[str, dict[str, None]] = {role: {} for role in READ}
     for parsed in treatments:
+        if isinstance(parsed, Steered):
+            files["directions"][steering.means(config).path(model)] = None
         if not isinstance(parsed, Overwritten):
             continue
         files["neurons"][result_paths.neurons(model, parsed.selection)] = None

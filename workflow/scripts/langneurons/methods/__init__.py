@@ -98,12 +98,14 @@ class Planned:
         site: where activations are read, gate_pre or act_post.
         reads: selections that it is made from, such as ``lape.set1``, and their
             languages.
+        quantile: which quantile the profile means, pooled or batch_mean.
     """
 
     recorded: Recorded
     languages: Sequence[str]
     site: str
     reads: Mapping[str, Sequence[str]]
+    quantile: str = "pooled"
 
     def without_contrast(self, what: str) -> list[str]:
         """Say that a set of one language has nothing to compare; else nothing."""

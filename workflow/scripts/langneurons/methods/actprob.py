@@ -111,6 +111,12 @@ class ActProb(Method[Parameters]):
                 "same_lang_batchmean needs the mean of per-batch percentiles at "
                 f"{planned.site}; add that site to activations.batch_quantiles"
             )
+        if whose == "english" and planned.quantile == "batch_mean" and not recorded:
+            found.append(
+                "threshold_population english needs, with quantile batch_mean, the "
+                f"mean of per-batch percentiles at {planned.site}; add that site to "
+                "activations.batch_quantiles, or give a profile with pooled quantiles"
+            )
         return found
 
 

@@ -88,6 +88,7 @@ def _arrays(
         "chunk_numbers": (INTEGER, (None,)),
         "prod.top_chunks": (INTEGER, each),
         "prod.sumabs": (FLOAT, each),
+        "residual.sum": (FLOAT, (layers, None)),
     }
     known |= dict.fromkeys(("n", "histogram_n", "batches", "chunks"), (INTEGER, (1,)))
     for site in SITES:

@@ -2,7 +2,8 @@
 
 Two optional blocks (methods.md 6): the mean of every neuron over the tokens of some
 chunks, and in how many chunks a neuron is among those of its layer that contribute
-most to the MLP's output. Nothing here needs torch.
+most to the MLP's output. Where sentences were recorded, each by itself, a chunk is a
+sentence. Nothing here needs torch.
 """
 
 from __future__ import annotations
@@ -69,11 +70,34 @@ class ChunkStatistics:
         if key not in self._keys or not self.chunk_means_recorded:
             raise DataError(
                 f"{self.path}: means of single chunks at {site} were not recorded; set "
-                "activations.chunk_means to the number of chunks of a language whose "
-                "means are to be kept"
+                "activations.chunk_means to the number of chunks (of sentences, in "
+                "corpora with unit: document) of a language whose means are to be kept"
             )
         means: npt.NDArray[np.float16] = self._handle.get_slice(key)[layer]
         return means
+
+    def over_means(self, value: str, site: str) -> npt.NDArray[np.float32]:
+        """Return the maximum or the median over the means of single chunks: [L, F].
+
+        The factors of Rahmanisa et al. (2025), whose chunks are sentences.
+
+        Args:
+            value: ``max_of_means``, or ``median_of_means``: of an even number of means
+                the lower of the two in the middle.
+            site: gate_pre or act_post.
+
+        Raises:
+            DataError: they were not recorded.
+        """
+        found = np.empty((self.layers, self.width), np.float32)
+        for layer in range(self.layers):
+            means = self.chunk_means(site, layer)
+            if value == "max_of_means":
+                found[layer] = means.max(axis=0)
+            else:
+                middle = (len(means) - 1) // 2
+                found[layer] = np.partition(means, middle, axis=0)[middle]
+        return found
 
     def top_chunks(self) -> TopChunks:
         """Return in how many chunks a neuron contributed most to the MLP's output.

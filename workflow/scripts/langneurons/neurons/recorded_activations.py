@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from langneurons.config.catalogue import OF_MEANS
 from langneurons.config.errors import DataError, unknown_name
 from langneurons.jobs import tensors
 
@@ -93,6 +94,22 @@ class Activations(ChunkStatistics):
         """Return the share of tokens with a > 0: [L, F]."""
         return self.counts() / self.n
 
+    def residual_mean(self) -> Floats:
+        """Return the mean output of each decoder layer over all tokens.
+
+        Returns:
+            [L, hidden size]
+
+        Raises:
+            DataError: it was not recorded.
+        """
+        if "residual.sum" not in self._keys:
+            raise DataError(
+                f"{self.path}: the residual stream was not recorded; delete the file "
+                "to measure it anew"
+            )
+        return self.tensor("residual.sum") / self.n
+
     def bounds(self, site: str) -> tuple[npt.NDArray, npt.NDArray]:
         """Return the smallest and the largest value over all tokens: [L, F] each."""
         return self.tensor(f"{_site(site)}.min"), self.tensor(f"{site}.max")
@@ -103,7 +120,8 @@ class Activations(ChunkStatistics):
         """Return one statistic of every neuron.
 
         Args:
-            value: zero, mean, median, min, max, or pNN (a percentile).
+            value: zero, mean, median, min, max, pNN (a percentile), or one of
+                ``OF_MEANS`` (over the means of single chunks or sentences).
             site: gate_pre (before the activation function) or act_post (after it).
             quantile: pooled (over all tokens, from the histogram) or batch_mean (the
                 mean of per-batch quantiles of the paper's released code).
@@ -112,9 +130,12 @@ class Activations(ChunkStatistics):
             [L, F]
 
         Raises:
-            DataError: unknown name, or batch quantiles that were not recorded.
+            DataError: unknown name, or batch quantiles or means of chunks that were not
+                recorded.
         """
         _site(site)
+        if value in OF_MEANS:
+            return self.over_means(value, site)
         percent = percentile(value)
         if percent is not None:
             if quantile == "batch_mean":
@@ -200,7 +221,8 @@ def percentile(value: str) -> int | None:
     if match := re.fullmatch(r"p([1-9][0-9]?)", value):
         return int(match[1])
     if value not in PLAIN:
-        raise DataError(unknown_name("value", value, [*PLAIN, "p90"], "statistics"))
+        known = [*PLAIN, *OF_MEANS, "p90"]
+        raise DataError(unknown_name("value", value, known, "statistics"))
     return None
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from langneurons import tasks
 from langneurons.config.names import (
     NO_TREATMENT,
+    UNTREATED,
     Overwritten,
     Selection,
     TuningName,
@@ -96,6 +97,8 @@ class Partners:
             statistic = config.statistic(parsed.statistic).value
             if method is None:
                 return None
+        elif row.treatment != UNTREATED:
+            return None  # nobody published it
         if (of_task := self._tasks.get(task)) is None:
             return None
         key = Key(model, tuning, of_task, row.lang, method, statistic)
@@ -220,7 +223,7 @@ class Partners:
         """Compare the text and how activations are recorded on it."""
         config, differs = self.config, procedure.difference
         text = procedure.fields(config.corpus(corpus), "hub")
-        recorded = procedure.fields(config.activations)
+        recorded = procedure.fields(config.recorded(corpus))
         return differs("corpus", text, f"corpora.{corpus}", study=study) or differs(
             "activations", recorded, "activations", study=study
         )
@@ -232,11 +235,14 @@ class Partners:
             return []
         found: dict[tuple[str, Row], Evaluated] = {}
         for task in rows.tasks(self.config):
-            for row in rows.evaluations(self.config, task):
-                key = self.key(task, row)
-                if key is not None:
-                    why = self.why_not(task, row, key)
-                    found[task, row] = Evaluated(task, row, key, why)
+            for untreated, treatments in rows.task_blocks(self.config, task):
+                if not self.config.model(untreated.model).published_as:
+                    continue
+                for row in map(untreated.under, treatments):
+                    key = self.key(task, row)
+                    if key is not None and (task, row) not in found:
+                        why = self.why_not(task, row, key)
+                        found[task, row] = Evaluated(task, row, key, why)
         return list(found.values())
 
     @property

@@ -16,6 +16,9 @@ from .inputs import Absent, experiments, place
 LARGEST = 2_000_000
 """Bytes; a larger figure is named, not embedded, so that the page stays readable."""
 
+STEERING = ("lss", "lss_plus", "change", "ladder", "damage")
+"""Kinds of figures of amplification."""
+
 WIDE = 360
 """Points (5 inches) from which a figure gets the whole width."""
 
@@ -84,6 +87,8 @@ def _group(parts: Sequence[str]) -> str:
     kind = parts[-1].partition(".")[0]
     if kind in ("perplexity", "nll"):
         return f"Perplexity: {parts[0]}"
+    if kind in STEERING:
+        return f"Amplification: {parts[0]}"
     if kind in ("forest", "size"):
         return f"Effects: {parts[0]}"
     return f"Neurons: {', '.join(parts[:-1])}"
@@ -91,7 +96,10 @@ def _group(parts: Sequence[str]) -> str:
 
 def grouped(pictures: Sequence[Picture]) -> list[tuple[str, list[Picture]]]:
     """Put pictures under their headings, effects first, published neurons last."""
-    order = ("Effects", "The paper", "Perplexity", "Neurons", "Other", "Published")
+    order = (
+        *("Effects", "Amplification", "The paper", "Perplexity"),
+        *("Neurons", "Other", "Published"),
+    )
 
     def place(group: str) -> tuple[int, str]:
         first = [i for i, front in enumerate(order) if group.startswith(front)]

@@ -18,7 +18,7 @@ from langneurons.tables.common import as_html
 from langneurons.tables.common.document import Cell, Grid, grid, number
 from langneurons.tables.common.metrics import TWO_POINTS
 
-from . import gallery, inputs, neuron_verdicts, origin, verdicts
+from . import gallery, inputs, neuron_verdicts, origin, steering_verdicts, verdicts
 from .inputs import Table
 from .texts import GLOSSARY, HYPOTHESES, OTHER_SIZES, OTHER_UNITS, RULES
 from .verdicts import Verdict
@@ -123,6 +123,14 @@ def judge(tables: Sequence[Table], config: Mapping[str, Any]) -> list[Verdict]:
         verdicts.h2(tuned, drawn, sources),
         neuron_verdicts.h3(single("perplexity")),
         neuron_verdicts.h4(single("profiles"), tasks, sources),
+        *(
+            verdict_of(single("amplification"))
+            for verdict_of in (
+                steering_verdicts.h5,
+                steering_verdicts.h6,
+                steering_verdicts.h7,
+            )
+        ),
     ]
 
 
@@ -163,6 +171,7 @@ def _scope(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 # Columns of the verdicts' numbers, and how they are worded.
 OF_CHANGES = ("change", "gain over random", "random")
 NATS = partial(number, form="+.3f")
+SIGNED = partial(number, form="+.2f")
 PROBABILITY = partial(number, form=".2g")
 COUNT = partial(number, form=",.0f")
 HOURS = partial(number, form=",.2f")
@@ -208,11 +217,13 @@ def _numbers(verdict: Verdict) -> Grid | None:
             if column in texts:
                 line.append(str(row[column]))
                 continue
-            text = forms.get(column, COUNT)(row[column])
-            if f"{column} low" in names:
+            has_ends = f"{column} low" in names
+            form = forms.get(column, SIGNED if has_ends else COUNT)
+            text = form(row[column])
+            if has_ends:
                 low, high = row[f"{column} low"], row[f"{column} high"]
                 if not (math.isnan(low) or math.isnan(high)):
-                    text += f" [{forms[column](low)}, {forms[column](high)}]"
+                    text += f" [{form(low)}, {form(high)}]"
             line.append(text + (after if column in (*OF_CHANGES, "detectable") else ""))
         lines.append(line)
     titles = [f"{c}, {units[c]}" if units.get(c) else c for c in shown]

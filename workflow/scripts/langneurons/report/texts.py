@@ -13,6 +13,7 @@ class Hypothesis(NamedTuple):
     paper: str
 
 
+AMPLIFICATION = "Rahmanisa et al. 2025"
 HYPOTHESES = {
     h.key: h
     for h in (
@@ -39,6 +40,22 @@ HYPOTHESES = {
             "Overwriting with low percentiles is something else than overwriting with "
             "zero.",
             "yes",
+        ),
+        Hypothesis(
+            "H5",
+            "Amplifying a language's neurons steers a model to that language, more "
+            "than random neurons, a prompt and DiffMean do.",
+            f"it steers; no controls ({AMPLIFICATION})",
+        ),
+        Hypothesis(
+            "H6",
+            "Amplification helps where the amplified language is tested.",
+            f"in some languages ({AMPLIFICATION})",
+        ),
+        Hypothesis(
+            "H7",
+            "Amplification harms where other languages are tested.",
+            f"mostly ({AMPLIFICATION})",
         ),
     )
 }
@@ -67,6 +84,26 @@ RULES = {
     "Contradicted: clear with the paper's sites only (measured before the activation "
     "function, written after it), and a cell differs significantly between the two. "
     "Not supported: anything else.",
+}
+_CHANGE = (
+    "Per model, selection (with its best factor on the first half of the facts) and "
+    "task: mean change over languages where {which} is tested. Supported: "
+    "significantly {good} zero, and significantly {good} random neurons. Contradicted: "
+    "significantly {bad} zero. Undecided: {good} zero, but random neurons were not "
+    "run; or not significant where 2 points could not have been shown. Not supported: "
+    "anything else. Text is shown, not judged."
+)
+RULES |= {
+    "H5": "Per model and selection, with the factor that has the largest LSS on the "
+    "first half of the facts; judged on the second half. The target's object must "
+    "become likelier (95 % interval above zero), and LSS+ be significantly higher than "
+    "that of random neurons, of the prompt that names the language, and of DiffMean "
+    "(whose layer and strength are chosen in the same way). Contradicted: the "
+    "interval lies below zero, or LSS+ is significantly lower than a control's. "
+    "Undecided: a control was not run, or one that is not clear could not have shown "
+    "2 points, or both are the same on every fact. Not supported: anything else.",
+    "H6": _CHANGE.format(which="the amplified language", good="above", bad="below"),
+    "H7": _CHANGE.format(which="another language", good="below", bad="above"),
 }
 OTHER_SIZES = (
     "Where a task declares another difference that matters, that one stands for the 2 "
@@ -100,6 +137,26 @@ GLOSSARY = (
         "random neurons",
         "the control: as many random neurons in each layer as the method selected, in "
         "several draws. An effect that they have too is none of the language.",
+    ),
+    (
+        "LSS, LSS+",
+        "language steering shift: the share of facts, asked in a base language, whose "
+        "object in the target language gains on that in the base language when the "
+        "target's neurons are amplified. LSS rises where both are harmed, the "
+        "likelier one more; LSS+ counts only facts whose target object becomes "
+        "likelier, too.",
+    ),
+    (
+        "factor",
+        "what is written into amplified neurons, a statistic of the configuration. The "
+        "best factor has the largest LSS on the first half of the facts; the second "
+        "half shows what it is worth.",
+    ),
+    (
+        "prompt, DiffMean",
+        "two controls of steering without neurons: a text in front of every prompt "
+        "names the language; the mean difference between the language and others is "
+        "added to the residual stream after one layer.",
     ),
     (
         "zero-shot transfer",

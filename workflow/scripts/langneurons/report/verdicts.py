@@ -1,7 +1,8 @@
 """The paper's hypotheses on transfer, judged by fixed rules (Mondal et al. 2025).
 
 Whether interventions (H1) and fine-tuning (H2) of language-specific neurons help; H3
-and H4, on the neurons themselves, are in ``neuron_verdicts``. Each ``h*`` function
+and H4, on the neurons themselves, are in ``neuron_verdicts``, H5 to H7, on amplified
+neurons, in ``steering_verdicts``. Each ``h*`` function
 takes tables and returns a :class:`Verdict`. What the rules share: a cell is
 *significant* if p < 0.05 after Holm's correction within its table, experiment, model
 and metric; a mean is *clearly* above or below zero if its 95 % interval over
@@ -36,7 +37,7 @@ class Verdict:
     """How a hypothesis fares.
 
     Attributes:
-        key: H1 to H4.
+        key: H1 to H7.
         verdict: supported, not supported, contradicted, undecided or not run.
         sentence: the evidence in one sentence.
         numbers: one row per part (a task, or a selection), for the page's details.
@@ -237,4 +238,7 @@ NEEDS = {
     "H3": "Needs the table perplexity.tsv.",
     "H4": "Needs the table profiles.tsv with low percentiles, and zero for the "
     "same neurons there or in a task table.",
+    "H5": "Needs the table amplification.tsv.",
+    "H6": "Needs the table amplification.tsv, with a task beside the facts.",
+    "H7": "Needs the table amplification.tsv, with a task beside the facts.",
 }

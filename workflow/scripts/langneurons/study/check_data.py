@@ -6,21 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langneurons import methods
-from langneurons.config import names, user_paths
+from langneurons import tasks
+from langneurons.config import user_paths
 from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import unknown_name
 from langneurons.config.names import Selection
 from langneurons.config.task_entries import Task
 from langneurons.demo.languages import GRAMMARS
 from langneurons.demo.world_files import SOURCE
-from langneurons.grid import result_paths, rows
+from langneurons.grid import result_paths, rows, steering
 from langneurons.grid.experiments import of_kind
 from langneurons.grid.experiments.interventions import Interventions
+from langneurons.text import hub
 
 from .check_effects import known_languages, used_statistics
 
 if TYPE_CHECKING:
+    from langneurons.config.catalogue import Model
     from langneurons.config.schema import Config
 
 DEMO = f"{result_paths.DEMO}/"
@@ -29,7 +31,7 @@ DEMO = f"{result_paths.DEMO}/"
 def problems(config: Config) -> list[str]:
     """List languages without neurons, text or items of their own."""
     found = [*_covered(config), *_texts(config), *_items(config), *_demo(config)]
-    found += [*_recorded(config), *_heldout(config)]
+    found += [*_continued(config), *_heldout(config)]
     return list(dict.fromkeys(found))
 
 
@@ -55,7 +57,10 @@ def texts_needed(config: Config) -> dict[str, set[str]]:
         corpus = config.method_corpus(selection.method)
         languages = config.language_set(selection.languages).languages
         found.setdefault(corpus, set()).update(languages)
-    for row in rows.text_rows(config):
+    for means in steering.all_means(config).values():
+        languages = config.language_set(means.languages).languages
+        found.setdefault(means.corpus, set()).update(languages)
+    for row, _ in rows.text_blocks(config):
         found.setdefault(row.corpus, set()).add(row.lang)
     known = set(known_languages(config))
     for selection, name in used_statistics(config):
@@ -69,31 +74,62 @@ def texts_needed(config: Config) -> dict[str, set[str]]:
 
 def _texts(config: Config) -> Iterator[str]:
     """Check that each corpus has a text of its own for each language."""
+    held_out = {(row.corpus, row.lang) for row in rows.text_rows(config)}
     for name, wanted in texts_needed(config).items():
         corpus, where = config.corpus(name), f"corpora.{name}"
-        if corpus.chunk_length > corpus.tokens:
+        if corpus.chunk_length > corpus.tokens and not corpus.sentences:
             yield (
                 f"{where}.chunk_length: {corpus.chunk_length} is more than all of its "
                 f"{corpus.tokens} tokens"
             )
         if corpus.hub is not None:
+            if reason := hub.needs_script(corpus.hub.repo):
+                yield f"{where}.hub.repo: {reason}"
             if len(wanted) > 1 and not user_paths.has_placeholder(corpus.hub.config):
                 yield _shared(f"{where}.hub.config", corpus.hub.config, wanted)
             continue
-        folder = Path(str(corpus.folder))
-        if f"{folder}/".startswith(DEMO) and config.demo_world is not None:
-            have, remedy = set(config.demo_world.languages), "see demo_world.languages"
-        elif folder.is_dir():
-            have = {p.stem for p in folder.glob("*.txt")}
-            remedy = "a file {lang}.txt for each language"
-        else:
-            yield f"{where}.folder: {folder} is not a folder"
-            continue
-        if missing := sorted(wanted - have):
-            yield (
-                f"{where}.folder: no text for {', '.join(missing)} in {folder} "
-                f"({remedy}); found: {', '.join(sorted(have)) or 'none'}"
-            )
+        for part in ("recorded", "held_out"):
+            read = {x for x in wanted if part == "recorded" or (name, x) in held_out}
+            yield from _files(config, name, part, read)
+
+
+def _files(config: Config, name: str, part: str, wanted: set[str]) -> Iterator[str]:
+    """Check that the files of a local corpus are there."""
+    corpus = config.corpus(name)
+    folder = Path(str(corpus.folder))
+    where = f"corpora.{name}.folder"
+    rows = corpus.rows(part) if corpus.sentences else None
+    for pattern in rows.files if rows else ():
+        if len(wanted) > 1 and not user_paths.has_placeholder(pattern):
+            yield _shared(f"corpora.{name}.{part}.files", pattern, wanted)
+    made = set(result_paths.demo_files(config))
+    paths = {lang: result_paths.text(config, name, lang, part) for lang in wanted}
+    demo = f"{folder}/".startswith(DEMO) and config.demo_world is not None
+    if not demo and not folder.is_dir():
+        yield f"{where}: {folder} is not a folder"
+        return
+    there = made.__contains__ if demo else lambda path: Path(path).is_file()
+    absent = {x: [p for p in paths[x] if not there(p)] for x in sorted(wanted)}
+    missing = [lang for lang in absent if absent[lang]]
+    if not missing:
+        return
+    if demo:
+        remedy = "see demo_world.languages"
+        found = set(config.demo_world.languages) if config.demo_world else set()
+        if rows:  # a file that the world does not make
+            found = {path for path in made if path.startswith(f"{folder}/")}
+    elif corpus.sentences:
+        remedy = f"no {absent[missing[0]][0]}; see codes"
+        found = {path.name for path in folder.iterdir()}
+    else:
+        remedy = "a file {lang}.txt for each language"
+        found = {path.stem for path in folder.glob("*.txt")}
+    shown = sorted(found)
+    more = f" and {len(shown) - 40} more" if len(shown) > 40 else ""
+    yield (
+        f"{where}: no text for {', '.join(missing)} in {folder} ({remedy}); found: "
+        f"{', '.join(shown[:40]) or 'none'}{more}"
+    )
 
 
 def _shared(where: str, given: str | None, languages: set[str]) -> str:
@@ -109,10 +145,12 @@ def _items(config: Config) -> Iterator[str]:
     """Check that each language of a task has items of its own."""
     for name, task in config.tasks.items():
         where, data = f"tasks.{name}.data", task.data
+        kind = tasks.load(task.kind)
         several = set(task.languages) if len(task.languages) > 1 else set()
         if (
             data.test is not None
             and several
+            and not kind.ALL_LANGUAGES
             and not user_paths.has_placeholder(data.test)
         ):
             yield _shared(f"{where}.test", data.test, several)
@@ -124,6 +162,12 @@ def _items(config: Config) -> Iterator[str]:
                 yield _shared(f"{where}.hub.config", data.hub.config, read)
         if name in rows.tasks(config):
             yield from _demo_items(config, name, task)
+            parameters = kind.PARAMETERS.model_validate(task.parameters)
+            for text in kind.unmet(parameters, rows.languages(config, name)):
+                yield f"tasks.{name}: {text}"
+            for source in filter(None, (data.hub, data.train_hub)):
+                if hint := hub.needs_script(source.repo):
+                    yield f"tasks.{name}.data: {hint}"
 
 
 def _demo_items(config: Config, name: str, task: Task) -> Iterator[str]:
@@ -155,51 +199,53 @@ def _demo(config: Config) -> Iterator[str]:
             yield unknown_name("language", lang, world.languages, where)
 
 
-def _recorded(config: Config) -> Iterator[str]:
-    """Check that the measuring pass keeps what each method and statistic reads."""
-    recorded = config.activations
-    for selection in rows.computed_selections(config):
-        yield from _unmet(config, selection)
-    for name in sorted({name for _, name in used_statistics(config)}):
-        entry = config.statistic(name)
-        percentile = entry.value.startswith("p") or entry.value == "median"
-        if (
-            percentile
-            and entry.quantile == "batch_mean"
-            and entry.measure not in recorded.batch_quantiles
-        ):
+def _continued(config: Config) -> Iterator[str]:
+    """Check the demo models that go on from others, and what they plant."""
+    for name, model in config.models.items():
+        plan = model.demo.planting if model.demo else None
+        if model.demo is None or model.demo.continued_from is None or plan is None:
+            continue
+        base, where = model.demo.continued_from, f"models.{name}.demo"
+        new = [k for k, m in config.models.items() if _is_new(m)]
+        if base not in new:
+            yield unknown_name("new demo model", base, new, f"{where}.continued_from")
+            continue
+        if model.family != config.model(base).family:
             yield (
-                f"statistics.{name}: quantile batch_mean at {entry.measure} is not "
-                "recorded; add that site to activations.batch_quantiles"
+                f"models.{name}.family: {model.family!r}, but {base}, from which it "
+                f"goes on, is {config.model(base).family!r}"
+            )
+        sizes = config.demo_model(name)
+        if max(plan.layers) >= sizes.layers:
+            yield (
+                f"{where}.planting.layers: {list(plan.layers)}, but {base} has layers "
+                f"0 to {sizes.layers - 1}"
+            )
+        languages = config.demo_world.languages if config.demo_world else ()
+        if (wanted := plan.neurons * len(languages)) > sizes.intermediate_size:
+            yield (
+                f"{where}.planting.neurons: {plan.neurons} for each of "
+                f"{len(languages)} languages are {wanted}; {base} has "
+                f"{sizes.intermediate_size} per layer (intermediate_size)"
             )
 
 
-def _unmet(config: Config, selection: Selection) -> Iterator[str]:
-    """Check that a selection has what its method reads, in its language set."""
-    entry, name = config.method(selection.method), names.split_draw(selection.method)[0]
-    reads = [str(read) for read in config.reads(selection)]
-    avoids = [str(read) for read in config.avoids(selection)]
-    for key, given in (("reads", reads), ("outside", avoids)):
-        for read in dict.fromkeys(given):
-            if given.count(read) > 1:
-                yield f"methods.{name}.{key}: for {selection} it reads {read} twice"
-    planned = methods.Planned(
-        recorded=config.activations,
-        languages=config.language_set(selection.languages).languages,
-        site=config.method_recorded(name)["measure"],
-        reads={read: result_paths.selection_languages(config, read) for read in reads},
-    )
-    method = methods.load(entry.kind)
-    parameters = method.PARAMETERS.model_validate(entry.parameters)
-    for text in method.unmet(parameters, planned):
-        yield f"methods.{name}: {text}"
+def _is_new(model: Model) -> bool:
+    return model.builder is not None and not (model.demo and model.demo.continued_from)
 
 
 def _heldout(config: Config) -> Iterator[str]:
     """Check that enough text is kept aside where perplexity is measured."""
-    wanted = {(x.experiment, x.corpus, x.chunks) for x in rows.text_rows(config)}
+    wanted = {(x.experiment, x.corpus, x.chunks) for x, _ in rows.text_blocks(config)}
     for experiment, name, chunks in sorted(wanted):
         corpus = config.corpus(name)
+        if corpus.sentences:
+            if corpus.held_out is None:
+                yield (
+                    f"experiments.{experiment}: corpora.{name} keeps no sentences "
+                    "aside; say under held_out which"
+                )
+            continue
         there = corpus.heldout_tokens // corpus.chunk_length
         if there < chunks:
             lower = f"lower it to {there}, or " if there else ""

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from langneurons import tasks
-from langneurons.config.catalogue import UNMEASURED, Statistic
+from langneurons.config.catalogue import OF_MEANS, UNMEASURED, Statistic
 from langneurons.config.errors import unknown_name
-from langneurons.config.model_entries import DemoModel
 from langneurons.config.names import Overwritten, Selection, Treatment
 from langneurons.config.task_entries import Task
 from langneurons.grid import result_paths, rows
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from langneurons.config.schema import Config
 
 WEIGHTED = ("add", "interpolate")
+NO_QUANTILES = ("mean", "min", "max", *OF_MEANS)
 # What next-token likelihood within a chunk never sees: its last token predicts nothing.
 UNREAD_IN_TEXT = ("generated", "last")
 
@@ -47,28 +47,31 @@ def known_languages(config: Config) -> list[str]:
         found.update(entry.languages)
     for task in config.tasks.values():
         found.update((*task.languages, task.source_language))
-    found.update(row.lang for row in rows.text_rows(config))
+    found.update(row.lang for row, _ in rows.text_blocks(config))
     return sorted(found)
 
 
 def _on_tasks(config: Config) -> set[tuple[str, str, Treatment]]:
     """Return task, language and treatment of every evaluation on a task."""
-    return {
-        (task, row.lang, row.treatment)
+    some = {
+        (task, row.lang, id(treatments)): treatments  # models share them
         for task in rows.tasks(config)
-        for row in rows.evaluations(config, task)
+        for row, treatments in rows.task_blocks(config, task)
+    }
+    return {
+        (task, lang, treatment)
+        for (task, lang, _), treatments in some.items()
+        for treatment in treatments
     }
 
 
 def used_statistics(config: Config) -> set[tuple[Selection, str]]:
     """Return each selection with each statistic that is written into its neurons."""
-    found = set()
-    on_tasks = {treatment for _, _, treatment in _on_tasks(config)}
-    for treatment in on_tasks | {row.treatment for row in rows.text_rows(config)}:
-        if isinstance(treatment, Overwritten):
-            parsed = treatment
-            found.add((parsed.selection, parsed.statistic))
-    return found
+    return {
+        (treatment.selection, treatment.statistic)
+        for treatment in rows.treatments(config)
+        if isinstance(treatment, Overwritten)
+    }
 
 
 def _statistics(config: Config) -> Iterator[str]:
@@ -107,7 +110,7 @@ def _idle(entry: Statistic, given: set[str]) -> Iterator[str]:
         for key in ("measure", "quantile", "value_language"):
             if key in given:
                 yield f"{key}: value {entry.value} is not measured, so nothing reads it"
-    elif "quantile" in given and entry.value in ("mean", "min", "max"):
+    elif "quantile" in given and entry.value in NO_QUANTILES:
         yield (
             f"quantile: value {entry.value} is no quantile, so nothing reads it; "
             "it is for median, p5 to p95"
@@ -195,7 +198,7 @@ def _same(config: Config) -> Iterator[str]:
 def _layers(config: Config) -> Iterator[str]:
     """Check layers where the configuration says how many a model has."""
     counts = {
-        name: (config.model(name).demo or DemoModel()).layers
+        name: config.demo_model(name).layers
         for name in rows.models(config)
         if config.model(name).builder
     }
@@ -213,9 +216,10 @@ def _layers(config: Config) -> Iterator[str]:
 def _perplexity(config: Config) -> Iterator[str]:
     """Check what the perplexity table would switch."""
     used = {
-        row.treatment.statistic
-        for row in rows.text_rows(config)
-        if isinstance(row.treatment, Overwritten)
+        treatment.statistic
+        for _, treatments in rows.text_blocks(config)
+        for treatment in treatments
+        if isinstance(treatment, Overwritten)
     }
     for name in sorted(used):
         entry, where = config.statistics[name], f"statistics.{name}"

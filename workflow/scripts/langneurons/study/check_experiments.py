@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from langneurons.config.experiment_entries import Named
 from langneurons.config.fields import Frozen
 from langneurons.config.names import Selection
 from langneurons.grid import experiments
-from langneurons.grid.rows import text_rows
+from langneurons.grid.rows import text_blocks
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -24,6 +24,7 @@ CATALOGUES = {
     "tasks": "task",
     "statistics": "statistic",
     "corpora": "corpus",
+    "language_sets": "language set",
 }
 """Catalogues whose names are looked up as they are, and what their entries are."""
 
@@ -75,24 +76,51 @@ def _neuron_languages(config: Config, axes: Any, where: str) -> Iterator[str]:
     if not isinstance(asked, tuple):
         return  # target or all
     sets = {
-        text: config.language_set(Selection.parse(text).languages).languages
+        f"selections: {text}": Selection.parse(text).languages
         for text in axes.selections
     }
-    known = {lang for inside in sets.values() for lang in inside}
-    unknown = [lang for lang in named or () if lang not in known]
+    if steering := getattr(axes, "steering", None):
+        sets[f"steering: {steering.languages}"] = steering.languages
+    elif not sets:
+        return  # of a prompt, which can name any
+    yield from _inside(config, sets, asked, named or (), where=where, key=key)
+
+
+def _inside(
+    config: Config,
+    sets: Mapping[str, str],
+    asked: Sequence[str],
+    named: Sequence[str],
+    *,
+    where: str,
+    key: str,
+) -> Iterator[str]:
+    """Check languages against sets, by the place that names each.
+
+    Args:
+        config: the configuration.
+        sets: place -> language set.
+        asked: languages of which each set needs one.
+        named: those of them that are written there, and so must be known.
+        where: the experiment.
+        key: place of the languages.
+    """
+    inside = {text: config.language_set(x).languages for text, x in sets.items()}
+    known = {lang for languages in inside.values() for lang in languages}
+    unknown = [lang for lang in named if lang not in known]
     yield from (unknown_name("language", lang, known, key) for lang in unknown)
-    for text, inside in sets.items() if not unknown else ():
-        if not set(inside) & set(asked):
+    for text, languages in inside.items() if not unknown else ():
+        if not set(languages) & set(asked):
             yield (
-                f"{where}.selections: {text} has neurons of {', '.join(inside)}, of "
-                f"which {key} names none"
+                f"{where}.{text} has neurons of {', '.join(languages)}, of which {key} "
+                "names none"
             )
 
 
 def chunks(config: Config) -> Iterator[str]:
     """Check that what two experiments measure under one name is the same."""
     found: dict[Any, int] = {}
-    for row in text_rows(config):
+    for row, _ in text_blocks(config):
         first = found.setdefault((row.corpus, row.model), row.chunks)
         if first != row.chunks:
             yield (
@@ -105,8 +133,8 @@ def chunks(config: Config) -> Iterator[str]:
 def corpora(config: Config) -> Iterator[str]:
     """Check that no two texts of one language stand in the table of perplexity."""
     found: dict[Any, str] = {}
-    for row in text_rows(config):
-        first = found.setdefault((row.model, row.lang, row.treatment), row.corpus)
+    for row, _ in text_blocks(config):
+        first = found.setdefault((row.model, row.lang), row.corpus)
         if first != row.corpus:
             yield (
                 f"experiments.{row.experiment}.corpus: {row.corpus}, but another "
@@ -152,6 +180,8 @@ def _lists(
         named = next((x.what for x in field.metadata if isinstance(x, Named)), None)
         if named in what and value is not None:
             yield f"{where}.{key}", (value,) if isinstance(value, str) else value
+        if isinstance(value, Frozen):
+            yield from _lists(value, f"{where}.{key}", what)
         for inner, part in value.items() if isinstance(value, dict) else ():
             if isinstance(part, Frozen):
                 yield from _lists(part, f"{where}.{key}.{inner}", what)

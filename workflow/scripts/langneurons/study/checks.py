@@ -26,10 +26,12 @@ from langneurons.nn.models import families
 from langneurons.published import numbers
 
 from . import (
+    check_amplification,
     check_data,
     check_effects,
     check_experiments,
     check_methods,
+    check_recorded,
     check_tuning,
 )
 from .check_selections import control_problems, selection_problems, tuning_problems
@@ -56,7 +58,14 @@ def cross_check(config: Config) -> list[str]:
     problems += _unknown("table", config.tables, known, "tables")
     problems += check_experiments.chunks(config)
     problems += dict.fromkeys(check_experiments.corpora(config))
-    for module in (check_data, check_effects, check_tuning):
+    checked = (
+        check_amplification,
+        check_data,
+        check_recorded,
+        check_effects,
+        check_tuning,
+    )
+    for module in checked:
         problems += module.problems(config)
     return problems or twin_controls(config) or clashes(config)
 
@@ -95,6 +104,7 @@ def _names(config: Config) -> Iterator[str]:
             f"statistics.{NO_TREATMENT}: {NO_TREATMENT!r} is the name of the model "
             "without intervention; take another"
         )
+    yield from check_amplification.taken(config)
     for name, tuning in config.tunings.items():
         if (name == BASE) != (tuning.kind == "none"):
             yield (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +41,14 @@ def load(raw: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         raise ConfigError(_bullets(explain(error, Config))) from None
     config, problems = experiments.read(config)
-    if problems := problems or cross_check(config):
+    if not problems:
+        # Now, so that nothing is worked out twice; what is wrong is said below.
+        with suppress(ValidationError, LangneuronsError):
+            config = _as_read(config)
+        problems = cross_check(config)
+    if problems:
         raise ConfigError(_bullets(problems))
-    return _as_read(config)
+    return config
 
 
 def _bullets(problems: list[str]) -> str:

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from langneurons import methods
+from langneurons import methods, tasks
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import RESULTS, Config
-from langneurons.grid import result_paths, rows
+from langneurons.grid import result_paths, rows, steering
 from langneurons.nn.models import fetching
 
 
@@ -102,26 +102,33 @@ def _text(config: Config) -> Iterator[Named]:
         corpus = config.method_corpus(selection.method)
         for lang in config.language_set(selection.languages).languages:
             wanted[corpus, lang] = None
-    wanted |= {(row.corpus, row.lang): None for row in rows.text_rows(config)}
+    for means in steering.all_means(config).values():
+        languages = config.language_set(means.languages).languages
+        wanted |= {(means.corpus, lang): None for lang in languages}
+    wanted |= {(row.corpus, row.lang): None for row, _ in rows.text_blocks(config)}
     for corpus, lang in wanted:
-        if folder := config.corpus(corpus).folder:
-            made = [
-                packed(corpus, model, lang)
-                for model in models
-                for packed in (result_paths.tokens, result_paths.held_out)
-            ]
-            yield Named(f"corpora.{corpus}.folder", f"{folder}/{lang}.txt", made)
+        if config.corpus(corpus).folder is None:
+            continue
+        packs = {"recorded": result_paths.tokens, "held_out": result_paths.held_out}
+        made_of: dict[str, list[str]] = {}
+        for part, packed in packs.items():
+            for path in result_paths.text(config, corpus, lang, part):
+                made_of.setdefault(path, []).extend(
+                    packed(corpus, model, lang) for model in models
+                )
+        for path, made in made_of.items():
+            yield Named(f"corpora.{corpus}.folder", path, made)
 
 
 def _tasks(config: Config) -> Iterator[Named]:
     for name in rows.tasks(config):
         entry = config.task(name)
-        if entry.data.train and rows.is_trained(config, name):
-            lang = entry.source_language
-            made = [result_paths.items(config, name, "train", lang)]
-            path = entry.data.train.format(lang=lang)
-            yield Named(f"tasks.{name}.data.train", path, made)
-        for lang in rows.languages(config, name) if entry.data.test else ():
-            made = [result_paths.items(config, name, "test", lang)]
-            path = str(entry.data.test).format(lang=lang)
-            yield Named(f"tasks.{name}.data.test", path, made)
+        kind, languages = tasks.load(entry.kind), rows.languages(config, name)
+        wanted = [("test", lang) for lang in languages]
+        if rows.is_trained(config, name):
+            wanted.append(("train", entry.source_language))
+        for split, lang in wanted:
+            if path := entry.data.file(split, lang):
+                made = [result_paths.items(config, name, split, lang)]
+                for each in tasks.files(kind, path):
+                    yield Named(f"tasks.{name}.data.{split}", each, made)

@@ -8,7 +8,7 @@ from typing import Any
 from langneurons.config.names import Overwritten, Selection, split_draw
 from langneurons.config.schema import Config
 from langneurons.grid import rows
-from langneurons.grid.axes import Row, TextRow
+from langneurons.grid.axes import Block, Row
 from langneurons.published import numbers
 from langneurons.published.partners import Evaluated, Partners
 from langneurons.tables.common import planned
@@ -90,12 +90,14 @@ def _twins_of_two(config: Config) -> Iterator[str]:
                     )
 
 
-def _first_asked(listed: Iterable[Row | TextRow]) -> dict[Selection, str]:
+def _first_asked(listed: Iterable[Block]) -> dict[Selection, str]:
     """Return whose neurons rows tune or overwrite, and which experiment asks first."""
     found: dict[Selection, str] = {}
-    for row in listed:
-        if isinstance(row.treatment, Overwritten):
-            found.setdefault(row.treatment.selection, row.experiment)
+    for block in listed:
+        row = block.row
+        for treatment in block.treatments:
+            if isinstance(treatment, Overwritten):
+                found.setdefault(treatment.selection, row.experiment)
         if isinstance(row, Row) and row.tuning.selection is not None:
             found.setdefault(row.tuning.selection, row.experiment)
     return found

@@ -69,6 +69,7 @@ class Records:
                 specs.measure_activations
             ),
             "neurons/{model}/{method}.{langset}.json": specs.identify_neurons,
+            "directions/{model}/diffmean.{langset}.safetensors": specs.find_directions,
             "tasks/{task}/{split}.{lang}.jsonl": specs.prepare_task,
             f"{adapter}/adapter_model.safetensors": specs.tune_model,
             f"{evaluations}/{part}": self._treated,
@@ -218,9 +219,11 @@ class Records:
             return
         more = [f"  - and {len(found) - SHOWN:,} more"] if len(found) > SHOWN else []
         raise ConfigError(
-            "Studies share models, text, tokens, activations and neurons by name, and "
-            f"{_called(self.config.study)} means something else by a name than the "
-            "study that used it first:\n" + "\n".join([*found[:SHOWN], *more]) + "\n"
+            "Studies share models, text, tokens, activations, neurons and directions "
+            f"by name, and {_called(self.config.study)} means something else by a name "
+            "than the study that used it first:\n"
+            + "\n".join([*found[:SHOWN], *more])
+            + "\n"
             "Give the corpus, model, method or language set another name here, or "
             "delete these files, if the other study is given up."
         )

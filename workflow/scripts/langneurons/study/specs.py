@@ -11,24 +11,25 @@ from functools import cached_property
 from typing import Any
 
 from langneurons import methods, tasks
-from langneurons.config.catalogue import DemoModel, Frozen, Statistic
+from langneurons.config import user_paths
+from langneurons.config.catalogue import DemoModel, Frozen
 from langneurons.config.errors import ConfigError
+from langneurons.config.model_entries import SIZES
 from langneurons.config.names import (
-    UNTREATED,
-    Overwritten,
+    Prompted,
     Selection,
     Treatment,
     TuningName,
     split_draw,
 )
 from langneurons.config.schema import Config
+from langneurons.config.task_entries import TaskData
 from langneurons.costs.parts import Parts
-from langneurons.grid import result_paths, rows, subjects
+from langneurons.grid import result_paths, rows, steering, subjects
 from langneurons.grid.subjects import (
     OnTask,
     OnText,
     Subject,
-    Treatments,
     source_language,
 )
 from langneurons.jobs.files import canonical
@@ -36,13 +37,25 @@ from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import families
 from langneurons.text import pins
 
+from . import sentence_specs
 from .rule_functions import signed
+from .treatment_specs import named
 
 SPEED_ONLY = {"checkpoint_every"}
 
 
 def _dump(entry: Frozen, *left_out: str) -> dict[str, Any]:
     return entry.model_dump(mode="json", exclude=set(left_out))
+
+
+def _hub(data: TaskData, split: str, lang: str) -> dict[str, Any] | None:
+    """Return the hub source of a split and language, with its codes if any."""
+    if (source := data.hub_of(split)) is None:
+        return None
+    found = _dump(source)
+    if user_paths.has_code(source.config):
+        found["config"] = str(source.config).replace("{code}", data.code(lang))
+    return found | ({"codes": data.codes} if data.codes else {})
 
 
 class Specs:
@@ -76,9 +89,15 @@ class Specs:
 
     def demo_model(self, wildcards: Any) -> str:
         entry = self.config.model(wildcards.model)
-        demo = _dump(entry.demo or DemoModel())
+        demo = entry.demo or DemoModel()
+        # The other model, an input, has the sizes of one that goes on from it.
+        left_out = SIZES if demo.continued_from else ()
         return canonical(
-            {"model": wildcards.model, "demo": demo, "family": entry.family}
+            {
+                "model": wildcards.model,
+                "demo": _dump(demo, *left_out),
+                "family": entry.family,
+            }
         )
 
     def fetch_model(self, wildcards: Any) -> str:
@@ -94,28 +113,41 @@ class Specs:
     def fetch_text(self, wildcards: Any) -> str:
         entry = self.config.corpus(wildcards.corpus)
         if entry.hub is None:
+            paths = result_paths.text(self.config, wildcards.corpus, wildcards.lang)
             raise ConfigError(
                 f"corpora.{wildcards.corpus}: has no hub source; its text is in "
-                f"{entry.folder}/{wildcards.lang}.txt"
+                f"{', '.join(paths)}"
             )
-        return canonical(
-            {
-                "hub": _dump(entry.hub),
-                "text_column": entry.text_column,
-                "bytes": entry.text_bytes,
-                "shuffle_seed": entry.shuffle_seed,
-                "language": wildcards.lang,
-            }
-        )
+        shared = {
+            "hub": _dump(entry.hub),
+            "text_column": entry.text_column,
+            "language": wildcards.lang,
+        }
+        if entry.sentences:
+            parts = sentence_specs.fetched(entry)
+            return canonical(
+                shared | {"code": entry.code(wildcards.lang), "parts": parts}
+            )
+        some = {"bytes": entry.text_bytes, "shuffle_seed": entry.shuffle_seed}
+        coded = {"code": entry.code(wildcards.lang)} if entry.codes else {}
+        return canonical(shared | some | coded)
 
     def tokenise_corpus(self, wildcards: Any) -> str:
         """Say what is packed to identify neurons, however much is held out."""
         entry = self.config.corpus(wildcards.corpus)
+        if entry.sentences:
+            given = (wildcards.corpus, wildcards.lang, "recorded")
+            return canonical(
+                sentence_specs.tokenised(entry, *given) | {"tokens": entry.tokens}
+            )
         some = {"tokens": entry.tokens, "hold_out": entry.heldout_tokens > 0}
         return canonical(self._packing(wildcards) | some)
 
     def hold_out_text(self, wildcards: Any) -> str:
         entry = self.config.corpus(wildcards.corpus)
+        if entry.sentences:
+            given = (wildcards.corpus, wildcards.lang, "held_out")
+            return canonical(sentence_specs.tokenised(entry, *given))
         some = {"heldout_tokens": entry.heldout_tokens}
         return canonical(self._packing(wildcards) | some)
 
@@ -133,8 +165,13 @@ class Specs:
         }
 
     def measure_activations(self, wildcards: Any) -> str:
+        entry = self.config.corpus(wildcards.corpus)
+        given = self.config.recorded(wildcards.corpus)
+        recorded = _dump(given)
+        if entry.sentences:
+            recorded = sentence_specs.recorded(entry, given)
         return canonical(
-            _dump(self.config.activations)
+            recorded
             | self._model(wildcards.model)
             | {
                 "corpus": wildcards.corpus,
@@ -167,6 +204,23 @@ class Specs:
             }
         )
 
+    def find_directions(self, wildcards: Any) -> str:
+        means = steering.means(self.config)
+        if means.languages != wildcards.langset:
+            raise ConfigError(
+                f"{wildcards.langset}: no experiment of run steers with this language "
+                f"set; one does with {means.languages}"
+            )
+        languages = self.config.language_set(means.languages).languages
+        return canonical(
+            {
+                "model": wildcards.model,
+                "language_set": means.languages,
+                "languages": list(languages),
+                "corpus": means.corpus,
+            }
+        )
+
     def method_code(self, wildcards: Any) -> str:
         """Hash the identification code, with the one method that is used."""
         kind = self.config.method(wildcards.method).kind
@@ -184,8 +238,7 @@ class Specs:
     def prepare_task(self, wildcards: Any) -> str:
         """Say which rows of which source are taken; each split has its own."""
         entry, split = self.config.task(wildcards.task), wildcards.split
-        data = entry.data
-        hub = (data.train_hub or data.hub) if split == "train" else data.hub
+        data, lang = entry.data, wildcards.lang
         rows = ["train_fraction"]
         if split == "test":
             rows = ["test_fraction", "test_items", "test_seed"]
@@ -196,7 +249,7 @@ class Specs:
                 "split": split,
                 "language": wildcards.lang,
                 "data": {
-                    "hub": _dump(hub) if hub else None,
+                    "hub": _hub(data, split, lang),
                     "file": data.train if split == "train" else data.test,
                 },
             }
@@ -270,7 +323,10 @@ class Specs:
                 f"{subjects.folder(self.config, subject)}: no experiment of run "
                 "measures it (kind perplexity)"
             )
-        return {"corpus": subject.corpus, "language": subject.lang, "chunks": chunks}
+        entry = self.config.corpus(subject.corpus)
+        unit = sentence_specs.run(entry) if entry.sentences else {}
+        shared = {"corpus": subject.corpus, "language": subject.lang, "chunks": chunks}
+        return shared | unit
 
     @cached_property
     def _chunks(self) -> dict[tuple[str, str], int]:
@@ -279,37 +335,15 @@ class Specs:
     def _treatments(
         self, subject: Subject, treatments: Iterable[Treatment]
     ) -> dict[str, Any]:
-        """Return each statistic once, and what else each treatment says.
-
-        Snakemake keeps the spec with the output, so it is kept short.
-        """
+        """Return what the job says of its treatments; tunings and seeds share it."""
         names, lang = tuple(treatments), subject.lang
+        if isinstance(subject, OnText) and any(isinstance(x, Prompted) for x in names):
+            raise ConfigError(
+                f"{subjects.folder(self.config, subject)}: a prompt stands before "
+                "texts of tasks, not before held-out text"
+            )
         source = source_language(self.config, subject)
-        key = (names, lang, source)  # tunings and seeds share it
+        key = (names, lang, source)
         if key not in self._of_treatments:
-            self._of_treatments[key] = self._named(*key)
+            self._of_treatments[key] = named(self.config, *key)
         return self._of_treatments[key]
-
-    def _named(self, treatments: Treatments, lang: str, source: str) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        statistics: dict[str, Any] = {}
-        for treatment in treatments:
-            if treatment == UNTREATED:
-                found[str(treatment)] = {}
-                continue
-            if not isinstance(treatment, Overwritten):
-                raise ConfigError(
-                    f"{treatment}: no experiment of run has such a treatment"
-                )
-            given = (self.config, treatment, lang, source)
-            whose, values = result_paths.languages_of(*given)
-            if treatment.statistic not in statistics:
-                entry: Statistic = self.config.statistic(treatment.statistic)
-                elsewhere = ("neuron_language", "value_language", "profile")
-                statistics[treatment.statistic] = _dump(entry, *elsewhere)
-            found[str(treatment)] = {
-                "neuron_language": whose,
-                "value_language": values,
-                "corpus": self.config.method_corpus(treatment.selection.method),
-            }
-        return {"statistics": statistics, "treatments": found}

@@ -155,6 +155,27 @@ class TableSpecs:
     def draw_profiles(self, wildcards: Any) -> str:
         return self.figure(task=wildcards.task, metric=wildcards.metric)
 
+    def draw_steering(self, wildcards: Any) -> str:
+        return self.figure(
+            task=wildcards.task,
+            model=wildcards.model,
+            selection=f"{wildcards.method}.{wildcards.langset}",
+            statistic=wildcards.statistic,
+        )
+
+    def draw_task_changes(self, wildcards: Any) -> str:
+        metric = targets.metrics(self.config, wildcards.task)[0]
+        return self.figure(
+            task=wildcards.task,
+            metric=metric,
+            model=wildcards.model,
+            selection=f"{wildcards.method}.{wildcards.langset}",
+            statistic=wildcards.statistic,
+        )
+
+    def draw_amplification(self, wildcards: Any) -> str:
+        return self.figure(task=wildcards.task, model=wildcards.model)
+
     def draw_published(self, wildcards: Any) -> str:
         model, method, langset = wildcards.published.split(".")
         return self.figure(model=model, method=method, langset=langset)

@@ -8,16 +8,20 @@ from itertools import combinations
 from langneurons import tables, tasks
 from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
-from langneurons.grid import rows
+from langneurons.grid import experiments, rows
 from langneurons.grid.axes import is_control
-from langneurons.grid.rows import drawn_selections, models, text_rows
+from langneurons.grid.rows import drawn_selections, models, text_blocks
 from langneurons.published import numbers
+from langneurons.tables import profiles
+from langneurons.tables.common import steering_rows
 
 EXTENSIONS = ("svg", "png", "tsv")
 NEURON_KINDS = ("counts", "overlap", "jaccard", "layers", "multiplicity")
 PERPLEXITY_KINDS = ("perplexity", "nll")
 EFFECT_KINDS = ("forest", "size")
 PUBLISHED_KINDS = ("counts", "overlap", "layers")
+SHIFT_KINDS = ("lss", "lss_plus")
+STEERING_KINDS = ("ladder", "damage")
 FORESTS = ("interventions", "finetuning")
 """Kinds of tables whose changes are drawn."""
 
@@ -44,7 +48,9 @@ def of_experiment(config: Config, name: str) -> list[str]:
     # `tables:` may name some that only other experiments make.
     allowed = tuple(each for each in tables.by_name(alone) if each in wanted)
     alone = alone.model_copy(update={"tables": allowed})
-    made = [table(config, each) for each in rows.tables(alone) if each in allowed]
+    kind = experiments.load(config.experiment(name).kind)
+    own = {*rows.tables(alone), *kind.TABLES}
+    made = [table(config, each) for each in allowed if each in own]
     return [*made, *figures(alone)]
 
 
@@ -108,13 +114,26 @@ def _switched(config: Config, model: str) -> list[tuple[str, str]]:
     """List chosen selections and statistics of a model's perplexity table."""
     found = {
         (str(treatment.selection), treatment.statistic): None
-        for row in text_rows(config)
-        for treatment in [row.treatment]
-        if row.model == model
-        and isinstance(treatment, Overwritten)
+        for row, treatments in text_blocks(config)
+        for treatment in (treatments if row.model == model else ())
+        if isinstance(treatment, Overwritten)
         and not is_control(config, treatment.selection)
     }
     return list(found)
+
+
+def _steered(config: Config) -> Iterator[str]:
+    """List the figures of amplification, of which tables there are."""
+    wanted, found = tables.wanted(config), steering_rows.overwrites(config)
+    if "steering" in wanted:
+        for task, model, name in found.shifts:
+            yield from (f"{model}/{kind}.{task}.{name}" for kind in SHIFT_KINDS)
+    if "amplification" in wanted:
+        for task, model in steering_rows.steered(config):
+            yield from (f"{model}/{kind}.{task}" for kind in STEERING_KINDS)
+    for task, model, name in found.choices:
+        if task in wanted and metrics(config, task):
+            yield f"{model}/change.{task}.{name}"
 
 
 def _stems(config: Config) -> Iterator[str]:
@@ -135,7 +154,8 @@ def _stems(config: Config) -> Iterator[str]:
         for metric in metrics(config, tables.task_of(name)):
             yield from (f"{name}/{kind}.{metric}" for kind in EFFECT_KINDS)
     if "profiles" in wanted:
-        for task in rows.tasks(config):
+        for task in profiles.paired_tasks(config):
             yield from (f"profiles/sites.{task}.{m}" for m in metrics(config, task))
+    yield from _steered(config)
     for name in published_sets(config):
         yield from (f"published/{name}/{kind}" for kind in PUBLISHED_KINDS)

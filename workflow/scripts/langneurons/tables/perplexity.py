@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from langneurons.config.errors import DataError
-from langneurons.config.names import NO_TREATMENT, Overwritten
-from langneurons.grid.rows import text_rows
+from langneurons.config.names import NO_TREATMENT
+from langneurons.grid.rows import text_blocks, text_rows
 
 from . import Table
 from .common import columns, inputs, planned
@@ -55,12 +56,14 @@ COLUMNS = (
     Column("neuron_lang", "language whose neurons are switched", key=True),
     Column("lang", "language of the text", key=True),
     Column("statistic", "what is written into the neurons; none: nothing", key=True),
-    Column("n_chunks", "chunks of text", "count"),
+    Column("n_chunks", "chunks of text, or sentences", "count"),
     Column("n_tokens", "tokens of text", "count"),
     Column("nll", "negative log-likelihood, nats per token", "number", form=".3f"),
     Column("perplexity", "its exponential", "number", form=",.2f"),
     Column("delta_nll", "change of nats per token", "number", form="+.3f"),
-    Column("delta_se", "its standard error over chunks", "number", form=".3f"),
+    Column(
+        "delta_se", "its standard error over chunks or sentences", "number", form=".3f"
+    ),
     Column("delta_perplexity", "change of perplexity", "number", form="+.3f"),
     Column("n_neurons", "neurons switched", "count"),
 )
@@ -80,8 +83,9 @@ def perplexity_table(
 
     Returns:
         ``COLUMNS``, one row for each. ``nll`` and ``delta_nll`` are nats per
-        token; ``delta_se`` is the standard error of the mean difference over chunks,
-        which are the same for all treatments; ``delta_perplexity`` is PPXC(i, j) of the
+        token, every token with the same weight; ``delta_se`` is the standard error of
+        the mean difference over chunks or sentences, which are the same for all
+        treatments; ``delta_perplexity`` is PPXC(i, j) of the
         paper, for i the language of the neurons and j that of the text. Without neurons
         to switch there is no change.
 
@@ -98,7 +102,7 @@ def perplexity_table(
     found = []
     for row, (record, path) in zip(rows, measured, strict=True):
         base = baselines.get(_axes(row))
-        if base is None or len(base["chunk_nll"]) != len(record["chunk_nll"]):
+        if base is None or base["chunk_tokens"] != record["chunk_tokens"]:
             raise DataError(f"{path}: nothing measured without treatment on its chunks")
         line = {k: row[k] for k in ("model", "draw", "lang", "statistic")}
         names = ("method", "langset", "matched", "neuron_lang")
@@ -107,13 +111,38 @@ def perplexity_table(
         line["perplexity"] = _exp(record["nll"])
         if row["statistic"] != NO_TREATMENT and not is_empty(line):
             change = np.subtract(record["chunk_nll"], base["chunk_nll"])
+            spread = standard_error(change, np.array(record["chunk_tokens"]))
             line["delta_nll"] = record["nll"] - base["nll"]
             line["delta_perplexity"] = line["perplexity"] - _exp(base["nll"])
-            if len(change) > 1:
-                spread = float(change.std(ddof=1))
-                line["delta_se"] = spread / math.sqrt(len(change))
+            if spread is not None:
+                line["delta_se"] = spread
         found.append(line)
     return columns.frame(found, COLUMNS)
+
+
+def standard_error(
+    change: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64]
+) -> float | None:
+    """Return the standard error of a mean over the tokens of texts.
+
+    The mean is a ratio, of sums over texts to numbers of tokens, and its error the
+    usual one of a ratio (Cochran, Sampling Techniques, 1977, chapter 6): that of the
+    texts' deviations from it, in proportion to their lengths. For equally long texts it
+    is the standard error of the mean over texts.
+
+    Args:
+        change: [texts] change per token.
+        tokens: [texts] how many there are.
+
+    Returns:
+        None for a single text.
+    """
+    if len(change) < 2:
+        return None
+    weight = tokens / tokens.mean()
+    mean = (change * weight).mean()
+    parts = change * weight - (weight - 1) * mean
+    return float(parts.std(ddof=1)) / math.sqrt(len(change))
 
 
 def _axes(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -178,7 +207,8 @@ def layout(table: pd.DataFrame) -> Document:
 LEGEND = """\
 Change of the negative log-likelihood, nats per token, when the neurons of the row's
 language are switched and text of the column's language is read; held-out text, the same
-chunks in all cells. Positive: the text has become harder. **Bold**: own language.
+chunks or sentences in all cells. Positive: the text has become harder. **Bold**: own
+language.
 The `.tsv` file beside this one has standard errors, perplexities and every draw."""
 
 
@@ -242,7 +272,7 @@ class Perplexity(Table):
     PLACE = 40
 
     def names(self, config: Config) -> list[str]:
-        return [self.NAME] if text_rows(config) else []
+        return [self.NAME] if text_blocks(config) else []
 
     def reads(self, config: Config, name: str) -> Reads:
         return Reads(perplexities=text_rows(config))
@@ -250,8 +280,7 @@ class Perplexity(Table):
     def spec(self, config: Config, name: str) -> dict[str, Any]:
         rows = []
         for row in text_rows(config):
-            given = row.treatment
-            whose = given.language if isinstance(given, Overwritten) else None
+            whose = planned.towards(config, row.treatment, row.lang, row.lang)
             axes = {"corpus": row.corpus, "model": row.model, "lang": row.lang}
             rows.append(
                 axes | {"neuron_lang": whose} | planned.treated(config, row.treatment)

@@ -102,6 +102,13 @@ class Task(Protocol[P]):
             None.
         CONTINUES: whether ``evaluate`` scores continuations of a context, which count
             as generated for the positions of an intervention.
+        SHIFTS: whether per-item tables have an answer in every language of the
+            parameter ``languages``: columns ``logprob_{l}`` (nats), ``tokens_{l}`` and
+            ``object_{l}``, empty where there is none. ``item`` is the same in all
+            languages then.
+        ALL_LANGUAGES: whether a file of items has those of all languages; each item
+            names its own (``language``).
+        BESIDE: names of files that lie beside a file of items and are read with it.
         NOTES: what its metrics measure, in sentences; the report has them among its
             terms.
     """
@@ -115,6 +122,9 @@ class Task(Protocol[P]):
     SIZE: Size = UNKNOWN
     DEMO: str | None = None
     CONTINUES: bool = False
+    SHIFTS: bool = False
+    ALL_LANGUAGES: bool = False
+    BESIDE: tuple[str, ...] = ()
     NOTES: tuple[str, ...] = ()
 
     def read_file(self, path: Path | str) -> Iterator[Item]:
@@ -130,6 +140,18 @@ class Task(Protocol[P]):
     def read_items(self, path: Path | str) -> list[Item]:
         """Read prepared items (JSON lines, as :func:`prepare` writes them)."""
         ...
+
+    def unmet(self, parameters: P, languages: Sequence[str]) -> Iterable[str]:
+        """Say what a task lacks, before the first job.
+
+        Args:
+            parameters: of the task.
+            languages: that it is tested in.
+
+        Returns:
+            Sentences; none where it can be run.
+        """
+        return ()
 
     def generates(self, parameters: P) -> int:
         """Return how many tokens are generated at most for an item; 0: none."""
@@ -250,6 +272,16 @@ def load(kind: str) -> Task[Frozen]:
     return cast("Task[Frozen]", task)
 
 
+def files(task: Task[Frozen], path: str) -> list[str]:
+    """List a file of items and those that are read with it."""
+    return [path, *(str(Path(path).with_name(name)) for name in task.BESIDE)]
+
+
+def _of_items(task: Task[Frozen], paths: Sequence[Path]) -> list[Path]:
+    """Return those of some files that hold items."""
+    return [path for path in paths if path.name not in task.BESIDE]
+
+
 def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, Any]]:
     """Read the items of one language and split, and take the part that is used.
 
@@ -275,7 +307,7 @@ def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, An
     if paths:
         place = f"{where}: {', '.join(map(str, paths))}"
         found: Iterable[Item] = (
-            item for path in paths for item in task.read_file(path)
+            item for path in _of_items(task, paths) for item in task.read_file(path)
         )
     elif source:
         place = f"{where}: hub dataset {source['repo']}"

@@ -176,7 +176,8 @@ def fetch_text(spec: dict[str, Any], out: Path) -> int:
 
     Args:
         spec: ``hub`` (a ``HubSource``), ``text_column``, ``bytes`` (UTF-8 text wanted),
-            ``shuffle_seed`` and ``language``.
+            ``shuffle_seed``, ``language``, and ``code`` where the data set calls it
+            otherwise.
         out: a .jsonl file.
 
     Returns:
@@ -188,12 +189,13 @@ def fetch_text(spec: dict[str, Any], out: Path) -> int:
     """
     source, column, wanted = spec["hub"], spec["text_column"], spec["bytes"]
     where = f"hub dataset {source['repo']!r}, language {spec['language']!r}"
-    own = row_languages.Own(spec["language"], where)
+    code, seed = spec.get("code", spec["language"]), spec["shuffle_seed"]
+    own = row_languages.Own(code, where)
     hub.require_space(out.parent, wanted, f"the text of {where}")
     have = 0
     progress = Progress(wanted, "bytes", f"fetch {spec['language']}")
     with files.atomic(out) as part, part.open("w", encoding="utf-8") as handle:
-        for row in hub.rows(source, spec["language"], "train", spec["shuffle_seed"]):
+        for row in hub.rows(source, spec["language"], "train", seed, code):
             if not isinstance(row.get(column), str):
                 raise DataError(
                     f"{where}: no text in column {column!r}; columns: {sorted(row)}. "

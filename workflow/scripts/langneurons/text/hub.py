@@ -6,6 +6,7 @@ Used by the few local jobs that may touch the network. ``huggingface_hub`` and
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,23 @@ from . import network
 
 SHUFFLE_BUFFER = 10_000
 """Rows held while shuffling a stream; the order of shards is shuffled as well."""
+
+SERVES = {
+    "cis-lmu/m_lama": "inayarhmns/MLAMA-dod-185 (a part of it)",
+    "m_lama": "inayarhmns/MLAMA-dod-185 (a part of it)",
+    "Muennighoff/flores200": "facebook/flores or openlanguagedata/flores_plus",
+}
+"""Data sets that only a loading script of theirs reads -> which do without one."""
+
+
+def needs_script(repo: str) -> str | None:
+    """Say why a data set is not read, if it is known to need a loading script."""
+    if repo not in SERVES:
+        return None
+    return (
+        f"hub dataset {repo!r} needs a loading script, which no current version of "
+        f"'datasets' runs; use {SERVES[repo]}, or its items as local files"
+    )
 
 
 def pinned(source: Mapping[str, Any], kind: str) -> tuple[str, str]:
@@ -159,6 +177,7 @@ def rows(
     language: str,
     split: str,
     shuffle_seed: int | None = None,
+    code: str | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Stream the rows of a pinned data set.
 
@@ -166,14 +185,17 @@ def rows(
         source: ``repo``, ``revision`` and ``config`` of a ``HubSource``; ``{lang}`` in
             the configuration is replaced.
         language: the language code.
-        split: ``train``, ``validation`` or ``test``.
+        split: ``train``, ``validation``, ``test``, or another that it has.
         shuffle_seed: None keeps the order of the source.
+        code: what the data set calls the language, for ``{code}`` in the
+            configuration; None: the same.
 
     Raises:
         DataError: gated, missing, wrong revision, no network, or no such configuration.
     """
     repo, revision = pinned(source, "dataset")
-    config = (source.get("config") or "").format(lang=language) or None
+    filled = {"lang": language, "code": code or language}
+    config = (source.get("config") or "").format(**filled) or None
     with explained("dataset", repo, revision):
         stream = _open(repo, revision, config, split)
         if shuffle_seed is not None:
@@ -203,7 +225,12 @@ def _open(repo: str, revision: str, config: str | None, split: str) -> Any:
     # data/20230901/en/train-0000-of-0101.parquet for the configuration 20230901.en.
     found = _parquet_files(repo, revision, config, split)
     if not found:
-        raise DataError(f"{where}: the repository has no Parquet files of that name")
+        raise DataError(
+            needs_script(repo)
+            or f"{where}: the data set needs a loading script, which no current "
+            "version of 'datasets' runs, and has no Parquet files of that name; use a "
+            "copy in Parquet"
+        )
     urls = [f"hf://datasets/{repo}@{revision}/{name}" for name in found]
     return datasets.load_dataset(
         "parquet", data_files={split: urls}, split=split, streaming=True
@@ -222,6 +249,6 @@ def _parquet_files(
         name
         for name in listed
         if name.endswith(".parquet")
-        and name.rpartition("/")[2].startswith(split)
+        and re.match(rf"{re.escape(split)}(?![A-Za-z])", name.rpartition("/")[2])
         and any(f"/{f}/" in f"/{name.rpartition('/')[0]}/" or not f for f in folders)
     )

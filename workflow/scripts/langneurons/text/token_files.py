@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ def evenly(total: int, count: int) -> list[int]:
 
 
 def tokenise(
-    text: Path,
+    text: Sequence[Path],
     encode: Encode,
     bos_id: int | None,
     model: Mapping[str, str],
@@ -44,7 +44,7 @@ def tokenise(
     """Pack a text file for identification; write the chunks and their manifest.
 
     Args:
-        text: .txt or .jsonl file.
+        text: one .txt or .jsonl file.
         encode: see ``packing.pack``.
         bos_id: see ``packing.pack``.
         model: ``model`` and ``model_revision``, for the manifest.
@@ -55,7 +55,8 @@ def tokenise(
     Returns:
         The manifest.
     """
-    documents = Documents(text, spec["language"])
+    (path,) = text
+    documents = Documents(path, spec["language"])
     packed = pack(documents, encode, spec, bos_id)
     tensors.write(
         tokens, {"tokens": packed.tokens, "document_starts": packed.document_starts}
@@ -73,7 +74,7 @@ def tokenise(
 
 
 def set_aside(
-    text: Path,
+    text: Sequence[Path],
     encode: Encode,
     bos_id: int | None,
     model: Mapping[str, str],
@@ -85,7 +86,7 @@ def set_aside(
     """Pack held-out text of a file; write the chunks and their manifest.
 
     Args:
-        text: .txt or .jsonl file.
+        text: one .txt or .jsonl file.
         encode: see ``packing.pack``.
         bos_id: see ``packing.pack``.
         model: ``model`` and ``model_revision``, for the manifest.
@@ -101,11 +102,12 @@ def set_aside(
         DataError: the identification chunks are of another text, or there are fewer
             tokens than asked.
     """
-    documents = Documents(text, spec["language"])
+    (path,) = text
+    documents = Documents(path, spec["language"])
     first = files.read_object(identified, "the manifest of a token file", USED)
     if first["text_sha256"] != documents.sha256:
         raise DataError(
-            f"{identified}: made from another text than {text}. Delete it to redo it."
+            f"{identified}: made from another text than {path}. Delete it to redo it."
         )
     used = int(first["documents"]) + int(first["filtered_documents"])
     packed = hold_out(documents, encode, spec, bos_id, used)

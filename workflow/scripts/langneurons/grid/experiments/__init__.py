@@ -17,7 +17,7 @@ from langneurons.config.errors import unknown_name
 from langneurons.config.experiment_entries import Experiment
 from langneurons.config.explain import explain
 from langneurons.config.schema import Config
-from langneurons.grid.axes import Row, TextRow
+from langneurons.grid.axes import Block
 
 P = TypeVar("P", bound=Experiment)
 
@@ -33,10 +33,8 @@ class Kind(Protocol[P]):
     PARAMETERS: type[P]
     TABLES: tuple[str, ...]
 
-    def rows(
-        self, config: Config, name: str, axes: P
-    ) -> Iterator[tuple[str, Row | TextRow]]:
-        """List the rows of an experiment, each with the name of its table, in order.
+    def rows(self, config: Config, name: str, axes: P) -> Iterator[tuple[str, Block]]:
+        """List the rows of an experiment, each block with its table's name, in order.
 
         Args:
             config: the configuration.

@@ -28,7 +28,7 @@ from langneurons.config.names import (
     TuningName,
 )
 from langneurons.config.schema import Config
-from langneurons.grid.axes import Row, TextRow, covers, expand_draws
+from langneurons.grid.axes import Block, Row, covers, expand_draws
 
 from . import Kind
 
@@ -85,13 +85,13 @@ class Product(Kind[Finetuning]):
 
     def rows(
         self, config: Config, name: str, axes: Finetuning
-    ) -> Iterator[tuple[str, Row | TextRow]]:
+    ) -> Iterator[tuple[str, Block]]:
         for task in axes.tasks:
             for row in _chosen(config, name, axes, task):
-                yield f"{FINETUNE}{task}", row
+                yield f"{FINETUNE}{task}", Block(row, (row.treatment,))
         for task in axes.tasks if axes.controls else ():
             for row in _random(config, name, axes, task):
-                yield f"{RANDOM}{task}", row
+                yield f"{RANDOM}{task}", Block(row, (row.treatment,))
 
 
 def tuned_languages(source: str, target: str, which: str) -> tuple[str, ...]:

@@ -21,13 +21,14 @@ from langneurons.config.names import (
     BASE_SEED,
     UNTREATED,
     Overwritten,
+    Selection,
     Treatment,
     TuningName,
 )
 from langneurons.config.schema import Config
 from langneurons.grid.axes import (
+    Block,
     Row,
-    TextRow,
     covers,
     expand_draws,
     neuron_languages,
@@ -97,17 +98,16 @@ class Product(Kind[Interventions]):
 
     def rows(
         self, config: Config, name: str, axes: Interventions
-    ) -> Iterator[tuple[str, Row | TextRow]]:
+    ) -> Iterator[tuple[str, Block]]:
         for task in axes.tasks:
             languages = axes.languages or config.task(task).languages
-            of_language = {x: _treatments(config, axes, task, x) for x in languages}
+            of = {x: tuple(_treatments(config, axes, task, x)) for x in languages}
             for model in axes.models:
                 for tuning in map(TuningName.parse, axes.tunings):
                     for seed in (BASE_SEED,) if tuning.is_base else axes.seeds:
-                        for lang, treatments in of_language.items():
-                            for treatment in treatments:
-                                row = Row(model, tuning, seed, lang, treatment, name)
-                                yield task, row
+                        for lang, treatments in of.items():
+                            row = Row(model, tuning, seed, lang, UNTREATED, name)
+                            yield task, Block(row, treatments)
 
 
 def _treatments(
@@ -126,12 +126,30 @@ def _treatments(
                 if covers(config, selection, lang):
                     found += [Overwritten(selection, s) for s in statistics]
                 continue
+            asked, langset = axes.neuron_languages, selection.languages
             found += [
-                Overwritten(selection, statistic, whose)
-                for whose in neuron_languages(config, selection, axes.neuron_languages)
+                _of(config, selection, statistic, whose=whose, lang=lang)
+                for whose in neuron_languages(config, langset, asked)
                 for statistic in statistics
             ]
     return found
+
+
+def _of(
+    config: Config, selection: Selection, statistic: str, *, whose: str, lang: str
+) -> Overwritten:
+    """Name a treatment as ``target`` does where it is the same, so that both share it.
+
+    Args:
+        config: the configuration.
+        selection: neurons that are overwritten.
+        statistic: what is written.
+        whose: neurons of the selection.
+        lang: language that is tested.
+    """
+    usual = config.statistic(statistic).neuron_language == "target"
+    same = whose == lang and usual and covers(config, selection, lang)
+    return Overwritten(selection, statistic, None if same else whose)
 
 
 KIND = Product()

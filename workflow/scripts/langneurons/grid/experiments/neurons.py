@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from langneurons.config.experiment_entries import Chosen, Experiment
 from langneurons.config.schema import Config
-from langneurons.grid.axes import Row, TextRow
+from langneurons.grid.axes import Block
 
 from . import Kind
 
@@ -34,7 +34,7 @@ class Product(Kind[Neurons]):
 
     def rows(
         self, config: Config, name: str, axes: Neurons
-    ) -> Iterator[tuple[str, Row | TextRow]]:
+    ) -> Iterator[tuple[str, Block]]:
         yield from ()
 
 

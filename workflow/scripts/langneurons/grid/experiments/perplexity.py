@@ -17,7 +17,7 @@ from langneurons.config.fields import Language
 from langneurons.config.names import UNTREATED, Overwritten, Treatment
 from langneurons.config.schema import Config
 from langneurons.grid.axes import (
-    Row,
+    Block,
     TextRow,
     expand_draws,
     neuron_languages,
@@ -69,13 +69,13 @@ class Product(Kind[Perplexity]):
 
     def rows(
         self, config: Config, name: str, axes: Perplexity
-    ) -> Iterator[tuple[str, Row | TextRow]]:
+    ) -> Iterator[tuple[str, Block]]:
         corpus, chunks = axes.corpus or config.default_corpus, axes.chunks
-        treatments = _treatments(config, axes)
+        treatments = tuple(_treatments(config, axes))
         for model in axes.models:
             for lang in axes.languages:
-                for treatment in treatments:
-                    yield TABLE, TextRow(corpus, model, lang, treatment, chunks, name)
+                row = TextRow(corpus, model, lang, UNTREATED, chunks, name)
+                yield TABLE, Block(row, treatments)
 
 
 def _treatments(config: Config, axes: Perplexity) -> list[Treatment]:
@@ -86,7 +86,7 @@ def _treatments(config: Config, axes: Perplexity) -> list[Treatment]:
         given = (axes.statistics, axes.control_statistics)
         statistics = statistics_for(config, text, *given)
         for selection in expand_draws(config, text):
-            whose = neuron_languages(config, selection, asked)
+            whose = neuron_languages(config, selection.languages, asked)
             found += [
                 Overwritten(selection, statistic, lang)
                 for statistic in statistics

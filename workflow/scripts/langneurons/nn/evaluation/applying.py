@@ -16,9 +16,13 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from langneurons.config.errors import ConfigError, DataError
-from langneurons.nn.models.architectures import mlp_sites
+from langneurons.nn.models.architectures import (
+    decoder_layers,
+    hidden_size,
+    mlp_sites,
+)
 
-from .interventions import OPS, Edit, Intervention
+from .interventions import OPS, RESIDUAL, RUNTIME, Edit, Intervention
 
 
 @dataclass
@@ -27,6 +31,7 @@ class Handle:
 
     positions: str = "all"
     _where: Tensor | None = field(default=None, repr=False)
+    _text: Tensor | None = field(default=None, repr=False)
 
     def set_mask(
         self, attention_mask: Tensor | None, generated: Tensor | None = None
@@ -43,9 +48,9 @@ class Handle:
             ConfigError: positions ``generated``, but nothing is.
         """
         if attention_mask is None or self.positions == "all":
-            self._where = None
+            self._where = self._text = None
             return
-        text = attention_mask.bool()
+        self._text = text = attention_mask.bool()
         if generated is None:
             if self.positions == "generated":
                 raise ConfigError(
@@ -69,14 +74,21 @@ class Handle:
         """Return which positions are written, [batch, length, 1]; None for all."""
         if self.positions == "all":
             return None
-        shape = None if self._where is None else tuple(self._where.shape)
-        if self._where is None or shape != tuple(activations.shape[:-1]):
+        return self._checked(self._where, activations)
+
+    def text(self, activations: Tensor) -> Tensor:
+        """Return which positions are no padding, [batch, length, 1]."""
+        return self._checked(self._text, activations)
+
+    def _checked(self, mask: Tensor | None, activations: Tensor) -> Tensor:
+        shape = None if mask is None else tuple(mask.shape)
+        if mask is None or shape != tuple(activations.shape[:-1]):
             raise ValueError(
                 f"positions {self.positions!r}: call set_mask() with the attention "
                 f"mask of the forward pass; it is {shape}, the activations are "
                 f"{tuple(activations.shape)}"
             )
-        return self._where.to(activations.device)[..., None]
+        return mask.to(activations.device)[..., None]
 
 
 @contextmanager
@@ -95,12 +107,27 @@ def applied(
         A handle; all positions but ``all`` need its ``set_mask``.
 
     Raises:
-        DataError: the family is not known, or the model has no such neuron.
+        DataError: the family is not known, or the model has no such neuron or layer.
     """
     if intervention is None:
         yield Handle()
         return
     handle = Handle(intervention.positions)
+    hooks: list[RemovableHandle] = []
+    put_on = _on_stream if intervention.write == RESIDUAL else _on_neurons
+    try:
+        for hook in put_on(model, intervention, handle, family=family):
+            hooks.append(hook)
+        yield handle
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _on_neurons(
+    model: nn.Module, intervention: Intervention, handle: Handle, *, family: str | None
+) -> Iterator[RemovableHandle]:
+    """Put a hook on the MLP of every touched layer."""
     sites = mlp_sites(model, family)
     for edit in intervention.edits:
         if edit.layer >= len(sites.layers) or int(edit.neurons.max()) >= sites.width:
@@ -108,24 +135,43 @@ def applied(
                 f"neurons of layer {edit.layer}: the model has {len(sites.layers)} "
                 f"layers of {sites.width} neurons. Do they belong to another model?"
             )
-    hooks: list[RemovableHandle] = []
-    try:
-        for edit in intervention.edits:
-            layer = sites.layers[edit.layer]
-            write = _writer(edit, intervention, handle)
-            if intervention.write == "act_post":
-                hooks.append(layer.act.register_forward_hook(_on_output(write)))
-            else:
-                module = layer.act if intervention.write == "gate_pre" else layer.down
-                hooks.append(module.register_forward_pre_hook(_on_input(write)))
-        yield handle
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for edit in intervention.edits:
+        layer = sites.layers[edit.layer]
+        write = _writer(edit, intervention, handle)
+        if intervention.write == "act_post":
+            yield layer.act.register_forward_hook(_on_output(write))
+        else:
+            module = layer.act if intervention.write == "gate_pre" else layer.down
+            yield module.register_forward_pre_hook(_on_input(write))
+
+
+def _on_stream(
+    model: nn.Module, intervention: Intervention, handle: Handle, *, family: str | None
+) -> Iterator[RemovableHandle]:
+    """Put a hook on the output of every touched decoder layer."""
+    layers = decoder_layers(model, family)
+    width = hidden_size(model)
+    for edit in intervention.edits:
+        if edit.layer >= len(layers) or len(edit.values) != width:
+            raise DataError(
+                f"direction of layer {edit.layer}, {len(edit.values)} numbers: the "
+                f"model has {len(layers)} layers of hidden size {width}. Does it "
+                "belong to another model?"
+            )
+    for edit in intervention.edits:
+        write = _mover(edit, intervention, handle)
+        yield layers[edit.layer].register_forward_hook(_on_first_output(write))
 
 
 def _on_output(write: Callable[[Tensor], Tensor]) -> Any:
     return lambda module, args, output: write(output)
+
+
+def _on_first_output(write: Callable[[Tensor], Tensor]) -> Any:
+    # A decoder layer returns its states, in some families first of a tuple.
+    return lambda module, args, output: (
+        (write(output[0]), *output[1:]) if isinstance(output, tuple) else write(output)
+    )
 
 
 def _on_input(write: Callable[[Tensor], Tensor]) -> Any:
@@ -137,6 +183,7 @@ def _writer(
 ) -> Callable[[Tensor], Tensor]:
     op, weight = OPS[intervention.op], intervention.weight
     neurons, values, numbers = edit.neurons, edit.values, edit.values
+    measure = RUNTIME[intervention.runtime] if intervention.runtime else None
 
     def write(activations: Tensor) -> Tensor:
         nonlocal neurons, values, numbers
@@ -144,16 +191,37 @@ def _writer(
             neurons = neurons.to(activations.device)
             values = values.to(activations.device)
         where = handle.where(activations)
-        if intervention.op == "set" and where is None:
+        if intervention.op == "set" and where is None and measure is None:
             # A GPU takes longer to start each of the steps below than to run it.
             if (numbers.device, numbers.dtype) != (values.device, activations.dtype):
                 numbers = values.to(activations.dtype)
             shape = (*activations.shape[:-1], len(numbers))
             return activations.index_copy(-1, neurons, numbers.expand(shape))
         old = activations.index_select(-1, neurons)
-        new = op(old.float(), values, weight).to(activations.dtype)
+        value = values
+        if measure is not None:
+            value = measure(activations, handle.text(activations)).float()
+            value = value[:, None, None]
+        new = op(old.float(), value, weight).to(activations.dtype)
         if where is not None:
             new = torch.where(where, new, old)
         return activations.index_copy(-1, neurons, new)
+
+    return write
+
+
+def _mover(
+    edit: Edit, intervention: Intervention, handle: Handle
+) -> Callable[[Tensor], Tensor]:
+    """Return what writes into all coordinates at once, so that none is looked up."""
+    op, weight, values = OPS[intervention.op], intervention.weight, edit.values
+
+    def write(states: Tensor) -> Tensor:
+        nonlocal values
+        if values.device != states.device:
+            values = values.to(states.device)
+        new = op(states.float(), values, weight).to(states.dtype)
+        where = handle.where(states)
+        return new if where is None else torch.where(where, new, states)
 
     return write

@@ -26,7 +26,33 @@ OPS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
     "interpolate": lambda a, v, w: (1 - w) * a + w * v,
 }
 
+
+def _largest(a: Tensor, real: Tensor) -> Tensor:
+    return a.masked_fill(~real, -torch.inf).flatten(1).amax(dim=1)
+
+
+def _tenth(a: Tensor, real: Tensor) -> Tensor:
+    """Interpolate linearly between the two values around the 10th percentile."""
+    values = a.float().masked_fill(~real, torch.inf).flatten(1).sort(dim=1).values
+    count = real.flatten(1).sum(dim=1, keepdim=True) * a.shape[-1]
+    place = 0.1 * (count - 1).clamp(min=0).double()
+    low = place.floor()
+    below, above = (
+        values.gather(1, at.long()) for at in (low, place.ceil().clamp(min=0))
+    )
+    return below.lerp(above, (place - low).to(values.dtype))[:, 0]
+
+
+# Of activations [items, tokens, neurons] and which tokens are no padding [items,
+# tokens, 1]: a number per item (Rahmanisa et al. 2025: =max, =P10).
+RUNTIME: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "runtime_max": _largest,
+    "runtime_p10": _tenth,
+}
+
 WRITES = ("gate_pre", "act_post", "prod")
+RESIDUAL = "residual"
+"""Where steering writes: the output of a decoder layer."""
 POSITIONS = ("all", "non_pad", "last", "prompt", "generated")
 
 Ids = np.ndarray[Any, Any]
@@ -40,8 +66,8 @@ class Edit:
 
     Attributes:
         layer: from 0.
-        neurons: int64 [k], distinct.
-        values: float32 [k].
+        neurons: int64 [k], distinct; in the residual stream all of its coordinates.
+        values: float32 [k]; of a runtime value not read.
     """
 
     layer: int
@@ -57,11 +83,14 @@ class Intervention:
         edits: one per touched layer.
         op: a key of ``OPS``.
         weight: factor of ``add``, share of ``interpolate``.
-        write: ``gate_pre``, ``act_post`` or ``prod``.
+        write: ``gate_pre``, ``act_post``, ``prod`` or ``residual``.
         positions: ``all``; ``non_pad``; ``last``, the last that is no padding, which
             is each new one while text is generated; ``prompt``, all text but what the
             model generated; ``generated``, generated tokens when they are read back.
             A continuation whose likelihood is asked for counts as generated.
+        runtime: what takes the place of the edits' values: a key of ``RUNTIME``, of
+            all that the layer computes at ``write`` for the tokens of an item; empty:
+            the values are known beforehand.
     """
 
     edits: tuple[Edit, ...]
@@ -69,10 +98,11 @@ class Intervention:
     weight: float
     write: str
     positions: str
+    runtime: str = ""
 
     @property
     def n_neurons(self) -> int:
-        """Number of neurons written, over all layers."""
+        """Number of neurons written, over all layers, or of residual coordinates."""
         return sum(len(edit.neurons) for edit in self.edits)
 
 
@@ -189,7 +219,33 @@ def build(
         positions=statistic.positions,
     )
     inside = tuple(edit for edit in whole.edits if first <= edit.layer <= last)
-    return replace(whole, edits=inside)
+    runtime = statistic.value if statistic.value in RUNTIME else ""
+    return replace(whole, edits=inside, runtime=runtime)
+
+
+def steer(direction: np.ndarray[Any, Any], layer: int, strength: float) -> Intervention:
+    """Say what is added to the residual stream; ``applying.applied`` does it.
+
+    At every token that is no padding, of prompts and of what follows them.
+
+    Args:
+        direction: float32 [hidden size].
+        layer: decoder layer whose output it is added to, from 0.
+        strength: factor on the direction.
+
+    Raises:
+        DataError: the direction is no list of finite numbers.
+    """
+    values = np.ascontiguousarray(direction, dtype=np.float32)
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise DataError(
+            f"direction of layer {layer}: of shape {list(values.shape)}, with "
+            f"{int((~np.isfinite(values)).sum())} numbers that are not finite; finite "
+            "numbers [hidden size] are needed"
+        )
+    every = torch.arange(len(values))
+    edit = Edit(layer, every, torch.from_numpy(values))
+    return Intervention((edit,), "add", float(strength), RESIDUAL, "non_pad")
 
 
 def require_positions(

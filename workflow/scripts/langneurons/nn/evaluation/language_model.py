@@ -42,6 +42,7 @@ class LanguageModel(OpenModel):
     label: str = ""
     _batches: int | MicroBatch = 1
     _intervention: Intervention | None = None
+    _instruction: str = ""
 
     def in_batches(self, micro_batch: int | MicroBatch) -> Self:
         """Return the same model; so many sequences pass at once, instead of one."""
@@ -49,17 +50,40 @@ class LanguageModel(OpenModel):
         same._batches = micro_batch
         return same
 
-    def under(self, intervention: Intervention | None, label: str = "") -> Self:
+    def under(
+        self,
+        intervention: Intervention | None,
+        label: str = "",
+        instruction: str = "",
+    ) -> Self:
         """Return the same model under a treatment; its weights are loaded once.
 
         Args:
             intervention: what is written while it runs, see ``interventions``; None:
                 nothing.
             label: of progress lines and messages; empty: there are no progress lines.
+            instruction: text before every context or prompt, behind what the tokenizer
+                itself puts in front (BOS). It is tokenised by itself: the tokens of an
+                item stay as they are, and which items are too long does too.
         """
         same = copy.copy(self)
         same._intervention, same.label = intervention, label
+        same._instruction = instruction
         return same
+
+    def _told(self, contexts: Sequence[Tokens]) -> tuple[list[Ids], int]:
+        """Put the instruction before contexts; also say how many tokens it has."""
+        given = _arrays(contexts)
+        if not self._instruction:
+            return given, 0
+        own = self.encode([self._instruction])[0]
+        begun = self.encode([self._instruction], beginning=True)[0]
+        front = begun[: len(begun) - len(own)]
+        told = []
+        for ids in given:
+            at = len(front) if ids[: len(front)].tolist() == front else 0
+            told.append(np.concatenate([ids[:at], own, ids[at:]]).astype(np.int64))
+        return told, len(own)
 
     def run(self) -> Run:
         """Load the model, if it is not yet, for one of the ways to run it."""
@@ -79,7 +103,8 @@ class LanguageModel(OpenModel):
 
         For the positions of an intervention a continuation counts as generated:
         ``prompt`` writes the context only, ``last`` the context's last token and every
-        one of the continuation.
+        one of the continuation. A runtime value is measured over both together, so that
+        under one each continuation runs with its context, as one text.
 
         Args:
             contexts: per item, token ids, at least one.
@@ -100,13 +125,15 @@ class LanguageModel(OpenModel):
                 f"{len(contexts)} contexts, but continuations of {len(continuations)}; "
                 "each context needs a list of its own"
             )
-        given = _arrays(contexts)
+        given, _ = self._told(contexts)
         texts = [_arrays(each) for each in continuations]
         if not all(texts):
             raise DataError("an item has no continuation to score")
         self.require_tokens([*given, *(ids for each in texts for ids in each)])
+        # The last token is not read, unless a value is measured on it meanwhile.
+        unread = 0 if self._intervention and self._intervention.runtime else 1
         whole = (
-            len(context) + max(map(len, each)) - 1  # the last token is not read
+            len(context) + max(map(len, each)) - unread
             for context, each in zip(given, texts, strict=True)
         )
         what = "the longest context with its continuation"
@@ -130,7 +157,7 @@ class LanguageModel(OpenModel):
         """
         from .likelihood import next_tokens
 
-        given = _arrays(prompts)
+        given, _ = self._told(prompts)
         wanted = [] if candidates is None else _arrays([candidates])
         self.require_tokens([*given, *wanted])
         longest = max(map(len, given))
@@ -173,7 +200,9 @@ class LanguageModel(OpenModel):
                 "the tokenizer has no EOS token, so answers could not end; set "
                 "eos_token in its tokenizer_config.json"
             )
-        given = _arrays(prompts)
+        given, told = self._told(prompts)
+        if window is not None:
+            window += told  # it sees as much of an item as without an instruction
         self.require_tokens(given)
         longest = max(map(len, given)) + max_new_tokens - 1  # the last is not read
         self.require_positions(
@@ -210,6 +239,11 @@ class LanguageModel(OpenModel):
         """
         from .classifying import scores
 
+        if self._instruction:
+            raise DataError(
+                f"{self.label}: a classifier reads no instruction; prompts are for "
+                "tasks that a language model answers"
+            )
         given = _arrays(sequences)
         if any(len(ids) > reading.length for ids in given):
             raise DataError(

@@ -121,11 +121,13 @@ def loglikelihood(
     """
     order = sorted(range(len(contexts)), key=lambda i: -len(contexts[i]))
     done: list[Tensor] = []
+    is_whole = run.intervention is not None and bool(run.intervention.runtime)
+    passed = _whole if is_whole else _continued
     with torch.inference_mode(), run.passes(len(contexts), "items") as (handle, bar):
 
         def score(rows: Sequence[int]) -> Tensor:
             given = [contexts[row] for row in rows]
-            return _continued(run, handle, given, [continuations[row] for row in rows])
+            return passed(run, handle, given, [continuations[row] for row in rows])
 
         def trial(count: int, timer: Timer) -> float:
             score(order[:count])
@@ -198,13 +200,56 @@ def _continued(
     # Numbers on the CPU: a mask of booleans on a GPU would have to be waited for.
     wanted = counted.flatten().nonzero()[:, 0]
     states = parts.flatten(0, 1)[put(wanted, device)]
-    target = put(targets.flatten()[wanted], device)
+    return _judged(backbone, states, put(targets.flatten()[wanted], device))
+
+
+def _whole(
+    run: Run,
+    handle: Handle,
+    contexts: Sequence[Ids],
+    continuations: Sequence[Sequence[Ids]],
+) -> Tensor:
+    """Run each continuation with its context as one text, to its last token.
+
+    What an intervention measures meanwhile is then of all of an item's tokens.
+
+    Returns:
+        As ``_continued``.
+    """
+    backbone = run.backbone
+    pairs = [
+        (context, text)
+        for context, texts in zip(contexts, continuations, strict=True)
+        for text in texts
+    ]
+    padded = pad_right([np.concatenate(pair) for pair in pairs], run.filler)
+    made = torch.zeros_like(padded[0])
+    for row, (context, text) in enumerate(pairs):
+        made[row, len(context) : len(context) + len(text)] = 1
+    ids, mask, made_there = (put(t, backbone.device) for t in (*padded, made))
+    handle.set_mask(mask, made_there)
+    with backbone.autocast:
+        states = backbone.hidden(ids, mask, positions(mask))
+    # Numbers on the CPU, as in ``_continued``.
+    wanted = put(made.flatten().nonzero()[:, 0], backbone.device)
+    target = ids.flatten()[wanted]
+    return _judged(backbone, states.flatten(0, 1)[wanted - 1], target)
+
+
+def _judged(backbone: Backbone, states: Tensor, target: Tensor) -> Tensor:
+    """Return of each token how unlikely it is (nats), and whether it is the likeliest.
+
+    Args:
+        backbone: a language model.
+        states: that the tokens are predicted from, [tokens, size].
+        target: the tokens, int64.
+    """
     found = []
     for scores, aim in scored(backbone, states, target):
         nll = nn.functional.cross_entropy(scores, aim, reduction="none")
         best = scores.argmax(dim=-1) == aim
         found.append(torch.stack([nll.double(), best.double()], dim=1))
-    return torch.cat(found).to(device)
+    return torch.cat(found).to(backbone.device)
 
 
 def next_tokens(

@@ -36,6 +36,7 @@ class _Shared:
         self.tokenizer, self._load = tokenizer, load
         # Every treatment of a job reads the same texts.
         self.encode = lru_cache(maxsize=4)(self._encode)
+        self.with_ends = lru_cache(maxsize=4)(self._with_ends)
 
     @cached_property
     def model(self) -> Any:
@@ -47,6 +48,9 @@ class _Shared:
 
     def _encode(self, texts: tuple[str, ...], beginning: bool) -> list[list[int]]:
         return self.plain(texts, beginning) if texts else []
+
+    def _with_ends(self, texts: tuple[str, ...]) -> list[tuple[list[int], list[int]]]:
+        return self.plain.with_ends(texts, beginning=True) if texts else []
 
 
 class OpenModel:
@@ -168,6 +172,21 @@ class OpenModel:
                 such as BOS.
         """
         return [list(ids) for ids in self._shared.encode(tuple(texts), beginning)]
+
+    def encode_with_ends(
+        self, texts: Sequence[str]
+    ) -> list[tuple[list[int], list[int]]]:
+        """Encode texts from their beginning, and say where in a text each token ends.
+
+        Args:
+            texts: see ``encode``.
+
+        Returns:
+            For each text its token ids, and per token the number of characters up to
+            its end; 0 for what the tokenizer puts in front.
+        """
+        coded = self._shared.with_ends(tuple(texts))
+        return [(list(ids), list(ends)) for ids, ends in coded]
 
     def decode(self, tokens: Sequence[int], stop: Sequence[str] = ()) -> str:
         """Turn generated tokens into text, without control tokens.

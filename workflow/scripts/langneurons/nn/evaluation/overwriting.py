@@ -10,7 +10,8 @@ import numpy as np
 
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import DataError
-from langneurons.config.names import Overwritten, Treatment
+from langneurons.config.names import Overwritten, Steered, Treatment
+from langneurons.neurons import directions
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.neurons.recorded_activations import Activations
 
@@ -33,7 +34,8 @@ def read(
         generates: whether the model reads tokens that it generated.
 
     Returns:
-        What is overwritten, by the treatment's name; None: nothing is meant to be.
+        What is written, by the treatment's name; None: nothing is meant to be, as by a
+        prompt (``told``).
 
     Raises:
         ConfigError: layers or positions that there are not.
@@ -42,6 +44,9 @@ def read(
     built: dict[str, Intervention | None] = {}
     for run in found:
         parsed = Treatment.parse(run.name)
+        if isinstance(parsed, Steered):
+            built[run.name] = steered(run, parsed, manifest)
+            continue
         if not isinstance(parsed, Overwritten):
             built[run.name] = None
             continue
@@ -61,8 +66,32 @@ def read(
 
 
 def count(written: Intervention | None) -> int:
-    """Return how many neurons a treatment overwrites."""
+    """Return how many neurons, or coordinates of the stream, a treatment overwrites."""
     return written.n_neurons if written else 0
+
+
+def told(run: Run) -> str:
+    """Return the text that a treatment puts before every context; empty for most."""
+    return str(run.settings.get("instruction", ""))
+
+
+def steered(run: Run, parsed: Steered, manifest: Mapping[str, Any]) -> Intervention:
+    """Read the direction that a treatment adds to the residual stream.
+
+    Raises:
+        DataError: the directions are of another model, lack the language or the layer.
+    """
+    if run.directions is None or parsed.language is None:
+        raise DataError(f"{run.name}: no directions are given, or no language")
+    layers = manifest["layers"]
+    if parsed.layer >= layers:
+        raise DataError(
+            f"{run.name}: {manifest['model']} has layers 0 to {layers - 1}; correct "
+            "'layers' of the experiment's steering"
+        )
+    # The hidden size is compared with the model's when it is loaded.
+    of_layers = directions.read(run.directions, parsed.language, (layers, None))
+    return interventions.steer(of_layers[parsed.layer], parsed.layer, parsed.strength)
 
 
 def overwritten(

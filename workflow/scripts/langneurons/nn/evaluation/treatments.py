@@ -24,7 +24,8 @@ import pyarrow.parquet
 
 from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import DataError
-from langneurons.config.names import Overwritten, Treatment
+from langneurons.config.names import Overwritten, Prompted, Steered, Treatment
+from langneurons.grid.subjects import READ
 from langneurons.jobs import files, provenance
 
 if TYPE_CHECKING:
@@ -42,21 +43,24 @@ class Run:
 
     Attributes:
         name: of the treatment.
-        settings: ``statistic``, ``selection``, ``neuron_language``, ``value_language``
-            and ``corpus``; empty for the untreated model.
+        settings: of overwritten neurons ``statistic``, ``selection``,
+            ``neuron_language``, ``value_language`` and ``corpus``; of steering
+            ``language_set``; of a prompt ``instruction``; of the untreated model none.
         path: file of its result.
-        neurons: neuron file it reads, or None.
-        activations: activation file it reads, or None.
         made_from: all that determines its result: its ``spec``, the ``code``, and the
             hashes of its ``inputs`` by role.
+        neurons: neuron file it reads, or None.
+        activations: activation file it reads, or None.
+        directions: file of directions it reads, or None.
     """
 
     name: str
     settings: Mapping[str, Any]
     path: Path
-    neurons: Path | None
-    activations: Path | None
     made_from: Mapping[str, Any]
+    neurons: Path | None = None
+    activations: Path | None = None
+    directions: Path | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -68,15 +72,15 @@ def begin(job: Job, roles: Sequence[str]) -> tuple[list[Run], list[Run]]:
     """List the treatments of a job, and those of them that must be computed.
 
     Args:
-        job: with the inputs ``neurons`` and ``activations``, and the index as its
-            output ``out``. Its notes will tell what was computed.
+        job: with the inputs ``READ`` of ``grid.subjects``, and the index as its output
+            ``out``. Its notes will tell what was computed.
         roles: inputs that every treatment reads; one that is None is not there.
     """
     given = job.inputs
     common = {role: given[role] for role in roles if given[role] is not None}
     folder = job.outputs["out"].parent
-    read = given["neurons"], given["activations"]
-    found = runs(job.spec, job.code, folder, common, *read)
+    read = {role: given[role] for role in READ}
+    found = runs(job.spec, job.code, folder, common, read=read)
     left = pending(found, job.forced_since)
     job.notes["computed"] = [run.name for run in left]
     return found, left
@@ -93,20 +97,20 @@ def runs(
     code: str,
     folder: Path,
     common: Mapping[str, Path],
-    neurons: Sequence[Path],
-    activations: Sequence[Path],
+    *,
+    read: Mapping[str, Sequence[Path]],
 ) -> list[Run]:
     """Match each treatment with the files that it reads.
 
     Args:
         spec: ``shared`` settings; ``statistics`` by name; and ``treatments``: name ->
-            ``neuron_language``, ``value_language``, ``corpus``, or nothing for the
-            untreated model.
+            what ``study.treatment_specs`` says of it.
         code: hash of the code.
         folder: of the results.
         common: files that every treatment reads, by their role.
-        neurons: neuron files, ``{selection}.json``.
-        activations: files ``{corpus}/{model}/{language}.safetensors``.
+        read: files of some treatments, by role: ``neurons``, ``{selection}.json``;
+            ``activations``, ``{corpus}/{model}/{language}.safetensors``;
+            ``directions``, ``diffmean.{language set}.safetensors``.
 
     Raises:
         DataError: a file is not among those given.
@@ -115,28 +119,44 @@ def runs(
     found = []
     for name in spec["treatments"]:
         settings, own = _settings(spec, name)
-        read: dict[str, Path | None] = {"neurons": None, "activations": None}
-        if settings:
-            read["neurons"] = _one(
-                [p for p in neurons if p.stem == settings["selection"]],
-                f"{name}: neuron file of {settings['selection']}",
-            )
-        if settings and settings["statistic"]["value"] not in UNMEASURED:
-            language, corpus = settings["value_language"], settings["corpus"]
-            read["activations"] = _one(
-                [
-                    p
-                    for p in activations
-                    if p.stem == language and p.parent.parent.name == corpus
-                ],
-                f"{name}: activations of {language} in corpus {corpus}",
-            )
+        own_files = _files(name, settings, read)
         inputs = {
-            role: sha256_of(path) for role, path in {**common, **read}.items() if path
+            role: sha256_of(path)
+            for role, path in {**common, **own_files}.items()
+            if path
         }
         made_from = {"spec": own, "code": code, "inputs": inputs}
         path = folder / f"{name}.parquet"
-        found.append(Run(name, settings, path, **read, made_from=made_from))
+        found.append(Run(name, settings, path, made_from, **own_files))
+    return found
+
+
+def _files(
+    name: str, settings: Mapping[str, Any], given: Mapping[str, Sequence[Path]]
+) -> dict[str, Path | None]:
+    """Find the files of one treatment, by role."""
+    found: dict[str, Path | None] = dict.fromkeys(READ)
+    if langset := settings.get("language_set"):
+        found["directions"] = _one(
+            [p for p in given["directions"] if p.stem == f"diffmean.{langset}"],
+            f"{name}: directions of {langset}",
+        )
+    if "selection" not in settings:
+        return found
+    found["neurons"] = _one(
+        [p for p in given["neurons"] if p.stem == settings["selection"]],
+        f"{name}: neuron file of {settings['selection']}",
+    )
+    if settings["statistic"]["value"] not in UNMEASURED:
+        language, corpus = settings["value_language"], settings["corpus"]
+        found["activations"] = _one(
+            [
+                p
+                for p in given["activations"]
+                if p.stem == language and p.parent.parent.name == corpus
+            ],
+            f"{name}: activations of {language} in corpus {corpus}",
+        )
     return found
 
 
@@ -152,8 +172,10 @@ def _settings(
     if not settings:
         return {}, own
     parsed = Treatment.parse(name)
+    if isinstance(parsed, (Steered, Prompted)):
+        return dict(settings), own
     if not isinstance(parsed, Overwritten):
-        raise DataError(f"{name}: settings are given, but it overwrites no neurons")
+        raise DataError(f"{name}: settings are given, but it does nothing")
     statistic = spec["statistics"][parsed.statistic]
     own["statistics"] = {parsed.statistic: statistic}
     return (

@@ -126,6 +126,34 @@ def mlp_sites(model: nn.Module, family: str | None = None) -> Sites:
     )
 
 
+def decoder_layers(
+    model: nn.Module, family: str | None = None
+) -> tuple[nn.Module, ...]:
+    """Find the decoder layers, whose outputs are the residual stream, first one first.
+
+    Args:
+        model: a transformers or PEFT model.
+        family: see ``mlp_sites``.
+
+    Raises:
+        DataError: the family is unknown, or its row does not fit; see ``check_row``.
+    """
+    family = family_of(model) if family is None else family
+    names = check_row(model, family)
+    # Of several lists of layers the decoder's is the one that has the MLP.
+    ends = re.compile(rf"(?:.*\.)?{re.escape(names.layers)}\.\d+")
+    inside = dict(model.named_modules())
+    acts = [name for name in inside if name.endswith(f".{names.act}")]
+    blocks = [name.removesuffix(f".{names.act}") for name in acts]
+    found = {int(x.rpartition(".")[2]): inside[x] for x in blocks if ends.fullmatch(x)}
+    return tuple(found[i] for i in sorted(found))
+
+
+def hidden_size(model: nn.Module) -> int:
+    """Return the number of coordinates of the residual stream."""
+    return int(_text_config(model).hidden_size)
+
+
 def check_row(model: nn.Module, family: str) -> families.Family:
     """Check every name in a family's row against a model of it.
 

@@ -162,7 +162,22 @@ class PlainText:
         Returns:
             Token ids, a list for each text.
         """
-        found: list[list[int]] = []
+        return [ids for ids, _ in self.with_ends(texts, beginning)]
+
+    def with_ends(
+        self, texts: Sequence[str], beginning: bool = False
+    ) -> list[tuple[list[int], list[int]]]:
+        """Encode texts, and say which part of a text each token stands for.
+
+        Args:
+            texts: see ``__call__``.
+            beginning: see ``__call__``.
+
+        Returns:
+            For each text its token ids, and per token the number of characters of the
+            text up to its end; 0 for what the tokenizer puts in front.
+        """
+        found: list[tuple[list[int], list[int]]] = []
         coded = self._core.encode_batch(list(texts), add_special_tokens=beginning)
         for one in coded:
             ids: list[int] = one.ids
@@ -171,7 +186,7 @@ class PlainText:
                 added = one.special_tokens_mask
                 while end and added[end - 1]:
                     end -= 1
-            found.append(ids[:end])
+            found.append((ids[:end], [stop for _, stop in one.offsets[:end]]))
         return found
 
     def added(self) -> list[int]:

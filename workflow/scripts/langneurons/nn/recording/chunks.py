@@ -1,7 +1,8 @@
-"""What the streaming pass keeps of single chunks, for two identification methods.
+"""What the streaming pass keeps of single chunks or sentences, for some methods.
 
 * The mean of every neuron over the tokens of some chunks: the unit response of
-  Kojima et al. (2024), whose released code averages over the tokens of a sentence.
+  Kojima et al. (2024), whose released code averages over the tokens of a sentence, and
+  what Rahmanisa et al. (2025) take the maximum and the median of.
 * How often a neuron k is among those of its layer that contribute most to the MLP's
   output in a chunk, by sum_t |h_t[k]| ||W_down[k, :]||, with h the input of the down
   projection (Zhao et al. 2024).
@@ -32,6 +33,9 @@ LARGEST = 65504.0
 class ChunkRecorder:
     """Reduces the activations of whole chunks; a part of ``Recorder``.
 
+    A sentence is a chunk of its own length, of which the first tokens do not count:
+    ``length`` and ``skip`` are then set before each forward pass.
+
     Args:
         sites: the model's neurons.
         device: where the model is.
@@ -55,7 +59,7 @@ class ChunkRecorder:
     ) -> None:
         if length < 1:
             raise ValueError("the length of a chunk must be at least 1")
-        self.width, self.length = sites.width, length
+        self.width, self.length, self.skip = sites.width, length, 0
         layers = len(sites.layers)
         self.numbers = None if mean_chunks is None else list(mean_chunks)
         if self.numbers is not None:
@@ -77,26 +81,38 @@ class ChunkRecorder:
             self._tops = torch.zeros(shape, dtype=torch.int64, device=device)
             self._chunks = 0
 
-    def add_means(self, layer: int, first: int, pre: Tensor, post: Tensor) -> None:
-        """Take in one layer's activations of whole chunks.
+    def numbers_from(self, first: int, values: Tensor) -> range:
+        """Number the chunks of a pass whose first token has a number in the corpus."""
+        start, (count, rest) = first // self.length, divmod(len(values), self.length)
+        if rest:
+            raise ValueError(
+                f"{len(values)} tokens are not whole chunks of {self.length}"
+            )
+        return range(start, start + count)
+
+    def add_means(
+        self, layer: int, chunks: Sequence[int], pre: Tensor, post: Tensor
+    ) -> None:
+        """Take in one layer's activations of whole chunks of one length.
 
         Args:
             layer: from 0.
-            first: global number of the first token.
+            chunks: their numbers in the corpus.
             pre: [tokens, width] input of the activation function.
             post: [tokens, width] its output.
         """
         if self.numbers is None:
             return
-        start, count = first // self.length, self._whole(pre)
-        slot = bisect_left(self.numbers, start)
-        while slot < len(self.numbers) and self.numbers[slot] < start + count:
-            row = (self.numbers[slot] - start) * self.length
+        length = len(pre) // max(1, len(chunks))
+        for place, number in enumerate(chunks):
+            slot = bisect_left(self.numbers, number)
+            if self.numbers[slot : slot + 1] != [number]:
+                continue
             for site, values in enumerate((pre, post)):
                 # One chunk at a time: its mean does not depend on the others.
-                mean = values[row : row + self.length].mean(0, dtype=torch.float32)
+                rows = values[place * length : (place + 1) * length]
+                mean = rows.mean(0, dtype=torch.float32)
                 self._means[site, layer, slot] = mean.clamp_(-LARGEST, LARGEST)
-            slot += 1
 
     def hook(self, layer: int) -> Any:
         """Return a hook that sees a layer's input of the down projection."""
@@ -112,8 +128,8 @@ class ChunkRecorder:
         Neurons that contribute as much as the last of the top share belong to it, and
         none that contributes nothing.
         """
-        count = self._whole(product)
-        chunks = product.view(count, self.length, self.width)
+        count = len(self.numbers_from(0, product))
+        chunks = product.view(count, self.length, self.width)[:, self.skip :]
         # One norm: the sum of the absolute values of a chunk's tokens, in float32.
         sums = torch.linalg.vector_norm(chunks, 1, dim=1, dtype=torch.float32)
         self._sums[layer] += sums.sum(0, dtype=torch.float64)
@@ -122,15 +138,6 @@ class ChunkRecorder:
         self._tops[layer] += ((share >= last) & (share > 0)).sum(0)
         if layer == 0:
             self._chunks += count
-
-    def _whole(self, values: Tensor) -> int:
-        """Count the chunks; a part of one is refused."""
-        count, rest = divmod(len(values), self.length)
-        if rest:
-            raise ValueError(
-                f"{len(values)} tokens are not whole chunks of {self.length}"
-            )
-        return count
 
     def state(self) -> dict[str, Array]:
         """Return what was recorded, as named in the activation files.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -221,12 +221,25 @@ def record(
         "contribution_top": contribution_top,
     }
     asked |= {"attention": "document"} if documents is not None else {}
-    return state, {
+    every = {"batch_quantiles_every": str(batch_quantiles_every)}
+    return state, every | described(activation, histogram_every, asked)
+
+
+def described(
+    activation: str, histogram_every: int, asked: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return metadata that explains a state.
+
+    Args:
+        activation: name of the activation function.
+        histogram_every: every how many-th token is in the histogram.
+        asked: what is named only where it is asked for.
+    """
+    return {
         "activation": activation,
         "mantissa": str(MANTISSA),
         "emin": str(EMIN),
         "emax": str(EMAX),
         "histogram_every": str(histogram_every),
-        "batch_quantiles_every": str(batch_quantiles_every),
         "percentiles": json.dumps(list(PERCENTILES)),
     } | {key: str(value) for key, value in asked.items() if value}

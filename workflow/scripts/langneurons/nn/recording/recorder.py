@@ -6,7 +6,8 @@ the number of positive activations, sums, extremes, a histogram, and the sum ove
 batches of per-batch percentiles, which Mondal et al. (2025) average (methods.md 1.3,
 1.5). The memory needed does not depend on the number of tokens: 2,052 bytes a neuron
 with one site's percentiles, 0.95 GB for Llama 3.1 8B. What is kept of single chunks,
-where a method asks for it, is in ``chunks``.
+where a method asks for it, is in ``chunks``; the sum of the residual stream, in
+``residual``.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from torch.utils.hooks import RemovableHandle
 
 from langneurons.config.catalogue import PERCENTILES
 from langneurons.config.errors import DataError
-from langneurons.nn.models.architectures import mlp_sites
+from langneurons.nn.models.architectures import decoder_layers, hidden_size, mlp_sites
 
 from .accelerated import kernels_for
 from .chunks import MEANS, NUMBERS, ChunkRecorder, join
 from .distributions import BINS, add_histogram, percentiles
 from .moments import SITES, SUMS, Moments
+from .residual import Residual
+from .sentence_passes import Pass
 
 Array = np.ndarray[Any, Any]
 
@@ -35,8 +38,9 @@ Array = np.ndarray[Any, Any]
 class Recorder:
     """Collect activation statistics of a model while it runs; a context manager.
 
-    Every position counts, so run it on full chunks without padding, under
-    ``torch.no_grad``. No hook waits for a GPU.
+    Every position counts, so run it without padding, under ``torch.no_grad``: on full
+    chunks, or on sentences of one length at a time, each time after ``begin``. No hook
+    waits for a GPU.
 
     Args:
         model: any model that ``mlp_sites`` knows; a backbone without head is fastest.
@@ -49,8 +53,8 @@ class Recorder:
         batches_every: batches with this divisor of their global number are used.
         first_token: global number of the first token that will be run.
         family: see ``mlp_sites``.
-        chunk_length: tokens in a chunk; needed for the last two. Every forward pass
-            must then hold whole chunks.
+        chunk_length: tokens in a chunk, or in the longest sentence; needed for the next
+            two. Every forward pass must then hold whole chunks.
         mean_chunks: see ``ChunkRecorder``.
         contribution_top: see ``ChunkRecorder``.
     """
@@ -73,6 +77,7 @@ class Recorder:
         if batch_quantiles and first_token % batch_tokens:
             raise ValueError("first_token is not at the start of a batch")
         self.sites = mlp_sites(model, family)
+        self._decoder = decoder_layers(model, family)
         self.device = next(model.parameters()).device
         self.every, self.batch_tokens = histogram_every, batch_tokens
         self.batches_every = batches_every
@@ -90,6 +95,8 @@ class Recorder:
         self._first = first_token
         self._next = [first_token] * layers
         self._handles: list[RemovableHandle] = []
+        self._pass: Pass | None = None
+        self._residual = Residual(layers, hidden_size(model), self.device)
         self.chunks: ChunkRecorder | None = None
         if mean_chunks is not None or contribution_top:
             self.chunks = ChunkRecorder(
@@ -99,6 +106,8 @@ class Recorder:
     def __enter__(self) -> Recorder:
         for index, layer in enumerate(self.sites.layers):
             self._handles.append(layer.act.register_forward_hook(self._hook(index)))
+            see_layer = self._residual_hook(index)
+            self._handles.append(self._decoder[index].register_forward_hook(see_layer))
             if self.chunks is not None and self.chunks.top:
                 see = self.chunks.hook(index)
                 self._handles.append(layer.down.register_forward_pre_hook(see))
@@ -114,6 +123,30 @@ class Recorder:
             handle.remove()
         self._handles.clear()
 
+    def begin(self, sentences: Pass) -> None:
+        """Say what the next forward pass runs; needed where it runs sentences."""
+        if self.batch_sites:
+            raise ValueError("sentences have no batches to take quantiles of")
+        self._pass = sentences
+        if self.chunks is not None:
+            self.chunks.length, self.chunks.skip = sentences.length, sentences.skip
+
+    def _counted(self, values: Tensor, width: int) -> Tensor:
+        """Return [tokens, width] of what counts in one layer's part of a pass."""
+        if self._pass is not None and self._pass.skip:
+            values = values.reshape(-1, self._pass.length, width)
+            values = values[:, self._pass.skip :]
+        # Layers may be spread over GPUs; the sums are on the first one's.
+        return values.reshape(-1, width).to(self.device)
+
+    def _residual_hook(self, layer: int) -> Any:
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            # A decoder layer returns its states, in some families first of a tuple.
+            states = output[0] if isinstance(output, tuple) else output
+            self._residual.add(layer, self._counted(states, states.shape[-1]))
+
+        return hook
+
     def _hook(self, layer: int) -> Any:
         def hook(module: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
             if torch.is_grad_enabled():
@@ -125,10 +158,7 @@ class Recorder:
                     f"model: layer {layer} has {output.shape[-1]} neurons, "
                     f"expected {width}"
                 )
-            # Layers may be spread over GPUs; the sums are on the first one's.
-            pre, post = (
-                x.reshape(-1, width).to(self.device) for x in (args[0], output)
-            )
+            pre, post = (self._counted(x, width) for x in (args[0], output))
             self._record(layer, pre, post)
 
         return hook
@@ -137,9 +167,11 @@ class Recorder:
         """Take in one layer's [tokens, width] activations of a forward pass."""
         first = self._next[layer]
         self._moments.add(layer, pre, post)
-        start = -first % self.every
-        if start < len(pre):
-            sample = pre[start :: self.every]
+        if self._pass is None:
+            sample = pre[-first % self.every :: self.every]
+        else:
+            sample = pre[self._pass.sampled]
+        if len(sample):
             add_histogram(sample, self._histogram[layer], self._kernels)
             if layer == 0:
                 self._histogram_n += len(sample)
@@ -150,7 +182,12 @@ class Recorder:
                     self._quantiles[number, layer] += percentiles(values, self._kernels)
                 self._batches += layer == 0
         if self.chunks is not None:
-            self.chunks.add_means(layer, first, pre, post)
+            chunks = (
+                self._pass.numbers
+                if self._pass
+                else self.chunks.numbers_from(first, pre)
+            )
+            self.chunks.add_means(layer, chunks, pre, post)
         self._next[layer] += len(pre)
 
     def _batches_in(self, first: int, count: int) -> Iterator[slice]:
@@ -168,8 +205,9 @@ class Recorder:
         [L, F]; for both sites ``.sum``, ``.sumsq``, ``.sumabs`` float64 and ``.min``,
         ``.max`` float32, all [L, F]; ``histogram`` int32 [L, F, BINS] of ``gate_pre``,
         and ``histogram_n`` int64 [1]; for the sites asked, ``.batch_quantiles`` float64
-        [7, L, F], the sum over ``batches`` int64 [1] of each of ``PERCENTILES``; and
-        what ``ChunkRecorder.state`` returns.
+        [7, L, F], the sum over ``batches`` int64 [1] of each of ``PERCENTILES``;
+        ``residual.sum`` float64 [L, hidden size]; and what ``ChunkRecorder.state``
+        returns.
 
         Raises:
             DataError: if an activation was not finite.
@@ -198,6 +236,7 @@ class Recorder:
             state[f"{site}.batch_quantiles"] = np.ascontiguousarray(quantiles)
         if self.batch_sites:
             state["batches"] = np.array([self._batches])
+        state["residual.sum"] = self._residual.state()
         if self.chunks is not None:
             state |= self.chunks.state()
         return state

@@ -37,8 +37,8 @@ class Listed:
         """How it is made anew."""
         return f"delete it and {self.index.name} beside it to evaluate again"
 
-    def read(self, columns: Sequence[str]) -> pd.DataFrame:
-        """Read columns of the treatment's file.
+    def read(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Read columns of the treatment's file; None: all of them.
 
         Raises:
             DataError: the file is missing, damaged, not the one that was listed, or
@@ -58,12 +58,15 @@ class Listed:
                 f"{self.index.name} was written with; {self.again}"
             )
         try:
-            return pd.read_parquet(self.path, columns=list(columns))
+            wanted = None if columns is None else list(columns)
+            return pd.read_parquet(self.path, columns=wanted)
         # Damage may pass pyarrow's checks and fail anywhere behind them.
         except Exception as error:
+            lacks = (
+                f", or lacks one of the columns {', '.join(columns)}" if columns else ""
+            )
             raise DataError(
-                f"{self.path}: damaged, or lacks one of the columns "
-                f"{', '.join(columns)} ({error}); {self.again}"
+                f"{self.path}: damaged{lacks} ({error}); {self.again}"
             ) from error
 
 

@@ -39,8 +39,8 @@ class OfTasks:
     ROWS: ClassVar[Callable[[Config, str], list[Row]]]
 
     def names(self, config: Config) -> list[str]:
-        named = {task: self.NAME.format(task=task) for task in all_rows.tasks(config)}
-        return [name for task, name in named.items() if type(self).ROWS(config, task)]
+        named = [self.NAME.format(task=task) for task in all_rows.tasks(config)]
+        return [name for name in named if name in all_rows.tables(config)]
 
     def _rows(self, config: Config, name: str) -> tuple[str, list[Row]]:
         front, _, back = self.NAME.partition("{task}")

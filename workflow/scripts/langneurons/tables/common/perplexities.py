@@ -42,18 +42,27 @@ class Perplexities:
             row: ``corpus``, ``model``, ``lang`` and ``treatment``.
 
         Returns:
-            What the index says of it, and ``chunk_nll``, nats per token of each chunk.
+            What the index says of it; ``chunk_nll``, nats per token of each chunk or
+            sentence; and ``chunk_tokens``, how many tokens each has.
 
         Raises:
             DataError: no index lists it; its file is missing, damaged, or not the one
                 that was listed.
         """
         listed = self._indexes.find(row)
-        nll = listed.read(["nll"])["nll"]
+        table = listed.read(["nll", "tokens"])
+        nll, tokens = table["nll"], table["tokens"]
         of_all = listed.record["n_chunks"]
         is_right = pd.api.types.is_float_dtype(nll.dtype) and np.isfinite(nll).all()
         if not is_right or len(nll) != of_all:
             raise DataError(
                 f"{listed.path}: nll is not {of_all} finite numbers; {listed.again}"
             )
-        return {**listed.record, "chunk_nll": nll.tolist()}, listed.path
+        is_number = pd.api.types.is_integer_dtype(tokens.dtype) and (tokens > 0).all()
+        if not is_number or int(tokens.sum()) != listed.record["n_tokens"]:
+            raise DataError(
+                f"{listed.path}: tokens are not whole numbers of sum "
+                f"{listed.record['n_tokens']}; {listed.again}"
+            )
+        each = {"chunk_nll": nll.tolist(), "chunk_tokens": tokens.tolist()}
+        return {**listed.record, **each}, listed.path

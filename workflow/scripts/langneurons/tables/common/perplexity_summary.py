@@ -6,7 +6,7 @@ import pandas as pd
 
 from langneurons.config.names import NO_TREATMENT
 
-from .words import RANDOM
+from .words import DIFFMEAN, PROMPT, RANDOM
 
 
 def perplexity_summary(table: pd.DataFrame) -> pd.DataFrame:
@@ -24,7 +24,8 @@ def perplexity_summary(table: pd.DataFrame) -> pd.DataFrame:
         neurons has changes of NaN, and no draws.
     """
     keys = ["model", "method", "langset", "statistic", "neuron_lang"]
-    treated = table[table["statistic"] != NO_TREATMENT]
+    of_neurons = ~table["method"].isin((PROMPT, DIFFMEAN))
+    treated = table[(table["statistic"] != NO_TREATMENT) & of_neurons]
     control = treated[treated["method"] == RANDOM]
     found = []
     for values, part in treated[treated["method"] != RANDOM].groupby(keys, sort=False):

@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 from langneurons.config.names import (
     NO_TREATMENT,
+    UNTREATED,
     Overwritten,
+    Prompted,
     Selection,
+    Steered,
     Treatment,
     split_draw,
 )
-from langneurons.grid import result_paths
+from langneurons.grid import result_paths, steering
 from langneurons.grid.axes import Row
 from langneurons.published import numbers
 from langneurons.published.partners import Evaluated, Partners
 
-from .words import RANDOM
+from .words import DIFFMEAN, INSTRUCTION, PROMPT, RANDOM
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -36,7 +39,7 @@ def treated(config: Config, treatment: Treatment) -> dict[str, Any]:
     named: dict[str, Any] = {"treatment": str(treatment)}
     if not isinstance(treatment, Overwritten):
         empty = dict.fromkeys(("method", "langset", "draw", "matched"))
-        return named | empty | {"statistic": NO_TREATMENT}
+        return named | empty | _without_neurons(config, treatment)
     parsed = treatment
     base, number = split_draw(parsed.selection.method)
     entry = config.method(base)
@@ -49,18 +52,45 @@ def treated(config: Config, treatment: Treatment) -> dict[str, Any]:
     }
 
 
+def _without_neurons(config: Config, treatment: Treatment) -> dict[str, Any]:
+    """Name a treatment that overwrites no neurons."""
+    if isinstance(treatment, Prompted):
+        return {"method": PROMPT, "statistic": INSTRUCTION}
+    if isinstance(treatment, Steered):
+        languages = steering.means(config).languages
+        where = steering.shown(treatment)
+        return {"method": DIFFMEAN, "langset": languages, "statistic": where}
+    return {"statistic": NO_TREATMENT}
+
+
+def towards(config: Config, treatment: Treatment, lang: str, source: str) -> str | None:
+    """Name the language whose neurons are overwritten, or that is steered towards.
+
+    Args:
+        config: the configuration.
+        treatment: what is done.
+        lang: the tested language.
+        source: the language of the training data.
+
+    Returns:
+        None: of the untreated model.
+    """
+    if isinstance(treatment, Overwritten):
+        return result_paths.languages_of(config, treatment, lang, source)[0]
+    if isinstance(treatment, (Prompted, Steered)):
+        return treatment.language or lang
+    return None
+
+
 def evaluated(
     config: Config, partners: Partners, task: str, row: Row
 ) -> dict[str, Any]:
     """Name an evaluation: its axes, its treatment, whose neurons, what is published."""
     columns = treated(config, row.treatment)
     tuned = row.tuning.selection
-    columns["neuron_lang"] = None
-    if isinstance(row.treatment, Overwritten):
-        source = config.task(task).source_language
-        given = (config, row.treatment, row.lang, source)
-        columns["neuron_lang"] = result_paths.languages_of(*given)[0]
-    elif tuned is not None:
+    source = config.task(task).source_language
+    columns["neuron_lang"] = towards(config, row.treatment, row.lang, source)
+    if row.treatment == UNTREATED and tuned is not None:
         # Whose counts a tuning of random neurons has.
         base, number = split_draw(tuned.method)
         columns |= {"draw": number, "matched": config.method(base).control_of}

@@ -12,6 +12,11 @@ from langneurons.config.names import NO_TREATMENT
 RANDOM = "random"
 """Name of every count-matched random method in the tables."""
 
+PROMPT, DIFFMEAN = "prompt", "diffmean"
+"""Methods of rows about an instruction, and about steering in the residual stream."""
+INSTRUCTION = "instruction"
+"""Statistic of the first."""
+
 NOTHING = "-"
 """Method, language set and language of neurons of a row without an intervention."""
 
@@ -36,4 +41,5 @@ def is_empty(row: Mapping[Any, Any]) -> bool:
     """Tell whether a row is an intervention on no neuron, which can change nothing."""
     number = row["n_neurons"]
     treated = row["statistic"] != NO_TREATMENT
-    return bool(treated and not pd.isna(number) and number == 0)
+    of_neurons = row.get("method") not in (PROMPT, DIFFMEAN)
+    return bool(treated and of_neurons and not pd.isna(number) and number == 0)

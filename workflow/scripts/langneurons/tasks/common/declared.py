@@ -32,6 +32,8 @@ def problems(task: Any) -> Iterator[str]:
             yield f"COLUMNS: {', '.join(sorted(taken))} - stands beside the texts"
     yield from _test_only(task)
     yield from plugins.texts(task, "NOTES", 0)
+    yield from plugins.texts(task, "BESIDE", 0)
+    yield from plugins.truth_values(task, "CONTINUES", "SHIFTS", "ALL_LANGUAGES")
     for name in ("PUBLISHED", "DEMO"):
         given = getattr(task, name)
         if given is not None and not plugins.is_text(given):

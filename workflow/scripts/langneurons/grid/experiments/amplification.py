@@ -1,0 +1,262 @@
+"""Neurons of every language are amplified, beside two ways to steer without neurons.
+
+After Rahmanisa et al. 2025 (arXiv 2507.22581): models as they are, each tested language
+under the neurons of each language. Beside random neurons the controls are an
+instruction that names the language, and the mean difference between languages.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import AfterValidator, ConfigDict, Field
+
+from langneurons.config.experiment_entries import (
+    Corpus,
+    Experiment,
+    Languages,
+    LanguageSet,
+    NeuronLanguages,
+    Selections,
+    SomeStatistics,
+    Statistics,
+    Tasks,
+)
+from langneurons.config.fields import Frozen, Language
+from langneurons.config.names import (
+    BASE,
+    BASE_SEED,
+    UNTREATED,
+    Overwritten,
+    Prompted,
+    Selection,
+    Steered,
+    Treatment,
+    TuningName,
+)
+from langneurons.config.schema import Config
+from langneurons.grid.axes import (
+    Block,
+    Row,
+    TextRow,
+    expand_draws,
+    neuron_languages,
+    statistics_for,
+)
+
+from . import Kind
+from .interventions import OfTask
+from .perplexity import TABLE as PERPLEXITY
+
+PLACES = ("language", "code")
+"""What an instruction may name: the language in English, or its code."""
+
+
+def _template(text: str) -> str:
+    """Check an instruction."""
+    try:
+        parts = [part[1:] for part in string.Formatter().parse(text)]
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no template ({error})") from None
+    named = [name for name, _, _ in parts if name is not None]
+    plain = all(part in ((None,) * 3, (part[0], "", None)) for part in parts)
+    if not named or not plain or not set(named) <= set(PLACES):
+        given = ", ".join(f"{{{name}}}" for name in named) or "none"
+        raise ValueError(
+            f"{text!r} names no language: placeholders {given}; allowed are "
+            "{language}, its English name, and {code}, at least one of them"
+        )
+    return text
+
+
+def _strength(number: float) -> float:
+    """Check that a strength can be told from others by its name."""
+    if float(f"{number:.6f}") != number:
+        raise ValueError(
+            f"{number!r} has more than six decimals, which names of results lack"
+        )
+    return number
+
+
+Template = Annotated[str, AfterValidator(_template)]
+Layer = Annotated[int, Field(ge=0)]
+Strength = Annotated[float, Field(gt=0, lt=1e9), AfterValidator(_strength)]
+
+
+class Steering(Frozen):
+    """The mean difference between languages is added to the residual stream.
+
+    Of a language: the mean output of a decoder layer over its tokens, minus the mean of
+    the other languages' means.
+    """
+
+    languages: LanguageSet = Field(
+        description="language set whose languages are set against each other"
+    )
+    corpus: Corpus = Field(
+        None, description="text that the means are of; null: `default_corpus`"
+    )
+    layers: tuple[Layer, ...] = Field(
+        min_length=1, description="decoder layers, from 0, each by itself"
+    )
+    strengths: tuple[Strength, ...] = Field(
+        min_length=1, description="factors on the difference, each with each layer"
+    )
+
+
+class OnText(Frozen):
+    """Text whose perplexity is measured under the same treatments, but prompts."""
+
+    languages: tuple[Language, ...] = Field(
+        min_length=1, description="languages of the text"
+    )
+    corpus: Corpus = Field(
+        None, description="text that is held out; null: `default_corpus`"
+    )
+    chunks: int = Field(200, ge=1, description="held-out chunks, shared by all cells")
+
+
+class Amplification(Experiment):
+    """Neurons of every language are amplified, beside prompts and steering."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tasks: Tasks = Field(
+        min_length=1, description="tasks to evaluate models on as they are"
+    )
+    languages: Languages = Field(
+        None, min_length=1, description="languages that are tested; null: the tasks'"
+    )
+    selections: Selections = Field(
+        (),
+        description="neurons to overwrite, each `method.language_set`; a random method "
+        "stands for all its draws",
+    )
+    statistics: Statistics = Field(
+        (), description="what is written into them: the factors"
+    )
+    control_statistics: SomeStatistics = Field(
+        None, description="statistics for random neurons; null: the same as the others"
+    )
+    neuron_languages: NeuronLanguages = Field(
+        "all",
+        description="whose neurons are overwritten, towards whom the model is steered, "
+        "and whom the prompt names:\n`all`: each language of the set, in turn; of the "
+        "prompt, all that any of these sets has\na list: each of these, as far as the "
+        "set has them\n`target`: the tested language, or that of the text",
+    )
+    prompt: Template | None = Field(
+        None,
+        description="instruction that stands on a line of its own before every text of "
+        "a task: `{language}` is the English name in `language_names`, `{code}` the "
+        "code; null: no such control",
+    )
+    steering: Steering | None = Field(
+        None, description="the mean difference between languages; null: none"
+    )
+    by_task: dict[str, OfTask] = Field(
+        default_factory=dict, description="statistics that differ, by task"
+    )
+    perplexity: OnText | None = Field(
+        None, description="text to measure too; null: none"
+    )
+
+
+class Product(Kind[Amplification]):
+    """Models x languages x treatments, by task; then those of text."""
+
+    PARAMETERS = Amplification
+    TABLES = ("{task}", PERPLEXITY, "steering", "amplification")
+
+    def selections(self, axes: Amplification) -> tuple[str, ...]:
+        return axes.selections
+
+    def rows(
+        self, config: Config, name: str, axes: Amplification
+    ) -> Iterator[tuple[str, Block]]:
+        base = TuningName(BASE)
+        for task in axes.tasks:
+            languages = axes.languages or config.task(task).languages
+            of = {x: (*_usual(config, axes, x, task), *_prompts(config, axes, x))
+                  for x in languages}  # fmt: skip
+            for model in axes.models:
+                for lang, treatments in of.items():
+                    row = Row(model, base, BASE_SEED, lang, UNTREATED, name)
+                    yield task, Block(row, treatments)
+        if (text := axes.perplexity) is None:
+            return
+        corpus, chunks = text.corpus or config.default_corpus, text.chunks
+        on_text = {x: tuple(_usual(config, axes, x)) for x in text.languages}
+        for model in axes.models:
+            for lang, treatments in on_text.items():
+                read = TextRow(corpus, model, lang, UNTREATED, chunks, name)
+                yield PERPLEXITY, Block(read, treatments)
+
+
+def _usual(
+    config: Config, axes: Amplification, lang: str, task: str | None = None
+) -> list[Treatment]:
+    """List ``none`` and what is done inside the model when a language is tested.
+
+    Whose neurons is always written out: in a matrix no language is the usual one.
+    """
+    found: list[Treatment] = [UNTREATED]
+    own = axes.by_task.get(task) if task else None
+    given = own or axes
+    for text in axes.selections:
+        statistics = statistics_for(
+            config, text, given.statistics, given.control_statistics
+        )
+        for selection in expand_draws(config, text):
+            found += [
+                Overwritten(selection, statistic, whose)
+                for whose in _whose(config, axes, selection.languages, lang)
+                for statistic in statistics
+            ]
+    if (steering := axes.steering) is not None:
+        found += [
+            Steered(layer, strength, whose)
+            for whose in _whose(config, axes, steering.languages, lang)
+            for layer in steering.layers
+            for strength in steering.strengths
+        ]
+    return found
+
+
+def _whose(config: Config, axes: Amplification, langset: str, lang: str) -> list[str]:
+    """List the languages of a set whose turn it is when ``lang`` is tested."""
+    asked = axes.neuron_languages
+    if asked == "target":
+        asked = (lang,)
+    return neuron_languages(config, langset, asked)
+
+
+def _prompts(config: Config, axes: Amplification, lang: str) -> list[Treatment]:
+    """List the instructions of a tested language."""
+    if axes.prompt is None:
+        return []
+    return [Prompted(each) for each in prompt_languages(config, axes, lang)]
+
+
+def prompt_languages(config: Config, axes: Amplification, lang: str) -> list[str]:
+    """List the languages that the prompt names when ``lang`` is tested."""
+    if axes.neuron_languages == "target":
+        return [lang]
+    if axes.neuron_languages != "all":
+        return list(axes.neuron_languages)
+    sets = [Selection.parse(text).languages for text in axes.selections]
+    if axes.steering is not None:
+        sets.append(axes.steering.languages)
+    everyone = [x for each in sets for x in config.language_set(each).languages]
+    if not everyone:
+        everyone = [
+            x
+            for task in axes.tasks
+            for x in axes.languages or config.task(task).languages
+        ]
+    return list(dict.fromkeys(everyone))
+
+
+KIND = Product()

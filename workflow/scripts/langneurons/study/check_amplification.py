@@ -1,0 +1,127 @@
+"""Checks of amplification: what its controls need, and that their names mean one thing.
+
+``prompt.hi`` and ``diffmean-l12-s2.hi`` name files of results, in which two wordings or
+two language sets would take each other's place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from langneurons import tasks
+from langneurons.grid import steering
+from langneurons.grid.experiments import of_kind
+from langneurons.grid.experiments.amplification import Amplification, prompt_languages
+
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+TAKEN = ("prompt", "diffmean")
+"""What tables call methods that have no neurons."""
+
+
+def problems(config: Config) -> list[str]:
+    """List what is wrong with the controls of experiments, and with their tasks."""
+    found = list(_one_meaning(config))
+    for name, axes in of_kind(config, Amplification).items():
+        where = f"experiments.{name}"
+        found += _tasks(config, axes, where)
+        found += _steering(config, axes, where)
+        found += _names(config, axes, where)
+        found += _nothing(axes, where)
+    return list(dict.fromkeys(found))
+
+
+def _one_meaning(config: Config) -> Iterator[str]:
+    means = steering.all_means(config)
+    sets = {name: found.languages for name, found in means.items()}
+    corpora = {name: found.corpus for name, found in means.items()}
+    yield from _differ(sets, "steering.languages")
+    yield from _differ(corpora, "steering.corpus")
+    yield from _differ(steering.templates(config), "prompt")
+
+
+def _differ(given: Mapping[str, str], key: str) -> Iterator[str]:
+    first = next(iter(given), "")
+    for name, value in given.items():
+        if value != given[first]:
+            yield (
+                f"experiments.{name}.{key}: {value!r}, but experiments.{first} has "
+                f"{given[first]!r}; a treatment's name would mean two things. Give "
+                "both the same, or make a study of each"
+            )
+
+
+def _tasks(config: Config, axes: Amplification, where: str) -> Iterator[str]:
+    for task in axes.tasks:
+        kind = config.task(task).kind
+        if tasks.load(kind).LABELS:
+            more = ", and it reads no prompt" if axes.prompt is not None else ""
+            yield (
+                f"{where}.tasks: {task} (kind {kind}) is classified by a head that "
+                "fine-tuning trains, but amplification tests models as they are, where "
+                f"that head is random{more}. Take it out of {where}.tasks"
+            )
+
+
+def _steering(config: Config, axes: Amplification, where: str) -> Iterator[str]:
+    if axes.steering is None:
+        return
+    name = axes.steering.languages
+    inside = config.language_set(name).languages
+    if len(inside) < 2:
+        yield (
+            f"{where}.steering.languages: {name} has one language; a difference needs "
+            "two or more"
+        )
+    for model in axes.models:
+        if not config.model(model).builder:
+            continue  # how many layers it has is known when it is fetched
+        layers = config.demo_model(model).layers
+        if beyond := [x for x in axes.steering.layers if x >= layers]:
+            yield (
+                f"{where}.steering.layers: {', '.join(map(str, beyond))}, but {model} "
+                f"has layers 0 to {layers - 1}"
+            )
+
+
+def _names(config: Config, axes: Amplification, where: str) -> Iterator[str]:
+    """Check that every language that a prompt names has a name."""
+    if axes.prompt is None or "{language}" not in axes.prompt:
+        return
+    tested = {
+        lang
+        for task in axes.tasks
+        for lang in axes.languages or config.task(task).languages
+    }
+    wanted = {x for lang in tested for x in prompt_languages(config, axes, lang)}
+    if missing := sorted(wanted - set(config.language_names)):
+        yield (
+            f"{where}.prompt: language_names has no English name of "
+            f"{', '.join(missing)}; add them, as in language_names: {{hi: Hindi}}, or "
+            "write {code} in place of {language}"
+        )
+
+
+def _nothing(axes: Amplification, where: str) -> Iterator[str]:
+    """Check that something is done to the models, and everything named is."""
+    if not axes.selections and axes.prompt is None and axes.steering is None:
+        yield (
+            f"{where}: nothing is done to its models; give selections with statistics, "
+            "prompt or steering"
+        )
+    given: Iterable[tuple[str, ...]] = [
+        axes.statistics, *(own.statistics for own in axes.by_task.values())
+    ]  # fmt: skip
+    if axes.selections and not any(given):
+        yield f"{where}.statistics: none, so nothing is written into its selections"
+
+
+def taken(config: Config) -> Iterator[str]:
+    """Check that no method is called like what steers without neurons."""
+    for name in sorted(set(TAKEN) & set(config.methods)):
+        yield (
+            f"methods.{name}: tables call a control of amplification so, which has no "
+            "neurons; take another name"
+        )

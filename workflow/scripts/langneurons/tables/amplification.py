@@ -1,0 +1,91 @@
+"""Amplified neurons beside random neurons, a prompt and DiffMean, over all pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from langneurons import tasks
+from langneurons.published import pilots
+
+from . import Table
+from .common import amplification_text, steering_items, steering_rows
+from .common.amplification_numbers import (
+    COLUMNS,
+    NATS,
+    PERPLEXITY,
+    amplification_table,
+)
+from .common.document import Document
+from .common.evaluations import Evaluations
+from .common.inputs import Reads
+from .common.metrics import CORPUS
+from .common.perplexities import Perplexities
+from .common.ways import Gathered
+
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+    from .common.inputs import Inputs
+
+
+class Amplification(Table):
+    """Each selection and factor against its controls, and what it costs."""
+
+    NAME = "amplification"
+    COLUMNS = COLUMNS
+    SHOWS = "amplified neurons beside random neurons, a prompt and DiffMean"
+    NEEDS = "an experiment of kind amplification on a task with LSS in run"
+    PLACE = 42
+    MEMORY = 16_000
+    MINUTES = 120
+
+    def names(self, config: Config) -> list[str]:
+        return [self.NAME] if steering_rows.steers(config) else []
+
+    def reads(self, config: Config, name: str) -> Reads:
+        found = steering_rows.steering(config)
+        return Reads([*found.shifts, *found.choices], found.texts)
+
+    def spec(self, config: Config, name: str) -> dict[str, Any]:
+        found, named = steering_rows.steering(config), steering_rows.of_task
+        rows = {
+            "shifts": [named(config, task, row) for task, row in found.shifts],
+            "choices": [named(config, task, row) for task, row in found.choices],
+            "texts": [steering_rows.of_text(config, row) for row in found.texts],
+            "published": pilots.beside(config, found.shifts),
+        }
+        kinds = {task: config.task(task).kind for task, _ in found.choices}
+        return {"rows": rows, "ties": found.ties, "kinds": kinds}
+
+    def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
+        rows, indexes = spec["rows"], read.files.get("evaluations", ())
+        gathered = Gathered()
+        shifts = steering_items.shifted(indexes, rows["shifts"], spec["ties"])
+        gathered.add_shifts(shifts)
+        # One metric of single items each, the task's first.
+        declared = {task: tasks.load(k).METRICS for task, k in spec["kinds"].items()}
+        first = {
+            task: next((n for n, m in metrics.items() if m.kind != CORPUS), "")
+            for task, metrics in declared.items()
+        }
+        tested = [row for row in rows["choices"] if first[row["task"]]]
+        found = Evaluations(indexes if tested else (), declared)
+        gathered.add_changes(None, steering_items.chosen(found, tested, first))
+        texts = Perplexities(read.files.get("perplexities", ()))
+        changes = steering_items.read_texts(texts, rows["texts"])
+        gathered.add_changes(PERPLEXITY, changes)
+        units = {
+            task: declared[task][name].unit for task, name in first.items() if name
+        }
+        units |= {PERPLEXITY: f"{NATS} per token"}
+        published = {tuple(key): value for key, value in rows["published"]}
+        return amplification_table(gathered, units, published)
+
+    def layout(self, table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
+        return amplification_text.layout(table)
+
+
+TABLE = Amplification()

@@ -1,0 +1,224 @@
+"""Which evaluations tables of steering are made from: plain data of the configuration.
+
+An experiment steers if it runs a task that has answers in every language (``SHIFTS``)
+under treatments that name a language, whatever the experiment's kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from langneurons import tasks
+from langneurons.config.names import (
+    UNTREATED,
+    Overwritten,
+    Prompted,
+    Steered,
+    Treatment,
+    target_of,
+)
+from langneurons.grid import experiments
+from langneurons.grid.axes import Row, TextRow, is_control
+from langneurons.grid.kept import kept
+from langneurons.stats.steering import TIES, Ties
+
+from . import planned
+
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+
+@dataclass(frozen=True)
+class Steering:
+    """The rows of all experiments that steer.
+
+    Attributes:
+        shifts: on tasks with answers in every language: task and row.
+        choices: on the other tasks of these experiments.
+        texts: on held-out text.
+        ties: how each of these experiments counts objects that are one word.
+    """
+
+    shifts: list[tuple[str, Row]] = field(default_factory=list)
+    choices: list[tuple[str, Row]] = field(default_factory=list)
+    texts: list[TextRow] = field(default_factory=list)
+    ties: dict[str, Ties] = field(default_factory=dict)
+
+
+@kept
+def steers(config: Config) -> bool:
+    """Tell whether an experiment of run steers."""
+    return any(
+        next(_shifts(config, name, axes, shifting), None) is not None
+        for name, axes, _, shifting in _steering_experiments(config)
+    )
+
+
+@kept
+def steering(config: Config) -> Steering:
+    """List what is steered, and the untreated models that it is set against.
+
+    What two experiments ask for is listed for each of them: both compare it with their
+    own controls.
+    """
+    found = Steering()
+    for name, axes, asked, shifting in _steering_experiments(config):
+        shifts = list(_shifts(config, name, axes, shifting))
+        if not shifts:
+            continue
+        choices, texts = [], []
+        for table, block in experiments.load(axes.kind).rows(config, name, axes):
+            if table in shifting:
+                continue
+            for each in block.treatments:
+                row = block.row.under(each)
+                if target(each) is None:
+                    continue
+                if isinstance(row, TextRow):
+                    texts.append(row)
+                elif table in asked:
+                    choices.append((table, row))
+        found.ties[name] = getattr(axes, "ties", TIES[0])
+        found.shifts.extend(_with_untreated(shifts))
+        found.choices.extend(_with_untreated(choices))
+        untreated = dict.fromkeys(row.under(UNTREATED) for row in texts)
+        found.texts.extend([*untreated, *texts])
+    return found
+
+
+@kept
+def steered(config: Config) -> list[tuple[str, str]]:
+    """List tasks with answers in every language, and models that are steered there."""
+    return sorted(
+        {
+            (table, block.row.model)
+            for name, axes, _, shifting in _steering_experiments(config)
+            for table, block in experiments.load(axes.kind).rows(config, name, axes)
+            if table in shifting and isinstance(block.row, Row)
+            if block.row.tuning.is_base
+            and any(
+                target(each) not in (None, target_of(block.row.lang))
+                for each in block.treatments
+            )
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Overwrites:
+    """What is written into chosen neurons: task, model, and selection.statistic.
+
+    Attributes:
+        shifts: on tasks with answers in every language.
+        choices: on the other tasks.
+    """
+
+    shifts: list[tuple[str, str, str]]
+    choices: list[tuple[str, str, str]]
+
+
+@kept
+def overwrites(config: Config) -> Overwrites:
+    """List what tables of steering have of chosen neurons, each once, in order."""
+    found = Overwrites([], [])
+    for name, axes, asked, shifting in _steering_experiments(config):
+        named: dict[int, list[tuple[str, str]]] = {}
+        made = list(experiments.load(axes.kind).rows(config, name, axes))
+        for table, block in made:
+            row, some = block.row, block.treatments
+            if table not in asked or not isinstance(row, Row) or not row.tuning.is_base:
+                continue
+            if id(some) not in named:  # models share their treatments
+                named[id(some)] = _overwriting(config, some)
+            base = target_of(row.lang) if table in shifting else None
+            listed = found.shifts if table in shifting else found.choices
+            listed += {
+                (table, row.model, text): None
+                for text, whose in named[id(some)]
+                if whose != base
+            }
+    return Overwrites(sorted(set(found.shifts)), sorted(set(found.choices)))
+
+
+def _overwriting(
+    config: Config, treatments: Iterable[Treatment]
+) -> list[tuple[str, str]]:
+    """Name what is written into chosen neurons, and whose they are."""
+    return list(
+        dict.fromkeys(
+            (f"{each.selection}.{each.statistic}", each.language)
+            for each in treatments
+            if isinstance(each, Overwritten)
+            and each.language is not None
+            and not is_control(config, each.selection)
+        )
+    )
+
+
+def _steering_experiments(
+    config: Config,
+) -> Iterator[tuple[str, Any, set[str], set[str]]]:
+    """Yield experiments that may steer: all their tasks, and those with ``SHIFTS``."""
+    for name, axes in experiments.running(config).items():
+        asked = set(_tasks_of(axes))
+        shifting = {task for task in asked if tasks.load(config.task(task).kind).SHIFTS}
+        if shifting:
+            yield name, axes, asked, shifting
+
+
+def _shifts(
+    config: Config, name: str, axes: Any, shifting: set[str]
+) -> Iterator[tuple[str, Row]]:
+    """Yield the rows of an experiment that steer from one language to another."""
+    for table, block in experiments.load(axes.kind).rows(config, name, axes):
+        if table not in shifting or not isinstance(block.row, Row):
+            continue
+        base = target_of(block.row.lang)
+        for each in block.treatments:
+            if target(each) not in (None, base):
+                yield table, block.row.under(each)
+
+
+def _tasks_of(axes: Any) -> Iterable[str]:
+    return tuple(getattr(axes, "tasks", ()))
+
+
+def _with_untreated(given: Iterable[tuple[str, Row]]) -> list[tuple[str, Row]]:
+    """Put the untreated models before their treatments; tuned ones are left out."""
+    kept = [(task, row) for task, row in given if row.tuning.is_base]
+    untreated = dict.fromkeys((task, row.under(UNTREATED)) for task, row in kept)
+    return [*untreated, *kept]
+
+
+def target(treatment: Treatment) -> str | None:
+    """Return the language that a treatment steers to; None: it names none."""
+    if isinstance(treatment, Overwritten | Prompted | Steered):
+        return treatment.language
+    return None
+
+
+def of_task(config: Config, task: str, row: Row) -> dict[str, Any]:
+    """Name a row of a task: its axes, its treatment, and to whom it steers."""
+    return _named(config, row.experiment, row.treatment) | {
+        "task": task,
+        **planned.axes_of(row),
+    }
+
+
+def of_text(config: Config, row: TextRow) -> dict[str, Any]:
+    """Name a row of held-out text in the same way."""
+    return _named(config, row.experiment, row.treatment) | {
+        "corpus": row.corpus,
+        "model": row.model,
+        "lang": row.lang,
+    }
+
+
+def _named(config: Config, experiment: str, treatment: Treatment) -> dict[str, Any]:
+    return {
+        "experiment": experiment,
+        "neuron_lang": target(treatment),
+        **planned.treated(config, treatment),
+    }
