@@ -40,7 +40,7 @@ class Signed:
 
 
 def keep_what_is_planned() -> None:
-    """Let the collector look at a million new objects at a time, and at none at the end.
+    """Let the collector look at a million new objects at a time, and none at the end.
 
     A run that lasts for days still collects what its jobs leave behind.
     """
