@@ -19,10 +19,11 @@ from langneurons.nn.models import fetching
 from langneurons.study import local_files, targets
 from langneurons.study.configuration import load
 from langneurons.study.records import Records
-from langneurons.study.rule_functions import Signed, signed
+from langneurons.study.rule_functions import Signed, keep_what_is_planned, signed
 from langneurons.study.specs import Specs
 from langneurons.study.table_specs import TableSpecs
 
+keep_what_is_planned()
 try:
     CONFIG = load(config)
     if workflow.is_main_process:  # not again by each cluster job
