@@ -361,6 +361,12 @@ TREATMENTS: dict[str, Case] = {
         replace("tiny.yaml", "[lape.world, a", "[entropy_lambda.world, lape.world, a"),
         (), {"vi": 2, "hi": 2},
     ),
+    "a neuron language is added": (  # to that of the items
+        replace(
+            "tiny.yaml", "  transfer:", "  transfer:\n    neuron_languages: [vi, hi]"
+        ),
+        (), {"vi": EACH - 1, "hi": EACH - 1},
+    ),
     "a selection is taken out": (
         replace("tiny.yaml", "actprob.world, ", ""), (), {"vi": 0, "hi": 0}
     ),

@@ -7,6 +7,7 @@ means), so that ``--configfile`` replaces that list and merges the catalogues.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, SerializeAsAny, model_validator
@@ -72,7 +73,7 @@ class Config(Frozen):
         None,
         description="tables of `snakemake all`: names of tasks (interventions), "
         "`finetune_{task}`, `random_{task}`, `perplexity`, `activation_statistics`, "
-        "`profiles`, `reproduction`; null: every one",
+        "`profiles`, `steering`, `amplification`, `reproduction`; null: every one",
     )
     bundle_size: int | None = Field(
         None,
@@ -190,10 +191,7 @@ class Config(Frozen):
     def statistic(self, name: str) -> Statistic:
         """Return a statistic with the profile's measure, write and quantile filled."""
         entry = _lookup("statistic", name, self.statistics, "statistics")
-        profile = entry.profile or self.profile
-        default = PROFILES[profile]
-        filled = {k: v for k, v in default.items() if getattr(entry, k) is None}
-        return entry.model_copy(update={**filled, "profile": profile})
+        return _filled(entry, entry.profile or self.profile)
 
     def reads(self, selection: names.Selection) -> list[names.Selection]:
         """List the selections whose neurons a selection is made from, in order."""
@@ -243,6 +241,14 @@ class Config(Frozen):
         ):
             settings |= changed.model_dump(exclude_unset=True) if changed else {}
         return Training.model_validate(settings)
+
+
+@lru_cache(maxsize=1024)
+def _filled(entry: Statistic, profile: str) -> Statistic:
+    """Fill in a profile; grids ask for the same few statistics at each treatment."""
+    default = PROFILES[profile]
+    filled = {k: v for k, v in default.items() if getattr(entry, k) is None}
+    return entry.model_copy(update={**filled, "profile": profile})
 
 
 def _lookup(what: str, name: str, entries: Mapping[str, Entry], where: str) -> Entry:

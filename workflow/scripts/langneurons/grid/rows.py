@@ -26,12 +26,15 @@ def tables(config: Config) -> Tables:
     """Return the rows of every table that rows are made for, by name, in order."""
     found: Tables = {}
     asked: dict[tuple[str, Row | TextRow], list[tuple[Treatment, ...]]] = {}
-    once: dict[int, tuple[Treatment, ...]] = {}  # models share their treatments
+    # Models share their treatments; both are held, or another could have its number.
+    once: dict[int, tuple[tuple[Treatment, ...], tuple[Treatment, ...]]] = {}
     for name, axes in experiments.running(config).items():
         kind = experiments.load(axes.kind)
         for table, block in kind.rows(config, name, axes):
             row, given = block.row.under(UNTREATED), block.treatments
-            treatments = once.setdefault(id(given), tuple(dict.fromkeys(given)))
+            if id(given) not in once:
+                once[id(given)] = given, tuple(dict.fromkeys(given))
+            treatments = once[id(given)][1]
             before = asked.setdefault((table, row), [])
             if before:
                 known = {each for some in before for each in some}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,9 @@ def load(raw: Mapping[str, Any]) -> Config:
         raise ConfigError(_bullets(explain(error, Config))) from None
     config, problems = experiments.read(config)
     if not problems:
-        try:
-            config = _as_read(config)  # now, so that nothing is worked out twice
-        except (ValidationError, LangneuronsError):
-            pass  # what is wrong is said below
+        # Now, so that nothing is worked out twice; what is wrong is said below.
+        with suppress(ValidationError, LangneuronsError):
+            config = _as_read(config)
         problems = cross_check(config)
     if problems:
         raise ConfigError(_bullets(problems))

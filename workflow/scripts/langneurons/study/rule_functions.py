@@ -1,11 +1,14 @@
-"""The functions of rules with their signatures worked out beforehand.
+"""What spares Snakemake time when it plans thousands of jobs.
 
-Snakemake looks at the signature of each function of a rule some thirty times per job:
-a sixth of the time in which it plans ten thousand jobs.
+It looks at the signature of each function of a rule some thirty times per job: a sixth
+of the time, unless they are worked out beforehand. And Python's collector of garbage
+looks again and again at all that is planned, of which nothing is garbage: a fifth.
 """
 
 from __future__ import annotations
 
+import atexit
+import gc
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -34,3 +37,12 @@ class Signed:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
         return signed(found) if inspect.ismethod(found) else found
+
+
+def keep_what_is_planned() -> None:
+    """Let the collector look at a million new objects at a time, and none at the end.
+
+    A run that lasts for days still collects what its jobs leave behind.
+    """
+    gc.set_threshold(1_000_000, 50, 100)
+    atexit.register(gc.freeze)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from langneurons import tables, tasks
 from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
-from langneurons.grid import rows
-from langneurons.grid.axes import Row, is_control
+from langneurons.grid import experiments, rows
+from langneurons.grid.axes import is_control
 from langneurons.grid.rows import drawn_selections, models, text_blocks
 from langneurons.published import numbers
+from langneurons.tables import profiles
 from langneurons.tables.common import steering_rows
 
 EXTENSIONS = ("svg", "png", "tsv")
@@ -47,7 +48,9 @@ def of_experiment(config: Config, name: str) -> list[str]:
     # `tables:` may name some that only other experiments make.
     allowed = tuple(each for each in tables.by_name(alone) if each in wanted)
     alone = alone.model_copy(update={"tables": allowed})
-    made = [table(config, each) for each in rows.tables(alone) if each in allowed]
+    kind = experiments.load(config.experiment(name).kind)
+    own = {*rows.tables(alone), *kind.TABLES}
+    made = [table(config, each) for each in allowed if each in own]
     return [*made, *figures(alone)]
 
 
@@ -121,25 +124,14 @@ def _switched(config: Config, model: str) -> list[tuple[str, str]]:
 
 def _steered(config: Config) -> Iterator[str]:
     """List the figures of amplification, of which tables there are."""
-    wanted, found = tables.wanted(config), steering_rows.steering(config)
-
-    def treated(given: Iterable[tuple[str, Row]]) -> list[tuple[str, str, str]]:
-        """List task, model and treatment of those that overwrite selected neurons."""
-        listed = {
-            (task, row.model, f"{row.treatment.selection}.{row.treatment.statistic}")
-            for task, row in given
-            if isinstance(row.treatment, Overwritten)
-            and not is_control(config, row.treatment.selection)
-        }
-        return sorted(listed)
-
+    wanted, found = tables.wanted(config), steering_rows.overwrites(config)
     if "steering" in wanted:
-        for task, model, name in treated(found.shifts):
+        for task, model, name in found.shifts:
             yield from (f"{model}/{kind}.{task}.{name}" for kind in SHIFT_KINDS)
     if "amplification" in wanted:
-        for task, model in sorted({(task, row.model) for task, row in found.shifts}):
+        for task, model in steering_rows.steered(config):
             yield from (f"{model}/{kind}.{task}" for kind in STEERING_KINDS)
-    for task, model, name in treated(found.choices):
+    for task, model, name in found.choices:
         if task in wanted and metrics(config, task):
             yield f"{model}/change.{task}.{name}"
 
@@ -162,7 +154,7 @@ def _stems(config: Config) -> Iterator[str]:
         for metric in metrics(config, tables.task_of(name)):
             yield from (f"{name}/{kind}.{metric}" for kind in EFFECT_KINDS)
     if "profiles" in wanted:
-        for task in rows.tasks(config):
+        for task in profiles.paired_tasks(config):
             yield from (f"profiles/sites.{task}.{m}" for m in metrics(config, task))
     yield from _steered(config)
     for name in published_sets(config):

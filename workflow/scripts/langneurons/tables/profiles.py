@@ -7,8 +7,7 @@ the consistent profile does both at one site (methods.md 1.1, design of ``profil
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -17,9 +16,10 @@ from langneurons import tasks
 from langneurons.config.catalogue import PROFILES as CATALOGUE
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import DataError
-from langneurons.config.names import UNTREATED, Overwritten
+from langneurons.config.names import UNTREATED, Overwritten, Treatment
 from langneurons.grid import rows as all_rows
 from langneurons.grid.axes import Row
+from langneurons.grid.kept import kept
 from langneurons.published.partners import Partners
 from langneurons.tasks import Metric
 
@@ -156,31 +156,65 @@ def profile_pairs(config: Config) -> list[tuple[dict[str, Any], list[Row]]]:
     found: list[tuple[dict[str, Any], list[Row]]] = []
     for task in all_rows.tasks(config):
         kind = config.task(task).kind
-        cells: dict[str, dict[str, Row]] = {}
-        for row in all_rows.task_rows(config, task):
-            parsed = row.treatment
-            if not isinstance(parsed, Overwritten):
-                continue
-            entry = config.statistic(parsed.statistic)
-            reads = {k: getattr(entry, k) for k in PROFILED if k != "profile"}
-            profile = next((k for k in PROFILES if CATALOGUE[k] == reads), None)
-            if profile is None:  # neither procedure, but one with keys of its own
-                continue
-            same = entry.model_dump(exclude=PROFILED, mode="json")
-            axes = planned.axes_of(row)
-            # Language of the neurons included, where the treatment names one.
-            whose = [str(parsed.selection), parsed.language]
-            key = json.dumps([axes, whose, same], sort_keys=True)
-            cells.setdefault(key, {}).setdefault(profile, row)
-        for by_profile in cells.values():
-            if set(PROFILES) <= set(by_profile):
-                none = replace(by_profile["paper"], treatment=UNTREATED)
-                used = [none, *(by_profile[name] for name in PROFILES)]
-                pair = _pair(config, by_profile["paper"])
-                pair |= {"task": task, "kind": kind}
-                pair |= {"treatments": [str(row.treatment) for row in used]}
+        for row, pairs in _paired(config, task):
+            for paper, consistent in pairs:
+                used = [row.under(each) for each in (UNTREATED, paper, consistent)]
+                pair = _pair(config, used[1]) | {"task": task, "kind": kind}
+                pair |= {"treatments": [str(each.treatment) for each in used]}
                 found.append((pair, used))
     return found
+
+
+def paired_tasks(config: Config) -> list[str]:
+    """List the tasks on which the two profiles are compared."""
+    return [task for task in all_rows.tasks(config) if _paired(config, task)]
+
+
+@kept
+def _paired(
+    config: Config, task: str
+) -> list[tuple[Row, list[tuple[Treatment, Treatment]]]]:
+    """List what is tested under both profiles: a row of each, and the pairs there."""
+    asked: dict[Row, list[tuple[Treatment, ...]]] = {}
+    for block in all_rows.tables(config).get(task, ()):
+        if isinstance(block.row, Row):
+            asked.setdefault(block.row, []).append(block.treatments)
+    known: dict[tuple[int, ...], list[tuple[Treatment, Treatment]]] = {}
+    found = []
+    for row, some in asked.items():
+        key = tuple(map(id, some))  # models share their treatments
+        if key not in known:
+            known[key] = list(_pairs(config, (each for one in some for each in one)))
+        if known[key]:
+            found.append((row, known[key]))
+    return found
+
+
+def _pairs(
+    config: Config, treatments: Iterable[Treatment]
+) -> Iterator[tuple[Treatment, Treatment]]:
+    """Pair treatments that write the same, each as another profile does."""
+    cells: dict[tuple[Any, ...], dict[str, Treatment]] = {}
+    of: dict[str, tuple[str | None, str]] = {}
+    for treatment in treatments:
+        if not isinstance(treatment, Overwritten):
+            continue
+        name = treatment.statistic
+        if name not in of:
+            entry = config.statistic(name)
+            reads = {k: getattr(entry, k) for k in PROFILED if k != "profile"}
+            # Or neither procedure, but one with keys of its own.
+            profile = next((k for k in PROFILES if CATALOGUE[k] == reads), None)
+            same = json.dumps(entry.model_dump(exclude=PROFILED, mode="json"))
+            of[name] = profile, same
+        profile, same = of[name]
+        if profile is not None:
+            # Language of the neurons included, where the treatment names one.
+            cell = (treatment.selection, treatment.language, same)
+            cells.setdefault(cell, {}).setdefault(profile, treatment)
+    for by_profile in cells.values():
+        if set(PROFILES) <= set(by_profile):
+            yield by_profile[PROFILES[0]], by_profile[PROFILES[1]]
 
 
 def _pair(config: Config, row: Row) -> dict[str, Any]:
@@ -206,7 +240,7 @@ class Profiles(Table):
     PLACE = 60
 
     def names(self, config: Config) -> list[str]:
-        return [self.NAME]
+        return [self.NAME] if paired_tasks(config) else []
 
     def reads(self, config: Config, name: str) -> Reads:
         pairs = profile_pairs(config)

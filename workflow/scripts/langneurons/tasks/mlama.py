@@ -1,8 +1,9 @@
 """Facts of mLAMA: how likely an object is, in each language, after a prompt in one.
 
 Kassner et al. 2021; Rahmanisa et al. 2025 score it to see whether a treatment shifts a
-model from the prompt's language to another (LSS, docs/amplification.md 5). Here the objects'
-log-probabilities are kept; shifts are between two runs, and the tables' business.
+model from the prompt's language to another (LSS, docs/amplification.md 5). Here the
+objects' log-probabilities are kept; shifts are between two runs, and the tables'
+business.
 """
 
 from __future__ import annotations
@@ -99,7 +100,12 @@ class Mlama(Task[Parameters]):
         }
     )
     SIZE = Size(
-        0, 185, 0, 75, "15 objects of 4 tokens behind 15; Rahmanisa et al. 2025"
+        0,
+        185,
+        0,
+        41,
+        "Rahmanisa et al. 2025; 15 objects of 2.3 tokens behind 6, counted on mLAMA "
+        "with Gemma 3's tokenizer",
     )
     CONTINUES = True
     SHIFTS = True

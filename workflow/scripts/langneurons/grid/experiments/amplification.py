@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -156,6 +156,12 @@ class Amplification(Experiment):
     steering: Steering | None = Field(
         None, description="the mean difference between languages; null: none"
     )
+    ties: Literal["drop", "count_as_fail"] = Field(
+        "drop",
+        description="facts whose object is the same word in both languages of a pair, "
+        "which cannot shift:\n`drop`: left out\n`count_as_fail`: counted as not "
+        "shifted (paper)",
+    )
     by_task: dict[str, OfTask] = Field(
         default_factory=dict, description="statistics that differ, by task"
     )
@@ -168,7 +174,7 @@ class Product(Kind[Amplification]):
     """Models x languages x treatments, by task; then those of text."""
 
     PARAMETERS = Amplification
-    TABLES = ("{task}", PERPLEXITY)
+    TABLES = ("{task}", PERPLEXITY, "steering", "amplification")
 
     def selections(self, axes: Amplification) -> tuple[str, ...]:
         return axes.selections
