@@ -36,8 +36,8 @@ rule all:
     """Every table and figure of the grid, and the report."""
     default_target: True
     input:
-        tables=ALL_TABLES,
-        figures=ALL_FIGURES,
+        tables=all_tables,
+        figures=all_figures,
         page=targets.report(CONFIG),
         cost=targets.table(CONFIG, "cost"),
 
@@ -49,4 +49,4 @@ for name in CONFIG.run:
         name:
             name
         input:
-            targets.of_experiment(CONFIG, name),
+            of_experiment(name),

@@ -1,21 +1,24 @@
-"""What overwriting 1 % of the neurons costs an evaluation.
+"""What overwriting 1 % of the neurons costs an evaluation, and steering it.
 
 Items pass through ``LanguageModel.classify``; ``unhooked`` has no intervention. Zero
 and mean do the same work with other numbers, so that their difference shows the noise.
+``runtime_max`` and ``runtime_p10`` are measured on each item's tokens meanwhile, the
+latter by sorting all that a layer computes: it has no target. ``steered`` adds a
+direction to the output of a layer in the middle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
-from langneurons.config.catalogue import Statistic
+from langneurons.config.catalogue import RUNTIME, Statistic
 from langneurons.nn.evaluation.examples import Labelled, Reading
-from langneurons.nn.evaluation.interventions import Intervention, build
-from langneurons.nn.models.architectures import mlp_sites
+from langneurons.nn.evaluation.interventions import Intervention, build, steer
+from langneurons.nn.models.architectures import hidden_size, mlp_sites
 
 from . import shapes
 from .measuring import Row, Run, Setting, Variant, compare
@@ -50,14 +53,23 @@ def pairs(setting: Setting, items: int) -> Labelled:
 
 
 def intervention(model: Any, value: str, write: str) -> Intervention:
-    """Write zero or other numbers into 1 % of each layer's neurons."""
+    """Write zero, other numbers or a runtime value into 1 % of each layer's neurons."""
     sites = mlp_sites(model)
     layers, width = len(sites.layers), sites.width
     values = np.zeros((layers, width), np.float32)
     if value == "mean":
         values += np.random.default_rng(0).normal(0, 0.1, values.shape)
     neurons = shapes.share_of_neurons(layers, width, SHARE)
-    return build(neurons, values, Statistic(value=value, write=write))
+    positions = "non_pad" if value in RUNTIME else "all"
+    statistic = Statistic(value=value, write=write, positions=positions)
+    return build(neurons, values, statistic)
+
+
+def steering(model: Any) -> Intervention:
+    """Add random numbers to the output of a layer in the middle."""
+    numbers = np.random.default_rng(0).normal(0, 0.1, hidden_size(model))
+    middle = len(mlp_sites(model).layers) // 2
+    return steer(numbers.astype(np.float32), middle, 2.0)
 
 
 def variants(setting: Setting) -> list[Variant]:
@@ -69,9 +81,11 @@ def variants(setting: Setting) -> list[Variant]:
     def model() -> Any:
         return shapes.build(setting, "classifier")
 
-    def evaluation(value: str = "", write: str = "") -> Callable[[], Run]:
+    def evaluation(
+        change_of: Callable[[Any], Intervention | None] = lambda _: None,
+    ) -> Callable[[], Run]:
         def make() -> Run:
-            change = intervention(model(), value, write) if value else None
+            change = change_of(model())
             lm = shapes.opened(model(), micro_batch).under(change)
             return lambda: lm.classify(data.tokens, data.reading)
 
@@ -81,6 +95,13 @@ def variants(setting: Setting) -> list[Variant]:
     target = TARGET.get(setting.shape)
     for value in ("zero", "mean"):
         for write in ("act_post", "gate_pre"):
-            name, make = f"{value}_{write}", evaluation(value, write)
+            make = evaluation(partial(intervention, value=value, write=write))
+            name = f"{value}_{write}"
             found.append(Variant(name, make, items, "items", "unhooked", target))
+    for value in RUNTIME:
+        make = evaluation(partial(intervention, value=value, write="act_post"))
+        own = target if value == "runtime_max" else None
+        found.append(Variant(value, make, items, "items", "unhooked", own))
+    steered = evaluation(steering)
+    found.append(Variant("steered", steered, items, "items", "unhooked", target))
     return found

@@ -41,7 +41,7 @@ from langneurons.tables.common import (
     task_table,
 )
 from langneurons.tables.common.perplexities import Perplexities
-from langneurons.tasks import xnli, xquad
+from langneurons.tasks import belebele, mlama, xcopa, xnli, xquad
 from langneurons.text import corpora
 
 LANGUAGES = ("en", "vi")
@@ -113,6 +113,46 @@ QUESTIONS = "".join(
     json.dumps({"id": i, "context": f"c {i}", "question": "q", "answers": ["a"]}) + "\n"
     for i in range(8)
 )
+CAUSES = "".join(
+    json.dumps({"premise": f"đỏ {i}.", "choice1": "Một", "choice2": "Hai", "idx": i})[
+        :-1
+    ]
+    + f', "question": "cause", "label": {i % 2}}}\n'
+    for i in range(8)
+)
+PASSAGES = "".join(
+    json.dumps({"flores_passage": f"{i}.", "question": "Màu gì?", "mc_answer1": "đỏ"})
+    [:-1] + f', "mc_answer2": "a", "mc_answer3": "b", "mc_answer4": "{i}", '
+    f'"correct_answer_num": "{1 + i % 4}"}}\n'
+    for i in range(8)
+)  # fmt: skip
+FACTS = "".join(
+    json.dumps({"relation": "P36", "sub": {"en": f"s {i}"}, "obj": {"en": "o"}}) + "\n"
+    for i in range(8)
+)
+TEMPLATES = "relation\ten\nP36\t[X] is [Y] .\nP17\t[X] lies in [Y]\n"
+FACT_ITEMS = "".join(
+    json.dumps({"id": i, "relation": "P36", "template": "[X] is [Y]", "subject": "s"})[
+        :-1
+    ]
+    + ', "objects": {"en": "o"}}\n'
+    for i in range(8)
+)
+
+
+def _facts(name: str) -> Callable[[Path], Path]:
+    """Write facts and their templates; one of both is what is damaged."""
+
+    def make(folder: Path) -> Path:
+        _text("facts.jsonl", FACTS)(folder)
+        _text("templates.tsv", TEMPLATES)(folder)
+        return folder / name
+
+    return make
+
+
+def _read_facts(path: Path) -> object:
+    return list(mlama.TASK.read_file(path.with_name("facts.jsonl")))
 
 
 def _documents(path: Path) -> object:
@@ -378,6 +418,13 @@ KINDS = [
          users=True),
     Kind("xquad.json", _json("a.json", SQUAD), lambda p: list(xquad.TASK.read_file(p)),
          users=True),
+    Kind("xcopa.jsonl", _text("x.jsonl", CAUSES),
+         lambda p: list(xcopa.TASK.read_file(p)), users=True),
+    Kind("belebele.jsonl", _text("b.jsonl", PASSAGES),
+         lambda p: list(belebele.TASK.read_file(p)), users=True),
+    Kind("facts.jsonl", _facts("facts.jsonl"), _read_facts, users=True),
+    Kind("templates.tsv", _facts("templates.tsv"), _read_facts, users=True),
+    Kind("fact items", _text("i.jsonl", FACT_ITEMS), mlama.TASK.read_items),
     Kind("text.txt", _text("en.txt", "một hai\nba bốn\n\n" * 8), _documents,
          users=True),
     Kind("text.jsonl", _text("en.jsonl", '{"text": "một hai"}\n' * 9), _documents,

@@ -136,6 +136,27 @@ class Files:
         self.write(axes, one["treatment"], table, **own)
 
 
+def packed(given: Sequence[Row]) -> Any:
+    """Pack rows as ``steering_rows`` does, each subject with a group of its own."""
+    axes = ("experiment", "task", "corpus", "model", "tuning", "seed", "lang")
+    treatments = {
+        one["treatment"]: {k: v for k, v in one.items() if k not in axes}
+        for one in given
+    }
+    groups: dict[str, list[str]] = {}
+    subjects = {}
+    for one in given:
+        own = {k: one[k] for k in axes if k in one}
+        key = json.dumps(own)
+        groups.setdefault(key, []).append(one["treatment"])
+        subjects[key] = own | {"group": list(groups).index(key)}
+    return {
+        "treatments": treatments,
+        "groups": list(groups.values()),
+        "subjects": list(subjects.values()),
+    }
+
+
 def study(folder: Path, languages: Sequence[str] = ("en", "vi", "hi")) -> Any:
     """Write a whole study; return the spec of its tables, and its files."""
     made = Files(folder)
@@ -149,8 +170,10 @@ def study(folder: Path, languages: Sequence[str] = ("en", "vi", "hi")) -> Any:
         made.choices(one)
     for one in texts:
         made.text(one)
+    parts = {"shifts": shifts, "choices": choices, "texts": texts}
+    named = {part: packed(given) for part, given in parts.items()}
     spec = {
-        "rows": {"shifts": shifts, "choices": choices, "texts": texts, "published": []},
+        "rows": named | {"published": []},
         "ties": {"amplification": "drop"},
         "kinds": {"pick": "xnli"},
     }

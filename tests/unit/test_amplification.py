@@ -305,9 +305,9 @@ def test_what_tables_call_them() -> None:
         assert found["treatment"] == str(treatment)
         return (*map(found.get, keys), planned.towards(config, treatment, "vi", "en"))
 
-    steered = ("diffmean", "others", None, None, "l1-s2_5", "hi")
+    steered = ("diffmean", None, None, None, "l1-s2_5", "hi")
     assert named(Steered(1, 2.5, "hi")) == steered
-    prompted = ("prompt", None, None, None, "instruction", "vi")
+    prompted = ("prompt", None, None, None, "prompt", "vi")
     assert named(Prompted("vi")) == prompted
     assert steering.shown(Steered(0, 0.5)) == "l0-s0_5"
 

@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+import draw_amplification
 import draw_effects
 import draw_neurons
 import draw_perplexity
@@ -37,6 +38,7 @@ from langneurons.figures import (
     profiles,
     selections,
     sizes,
+    steering,
 )
 from langneurons.figures.matrix import signed
 from langneurons.jobs.cli import Job
@@ -395,7 +397,9 @@ def test_a_figure_needs_a_known_kind(toy, tmp_path: Path) -> None:
         figures.save(figure, data, tmp_path / "count.lape.set1")
     assert list(tmp_path.iterdir()) == []
     drawable = {*draw_neurons.KINDS, *draw_effects.DRAWN, *perplexity.KINDS}
-    assert set(figures.CAPTIONS) == drawable | {"shared_with", "sites"}
+    drawable |= {*steering.KINDS, *draw_amplification.DRAWN}
+    others = {"shared_with", "sites", "change"}
+    assert set(figures.CAPTIONS) == drawable | others
     assert not any("\n" in caption for caption in figures.CAPTIONS.values())
 
 

@@ -461,7 +461,7 @@ def test_every_field_decides_or_may_differ(part: str) -> None:
 
 def test_every_part_of_the_file_is_known() -> None:
     whole = procedure.procedure()
-    assert set(whole) == {"about", "mondal2025", "tang2024"}
+    assert set(whole) == {"about", "mondal2025", "tang2024", "rahmanisa2025"}
     assert set(whole["mondal2025"]) == {*FIELDS, "method.random"}
     assert set(whole["tang2024"]) == {"method.lape"}
 
@@ -490,7 +490,7 @@ def test_the_fields_of_an_entry_have_the_files_names() -> None:
 
 def test_deviations_are_documented_by_key() -> None:
     text = (ROOT / "docs" / "deviations.md").read_text(encoding="utf-8")
-    for study in ("mondal2025", "tang2024"):
+    for study in ("mondal2025", "tang2024", "rahmanisa2025"):
         for part, rules in procedure.procedure()[study].items():
             assert f"`{part}`" in text, part
             for field in rules["may_differ"]:

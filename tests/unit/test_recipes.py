@@ -110,6 +110,9 @@ def ready(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for languages in paper()["language_sets"].values():
         for lang in languages["languages"]:
             (tmp_path / f"data/mine/{lang}.txt").write_text("text\n")
+    (tmp_path / "data/said").mkdir()
+    for code in recipe("Sentences of your own")["corpora"]["said"]["codes"].values():
+        (tmp_path / f"data/said/{code}.tsv").write_text("number\ttext\n1\ta\n")
 
 
 @pytest.mark.usefixtures("ready")

@@ -76,7 +76,14 @@ def refers(text: str) -> bool:
 ELSEWHERE = {
     ("", "report"): {"make report"},
     ("", "tables"): {"snakemake all", "finetune_{task}", "random_{task}"}
-    | {"perplexity", "activation_statistics", "profiles", "reproduction"},
+    | {
+        "perplexity",
+        "activation_statistics",
+        "profiles",
+        "reproduction",
+        "steering",
+        "amplification",
+    },
     ("Experiment", "kind"): {"grid/experiments/"},
     ("experiments.interventions", "selections"): {"method.language_set"},
     ("experiments.interventions", "tunings"): {"base"},

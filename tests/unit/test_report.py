@@ -648,7 +648,7 @@ def test_the_page_is_whole_loads_nothing_and_escapes(tmp_path: Path) -> None:
 def test_the_page_says_what_is_absent_and_what_makes_it(tmp_path: Path) -> None:
     text = report.build([], [], CONFIG, tmp_path / "none", known=KNOWN)
     read_page(text)
-    assert re.findall(r'class="badge ([a-z-]+)"', text) == ["not-run"] * 4
+    assert re.findall(r'class="badge ([a-z-]+)"', text) == ["not-run"] * 7
     assert "snakemake results/tables/xnli.tsv</code></li>" in text
     assert "finetune_xnli.tsv</code>, with an experiment of kind finetuning" in text
     assert "snakemake results/figures/xnli/forest" in text

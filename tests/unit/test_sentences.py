@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +12,13 @@ import datasets
 import numpy as np
 import pytest
 
-from configurations import merge, read, tiny
+from configurations import ROOT, merge, read, tiny
 from langneurons.config.corpus_entries import Corpus
 from langneurons.config.errors import ConfigError, DataError
+from langneurons.costs.job_estimates import JobEstimates
 from langneurons.grid import result_paths
 from langneurons.jobs import files, tensors
+from langneurons.jobs.fingerprint import code_hash
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 from langneurons.text import sentence_tokens, sentences
@@ -431,3 +434,42 @@ def test_real_parallel_sentences(shared_data: Path) -> None:
         assert len(rest) == 494
     assert len(numbers) == 1 and np.diff(numbers.pop()).min() > 0
     assert read("demo.yaml")["default_corpus"] == "demo"
+
+
+def test_what_sentences_are_estimated_to_take(tmp_path: Path) -> None:
+    """So many rows of some 50 tokens, and no more than are asked; no batches."""
+    sizes = {"below": 500, "at_least": 100}
+    entry = local(tmp_path, recorded=SIB | sizes, tokens=30_000)
+    for tokens, wanted in ((30_000, 20_000), (5_000, 5_000)):
+        config = load(with_corpus(entry | {"tokens": tokens}))
+        estimates = JobEstimates(config)
+        shard = SimpleNamespace(
+            corpus="said", lang="en", model="demo", shard=0, shards=1
+        )
+        assert estimates.job("measure_activations", shard).tokens == wanted
+        assert config.recorded("said").batch_quantiles == ()
+        assert config.recorded("demo").batch_quantiles != ()
+        assert estimates.job("tokenise_corpus", shard).tokens == wanted
+        text = SimpleNamespace(corpus="said", lang="en", model="demo", part=1, parts=1)
+        treated = estimates.parts.of_job(text)
+        each = estimates.parts.estimates.treatment(treated.subject).tokens
+        assert each == 50 * config.experiments["perplexity"].chunks
+
+
+def test_an_edit_of_what_sentences_run_through_runs_their_jobs_anew(
+    tmp_path: Path,
+) -> None:
+    scripts = shutil.copytree(ROOT / "workflow" / "scripts", tmp_path / "scripts")
+    library = scripts / "langneurons"
+    for name, before, after in (
+        ("text/sentences.py", "found.sort(", "found.reverse(); found.sort("),
+        ("text/sentence_tokens.py", "np.append(", "np.append(0 * "),
+        ("nn/recording/sentences.py", "most = batches", "most = 2 * batches"),
+    ):
+        text = (library / name).read_text(encoding="utf-8")
+        assert text.count(before) == 1
+        (library / name).write_text(text.replace(before, after), encoding="utf-8")
+    reads = ("tokenise_corpus", "hold_out_text", "measure_activations")
+    for rule in (*reads, "measure_perplexity", "merge_activations"):
+        same = code_hash(rule) == code_hash(rule, root=scripts)
+        assert same == (rule == "merge_activations"), rule

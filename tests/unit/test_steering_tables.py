@@ -17,6 +17,8 @@ from langneurons.tables import amplification, steering
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.columns import names, read_table, write_tsv
 from langneurons.tables.common.inputs import Inputs
+from langneurons.tables.common.steering_items import shifted
+from langneurons.tables.common.steering_rows import unpacked
 
 LANGUAGES = ("en", "vi", "hi")
 
@@ -100,10 +102,9 @@ def test_settings_are_chosen_on_the_first_half(made: Any) -> None:
     _, whole, spec, read = made
     first = statistics.first_half(np.arange(steering_files.FACTS))
     settings = only(whole, method="diffmean", metric="lss", facts="second half")
-    from langneurons.tables.common.steering_items import shifted
-
     means: dict[str, list[float]] = {}
-    found = shifted(read.files["evaluations"], spec["rows"]["shifts"], spec["ties"])
+    rows = unpacked(spec["rows"]["shifts"])
+    found = shifted(read.files["evaluations"], rows, spec["ties"])
     for one in found:
         if one.row["method"] == "diffmean":
             half = first[one.shift.facts]
@@ -176,13 +177,18 @@ def test_a_language_without_neurons_counts_nowhere(tmp_path: Path) -> None:
     for one in given:
         made.facts(one, LANGUAGES, neurons=0 if one["neuron_lang"] == "vi" else 7)
     read = Inputs({"evaluations": list(made.indexes)})
-    spec: Any = {"rows": given, "ties": {"amplification": "drop"}}
+    spec: Any = {
+        "rows": steering_files.packed(given),
+        "ties": {"amplification": "drop"},
+    }
     table = steering.TABLE.build(spec, read)
     lape = only(table, method="lape", neuron_lang="vi")
     assert lape["lss"].isna().all() and (lape["n_neurons"] == 0).all()
     assert only(table, method="prompt", neuron_lang="vi")["lss"].notna().all()
     assert "no neurons" in markdown(steering.TABLE.layout(table, {}))
-    parts = {"shifts": given, "choices": [], "texts": [], "published": []}
+    nothing = steering_files.packed([])
+    parts = {"shifts": steering_files.packed(given), "published": []}
+    parts |= {"choices": nothing, "texts": nothing}
     spec = spec | {"rows": parts, "kinds": {}}
     whole = amplification.TABLE.build(spec, read)
     mean = only(whole, method="lape", metric="lss", statistic="p_max", against="-")
@@ -198,7 +204,7 @@ def test_damaged_answers_are_told(tmp_path: Path) -> None:
         made.facts(one, ("en", "vi"))
     [index] = [i for i in made.indexes if i.parent.name == "en"]
     path = index.with_name("prompt.vi.parquet")
-    spec = {"rows": given, "ties": {"amplification": "drop"}}
+    spec = {"rows": steering_files.packed(given), "ties": {"amplification": "drop"}}
     whole = pd.read_parquet(path)
     axes = {k: given[0][k] for k in ("task", "model", "tuning", "seed", "lang")}
     result = {"n": 24, "n_neurons": 0, "metrics": {}}
@@ -220,7 +226,8 @@ def test_damaged_answers_are_told(tmp_path: Path) -> None:
 
 def test_two_treatments_of_one_name_are_refused(made: Any) -> None:
     _, _, spec, read = made
-    rows = spec["rows"]
-    twice = spec | {"rows": rows | {"shifts": [*rows["shifts"], rows["shifts"][1]]}}
+    shifts = unpacked(spec["rows"]["shifts"])
+    again = steering_files.packed([*shifts, shifts[1]])
+    twice = spec | {"rows": spec["rows"] | {"shifts": again}}
     with pytest.raises(DataError, match="two treatments of vi have the names lape"):
         amplification.TABLE.build(twice, read)

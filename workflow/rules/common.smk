@@ -46,8 +46,6 @@ if workflow.is_main_process:
     if remarks := RECORDS.remarks():
         logger.warning("\n".join(remarks))
 DEMO = result_paths.DEMO
-ALL_TABLES = [targets.table(CONFIG, name) for name in tables.wanted(CONFIG)]
-ALL_FIGURES = targets.figures(CONFIG)
 PUBLISHED = os.path.normpath(f"{CHECKOUT}/config/published_results.json")
 
 
@@ -61,6 +59,22 @@ def run(script, piped=""):
     if not piped:
         return f"python {path}"
     return f"printf '%s\\n' --spec {{params.spec:q}} {piped} | python {path} @-"
+
+
+# Functions, not lists: most targets need no list of all figures.
+def all_tables(wildcards=None):
+    """Every table of the grid."""
+    return [targets.table(CONFIG, name) for name in tables.wanted(CONFIG)]
+
+
+def all_figures(wildcards=None):
+    """Every figure of the grid, as its SVG file."""
+    return targets.figures(CONFIG)
+
+
+def of_experiment(name):
+    """The tables and figures that an experiment has a part in."""
+    return lambda wildcards: targets.of_experiment(CONFIG, name)
 
 
 def either(names):

@@ -112,16 +112,19 @@ def published_numbers(wildcards):
     return PUBLISHED if TABLES.reads(wildcards.table).published else []
 
 
-def reported(paths):
+def reported(listed):
     """Those that the report shows: all, or with report: existing what fits it."""
-    if CONFIG.report == "complete":
-        return paths
-    return RECORDS.shown(paths)[0]
+
+    def paths(wildcards):
+        found = listed()
+        return found if CONFIG.report == "complete" else RECORDS.shown(found)[0]
+
+    return paths
 
 
 def report_spec(wildcards):
     """The report's spec; it also says what it leaves out of what is there."""
     left_out = {}
     if CONFIG.report == "existing":
-        left_out = RECORDS.shown([*ALL_TABLES, *ALL_FIGURES])[1]
+        left_out = RECORDS.shown([*all_tables(), *all_figures()])[1]
     return TABLES.report(left_out)

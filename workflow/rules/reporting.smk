@@ -58,8 +58,8 @@ rule draw_published:
 rule build_report:
     """One page with verdicts, tables, figures, configuration and cost."""
     input:
-        tables=reported(ALL_TABLES),
-        figures=reported(ALL_FIGURES),
+        tables=reported(all_tables),
+        figures=reported(all_figures),
         layout=expand(
             "{scripts}/langneurons/report/{file}",
             scripts=SCRIPTS,

@@ -1,8 +1,8 @@
 """Tokenise text that identification never sees, to measure perplexity on.
 
 Chunks are taken from the other end of the order in which ``tokenise_corpus`` took
-documents; text that repeats what was taken there is left out (methods.md 3.1). The spec
-is that of ``packing.hold_out``; with ``unit: document``, whose sentences the
+documents; text that repeats what was taken there is left out (methods.md 3.1).
+The spec is that of ``packing.hold_out``; with ``unit: document``, whose sentences the
 configuration names, of ``sentence_tokens.hold_out``.
 """
 

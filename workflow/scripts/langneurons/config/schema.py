@@ -73,7 +73,7 @@ class Config(Frozen):
         None,
         description="tables of `snakemake all`: names of tasks (interventions), "
         "`finetune_{task}`, `random_{task}`, `perplexity`, `activation_statistics`, "
-        "`profiles`, `reproduction`; null: every one",
+        "`profiles`, `steering`, `amplification`, `reproduction`; null: every one",
     )
     bundle_size: int | None = Field(
         None,

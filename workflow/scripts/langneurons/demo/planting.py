@@ -7,11 +7,12 @@ model stays a stock checkpoint: everything here is hooks, and ends with the trai
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from langneurons.config.model_entries import Planting
+
+if TYPE_CHECKING:
+    import torch
 
 SHARED, START = -1, -2
 """In the place of a language's number: a token of all of them, and BOS."""
@@ -36,6 +37,8 @@ class Planter:
         languages: int,
         seed: int,
     ) -> None:
+        import torch
+
         self.plan, self.owners = plan, owners
         self.whose = torch.arange(languages).repeat_interleave(plan.neurons)
         self._chance = torch.Generator().manual_seed(seed)
@@ -56,6 +59,8 @@ class Planter:
         Args:
             ids: token ids, int64 [rows, length].
         """
+        import torch
+
         owners = self.owners[ids]
         before, after = last_language(owners), next_language(owners)
         chance = torch.rand(2, len(ids), generator=self._chance)
@@ -68,9 +73,11 @@ class Planter:
 
     def lacking(self) -> torch.Tensor:
         """Return how far the neurons are from what is asked, mean over the layers."""
-        return torch.stack(self._lacking).mean()
+        return sum(self._lacking[1:], self._lacking[0]) / len(self._lacking)
 
     def _hook(self, module: Any, given: tuple[Any, ...], out: Any) -> torch.Tensor:
+        import torch
+
         count = len(self.whose)
         gate = given[0][..., :count]
         short = torch.where(
@@ -89,6 +96,8 @@ def owners(vocabulary: Sequence[str], words: Sequence[set[str]], bos: str) -> An
         words: of each language.
         bos: the token that begins a document.
     """
+    import torch
+
     found = torch.full((len(vocabulary),), SHARED)
     for number, word in enumerate(vocabulary):
         for language, own in enumerate(words):
@@ -114,16 +123,16 @@ def last_language(owners: torch.Tensor) -> torch.Tensor:
 def next_language(owners: torch.Tensor) -> torch.Tensor:
     """Return the language of the next word that has one, within each document."""
     positions = range(owners.shape[1] - 1, -1, -1)
-    ahead = torch.full_like(owners, SHARED)
+    ahead = owners.new_full(owners.shape, SHARED)
     ahead[:, :-1] = _carried(owners, positions)[:, 1:]
     return ahead
 
 
 def _carried(owners: torch.Tensor, positions: range) -> torch.Tensor:
-    found = torch.empty_like(owners)
-    now = torch.full_like(owners[:, 0], START)
+    found = owners.clone()
+    now = owners.new_full(owners[:, 0].shape, START)
     for position in positions:
         here = owners[:, position]
-        now = torch.where(here == SHARED, now, here)
+        now = here.where(here != SHARED, now)
         found[:, position] = now
     return found

@@ -116,7 +116,8 @@ def effects(table: pd.DataFrame, metric: str) -> pd.DataFrame:
             return f"{row['model']}: tuning against {row['against']}"
         where = row["langset"] if apart else sets[row["model"], row["source"]]
         end = f", tuning {row['tuning_of']}" if several else ""
-        return f"{row['model']}, {row['source']} ({where}){end}"
+        inside = "" if where == words.NOTHING else f" ({where})"
+        return f"{row['model']}, {row['source']}{inside}{end}"
 
     found = rows.assign(
         group=[group(row) for row in rows.to_dict("records")],

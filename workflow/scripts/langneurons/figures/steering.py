@@ -6,7 +6,7 @@ are amplified; beside the selected neurons stand as many random ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from langneurons.config.errors import DataError
 from langneurons.tables.common import words
 from langneurons.tables.common.metrics import Shown
 
-from . import letters_in, robust_limit, styled
+from . import letters_in, robust_limit, styled, wrapped
 from .matrix import (
     AMOUNTS,
     CHANGES,
@@ -211,7 +211,8 @@ def _draw(data: pd.DataFrame, title: str, look: Look) -> Figure:
     on.figure.supxlabel("language whose neurons are amplified")
     for axes in on.grid[:, 0]:
         axes.set_ylabel(look.rows)
-    add_bar(on.figure, mesh, on.grid, _fitting(look.bar, on.figure), extend=look.extend)
+    bar = wrapped(look.bar, on.figure.get_figheight() - 0.6)
+    add_bar(on.figure, mesh, on.grid, bar, extend=look.extend)
     return on.figure
 
 
@@ -223,19 +224,3 @@ def _heading(part: pd.DataFrame, neurons: str, room: float) -> str:
     heading = f"as many random neurons ({number})"
     is_long = len(heading) > letters_in(room - 0.75, 7.5)
     return heading.replace(" (", "\n(") if is_long else heading
-
-
-def _fitting(text: str, figure: Figure) -> str:
-    """Break the label of the bar where it is longer than the figure is high."""
-    letters = letters_in(figure.get_figheight() - 0.5)
-    if len(text) <= letters:
-        return text
-    parts: Sequence[str] = text.split(" ")
-    middle = len(text) // 2
-    lines, length = [""], 0
-    for part in parts:
-        if length >= middle and len(lines) == 1:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {part}".strip()
-        length += len(part) + 1
-    return "\n".join(lines)

@@ -18,12 +18,11 @@ TABLES: dict[str, tuple[str, ...]] = {
     "test_items": ("task", "model", "lang", "n"),
     "percent_metrics": ("metric", "last_digit"),
     "lape_ap90_overlaps": ("model", "lang", "lape_language_set", "neurons"),
-    "pilots": ("source", "repo", "writes", "op", "n", "lss"),
 }
 """Parts with ``columns`` and ``rows``, and the columns that are read."""
 
 NUMBERS: dict[str, type] = {
-    "value": float, "n": int, "neurons": int, "last_digit": float, "lss": float
+    "value": float, "n": int, "neurons": int, "last_digit": float
 }  # fmt: skip
 """Columns of numbers; the others are text or null."""
 

@@ -9,17 +9,29 @@ is the pilot's (``config/published_procedure.json``, study ``rahmanisa2025``).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
 from langneurons.grid.axes import Row
+from langneurons.jobs.files import read_json
 
 from . import numbers, procedure
 
+PILOTS = Path(__file__).parents[4] / "config" / "published_pilots.json"
 STUDY = "rahmanisa2025"
 Shown = tuple[tuple[str, ...], float]
 """Experiment, task, model, method, language set and statistic; and LSS, a fraction."""
+
+
+@cache
+def published() -> dict[tuple[str, str, str], float]:
+    """Return LSS, a fraction, by repository, value and op of the factor."""
+    rows = numbers.records(read_json(PILOTS))
+    return {(r["repo"], r["writes"], r["op"]): round(r["lss"] / 100, 6) for r in rows}
 
 
 def beside(config: Config, rows: Sequence[tuple[str, Row]]) -> list[Shown]:
@@ -49,11 +61,7 @@ def beside(config: Config, rows: Sequence[tuple[str, Row]]) -> list[Shown]:
 def _value(config: Config, model: str, statistic: str) -> float | None:
     """Return the pilot's LSS of a model and factor, as a fraction."""
     hub, entry = config.model(model).hub, config.statistic(statistic)
-    for row in numbers.records(numbers.figures()["pilots"]):
-        wanted = (row["repo"], row["writes"], row["op"])
-        if hub is not None and (hub.repo, entry.value, entry.op) == wanted:
-            return round(row["lss"] / 100, 6)
-    return None
+    return published().get((hub.repo, entry.value, entry.op)) if hub else None
 
 
 def why_not(
@@ -103,5 +111,7 @@ def _fields(
     languages = {"languages": list(set_.languages)}
     yield "language_set", languages, f"language_sets.{selection.languages}"
     of_statistic = procedure.of_statistic(config, statistic)
+    if of_statistic["value"] in UNMEASURED:
+        del of_statistic["measure"]  # of which nothing is read
     yield "statistic", of_statistic, f"statistics.{statistic}"
     yield "task", procedure.of_task(config.task(task)), f"tasks.{task}"

@@ -39,7 +39,7 @@ class Amplification(Table):
     SHOWS = "amplified neurons beside random neurons, a prompt and DiffMean"
     NEEDS = "an experiment of kind amplification on a task with LSS in run"
     PLACE = 42
-    MEMORY = 16_000
+    MEMORY = 8000
     MINUTES = 120
 
     def names(self, config: Config) -> list[str]:
@@ -50,18 +50,20 @@ class Amplification(Table):
         return Reads([*found.shifts, *found.choices], found.texts)
 
     def spec(self, config: Config, name: str) -> dict[str, Any]:
-        found, named = steering_rows.steering(config), steering_rows.of_task
+        found = steering_rows.steering(config)
         rows = {
-            "shifts": [named(config, task, row) for task, row in found.shifts],
-            "choices": [named(config, task, row) for task, row in found.choices],
-            "texts": [steering_rows.of_text(config, row) for row in found.texts],
+            "shifts": steering_rows.of_tasks(config, found.shifts),
+            "choices": steering_rows.of_tasks(config, found.choices),
+            "texts": steering_rows.of_texts(config, found.texts),
             "published": pilots.beside(config, found.shifts),
         }
         kinds = {task: config.task(task).kind for task, _ in found.choices}
         return {"rows": rows, "ties": found.ties, "kinds": kinds}
 
     def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
-        rows, indexes = spec["rows"], read.files.get("evaluations", ())
+        indexes = read.files.get("evaluations", ())
+        parts = ("shifts", "choices", "texts")
+        rows = {part: steering_rows.unpacked(spec["rows"][part]) for part in parts}
         gathered = Gathered()
         shifts = steering_items.shifted(indexes, rows["shifts"], spec["ties"])
         gathered.add_shifts(shifts)
@@ -81,7 +83,7 @@ class Amplification(Table):
             task: declared[task][name].unit for task, name in first.items() if name
         }
         units |= {PERPLEXITY: f"{NATS} per token"}
-        published = {tuple(key): value for key, value in rows["published"]}
+        published = {tuple(key): value for key, value in spec["rows"]["published"]}
         return amplification_table(gathered, units, published)
 
     def layout(self, table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:

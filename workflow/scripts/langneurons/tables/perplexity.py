@@ -38,11 +38,13 @@ from .common.perplexity_summary import perplexity_summary
 from .common.task_table import NEURONS
 from .common.words import (
     ABSENT,
+    DIFFMEAN,
     EMPTY_LEGEND,
     NO_NEURONS,
     NOTHING,
     RANDOM,
     is_empty,
+    neurons,
 )
 
 if TYPE_CHECKING:
@@ -168,7 +170,7 @@ def layout(table: pd.DataFrame) -> Document:
         model, method, langset, statistic = values
         langs = list(dict.fromkeys(part["lang"]))
         change = part.pivot(index="neuron_lang", columns="lang", values="delta_nll")
-        empty = set(part.loc[part["n_neurons"] == 0, "neuron_lang"])
+        empty = set(part.loc[part.apply(is_empty, axis=1), "neuron_lang"])
         lines: list[list[Cell | str]] = [
             [
                 str(whose),
@@ -182,8 +184,11 @@ def layout(table: pd.DataFrame) -> Document:
             for whose in dict.fromkeys(part["neuron_lang"])
         ]
         chosen = (summary[keys] == list(values)).all(axis=1)
-        title = f"{model}, `{method}.{langset}`, statistic `{statistic}`"
-        changes = grid(["neurons of", *langs], lines, 1, fold=False)
+        title = (
+            f"{model}, `{neurons(str(method), str(langset))}`, statistic `{statistic}`"
+        )
+        whose = "towards" if method == DIFFMEAN else "neurons of"
+        changes = grid([whose, *langs], lines, 1, fold=False)
         parts += [Heading(title), changes, _summary(summary[chosen])]
     none = table[table["statistic"] == NO_TREATMENT]
     plain = [
@@ -199,7 +204,7 @@ def layout(table: pd.DataFrame) -> Document:
     header = ["model", "text", "nats per token", "perplexity", "tokens"]
     parts += [Heading("Without intervention"), grid(header, plain, 2)]
     parts += [Heading("In short"), Bullets.of(_in_short(summary))]
-    if (treated["n_neurons"] == 0).any():
+    if treated.apply(is_empty, axis=1).any():
         parts.append(Bullets.of(EMPTY_LEGEND))
     return Document("Perplexity under interventions", tuple(parts))
 
@@ -216,11 +221,11 @@ def _in_short(summary: pd.DataFrame) -> str:
     """Say for each selection whether its own language is hit, and hit most."""
     lines = []
     keys = ["model", "method", "langset", "statistic"]
-    summary = summary[summary["n_neurons"] > 0]
+    summary = summary[~summary.apply(is_empty, axis=1).astype(bool)]
     for (model, method, langset, statistic), part in summary.groupby(keys, sort=False):
         own, others = part["own"], part["others"]
         text = (
-            f"- {model} {method}.{langset}.{statistic}: own text "
+            f"- {model} {neurons(str(method), str(langset))}.{statistic}: own text "
             f"{number(own.mean(), '+.3f')} nats per token on the mean, other texts "
             f"{number(others.mean(), '+.3f')}; own text is changed more for "
             f"{int((own > others).sum())} of {len(part)} languages"
@@ -255,7 +260,8 @@ def _summary(part: pd.DataFrame) -> Grid:
     missing = {"random_low": math.nan, "random_high": math.nan}
     lines.append(line(["mean", ""], dict(middle) | missing))
     draws = int(part["draws"].max())
-    header = ["neurons of", "neurons", "own text", "other texts (mean)"]
+    whose = "towards" if (part["method"] == DIFFMEAN).all() else "neurons of"
+    header = [whose, "neurons", "own text", "other texts (mean)"]
     if draws == 0:  # no controls for this statistic
         return grid(header, [cells[: len(header)] for cells in lines], 1)
     header += [f"random neurons, own text (median of {draws} draws)", "range"]

@@ -185,12 +185,13 @@ class Steering(Table):
 
     def spec(self, config: Config, name: str) -> dict[str, Any]:
         found = steering_rows.steering(config)
-        rows = [steering_rows.of_task(config, task, row) for task, row in found.shifts]
+        rows = steering_rows.of_tasks(config, found.shifts)
         return {"rows": rows, "ties": found.ties}
 
     def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
         indexes = read.files.get("evaluations", ())
-        shifts = steering_items.shifted(indexes, spec["rows"], spec["ties"])
+        rows = steering_rows.unpacked(spec["rows"])
+        shifts = steering_items.shifted(indexes, rows, spec["ties"])
         return steering_table(shifts)
 
     def layout(self, table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:

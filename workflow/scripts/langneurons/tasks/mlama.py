@@ -100,7 +100,12 @@ class Mlama(Task[Parameters]):
         }
     )
     SIZE = Size(
-        0, 185, 0, 75, "15 objects of 4 tokens behind 15; Rahmanisa et al. 2025"
+        0,
+        185,
+        0,
+        41,
+        "Rahmanisa et al. 2025; 15 objects of 2.3 tokens behind 6, counted on mLAMA "
+        "with Gemma 3's tokenizer",
     )
     CONTINUES = True
     SHIFTS = True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -155,6 +155,12 @@ class Amplification(Experiment):
     )
     steering: Steering | None = Field(
         None, description="the mean difference between languages; null: none"
+    )
+    ties: Literal["drop", "count_as_fail"] = Field(
+        "drop",
+        description="facts whose object is the same word in both languages of a pair, "
+        "which cannot shift:\n`drop`: left out\n`count_as_fail`: counted as not "
+        "shifted (paper)",
     )
     by_task: dict[str, OfTask] = Field(
         default_factory=dict, description="statistics that differ, by task"

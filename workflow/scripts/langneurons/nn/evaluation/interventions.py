@@ -28,7 +28,8 @@ OPS: dict[str, Callable[[Tensor, Tensor, float], Tensor]] = {
 
 
 def _largest(a: Tensor, real: Tensor) -> Tensor:
-    return a.masked_fill(~real, -torch.inf).flatten(1).amax(dim=1)
+    # Tokens first, so that all activations are read once, and none is copied.
+    return a.amax(dim=-1).masked_fill(~real[..., 0], -torch.inf).amax(dim=1)
 
 
 def _tenth(a: Tensor, real: Tensor) -> Tensor:
@@ -102,7 +103,9 @@ class Intervention:
 
     @property
     def n_neurons(self) -> int:
-        """Number of neurons written, over all layers, or of residual coordinates."""
+        """Number of neurons written, over all layers; none in the residual stream."""
+        if self.write == RESIDUAL:
+            return 0
         return sum(len(edit.neurons) for edit in self.edits)
 
 

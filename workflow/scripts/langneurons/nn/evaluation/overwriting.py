@@ -66,7 +66,7 @@ def read(
 
 
 def count(written: Intervention | None) -> int:
-    """Return how many neurons, or coordinates of the stream, a treatment overwrites."""
+    """Return how many neurons a treatment overwrites."""
     return written.n_neurons if written else 0
 
 

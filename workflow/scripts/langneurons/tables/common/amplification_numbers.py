@@ -94,7 +94,7 @@ def amplification_table(
             usual = PERCENT if line["metric"] in SHARES else NATS
             is_change = line["metric"] in (OWN, OTHER)
             names["unit"] = units[place.task] if is_change else usual
-            if line["metric"] == LSS and line["facts"] == ALL:
+            if (line["metric"], line["facts"], line["against"]) == (LSS, ALL, NOTHING):
                 key = (*place, *(str(line[k]) for k in ("method", "langset")))
                 line["published"] = published.get((*key, line["statistic"]))
             lines.append(names | line)

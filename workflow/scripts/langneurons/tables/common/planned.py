@@ -19,7 +19,7 @@ from langneurons.grid.axes import Row
 from langneurons.published import numbers
 from langneurons.published.partners import Evaluated, Partners
 
-from .words import DIFFMEAN, INSTRUCTION, PROMPT, RANDOM
+from .words import DIFFMEAN, PROMPT, RANDOM
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -39,7 +39,7 @@ def treated(config: Config, treatment: Treatment) -> dict[str, Any]:
     named: dict[str, Any] = {"treatment": str(treatment)}
     if not isinstance(treatment, Overwritten):
         empty = dict.fromkeys(("method", "langset", "draw", "matched"))
-        return named | empty | _without_neurons(config, treatment)
+        return named | empty | _without_neurons(treatment)
     parsed = treatment
     base, number = split_draw(parsed.selection.method)
     entry = config.method(base)
@@ -52,14 +52,12 @@ def treated(config: Config, treatment: Treatment) -> dict[str, Any]:
     }
 
 
-def _without_neurons(config: Config, treatment: Treatment) -> dict[str, Any]:
+def _without_neurons(treatment: Treatment) -> dict[str, Any]:
     """Name a treatment that overwrites no neurons."""
     if isinstance(treatment, Prompted):
-        return {"method": PROMPT, "statistic": INSTRUCTION}
+        return {"method": PROMPT, "statistic": PROMPT}
     if isinstance(treatment, Steered):
-        languages = steering.means(config).languages
-        where = steering.shown(treatment)
-        return {"method": DIFFMEAN, "langset": languages, "statistic": where}
+        return {"method": DIFFMEAN, "statistic": steering.shown(treatment)}
     return {"statistic": NO_TREATMENT}
 
 

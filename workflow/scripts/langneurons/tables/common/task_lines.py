@@ -14,7 +14,7 @@ from langneurons.config.names import NO_TREATMENT, Selection, TuningName, split_
 from .document import DRAWN, Cell, Grid, direction, grid, mark, together
 from .metrics import Shown, group_title, group_unit
 from .task_table import is_control
-from .words import ABSENT, NO_NEURONS, NOTHING, RANDOM, is_empty
+from .words import ABSENT, NO_NEURONS, NOTHING, RANDOM, is_empty, neurons
 
 Row = Mapping[Any, Any]
 Spot = dict[str, list[Row]]
@@ -99,7 +99,8 @@ class Section:
             place = (model, tuning, lang, whose, is_random)
             spots = [self._spots.get((*place, s), {}) for s in self.statistics]
             if any(spots):
-                what = f"random for {whose[0]}" if is_random else str(whose[0])
+                what = neurons(whose[0].method, whose[0].languages)
+                what = f"random for {what}" if is_random else what
                 what += f" of {whose[1]}" if whose[1] else ""
                 first = None if is_random else self.none(model, tuning, lang)
                 found.append(Line([model, what, *right, lang], [first, *spots]))

@@ -39,7 +39,12 @@ from .words import ATTENTION, NOTHING, POOLED, RANDOM, is_empty
 
 LAYOUTS = ("interventions", "tunings", "random")
 NEURONS = (
-    Column("method", "that selected the neurons; random: as many at random", key=True),
+    Column(
+        "method",
+        "that selected the neurons; random: as many at random; prompt and "
+        "diffmean: steering without neurons",
+        key=True,
+    ),
     Column("langset", "language set of the selection", key=True),
     Column("draw", "number of the draw of random neurons", "count", key=True),
     Column("matched", "method whose counts random neurons have", key=True),
@@ -48,11 +53,17 @@ COLUMNS = (
     Column("experiment", "of the configuration, that asks for it first", key=True),
     Column("model", "name in the configuration", key=True),
     *NEURONS,
-    Column("neuron_lang", "language whose neurons are overwritten", key=True),
+    Column(
+        "neuron_lang", "language whose neurons are overwritten, or that is steered "
+        "towards", key=True,
+    ),
     Column("tuning", "what was fine-tuned; base: nothing", key=True),
     Column("seed", "of the fine-tuning; pooled: all seeds together", key=True),
     Column("lang", "language of the test items", key=True),
-    Column("statistic", "what is written into the neurons; none: nothing", key=True),
+    Column(
+        "statistic", "what is written into the neurons; none: nothing; of diffmean "
+        "layer and strength", key=True,
+    ),
     Column("metric", "what is measured of each item", key=True),
     Column("n", "test items", "count"),
     Column("value", "mean over items", "number", form="value"),

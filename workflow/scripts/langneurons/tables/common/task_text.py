@@ -16,7 +16,17 @@ from .metrics import Shown
 from .task_layouts import entries, interventions, random, tunings
 from .task_lines import Line, Section, grids
 from .task_table import KEY, is_control, is_marked
-from .words import ATTENTION, EMPTY_LEGEND, LEVEL, NOTHING, POOLED, is_empty
+from .words import (
+    ATTENTION,
+    DIFFMEAN,
+    EMPTY_LEGEND,
+    LEVEL,
+    NOTHING,
+    POOLED,
+    PROMPT,
+    is_empty,
+    neurons,
+)
 
 TITLES = {
     "interventions": "under interventions",
@@ -71,6 +81,14 @@ POOLED_LEGEND = """\
 MATRIX_LEGEND = """\
 - *of* a language: its neurons are overwritten. Where there are several, those of other
   languages than the items' are not tested; values have their 95 % interval instead."""
+STEERING_LEGENDS = {
+    DIFFMEAN: """\
+- *diffmean*: no neurons; the mean difference of the named language from the others is
+  added to the output of a decoder layer, `l12-s2`: twice, at layer 12 (from 0).""",
+    PROMPT: """\
+- *prompt*: nothing is written; an instruction that names the language stands before
+  every item.""",
+}
 LAST_LEGEND = """\
 - The `.tsv` file beside this one has every seed, draw, interval and p-value, and the
   smallest difference that each test could have found."""
@@ -198,6 +216,7 @@ def _legend(
         parts.append(SHARED_LEGEND)
     if (~marked[~controls & table["p_value"].notna()]).any():
         parts.append(MATRIX_LEGEND)
+    parts += [text for x, text in STEERING_LEGENDS.items() if x in set(table["method"])]
     if table.apply(is_empty, axis=1).any():
         parts.append(EMPTY_LEGEND)
     if len(groups[0]) > 1:
@@ -295,14 +314,16 @@ def _one_line(row: Any, metric: Shown) -> str:
     what = str(row["tuning"])
     if row["statistic"] != NO_TREATMENT:
         prefix = {ATTENTION: "", BASE: "not fine-tuned, "}.get(what, f"tuned {what}, ")
-        what = f"{prefix}{row['method']}.{row['langset']}.{row['statistic']}"
-    neurons = ""
-    if row["against"] == NO_TREATMENT and not pd.isna(row["n_neurons"]):
-        neurons = f" ({row['n_neurons']:,} neurons)"
+        of, value = neurons(row["method"], row["langset"]), row["statistic"]
+        what = f"{prefix}{of if of == value else f'{of}.{value}'}"
+    number = ""
+    counted = row["method"] not in (PROMPT, DIFFMEAN) and not pd.isna(row["n_neurons"])
+    if row["against"] == NO_TREATMENT and counted:
+        number = f" ({row['n_neurons']:,} neurons)"
     tested = f" [{low}, {high}], Holm p = {row['p_holm']:.2g}"
     return (
         f"{row['model']} {what} on {row['lang']}, {metric.change(row['delta'])}"
-        f"{metric.points}{tested if metric.is_tested else ''}{neurons}"
+        f"{metric.points}{tested if metric.is_tested else ''}{number}"
     )
 
 

@@ -13,9 +13,11 @@ RANDOM = "random"
 """Name of every count-matched random method in the tables."""
 
 PROMPT, DIFFMEAN = "prompt", "diffmean"
-"""Methods of rows about an instruction, and about steering in the residual stream."""
-INSTRUCTION = "instruction"
-"""Statistic of the first."""
+"""Methods of rows about an instruction, and about steering in the residual stream.
+
+They have no language set. Statistic of the first is ``prompt``, of the second its
+setting, ``l12-s2``.
+"""
 
 NOTHING = "-"
 """Method, language set and language of neurons of a row without an intervention."""
@@ -35,6 +37,11 @@ EMPTY_LEGEND = (
 )
 ABSENT = "–"
 LEVEL = 0.05  # of significance, after Holm's correction
+
+
+def neurons(method: str, langset: str) -> str:
+    """Name what is treated: ``lape.set1``, or what steers without neurons."""
+    return method if langset == NOTHING else f"{method}.{langset}"
 
 
 def is_empty(row: Mapping[Any, Any]) -> bool:
