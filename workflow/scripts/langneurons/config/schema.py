@@ -94,8 +94,7 @@ class Config(Frozen):
     )
     language_names: dict[Language, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict,
-        description="English names of languages by code, as prompts name them "
-        "(`hi: Hindi`)",
+        description="English names of languages by code, as prompts name them",
     )
     methods: dict[str, Method] = Field(description="catalogue of methods")
     statistics: dict[str, Statistic] = Field(
