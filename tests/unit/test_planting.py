@@ -347,7 +347,7 @@ class TestConfiguration:
             ({"layers": 3}, "layers: taken from demo"),
             (
                 {"continued_from": "dmeo"},
-                "continued_from: unknown model 'dmeo'.*'demo'",
+                "continued_from: unknown model 'dmeo'",
             ),
             ({"continued_from": "demo_control"}, "unknown new demo model"),
             ({"planting": {"layers": [2, 9]}}, r"planting.layers: \[2, 9\].*0 to 3"),
