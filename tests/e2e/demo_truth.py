@@ -202,7 +202,7 @@ TRUTHS = {
         "planted model, own neurons at p_max: LSS+, mean of pairs",
         lambda f: planted(f, "p_max", "lss_plus"),
         "over",
-        0.75,
+        0.7,
     ),
     "planted_gap": Truth(
         "the same minus LSS+ of random neurons of no language",
