@@ -153,7 +153,9 @@ class Config(Frozen):
         made = self.model(name).demo or DemoModel()
         if made.continued_from is None:
             return made
-        base = self.model(made.continued_from).demo or DemoModel()
+        where = f"models.{name}.demo.continued_from"
+        found = _lookup("model", made.continued_from, self.models, where)
+        base = found.demo or DemoModel()
         return made.model_copy(update={key: getattr(base, key) for key in SIZES})
 
     def corpus(self, name: str) -> Corpus:
