@@ -51,7 +51,7 @@ PLAN = Planting(layers=(1,), neurons=4)
 CONTINUED = DemoModel(
     continued_from="demo",
     planting=PLAN,
-    steps=60,
+    steps=120,
     tokens_per_step=512,
     sequence_length=32,
     learning_rate=1e-2,
@@ -276,10 +276,10 @@ def contrast_with(seed: int) -> float:
 
 TRUTHS = {
     "contrast": Truth(
-        "60 steps of planting: share of own words where neurons are on, minus others",
+        "120 steps of planting: share of own words where neurons are on, minus others",
         contrast_with,
         "over",
-        0.3,
+        0.5,
     )
 }
 

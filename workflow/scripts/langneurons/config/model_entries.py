@@ -129,7 +129,8 @@ class DemoModel(Frozen):
             raise ValueError(
                 "'continued_from' and 'planting' are given together, or neither is"
             )
-        given = [key for key in SIZES if key in self.model_fields_set]
+        fields = type(self).model_fields
+        given = [key for key in SIZES if getattr(self, key) != fields[key].default]
         if self.continued_from and given:
             raise ValueError(
                 f"{', '.join(given)}: taken from {self.continued_from} "
