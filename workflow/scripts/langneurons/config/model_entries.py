@@ -167,10 +167,10 @@ class DemoWorld(Frozen):
         300, ge=1, description="parallel sentences, in each language, for neurons"
     )
     facts: int = Field(
-        100, ge=1, le=1000, description="facts with a gap, the same in each language"
+        60, ge=1, le=1000, description="facts with a gap, the same in each language"
     )
     choices: int = Field(
-        200, ge=2, description="choices of two clauses, the same in each language"
+        100, ge=2, description="choices of two clauses, the same in each language"
     )
     nli_train: int = Field(
         3000, ge=3, description="inference items to train on, in `en`"
