@@ -4,14 +4,14 @@ The spec is {"task", "model"}.
 """
 
 from langneurons import figures
-from langneurons.figures import amplification
+from langneurons.figures import amplification, damage
 from langneurons.jobs import cli
 from langneurons.tables.amplification import COLUMNS
 from langneurons.tables.common.columns import read_table
 
 DRAWN = {
     "ladder": (amplification.ladder, amplification.draw_ladder, "ways to steer"),
-    "damage": (amplification.damage, amplification.draw_damage, "steering and damage"),
+    "damage": (damage.damage, damage.draw_damage, "steering and damage"),
 }
 NOTHING = {
     "ladder": "The table amplification has no way to steer {}.",
