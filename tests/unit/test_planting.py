@@ -345,7 +345,10 @@ class TestConfiguration:
         [
             ({"planting": None}, "given together"),
             ({"layers": 3}, "layers: taken from demo"),
-            ({"continued_from": "dmeo"}, "unknown new demo model 'dmeo'.*'demo'"),
+            (
+                {"continued_from": "dmeo"},
+                "continued_from: unknown model 'dmeo'",
+            ),
             ({"continued_from": "demo_control"}, "unknown new demo model"),
             ({"planting": {"layers": [2, 9]}}, r"planting.layers: \[2, 9\].*0 to 3"),
             ({"planting": {"layers": [-1]}}, r"layers: \[-1\]; they"),

@@ -85,6 +85,8 @@ ELSEWHERE = {
         "amplification",
     },
     ("Experiment", "kind"): {"grid/experiments/"},
+    ("experiments.amplification", "selections"): {"method.language_set"},
+    ("experiments.amplification", "prompt"): {"{language}", "{code}"},
     ("experiments.interventions", "selections"): {"method.language_set"},
     ("experiments.interventions", "tunings"): {"base"},
     ("experiments.neurons", "selections"): {"method.language_set"},
