@@ -10,10 +10,13 @@ import pandas as pd
 import pytest
 
 import steering_files
+from configurations import paper
 from langneurons.config.errors import DataError
 from langneurons.stats import significance
 from langneurons.stats import steering as statistics
+from langneurons.study.configuration import load
 from langneurons.tables import amplification, steering
+from langneurons.tables.common import steering_rows
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.columns import names, read_table, write_tsv
 from langneurons.tables.common.inputs import Inputs
@@ -231,3 +234,18 @@ def test_two_treatments_of_one_name_are_refused(made: Any) -> None:
     twice = spec | {"rows": spec["rows"] | {"shifts": again}}
     with pytest.raises(DataError, match="two treatments of vi have the names lape"):
         amplification.TABLE.build(twice, read)
+
+
+def test_facts_shift_to_the_languages_that_they_have_answers_in() -> None:
+    """The study's neurons are of 18 languages, its facts in 15 of them."""
+    config = load(paper(run=["amplification"]))
+    entry = config.task("mlama")
+    asked = set(entry.parameters["languages"])
+    inside = set(config.language_set("flores18").languages)
+    assert inside - asked == {"ht", "qu", "sw"}
+    found = steering_rows.steering(config)
+    pairs = {(row.lang, steering_rows.target(row.treatment)) for _, row in found.shifts}
+    assert pairs == {(b, t) for b in entry.languages for t in {*asked, None} - {b}}
+    others = {steering_rows.target(row.treatment) for _, row in found.choices}
+    assert others == {*inside, None}
+    assert len(steering_rows.overwrites(config).shifts) == 6 * 4 * 6

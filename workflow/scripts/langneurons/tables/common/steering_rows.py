@@ -98,9 +98,8 @@ def steered(config: Config) -> list[tuple[str, str]]:
             for table, block in experiments.load(axes.kind).rows(config, name, axes)
             if table in shifting and isinstance(block.row, Row)
             if block.row.tuning.is_base
-            and any(
-                target(each) not in (None, target_of(block.row.lang))
-                for each in block.treatments
+            and not _targets(config, table, block.row).isdisjoint(
+                map(target, block.treatments)
             )
         }
     )
@@ -132,12 +131,13 @@ def overwrites(config: Config) -> Overwrites:
                 continue
             if id(some) not in named:  # models share their treatments
                 named[id(some)] = _overwriting(config, some)
-            base = target_of(row.lang) if table in shifting else None
-            listed = found.shifts if table in shifting else found.choices
+            shifts = table in shifting
+            able = _targets(config, table, row) if shifts else frozenset()
+            listed = found.shifts if shifts else found.choices
             listed += {
                 (table, row.model, text): None
                 for text, whose in named[id(some)]
-                if whose != base
+                if not shifts or whose in able
             }
     return Overwrites(sorted(set(found.shifts)), sorted(set(found.choices)))
 
@@ -175,10 +175,26 @@ def _shifts(
     for table, block in experiments.load(axes.kind).rows(config, name, axes):
         if table not in shifting or not isinstance(block.row, Row):
             continue
-        base = target_of(block.row.lang)
+        able = _targets(config, table, block.row)
         for each in block.treatments:
-            if target(each) not in (None, base):
+            if target(each) in able:
                 yield table, block.row.under(each)
+
+
+def _targets(config: Config, task: str, row: Row) -> frozenset[str]:
+    """Return the languages that a row's facts can shift to: with answers, not its own.
+
+    A language set may have more languages than the task has answers in.
+    """
+    return _answered(config, task) - {target_of(row.lang)}
+
+
+@kept
+def _answered(config: Config, task: str) -> frozenset[str]:
+    """Return the languages that a task with ``SHIFTS`` has answers in."""
+    entry = config.task(task)
+    given: Any = tasks.load(entry.kind).PARAMETERS.model_validate(entry.parameters)
+    return frozenset(given.languages)
 
 
 def _tasks_of(axes: Any) -> Iterable[str]:
