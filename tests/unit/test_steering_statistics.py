@@ -51,6 +51,31 @@ def test_the_case_by_hand() -> None:
     assert failed.values["lss_plus"].tolist() == [0.0, 0.0]
 
 
+def test_a_tie_is_one_whether_its_word_was_scored_twice_or_once() -> None:
+    """A task leaves out what is the base language's word (``distinct_pair``)."""
+    words = [["t0", "b0", "c0"], ["same", "same", "c1"], ["", "", "c2"]]
+    nan, langs = math.nan, ("t", "b", "c")
+    before = answers([[-10, -4, -9], [nan, -5, -9], [nan, nan, -9]], words, langs)
+    after = answers([[-8, -4, -9], [nan, -6, -9], [nan, nan, -9]], words, langs)
+    twice = [
+        answers(
+            [one.logprob[0], one.logprob[1][[1, 1, 2]], one.logprob[2]], words, langs
+        )
+        for one in (before, after)
+    ]
+    for ties, facts in (("drop", [0]), ("count_as_fail", [0, 1])):
+        once, both = (
+            shift(*each, "b", "t", ties=ties)  # type: ignore[arg-type]
+            for each in ((before, after), twice)
+        )
+        assert once.facts.tolist() == both.facts.tolist() == facts
+        assert once.ties == both.ties == 1
+        for name in MEASURES:
+            assert once.values[name].tolist() == both.values[name].tolist(), name
+    assert once.values["lss"].tolist() == [1.0, 0.0]
+    assert once.values["delta_t"].tolist() == [2.0, -1.0]
+
+
 def test_nothing_changed_is_no_shift() -> None:
     same = answers([[-10, -4, -7]], languages=("t", "b", "c"))
     found = shift(same, same, "b", "t").values
@@ -96,10 +121,12 @@ def plain(
     """Compute the measures in a loop over facts and languages."""
     found = []
     for i in range(len(before.facts)):
-        old, new, words = before.logprob[i], after.logprob[i], before.objects[i]
+        old, new, words = [*before.logprob[i]], [*after.logprob[i]], before.objects[i]
+        is_tie = words[b] == words[t]
+        if is_tie and math.isnan(old[t]):
+            old[t], new[t] = old[b], new[b]
         if math.isnan(old[b]) or math.isnan(old[t]):
             continue
-        is_tie = words[b] == words[t]
         if is_tie and ties == "drop":
             continue
         gained = [n - o for n, o in zip(new, old, strict=True)]

@@ -40,9 +40,9 @@ class Answers:
         facts: int64 [n] numbers of the facts, each once.
         languages: codes, one per column of the others.
         logprob: [n, languages] nats; NaN: the fact has no object in that language, or
-            is not used for it.
-        tokens: [n, languages] tokens of each object.
-        objects: [n, languages] its text.
+            it is not scored, as where it is the base language's word.
+        tokens: [n, languages] tokens of each object; NaN likewise.
+        objects: [n, languages] its text, scored or not; empty where there is none.
         where: file that they are from, for messages.
     """
 
@@ -92,9 +92,12 @@ def shift(
         raise DataError(unknown_name("ties", ties, TIES, "steering"))
     _check(before, after, (base, target))
     b, t = (before.languages.index(lang) for lang in (base, target))
-    gain = after.logprob - before.logprob
+    gain, words = after.logprob - before.logprob, before.objects
+    tie = np.isfinite(gain[:, b]) & (words[:, b] == words[:, t]) & (words[:, b] != "")
+    # A word that two languages have in common may have been scored for one of them.
+    once = tie & ~np.isfinite(gain[:, t])
+    gain[once, t] = gain[once, b]
     used = np.isfinite(gain[:, b]) & np.isfinite(gain[:, t])
-    tie = used & (before.objects[:, b] == before.objects[:, t])
     kept = used & ~tie if ties == "drop" else used
     fails = tie[kept]
     delta_t, delta_b = gain[kept, t], gain[kept, b]

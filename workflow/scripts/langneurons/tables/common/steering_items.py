@@ -108,7 +108,8 @@ def answers(listed: Listed) -> Answers:
         )
     objects = table[[OBJECT + lang for lang in languages]].to_numpy(object)
     objects = np.where(pd.isna(objects), "", objects)
-    objects = np.char.lower(objects.astype(str)).astype(object)  # in any case one word
+    # In any case one word, as for the task.
+    objects = np.frompyfunc(lambda text: str(text).casefold(), 1, 1)(objects)
     facts = table["item"].to_numpy(np.int64)
     order = np.argsort(facts, kind="stable")
     return Answers(
