@@ -20,7 +20,8 @@ from langneurons.tables.common import steering_rows
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.columns import names, read_table, write_tsv
 from langneurons.tables.common.inputs import Inputs
-from langneurons.tables.common.steering_items import shifted
+from langneurons.tables.common.perplexities import shares
+from langneurons.tables.common.steering_items import read_texts, shifted
 from langneurons.tables.common.steering_rows import unpacked
 
 LANGUAGES = ("en", "vi", "hi")
@@ -141,6 +142,28 @@ def test_own_and_other_languages_of_tasks_and_text(made: Any) -> None:
     assert "prompt" not in set(only(whole, task="perplexity")["against"])
     units = whole.groupby("task")["unit"].agg(set).to_dict()
     assert units["pick"] == {"%"} and units["perplexity"] == {"nats per token"}
+
+
+class Measured:
+    """Stands for files of perplexity: half a nat more per token under a treatment."""
+
+    tokens = (2, 30, 7, 61)
+
+    def of(self, row: Any) -> tuple[dict[str, Any], Path]:
+        more = 0.0 if row["treatment"] == "none" else 0.5
+        nll = [more + x for x in (3.0, 1.0, 2.0, 4.0)]
+        record = {"n_neurons": 7, "chunk_tokens": self.tokens, "chunk_nll": nll}
+        return record, Path("text")
+
+
+def test_sentences_that_change_alike_leave_no_doubt_however_long_they_are() -> None:
+    one = {"corpus": "c", "model": "m", "lang": "en", "treatment": "t"}
+    found: Any = Measured()
+    [changed] = read_texts(found, [one | {"statistic": "p_max"}])
+    assert changed.change.tolist() == [0.5] * 4
+    # By hand: (2 x 1 + 6 x 3) / 8 = 2.5, from which parts are 2 (1 - 2.5) / 4 apart.
+    by_hand = shares(np.array([1.0, 3.0]), np.array([2, 6]))
+    assert by_hand.tolist() == [2.5 - 0.75, 2.5 + 0.75]
 
 
 def test_holm_counts_the_comparisons_of_a_metric(made: Any) -> None:

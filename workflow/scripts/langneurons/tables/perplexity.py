@@ -34,6 +34,7 @@ from .common.document import (
     number,
 )
 from .common.inputs import Reads
+from .common.perplexities import shares
 from .common.perplexity_summary import perplexity_summary
 from .common.task_table import NEURONS
 from .common.words import (
@@ -125,12 +126,7 @@ def perplexity_table(
 def standard_error(
     change: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64]
 ) -> float | None:
-    """Return the standard error of a mean over the tokens of texts.
-
-    The mean is a ratio, of sums over texts to numbers of tokens, and its error the
-    usual one of a ratio (Cochran, Sampling Techniques, 1977, chapter 6): that of the
-    texts' deviations from it, in proportion to their lengths. For equally long texts it
-    is the standard error of the mean over texts.
+    """Return the standard error of a mean over the tokens of texts; see ``shares``.
 
     Args:
         change: [texts] change per token.
@@ -141,10 +137,7 @@ def standard_error(
     """
     if len(change) < 2:
         return None
-    weight = tokens / tokens.mean()
-    mean = (change * weight).mean()
-    parts = change * weight - (weight - 1) * mean
-    return float(parts.std(ddof=1)) / math.sqrt(len(change))
+    return float(shares(change, tokens).std(ddof=1)) / math.sqrt(len(change))
 
 
 def _axes(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from langneurons.config.errors import DataError
@@ -20,6 +21,26 @@ KEYS: dict[str, type] = {
     "nll": float,
 }
 """What an index says of each treatment, and the types of the values."""
+
+
+def shares(
+    change: npt.NDArray[np.float64], tokens: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return a number for each text, whose mean is the mean change over all tokens.
+
+    That mean is a ratio, of sums over texts to numbers of tokens, and the spread of
+    these numbers is what its error is made of (Cochran, Sampling Techniques, 1977,
+    chapter 6): the texts' deviations from it, in proportion to their lengths. Where all
+    texts change alike there is none, however long they are. Of equally long texts they
+    are the changes themselves.
+
+    Args:
+        change: [texts] change per token.
+        tokens: [texts] how many there are.
+    """
+    weight = tokens / tokens.mean()
+    mean = (change * weight).mean()
+    return np.asarray(change * weight - (weight - 1) * mean)
 
 
 class Perplexities:

@@ -17,7 +17,7 @@ from langneurons.stats.steering import Answers, Shift, Ties
 
 from .evaluations import AXES, KEYS, Evaluations
 from .indexes import Indexes, Listed
-from .perplexities import Perplexities
+from .perplexities import Perplexities, shares
 
 LOGPROB, TOKENS, OBJECT = "logprob_", "tokens_", "object_"
 """Beginnings of columns of a task that ``SHIFTS``, before a language's code."""
@@ -150,9 +150,8 @@ def chosen(
 def read_texts(found: Perplexities, rows: Sequence[Row]) -> Iterator[Changed]:
     """Take the change of nats per token, chunk by chunk or sentence by sentence.
 
-    Each is weighed by its length over the mean length, so that their mean is that of
-    all tokens; chunks are equally long. Chunks of two languages are other text: their
-    numbers differ.
+    Their mean is that of all tokens (``perplexities.shares``). Chunks of two languages
+    are other text: their numbers differ.
 
     Raises:
         DataError: a perplexity is missing, damaged, or of other chunks.
@@ -172,5 +171,4 @@ def read_texts(found: Perplexities, rows: Sequence[Row]) -> Iterator[Changed]:
         tokens = np.array(record["chunk_tokens"])
         items = start + np.arange(len(tokens), dtype=np.int64)
         change = np.subtract(record["chunk_nll"], before["chunk_nll"])
-        change *= tokens / tokens.mean()
-        yield Changed(row, items, change, record["n_neurons"])
+        yield Changed(row, items, shares(change, tokens), record["n_neurons"])
