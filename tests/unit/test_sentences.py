@@ -242,12 +242,12 @@ def test_splits_of_a_hub_data_set_become_one_file(
 def test_ranges_of_one_split(dataset: list[Any], tmp_path: Path) -> None:
     parts = {"recorded": {"split": "dev", "below": 3}}
     parts["held_out"] = {"split": "dev", "at_least": 3, "below": 4}
-    made = Specs(load(with_corpus(flores(**parts))))
+    made = Specs(load(with_corpus(flores(**parts), run=["transfer"])))
     given = json.loads(made.fetch_text(SimpleNamespace(corpus="said", lang="en")))
     assert given["parts"] == [{"split": "dev", "column": None, "below": 4}]
     assert sentences.fetch(given, tmp_path / "x.jsonl") == 4
     numbered = {key: rows | {"column": "id"} for key, rows in parts.items()}
-    made = Specs(load(with_corpus(flores(**numbered))))
+    made = Specs(load(with_corpus(flores(**numbered), run=["transfer"])))
     given = json.loads(made.fetch_text(SimpleNamespace(corpus="said", lang="en")))
     assert given["parts"] == [{"split": "dev", "column": "id", "below": None}]
     assert sentences.fetch(given, tmp_path / "x.jsonl") == 5
@@ -324,6 +324,11 @@ def test_a_language_without_files_is_told_before_work(tmp_path: Path) -> None:
 def test_perplexity_needs_sentences_that_are_held_out(tmp_path: Path) -> None:
     told = refused(local(tmp_path, held_out=None))
     assert "experiments.perplexity: corpora.said keeps no sentences aside" in told
+    wanted = SIB | {"at_least": 997}
+    told = refused(local(tmp_path, held_out=wanted | {"below": 1000}))
+    assert "sentences, but corpora.said.held_out has 3 at most; lower chunks" in told
+    enough = with_corpus(local(tmp_path, held_out=wanted | {"below": 1012}))
+    assert load(enough)
 
 
 def test_a_set_that_needs_a_loading_script_is_told_with_one_that_does_not() -> None:

@@ -240,10 +240,16 @@ def _heldout(config: Config) -> Iterator[str]:
     for experiment, name, chunks in sorted(wanted):
         corpus = config.corpus(name)
         if corpus.sentences:
-            if corpus.held_out is None:
+            kept, where = corpus.held_out, f"experiments.{experiment}"
+            if kept is None:
                 yield (
-                    f"experiments.{experiment}: corpora.{name} keeps no sentences "
-                    "aside; say under held_out which"
+                    f"{where}: corpora.{name} keeps no sentences aside; say under "
+                    "held_out which"
+                )
+            elif kept.below and (most := kept.below - kept.at_least) < chunks:
+                yield (
+                    f"{where}: chunks: {chunks} sentences, but corpora.{name}.held_out "
+                    f"has {most} at most; lower chunks, or raise held_out.below"
                 )
             continue
         there = corpus.heldout_tokens // corpus.chunk_length
