@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import sys
+import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,9 @@ def compare(folder: Path, data: Path, items: int) -> None:
     lm = LanguageModel.of(model, tokenizer).in_batches(4)
     files = {("xcopa", c): data / f"xcopa/{c}/test.{c}.jsonl" for c in TESTED}
     files |= {("belebele", c): data / f"belebele/{c}.jsonl" for c in READ}
+    scratch = tempfile.TemporaryDirectory()
     for (kind, code), path in files.items():
-        cut = Path(f"/tmp/harness.{kind}.{code}.jsonl")
+        cut = Path(scratch.name) / f"{kind}.{code}.jsonl"
         lines = path.read_text(encoding="utf-8").splitlines()[:items]
         cut.write_text("\n".join(lines) + "\n", encoding="utf-8")
         theirs, right = scores(model, tokenizer, requests(kind, code, cut))
@@ -97,7 +99,7 @@ def compare(folder: Path, data: Path, items: int) -> None:
         print(json.dumps(row | {"largest difference, nats": difference}), flush=True)
         for i in range(3):
             print(f"  item {i}: {theirs[i].round(4)} | {ours[i].round(4)}", flush=True)
-        cut.unlink()
+    scratch.cleanup()
 
 
 TESTED = ("et", "it", "zh", "th", "ta", "tr")
