@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import dry_runs
-from configurations import ROOT, merge, tiny
+from configurations import ROOT, merge, read, tiny
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import Prompted, Steered, Treatment
 from langneurons.grid import rows, steering, subjects
@@ -68,8 +68,8 @@ def refused(raw: dict[str, Any]) -> str:
 def listed(raw: dict[str, Any]) -> list[str]:
     """Write the rows of every table, a line each."""
     found = []
-    for table, listing in rows.tables(load(raw)).items():
-        for row in listing:
+    for table, blocks in rows.tables(load(raw)).items():
+        for row in (each for block in blocks for each in block.rows):
             axes = [table, row.model, row.lang, str(row.treatment), row.experiment]
             if isinstance(row, Row):
                 axes[2:2] = [str(row.tuning), str(row.seed)]
@@ -325,3 +325,15 @@ def test_no_published_number_stands_beside_them() -> None:
     found = rows.task_rows(config, "xquad")
     assert len(found) > 20
     assert not any(partners.values("xquad", row) for row in found)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "small.yaml", "demo.yaml"])
+def test_the_first_token_is_in_no_mean_of_what_steers(name: str) -> None:
+    """BOS is as large as hundreds of words, and more frequent in short sentences."""
+    whole = merge(read("config.yaml"), read(name))
+    running = [whole["experiments"][x] for x in whole["run"]]
+    corpora = {x["steering"]["corpus"] for x in running if x.get("steering")}
+    assert corpora
+    for corpus in corpora:
+        entry = whole["corpora"][corpus]
+        assert entry["unit"] == "document" and entry["skip_tokens"] >= 1
