@@ -52,6 +52,7 @@ demo: $(RUN) ## the whole study on an artificial world: minutes on two cores
 	  'results/demo/report.html        verdicts, all tables and figures: open it' \
 	  'results/demo/tables/xnli.tsv    every row with interval, test and control' \
 	  'results/demo/tables/xnli.md     the table above' \
+	  'results/demo/tables/amplification.md   neurons that steer, and some that do not' \
 	  'results/demo/figures/           SVG, PNG and the data behind each' \
 	  'results/neurons/demo/           the neurons: method.language_set.json' \
 	  'results/demo/evaluations/       predictions item by item (.parquet)' \

@@ -24,8 +24,14 @@ def read(name: str) -> dict[str, Any]:
 
 
 def paper(**changes: Any) -> dict[str, Any]:
-    """Return the paper's configuration with changes."""
-    return merge(read("config.yaml"), changes)
+    """Return the first study's part of config.yaml, with changes."""
+    first = {"run": ["transfer", "finetuning", "perplexity"]}
+    return merge(merge(read("config.yaml"), first), changes)
+
+
+def shipped() -> dict[str, Any]:
+    """Return config.yaml, with all studies."""
+    return read("config.yaml")
 
 
 def experiment(name: str, **axes: Any) -> dict[str, Any]:

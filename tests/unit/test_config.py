@@ -30,7 +30,7 @@ def config() -> Config:
 
 def test_the_demo_extends_the_paper_configuration() -> None:
     loaded = load(merge(paper(), read("demo.yaml")))
-    assert rows.models(loaded) == ["demo"]
+    assert rows.models(loaded) == ["demo", "demo_control"]
     assert "llama31" in loaded.models  # catalogues merge
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from pydantic import Field
 
-from configurations import paper, read
+from configurations import read, shipped
 from langneurons import methods, tasks
 from langneurons.config.fields import EXPONENT, Frozen
 from langneurons.study import key_page, references
@@ -104,7 +104,7 @@ ELSEWHERE = {
     ("Task", "kind"): {"tasks/"},
     ("TaskData", "train"): {"{lang}", "{code}"},
     ("TaskData", "test"): {"{lang}", "{code}"},
-    ("TaskData", "codes"): {"en: eng_Latn", "{code}"},
+    ("TaskData", "codes"): {"en: eng_Latn", "{code}", "hub.config"},
     ("Statistic", "neuron_language"): {"target", "source"},
     ("Statistic", "value_language"): {"target", "source"},
     ("DemoWorld", "languages"): {"en"},
@@ -125,7 +125,7 @@ def test_every_exception_is_of_a_key_and_needed() -> None:
 
 
 def test_the_tables_that_are_named_are_those_that_can_be_made() -> None:
-    config = load(paper())
+    config = load(shipped())
     task = re.compile(rf"({'|'.join(config.tasks)})$")
     tables = {task.sub("{task}", name) for name in by_name(config)}
     said = quoted(SCHEMA["properties"]["tables"]["description"])
