@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langneurons.config.errors import DataError
+from langneurons.nn.models.tokenizing import load_tokenizer
 from langneurons.tasks.common.continuations import Continued, blank, encode, score
 from test_generation import treatment
 from test_language_model import reference
@@ -136,6 +138,34 @@ def test_the_paper_counts_tokens_of_the_context_where_the_tokenizer_pads_left():
     assert paper.logprob[0] < exact.logprob[0] - 1
     assert paper.logprob[1] == pytest.approx(exact.logprob[1], abs=1e-4)
     assert paper.tokens.tolist() == [len(short), len(long)]
+
+
+@pytest.mark.parametrize(
+    ("said", "side"),
+    [
+        ({"padding_side": "left"}, "left"),
+        ({"tokenizer_class": "GemmaTokenizer"}, "left"),
+        ({"tokenizer_class": "Qwen2Tokenizer"}, "right"),
+        ({"tokenizer_class": "GemmaTokenizer", "padding_side": "right"}, "right"),
+    ],
+)
+def test_a_model_that_is_read_from_a_folder_pads_as_its_makers_have_it(
+    tmp_path, said, side
+):
+    """Its tokenizer is set to the right, which is not what the paper's code had."""
+    tokenizer().save_pretrained(tmp_path)
+    path = tmp_path / "tokenizer_config.json"
+    kept = json.loads(path.read_text(encoding="utf-8"))
+    for name in ("padding_side", "tokenizer_class"):
+        kept.pop(name, None)
+    path.write_text(json.dumps(kept | said), encoding="utf-8")
+    read = load_tokenizer(tmp_path)
+    given_ = [Continued(0, "the sun is", [" a", " mặt a a"])]
+    whole = model("llama")
+    wanted = score(opened(whole, tokenizer(side)), given_, padding="paper_left")[0]
+    found = score(opened(whole, read), given_, padding="paper_left")[0]
+    assert found.logprob == pytest.approx(wanted.logprob, abs=1e-5)
+    assert read.padding_side == "right"
 
 
 def test_the_paper_s_batch_is_what_it_says():

@@ -419,7 +419,7 @@ from pydantic import ConfigDict, Field
 
 from langneurons.config.experiment_entries import Controls, Experiment, Tasks
 from langneurons.config.names import BASE, BASE_SEED, Overwritten, TuningName
-from langneurons.grid.axes import Row, expand_draws
+from langneurons.grid.axes import Block, Row, expand_draws
 
 from . import Kind
 
@@ -450,9 +450,10 @@ class Product(Kind[FirstDraws]):
                     for text in axes.controls:
                         first = expand_draws(config, text)[0]
                         treatment = Overwritten(first, "zero")
-                        yield task, Row(
+                        row = Row(
                             model, TuningName(BASE), BASE_SEED, lang, treatment, name
                         )
+                        yield task, Block(row, (treatment,))
 
 
 KIND = Product()

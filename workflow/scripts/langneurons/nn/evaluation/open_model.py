@@ -16,7 +16,7 @@ import numpy as np
 from langneurons.config.errors import DataError
 from langneurons.jobs import manifests
 from langneurons.nn.models import folders, loading, tuned
-from langneurons.nn.models.tokenizing import PlainText
+from langneurons.nn.models.tokenizing import PlainText, padding_side
 
 from .examples import Examples, Ids, Labelled
 
@@ -155,6 +155,11 @@ class OpenModel:
         """Token that ends a text; None where the tokenizer has none."""
         token: int | None = self.tokenizer.eos_token_id
         return token
+
+    @property
+    def padding_side(self) -> str:
+        """Side that the tokenizer pads on as its makers have it: left or right."""
+        return padding_side(self.tokenizer)
 
     @property
     def filler(self) -> int:

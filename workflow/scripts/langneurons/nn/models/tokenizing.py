@@ -55,6 +55,7 @@ def load_tokenizer(folder: Path | str) -> Any:
         DataError: no tokenizer, a damaged one, or one that needs another package.
     """
     tokenizer = _read(Path(folder))
+    tokenizer.made_to_pad = _made_to_pad(Path(folder), tokenizer)
     tokenizer.padding_side = "right"
     if tokenizer.pad_token is None or tokenizer.pad_token == tokenizer.eos_token:
         known = tokenizer.get_vocab()
@@ -75,6 +76,24 @@ def load_tokenizer(folder: Path | str) -> Any:
                 "token; set pad_token in its tokenizer_config.json"
             )
     return tokenizer
+
+
+def padding_side(tokenizer: Any) -> str:
+    """Return the side that a tokenizer pads on as its makers have it, left or right.
+
+    Nothing here depends on it but the mistakes of others.
+    """
+    return str(getattr(tokenizer, "made_to_pad", None) or tokenizer.padding_side)
+
+
+def _made_to_pad(folder: Path, tokenizer: Any) -> str:
+    """Look up what a tokenizer's settings say, or else its class (Gemma's: left)."""
+    import transformers
+
+    path = folder / "tokenizer_config.json"
+    said = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    kind = getattr(transformers, str(said.get("tokenizer_class")), tokenizer)
+    return str(said.get("padding_side") or kind.padding_side)
 
 
 def _read(folder: Path) -> Any:

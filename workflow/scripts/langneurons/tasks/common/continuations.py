@@ -161,7 +161,7 @@ def _shifts(
     lm: LanguageModel, pairs: Sequence[tuple[Ids, Ids]], padding: Padding
 ) -> list[int]:
     """Return how many tokens of its context each continuation counts too."""
-    if padding == "exact" or lm.tokenizer.padding_side != "left":
+    if padding == "exact" or lm.padding_side != "left":
         return [0] * len(pairs)
     lengths = [len(context) + len(rest) for context, rest in pairs]
     return [
