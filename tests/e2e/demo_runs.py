@@ -26,6 +26,8 @@ from snakemake_runs import copy_project  # noqa: E402
 CAPABILITIES = ("default", "avx2", "avx512")  # of x86, each with the one before
 TABLES = ("xnli", "xquad", "perplexity", "amplification", "xcopa")
 TUNINGS = ("lape.world.ur", "lape.world.en+ur")
+STEERED = ("amplification", "natural")
+"""Experiments of kind amplification."""
 RESULTS = "results/demo"
 """Where the study of config/demo.yaml has its results."""
 OVERLAY = "part.yaml"
@@ -72,7 +74,7 @@ class Run:
         and so vary more.
         """
         return {
-            "run": ["transfer", "finetuning", "perplexity", "amplification"],
+            "run": ["transfer", "finetuning", "perplexity", *STEERED],
             "tables": list(TABLES),
             "experiments": {
                 "transfer": {
@@ -87,7 +89,6 @@ class Run:
                 "amplification": {
                     "selections": ["lape_sentences.world", "random_sentences.world"],
                     "statistics": ["p_max", "zero", "eq_p10"],
-                    "prompt": None,
                     "perplexity": None,
                 },
             },

@@ -112,7 +112,8 @@ def steered(
     """
     table = read(folder, "amplification")
     chosen = (table["model"] == model) & (table["method"] == method)
-    chosen &= (table["metric"] == metric) & (table["against"] == "-")
+    # A shift in nats is tested against no shift, so it says against what.
+    chosen &= (table["metric"] == metric) & table["against"].isin(["-", "none"])
     chosen &= (table["facts"] == "all") & (table["task"] == "mlama")
     if statistic is not None:
         chosen &= table["statistic"] == statistic
@@ -201,7 +202,7 @@ TRUTHS = {
         "planted model, own neurons at p_max: LSS+, mean of pairs",
         lambda f: planted(f, "p_max", "lss_plus"),
         "over",
-        0.75,
+        0.7,
     ),
     "planted_gap": Truth(
         "the same minus LSS+ of random neurons of no language",

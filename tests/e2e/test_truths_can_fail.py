@@ -67,9 +67,11 @@ def shifts(works: bool) -> list[dict[str, str | float]]:
     ]
     if not works:
         values = [(*names, 0.5, 0.9, 0.2) for *names, _, _, _ in values]  # type: ignore[misc]
-    same = {"task": "mlama", "facts": "all", "against": "-"}
+    same = {"task": "mlama", "facts": "all"}
     return [
-        {"model": a, "method": b, "statistic": c, "metric": metric, "value": x} | same
+        {"model": a, "method": b, "statistic": c, "metric": metric, "value": x}
+        | {"against": "none" if (metric, b) == ("delta_t", own) else "-"}
+        | same
         for a, b, c, *numbers in values
         for metric, x in zip(("lss_plus", "delta_t", "spec"), numbers, strict=True)
     ]

@@ -264,3 +264,23 @@ def test_where_no_language_has_neurons_there_is_nothing_to_sum_up() -> None:
     assert neuron_verdicts.h3(table).verdict == "not run"
     drawn = figure.changes(table, "nll", "m", "lape.s", "zero")
     figure.draw_changes(drawn, "nll", "m, lape.s, zero")
+
+
+def test_a_control_without_neurons_is_no_selection_without_any() -> None:
+    """DiffMean overwrites no neuron; that is not a method which found none."""
+    rows, records = study()
+    given = list(zip(rows, records, strict=True))
+    for one, record in given:
+        if one["method"] != "lape":
+            continue
+        changed = {"method": "diffmean", "langset": None, "statistic": "l1-s1"}
+        name = {"treatment": f"diffmean-l1-s1.{one['neuron_lang']}"}
+        rows.append(one | changed | name)
+        records.append(record | name | {"n_neurons": 0})
+    table = table_of((rows, records))
+    added = table[table["method"] == "diffmean"]
+    assert len(added) == 4 and added["delta_nll"].notna().all()
+    text = text_of(table)
+    assert "`diffmean`, statistic `l1-s1`" in text and "no neurons" not in text
+    assert set(perplexity_summary(table)["method"]) == {"lape"}
+    assert list(neuron_verdicts.h3(table).numbers["part"]) == ["m lape.s"]

@@ -51,7 +51,7 @@ PLAN = Planting(layers=(1,), neurons=4)
 CONTINUED = DemoModel(
     continued_from="demo",
     planting=PLAN,
-    steps=60,
+    steps=120,
     tokens_per_step=512,
     sequence_length=32,
     learning_rate=1e-2,
@@ -276,10 +276,10 @@ def contrast_with(seed: int) -> float:
 
 TRUTHS = {
     "contrast": Truth(
-        "60 steps of planting: share of own words where neurons are on, minus others",
+        "120 steps of planting: share of own words where neurons are on, minus others",
         contrast_with,
         "over",
-        0.3,
+        0.5,
     )
 }
 
@@ -345,7 +345,10 @@ class TestConfiguration:
         [
             ({"planting": None}, "given together"),
             ({"layers": 3}, "layers: taken from demo"),
-            ({"continued_from": "dmeo"}, "unknown new demo model 'dmeo'.*'demo'"),
+            (
+                {"continued_from": "dmeo"},
+                "continued_from: unknown model 'dmeo'",
+            ),
             ({"continued_from": "demo_control"}, "unknown new demo model"),
             ({"planting": {"layers": [2, 9]}}, r"planting.layers: \[2, 9\].*0 to 3"),
             ({"planting": {"layers": [-1]}}, r"layers: \[-1\]; they"),

@@ -21,7 +21,7 @@ from langneurons.jobs import files, tensors
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
-from langneurons.text import sentence_tokens, sentences
+from langneurons.text import hub, sentence_tokens, sentences
 
 BOS = 9
 ROWS = {"text_column": "text", "column": "index_id", "at_least": 0, "below": 997}
@@ -473,3 +473,13 @@ def test_an_edit_of_what_sentences_run_through_runs_their_jobs_anew(
     for rule in (*reads, "measure_perplexity", "merge_activations"):
         same = code_hash(rule) == code_hash(rule, root=scripts)
         assert same == (rule == "merge_activations"), rule
+
+
+def test_files_of_dev_are_not_those_of_devtest(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = "data/eng_Latn"
+    listed = [f"{folder}/{x}-0.parquet" for x in ("dev", "devtest")] + ["dev.parquet"]
+    api = "huggingface_hub.HfApi.list_repo_files"
+    monkeypatch.setattr(api, lambda *given, **options: listed)
+    for split in ("dev", "devtest"):
+        found = hub._parquet_files("a/b", "0" * 40, "eng_Latn", split)
+        assert found == [f"{folder}/{split}-0.parquet"]

@@ -18,7 +18,7 @@ import draw_task_changes
 import steering_files
 from evaluation_files import declared
 from langneurons.config.errors import DataError
-from langneurons.figures import amplification, steering
+from langneurons.figures import amplification, damage, steering
 from langneurons.tables import amplification as amplification_table
 from langneurons.tables import steering as steering_table
 from langneurons.tables.common import task_table
@@ -93,16 +93,16 @@ def test_the_ladder_has_every_way(tables: Any) -> None:
 
 
 def test_damage_has_a_point_for_each_way_measured_on_text(tables: Any) -> None:
-    data = amplification.damage(tables["amplification"], "facts", "m")
+    data = damage.damage(tables["amplification"], "facts", "m")
     assert "prompt" not in set(data["kind"])
     own = data[(data["text"] == "own") & (data["kind"] == "selected")]
     assert sorted(own["statistic"]) == ["p_max", "zero"]
     assert own["nats"].between(0.0, 0.1).all()
-    assert inside(amplification.draw_damage(data, "m, facts: damage"))
+    assert inside(damage.draw_damage(data, "m, facts: damage"))
     # Without text there is nothing to draw, and the script says so.
     without = tables["amplification"]
     without = without[without["task"] != "perplexity"]
-    assert amplification.damage(without, "facts", "m").empty
+    assert damage.damage(without, "facts", "m").empty
 
 
 def matrix(languages: list[str], missing: tuple[str, str]) -> pd.DataFrame:

@@ -4,16 +4,20 @@ The spec is {"task", "model"}.
 """
 
 from langneurons import figures
-from langneurons.figures import amplification
+from langneurons.figures import amplification, damage
 from langneurons.jobs import cli
 from langneurons.tables.amplification import COLUMNS
 from langneurons.tables.common.columns import read_table
 
 DRAWN = {
     "ladder": (amplification.ladder, amplification.draw_ladder, "ways to steer"),
-    "damage": (amplification.damage, amplification.draw_damage, "steering and damage"),
+    "damage": (damage.damage, damage.draw_damage, "steering and damage"),
 }
-NOTHING = "The table amplification has no way to steer {} that is measured on both."
+NOTHING = {
+    "ladder": "The table amplification has no way to steer {}.",
+    "damage": "The table amplification has no way to steer {} that was also measured "
+    "on text.",
+}
 
 
 def main(job: cli.Job) -> None:
@@ -26,7 +30,7 @@ def main(job: cli.Job) -> None:
         data = describe(table, task, model)
         title = f"{model}, facts of {task}: {what}"
         if data.empty:
-            figure = figures.message(title, NOTHING.format(model))
+            figure = figures.message(title, NOTHING[kind].format(model))
         else:
             figure = draw(data, title)
         figures.save(figure, data, stem)

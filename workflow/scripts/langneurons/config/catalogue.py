@@ -155,8 +155,8 @@ class Statistic(Frozen):
         "`runtime_max`, `runtime_p10`: largest and 10th percentile (linear) of all "
         "that the layer computes at `write`, its neurons and the item's tokens "
         "together, padding left out; once per forward pass, which while text is "
-        "generated is one token; with op `set` or `add`, and positions other than "
-        "`all`"
+        "generated is one token; with op set or add, and other positions than "
+        "all"
     )
     constant: float | None = Field(
         None, description="the number, with `value: const` and only then"

@@ -129,7 +129,8 @@ class DemoModel(Frozen):
             raise ValueError(
                 "'continued_from' and 'planting' are given together, or neither is"
             )
-        given = [key for key in SIZES if key in self.model_fields_set]
+        fields = type(self).model_fields
+        given = [key for key in SIZES if getattr(self, key) != fields[key].default]
         if self.continued_from and given:
             raise ValueError(
                 f"{', '.join(given)}: taken from {self.continued_from} "
@@ -166,10 +167,10 @@ class DemoWorld(Frozen):
         300, ge=1, description="parallel sentences, in each language, for neurons"
     )
     facts: int = Field(
-        100, ge=1, le=1000, description="facts with a gap, the same in each language"
+        60, ge=1, le=1000, description="facts with a gap, the same in each language"
     )
     choices: int = Field(
-        200, ge=2, description="choices of two clauses, the same in each language"
+        100, ge=2, description="choices of two clauses, the same in each language"
     )
     nli_train: int = Field(
         3000, ge=3, description="inference items to train on, in `en`"

@@ -94,8 +94,7 @@ class Config(Frozen):
     )
     language_names: dict[Language, Annotated[str, Field(min_length=1)]] = Field(
         default_factory=dict,
-        description="English names of languages by code, as prompts name them "
-        "(`hi: Hindi`)",
+        description="English names of languages by code, as prompts name them",
     )
     methods: dict[str, Method] = Field(description="catalogue of methods")
     statistics: dict[str, Statistic] = Field(
@@ -154,7 +153,9 @@ class Config(Frozen):
         made = self.model(name).demo or DemoModel()
         if made.continued_from is None:
             return made
-        base = self.model(made.continued_from).demo or DemoModel()
+        where = f"models.{name}.demo.continued_from"
+        found = _lookup("model", made.continued_from, self.models, where)
+        base = found.demo or DemoModel()
         return made.model_copy(update={key: getattr(base, key) for key in SIZES})
 
     def corpus(self, name: str) -> Corpus:

@@ -112,7 +112,19 @@ def report(workflow: Any) -> None:
     Args:
         workflow: Snakemake's, while it reads the rules.
     """
+    read_messages(Reporter, Reporter(workflow.output_settings.show_failed_logs))
+
+
+def read_messages(kind: type[logging.Filter], reader: logging.Filter | None) -> None:
+    """Have Snakemake's messages pass through a filter, the only one of its kind.
+
+    Args:
+        kind: of the filter; Snakemake's API may read the rules more than once, and an
+            earlier one is taken out.
+        reader: None: there is to be none.
+    """
     logger = logging.getLogger("snakemake.logging")
-    for old in [f for f in logger.filters if isinstance(f, Reporter)]:
-        logger.removeFilter(old)  # Snakemake's API may read the rules more than once
-    logger.addFilter(Reporter(workflow.output_settings.show_failed_logs))
+    for old in [each for each in logger.filters if isinstance(each, kind)]:
+        logger.removeFilter(old)
+    if reader is not None:
+        logger.addFilter(reader)

@@ -21,6 +21,8 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from langneurons.config.errors import ConfigError
 
+from .failures import read_messages
+
 PLAN = "LANGNEURONS_PLAN"
 ENOUGH_GPUS = 1_000_000
 """As if this machine had them: Snakemake cuts what jobs ask for to what there is."""
@@ -83,11 +85,8 @@ def _number(resources: Any, name: str) -> int:
 
 def record() -> None:
     """Write down what is planned, where a file is named for it."""
-    logger = logging.getLogger("snakemake.logging")
-    for old in [f for f in logger.filters if isinstance(f, _Recorder)]:
-        logger.removeFilter(old)
-    if path := os.environ.get(PLAN):
-        logger.addFilter(_Recorder(Path(path)))
+    path = os.environ.get(PLAN)
+    read_messages(_Recorder, _Recorder(Path(path)) if path else None)
 
 
 def dry_run(snakefile: Path, config: Mapping[str, Any], *arguments: str) -> list[Job]:

@@ -168,8 +168,13 @@ def lists(config: Config, *what: str) -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {}
     for name, axes in experiments.running(config).items():
-        found |= dict(_lists(axes, f"experiments.{name}", what))
+        found |= lists_of(name, axes, *what)
     return found
+
+
+def lists_of(name: str, axes: Frozen, *what: str) -> dict[str, tuple[str, ...]]:
+    """Return those of one experiment; see ``lists``."""
+    return dict(_lists(axes, f"experiments.{name}", what))
 
 
 def _lists(

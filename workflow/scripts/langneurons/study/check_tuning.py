@@ -13,10 +13,12 @@ from langneurons.grid.axes import covers
 from langneurons.grid.experiments import of_kind, running
 from langneurons.grid.experiments.finetuning import Finetuning, tuned_languages
 
-from .check_experiments import lists
+from .check_experiments import lists_of
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
+
+Names = tuple[str, ...]
 
 
 def problems(config: Config) -> list[str]:
@@ -47,15 +49,15 @@ def _tasks(config: Config) -> Iterator[str]:
 def _untrainable(config: Config, name: str, task: Task) -> Iterator[str]:
     """Refuse to tune on a task that has no training items."""
     finetuned = of_kind(config, Finetuning)
-    for where, (of_tasks, tunings) in _lists(config).items():
-        if where.split(".")[1] in finetuned:
+    for experiment, where, of_tasks, tunings in _lists(config):
+        if experiment in finetuned:
             continue
         tuned = [each for each in tunings if each != BASE]
         if name in of_tasks and tuned:
             yield (
                 f"{where}: {', '.join(tuned)} cannot be trained on tasks.{name}: kind "
                 f"{task.kind} has no training items, it can only be tested. Evaluate "
-                f"{BASE} on it, or take {name} out of {where.rpartition('.')[0]}.tasks"
+                f"{BASE} on it, or take {name} out of experiments.{experiment}.tasks"
             )
     for where, axes in finetuned.items():
         if name in axes.tasks:
@@ -67,23 +69,21 @@ def _untrainable(config: Config, name: str, task: Task) -> Iterator[str]:
 
 def _untrained_head(config: Config, name: str, task: Task) -> Iterator[str]:
     """Refuse to classify with a head that nothing has trained."""
-    for where, (of_tasks, tunings) in _lists(config).items():
+    for experiment, where, of_tasks, tunings in _lists(config):
         if name in of_tasks and BASE in tunings:
-            experiment = where.rpartition(".")[0]
             yield (
                 f"{where}: {BASE} cannot be evaluated on tasks.{name} (kind "
                 f"{task.kind}): it is classified by a head that fine-tuning trains, "
                 f"and in the model as it is that head is random. Take {BASE} out of "
-                f"{where}, or {name} out of {experiment}.tasks"
+                f"{where}, or {name} out of experiments.{experiment}.tasks"
             )
 
 
-def _lists(config: Config) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Return tasks and tunings of each list of tunings, by its place."""
-    return {
-        where: (getattr(running(config)[where.split(".")[1]], "tasks", ()), tunings)
-        for where, tunings in lists(config, "tunings").items()
-    }
+def _lists(config: Config) -> Iterator[tuple[str, str, Names, Names]]:
+    """List the lists of tunings: experiment, place, its tasks, and the tunings."""
+    for name, axes in running(config).items():
+        for where, tunings in lists_of(name, axes, "tunings").items():
+            yield name, where, getattr(axes, "tasks", ()), tunings
 
 
 def _tunings(config: Config) -> Iterator[str]:

@@ -78,7 +78,9 @@ def _as_read(config: Config) -> Config:
     for name, axes in config.experiments.items():
         if (given_tunings := getattr(axes, "tunings", None)) and name in config.run:
             one = tuple(str(names.TuningName.parse(text)) for text in given_tunings)
-            axes = axes.model_copy(update={"tunings": one})
+            # Two of one meaning stay as they were written: they are refused below.
+            if len(set(one)) == len(one):
+                axes = axes.model_copy(update={"tunings": one})
         running[name] = axes
     changed = {
         "methods": given(config.methods, lambda kind: methods.load(kind).PARAMETERS),

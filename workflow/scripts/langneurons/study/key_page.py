@@ -220,7 +220,7 @@ def _yaml(value: Any) -> str:
         return f"[{', '.join(map(_yaml, value))}]"
     if isinstance(value, float) and float(short := f"{value:g}") == value:
         return short
-    return str(value)
+    return str(value) or '""'
 
 
 def _prose(docstring: str) -> str:

@@ -10,6 +10,7 @@ from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
 from langneurons.grid import experiments, rows
 from langneurons.grid.axes import is_control
+from langneurons.grid.experiments.perplexity import Perplexity
 from langneurons.grid.rows import drawn_selections, models, text_blocks
 from langneurons.published import numbers
 from langneurons.tables import profiles
@@ -61,7 +62,10 @@ def metrics(config: Config, task: str) -> list[str]:
 
 
 def shared_pairs(config: Config, model: str) -> list[tuple[Selection, Selection]]:
-    """List pairs of selections by different methods that have languages in common."""
+    """List pairs of selections by different methods that have languages in common.
+
+    Both are of one text: sentences and articles have other neurons by any method.
+    """
 
     def languages(selection: Selection) -> set[str]:
         return set(config.language_set(selection.languages).languages)
@@ -69,7 +73,9 @@ def shared_pairs(config: Config, model: str) -> list[tuple[Selection, Selection]
     return [
         (a, b)
         for a, b in combinations(drawn_selections(config, model), 2)
-        if a.method != b.method and languages(a) & languages(b)
+        if a.method != b.method
+        and config.method_corpus(a.method) == config.method_corpus(b.method)
+        and languages(a) & languages(b)
     ]
 
 
@@ -111,11 +117,17 @@ def figure_files(
 
 
 def _switched(config: Config, model: str) -> list[tuple[str, str]]:
-    """List chosen selections and statistics of a model's perplexity table."""
+    """List chosen selections and statistics of a model whose matrices are drawn.
+
+    Those of experiments on perplexity; others measure it beside something else, which
+    has figures of its own.
+    """
+    own = experiments.of_kind(config, Perplexity)
     found = {
         (str(treatment.selection), treatment.statistic): None
         for row, treatments in text_blocks(config)
-        for treatment in (treatments if row.model == model else ())
+        if row.model == model and row.experiment in own
+        for treatment in treatments
         if isinstance(treatment, Overwritten)
         and not is_control(config, treatment.selection)
     }

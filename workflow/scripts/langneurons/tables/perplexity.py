@@ -189,7 +189,9 @@ def layout(table: pd.DataFrame) -> Document:
         )
         whose = "towards" if method == DIFFMEAN else "neurons of"
         changes = grid([whose, *langs], lines, 1, fold=False)
-        parts += [Heading(title), changes, _summary(summary[chosen])]
+        parts += [Heading(title), changes]
+        if chosen.any():  # of neurons
+            parts.append(_summary(summary[chosen]))
     none = table[table["statistic"] == NO_TREATMENT]
     plain = [
         [
