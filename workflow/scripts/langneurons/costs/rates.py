@@ -18,8 +18,8 @@ from langneurons.config.fields import Frozen
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Task, Training, Tuning
 
-GPU_FROM = 1e9
-"""Parameters: jobs of smaller models run on the CPU."""
+GPU_FROM = 3e8
+"""Parameters: jobs of smaller models run on the CPU; Gemma 3 270M is one."""
 
 NEURON_BYTES = 2052
 """Of a neuron's statistics: 481 bins of 4 bytes, counts and sums."""
@@ -32,6 +32,10 @@ TRAINING = 3 * FORWARD
 FLOPS = {"a100": 1.2e14, "h100": 4.0e14, "h200": 4.2e14, "cpu": 5e10}
 """Sustained FLOP/s: 0.4 of the dense bf16 peak (312, 989 and 989 T), assumed; two CPU
 cores: measured on models of 0.3 M parameters."""
+
+FLOAT32 = {"a100": 1.2e13, "h100": 4.0e13, "h200": 4.0e13, "cpu": 5e10}
+"""The same of models in float32: 0.6 of the peak without tensor cores (19.5, 67 and 67
+T), assumed. TF32 is faster, but rounds as 16 bits do, and is off."""
 
 START = 20.0
 """Seconds of a job before its model is loaded: two starts of Snakemake on the node,
@@ -95,7 +99,8 @@ def statistics_bytes(parameters: float) -> float:
 
 def flops(model: Model, gpu: str) -> float:
     """Return FLOP/s of a job; GPUs that share a model take turns, so one counts."""
-    return FLOPS[gpu if model.parameters >= GPU_FROM else "cpu"]
+    plain = model.quantization == "none" and model.dtype == "float32"
+    return (FLOAT32 if plain else FLOPS)[gpu if model.parameters >= GPU_FROM else "cpu"]
 
 
 def loading(model: Model) -> float:
