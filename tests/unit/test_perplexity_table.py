@@ -177,11 +177,15 @@ def test_a_table_without_controls_or_own_language_has_gaps() -> None:
     assert summary["draws"].eq(0).all() and summary["random_median"].isna().all()
     assert "–" in text_of(table)
     assert "random neurons" not in text_of(table)
+    assert "on the mean, other texts +0.200.\n" in text_of(table)
     # One cell was not run: it is a gap, and not a number.
     missing = [i for i, r in enumerate(records) if r["treatment"] != "lape.s.hi.zero"]
     missing.append(next(i for i in range(len(records)) if i not in missing))
     table = table_of(([rows[i] for i in missing], [records[i] for i in missing]))
     assert "nan" not in text_of(table)
+    vi_only = [i for i, r in enumerate(records) if r["treatment"] != "lape.s.vi.zero"]
+    table = table_of(([rows[i] for i in vi_only], [records[i] for i in vi_only]))
+    assert "changed more for 1 of 1 languages" in text_of(table)
 
 
 def test_the_script_writes_both_files(tmp_path: Path) -> None:

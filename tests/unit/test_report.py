@@ -288,6 +288,15 @@ def test_h3_by_its_rule(found: pd.DataFrame | None, verdict: str) -> None:
     assert neurons.h3(found).verdict == verdict
 
 
+def test_h3_is_of_neurons_that_are_switched_off() -> None:
+    """What an amplification does to text is another question; see H5 to H7."""
+    found = perplexity(0.1, 0.5, 0.1)
+    louder = found.assign(statistic="p_max")
+    assert neurons.h3(louder).verdict == "not run"
+    both = pd.concat([louder, perplexity(0.5, 0.1, 0.1)])
+    assert neurons.h3(both).numbers["statistic"].tolist() == ["zero"]
+
+
 def test_h3_gives_its_numbers() -> None:
     found = neurons.h3(perplexity(0.5, 0.1, 0.2))
     line = found.numbers.iloc[0]

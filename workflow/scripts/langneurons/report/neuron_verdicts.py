@@ -48,26 +48,25 @@ def h3(table: pd.DataFrame | None) -> Verdict:
     of other languages' text, and (b) than as many random neurons do. Exact sign-flip
     tests over languages, one-sided; both must hold, so no correction is needed.
 
-    - not run: no perplexities of switched neurons.
+    - not run: no perplexities of neurons that are switched off (statistic ``zero``).
     - undecided: fewer than five languages; or (a) holds and (b) was not run; or both
       have p < 0.2 but not p < 0.05, which a few languages can hardly reach.
     - supported: p < 0.05 for (a) and for (b).
     - contradicted: p < 0.05 for the opposite of (a) or of (b).
     - not supported: anything else.
 
-    The statistic ``zero`` decides where it was run. Several selections: see
-    :func:`combine`.
+    Other statistics do not count: what a mean changes, or an amplification, is another
+    question. Several selections: see :func:`combine`.
 
     Args:
         table: the perplexity table, or None.
     """
     summary = None if table is None else perplexity_summary(table)
     if summary is not None:
-        summary = summary[summary["n_neurons"] > 0]
+        is_off = summary["statistic"] == SWITCHED_OFF
+        summary = summary[is_off & (summary["n_neurons"] > 0)]
     if summary is None or summary.empty:
         return Verdict("H3", NOT_RUN, NEEDS["H3"], pd.DataFrame())
-    if (summary["statistic"] == SWITCHED_OFF).any():
-        summary = summary[summary["statistic"] == SWITCHED_OFF]
     verdicts, found = [], []
     keys = ["model", "method", "langset", "statistic"]
     for values, part in summary.groupby(keys, sort=False):

@@ -235,10 +235,12 @@ NEEDS = {
     "H1": "Needs a task table with interventions on fine-tuned models, {task}.tsv.",
     "H2": "Needs tables of tuned neurons, set against the attention tuning, "
     "finetune_{task}.tsv.",
-    "H3": "Needs the table perplexity.tsv.",
+    "H3": "Needs the table perplexity.tsv, with neurons set to zero.",
     "H4": "Needs the table profiles.tsv with low percentiles, and zero for the "
     "same neurons there or in a task table.",
     "H5": "Needs the table amplification.tsv.",
-    "H6": "Needs the table amplification.tsv, with a task beside the facts.",
-    "H7": "Needs the table amplification.tsv, with a task beside the facts.",
+    "H6": "Needs the table amplification.tsv, with another task under the factor "
+    "that is best on the facts.",
+    "H7": "Needs the table amplification.tsv, with another task under the factor "
+    "that is best on the facts.",
 }

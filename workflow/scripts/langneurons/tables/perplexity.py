@@ -222,9 +222,12 @@ def _in_short(summary: pd.DataFrame) -> str:
         text = (
             f"- {model} {neurons(str(method), str(langset))}.{statistic}: own text "
             f"{number(own.mean(), '+.3f')} nats per token on the mean, other texts "
-            f"{number(others.mean(), '+.3f')}; own text is changed more for "
-            f"{int((own > others).sum())} of {len(part)} languages"
+            f"{number(others.mean(), '+.3f')}"
         )
+        both = int((own.notna() & others.notna()).sum())  # text of some may be missing
+        if both:
+            more = int((own > others).sum())
+            text += f"; own text is changed more for {more} of {both} languages"
         drawn = part[part["draws"] > 0]
         if not drawn.empty:
             more = int((drawn["own"] > drawn["random_high"]).sum())
