@@ -20,6 +20,7 @@ from langneurons.grid.experiments.interventions import Interventions
 from langneurons.text import hub
 
 from .check_effects import known_languages, used_statistics
+from .check_experiments import of_text
 
 if TYPE_CHECKING:
     from langneurons.config.catalogue import Model
@@ -248,7 +249,7 @@ def _heldout(config: Config) -> Iterator[str]:
                 )
             elif kept.below and (most := kept.below - kept.at_least) < chunks:
                 yield (
-                    f"{where}: chunks: {chunks} sentences, but corpora.{name}.held_out "
+                    f"{of_text(config, experiment, 'chunks')}: {chunks} sentences, but corpora.{name}.held_out "
                     f"has {most} at most; lower chunks, or raise held_out.below"
                 )
             continue
@@ -256,7 +257,8 @@ def _heldout(config: Config) -> Iterator[str]:
         if there < chunks:
             lower = f"lower it to {there}, or " if there else ""
             yield (
-                f"experiments.{experiment}.chunks: {chunks} chunks, but corpora.{name} "
+                f"{of_text(config, experiment, 'chunks')}: {chunks} chunks, but "
+                f"corpora.{name} "
                 f"keeps {corpus.heldout_tokens} tokens aside, which is {there} chunks "
                 f"of {corpus.chunk_length}; {lower}raise heldout_tokens to "
                 f"{chunks * corpus.chunk_length}"

@@ -117,6 +117,14 @@ def _inside(
             )
 
 
+def of_text(config: Config, name: str, key: str) -> str:
+    """Say where an experiment names what its perplexity is of."""
+    own = hasattr(config.experiment(name), key)
+    return (
+        f"experiments.{name}.{key}" if own else f"experiments.{name}.perplexity.{key}"
+    )
+
+
 def chunks(config: Config) -> Iterator[str]:
     """Check that what two experiments measure under one name is the same."""
     found: dict[Any, int] = {}
@@ -124,7 +132,7 @@ def chunks(config: Config) -> Iterator[str]:
         first = found.setdefault((row.corpus, row.model), row.chunks)
         if first != row.chunks:
             yield (
-                f"experiments.{row.experiment}.chunks: {row.chunks}, but another "
+                f"{of_text(config, row.experiment, 'chunks')}: {row.chunks}, but another "
                 f"experiment of run measures {row.model} on {first} chunks of "
                 f"{row.corpus}; results have one name, so give both the same number"
             )
@@ -137,7 +145,7 @@ def corpora(config: Config) -> Iterator[str]:
         first = found.setdefault((row.model, row.lang), row.corpus)
         if first != row.corpus:
             yield (
-                f"experiments.{row.experiment}.corpus: {row.corpus}, but another "
+                f"{of_text(config, row.experiment, 'corpus')}: {row.corpus}, but another "
                 f"experiment of run measures {row.model} on {first}; the table of "
                 "perplexity does not name the corpus. Give both the same, or make a "
                 "study of each"
