@@ -249,7 +249,8 @@ def _heldout(config: Config) -> Iterator[str]:
                 )
             elif kept.below and (most := kept.below - kept.at_least) < chunks:
                 yield (
-                    f"{of_text(config, experiment, 'chunks')}: {chunks} sentences, but corpora.{name}.held_out "
+                    f"{of_text(config, experiment, 'chunks')}: {chunks} sentences, "
+                    f"but corpora.{name}.held_out "
                     f"has {most} at most; lower chunks, or raise held_out.below"
                 )
             continue

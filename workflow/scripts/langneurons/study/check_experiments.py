@@ -132,8 +132,8 @@ def chunks(config: Config) -> Iterator[str]:
         first = found.setdefault((row.corpus, row.model), row.chunks)
         if first != row.chunks:
             yield (
-                f"{of_text(config, row.experiment, 'chunks')}: {row.chunks}, but another "
-                f"experiment of run measures {row.model} on {first} chunks of "
+                f"{of_text(config, row.experiment, 'chunks')}: {row.chunks}, but "
+                f"another experiment of run measures {row.model} on {first} chunks of "
                 f"{row.corpus}; results have one name, so give both the same number"
             )
 
@@ -145,9 +145,9 @@ def corpora(config: Config) -> Iterator[str]:
         first = found.setdefault((row.model, row.lang), row.corpus)
         if first != row.corpus:
             yield (
-                f"{of_text(config, row.experiment, 'corpus')}: {row.corpus}, but another "
-                f"experiment of run measures {row.model} on {first}; the table of "
-                "perplexity does not name the corpus. Give both the same, or make a "
+                f"{of_text(config, row.experiment, 'corpus')}: {row.corpus}, but "
+                f"another experiment of run measures {row.model} on {first}; the table "
+                "of perplexity does not name the corpus. Give both the same, or make a "
                 "study of each"
             )
 
