@@ -49,9 +49,11 @@ FOLDER = {"builder": None, "demo": None, "folder": "mine", "gguf": None}
 CASES = {
     "tasks.xnli.data.test": items(WORLD.format("train"), WORLD.format("tset")),
     "tasks.xnli.data.train": items("d/{lang}.tsv", WORLD.format("test")),
-    "models.demo.folder": {"models": {"demo": FOLDER}},
+    # demo_control, of other experiments, goes on from a model of the demo world only.
+    "models.demo.folder": {"models": {"demo": FOLDER}, "run": ["transfer"]},
     "models.demo.gguf.path": {
-        "models": {"demo": FOLDER | {"folder": None, "gguf": {"path": "m.gguf"}}}
+        "models": {"demo": FOLDER | {"folder": None, "gguf": {"path": "m.gguf"}}},
+        "run": ["transfer"],
     },
     "methods.sets.parameters.path": {
         "methods": {

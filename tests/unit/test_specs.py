@@ -85,13 +85,25 @@ def every_spec(config: Config) -> dict[str, str]:
 BLOCKS = ("experiments", "corpora", "activations", "demo_world", "tasks")
 
 
+def without_nothing(value: Any) -> Any:
+    """Leave out keys that are null, but for a revision, which has to be said."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: inner if key == "parameters" else without_nothing(inner)
+        for key, inner in value.items()
+        if inner is not None or key == "revision"
+    }
+
+
 def written_out(name: str) -> dict[str, Any]:
     """Return a configuration with the defaults of its blocks in it."""
     config = load(read(name))
-    full = config.model_dump(mode="json", exclude_none=True)
+    full = without_nothing(config.model_dump(mode="json"))
     raw = read(name) | {key: full[key] for key in BLOCKS if key in full}
-    for entry in config.models:
-        raw["models"][entry] = full["models"][entry]
+    for entry, model in config.models.items():
+        if not (model.demo and model.demo.continued_from):  # its sizes are the other's
+            raw["models"][entry] = full["models"][entry]
     for block, plugins in (("methods", methods), ("tasks", tasks)):
         for entry in raw[block].values():
             kind: Any = plugins.load(entry["kind"])

@@ -355,7 +355,7 @@ TREATMENTS: dict[str, Case] = {
     "nothing": (unchanged, (), {}),
     "a statistic is added": (CASES["a statistic is added"][0], (), {"vi": 2, "hi": 2}),
     "a draw is added": (
-        replace("tiny.yaml", "draws: 1", "draws: 2"), (), {"vi": 1, "hi": 1}
+        replace("tiny.yaml", "    draws: 1", "    draws: 2"), (), {"vi": 1, "hi": 1}
     ),
     "a selection is added": (
         replace("tiny.yaml", "[lape.world, a", "[entropy_lambda.world, lape.world, a"),

@@ -201,8 +201,12 @@ def _demo(config: Config) -> Iterator[str]:
 
 
 def _continued(config: Config) -> Iterator[str]:
-    """Check the demo models that go on from others, and what they plant."""
-    for name, model in config.models.items():
+    """Check the demo models that go on from others, and what they plant.
+
+    Of those that run: a configuration on top may leave ``demo`` out.
+    """
+    for name in rows.models(config):
+        model = config.model(name)
         plan = model.demo.planting if model.demo else None
         if model.demo is None or model.demo.continued_from is None or plan is None:
             continue
