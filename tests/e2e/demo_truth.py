@@ -75,7 +75,8 @@ class Damage:
 def damage(folder: Path) -> Damage:
     """Read what switching off LAPE's neurons, and random ones, does to each text."""
     table = read(folder, "perplexity")
-    zeroed = table[table["statistic"] == "zero"]
+    # The planted model's text is beside it, and is none of these languages' pairs.
+    zeroed = table[(table["model"] == NATURAL) & (table["statistic"] == "zero")]
     pairs = zeroed.groupby(["method", "neuron_lang", "lang"])["delta_nll"].median()
     return Damage(*(pairs[m].unstack().to_numpy() for m in ("lape", "random")))
 

@@ -129,7 +129,7 @@ def _language_names(config: Config) -> Iterator[str]:
 def _entries(config: Config) -> Iterator[str]:
     """Check what the entries of the catalogues refer to."""
     for name, model in config.models.items():
-        if model.builder and config.demo_world is None:
+        if model.builder and config.demo_world is None and name in _models(config):
             yield f"models.{name}: builder demo_world needs a demo_world block"
         yield from _family(config, name, model)
         yield from _published(model, "model", f"models.{name}")
