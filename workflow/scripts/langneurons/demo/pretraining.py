@@ -70,8 +70,11 @@ def build(
     if base is None:
         text = (world / "pretraining.txt").read_text(encoding="utf-8").splitlines()
         rows = pack(tokenizer, text, spec.sequence_length)
-        model = new_model(tokenizer, spec).to(device)
+        # Of tokens that its text lacks it knows nothing, and they change nothing in it.
+        ordinary = len(_world(world).ordinary_tokens())
+        model = new_model(tokenizer, spec, ordinary).to(device)
         losses = train(model, rows, spec)
+        widen(model, len(tokenizer), spec.seed)
     else:
         model = loading.load_causal(base).to(device)
         losses = go_on(model, tokenizer, spec, world)
@@ -101,7 +104,7 @@ def go_on(model: Any, tokenizer: Any, spec: DemoModel, folder: Path) -> list[flo
     plan = spec.planting
     if plan is None:
         raise ConfigError("demo.planting: nothing is planted; leave continued_from out")
-    world = World(DemoWorld(**files.read_json(folder / "world.json")["spec"]))
+    world = _world(folder)
     tokens = spec.steps * spec.tokens_per_step
     text = lines.documents(world, plan, tokens)
     rows = pack(tokenizer, text, spec.sequence_length)
@@ -153,14 +156,42 @@ def pack(tokenizer: Any, documents: Iterable[str], length: int) -> torch.Tensor:
     return torch.tensor(ids[: rows * length]).view(rows, length)
 
 
-def new_model(tokenizer: Any, spec: DemoModel) -> Any:
-    """Make the untrained decoder; its weights depend on ``spec.seed`` only."""
+def _world(folder: Path) -> World:
+    return World(DemoWorld(**files.read_json(folder / "world.json")["spec"]))
+
+
+def widen(model: Any, tokens: int, seed: int) -> None:
+    """Give a model embeddings of further tokens, as small as an untrained one's.
+
+    Args:
+        model: whose input and output embeddings are one.
+        tokens: how many it has afterwards.
+        seed: of the new embeddings.
+    """
+    import torch
+
+    known = model.config.vocab_size
+    model.resize_token_embeddings(tokens, mean_resizing=False)
+    drawn = torch.Generator().manual_seed(seed)
+    weight = model.get_input_embeddings().weight
+    small = torch.randn(tokens - known, weight.shape[1], generator=drawn)
+    weight.data[known:] = (model.config.initializer_range * small).to(weight.device)
+
+
+def new_model(tokenizer: Any, spec: DemoModel, tokens: int | None = None) -> Any:
+    """Make the untrained decoder; its weights depend on ``spec.seed`` only.
+
+    Args:
+        tokenizer: of the world.
+        spec: sizes and seed.
+        tokens: that it knows, the first of the tokenizer's; None: all of them.
+    """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     config = AutoConfig.for_model(
         spec.architecture,
-        vocab_size=len(tokenizer),
+        vocab_size=tokens or len(tokenizer),
         hidden_size=spec.hidden_size,
         intermediate_size=spec.intermediate_size,
         num_hidden_layers=spec.layers,

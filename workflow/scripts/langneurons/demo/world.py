@@ -17,6 +17,7 @@ from typing import Any
 from langneurons.config.catalogue import DemoWorld
 
 from .facts import (
+    CONNECTORS,
     LABELS,
     NAMES,
     NUMBERS,
@@ -57,11 +58,23 @@ class World:
         """A stream of chance for one purpose, independent of all the others."""
         return random.Random("/".join(map(str, (self.spec.seed, *purpose))))
 
+    def ordinary_tokens(self) -> list[str]:
+        """Every token of ordinary text, special tokens first."""
+        shared = [PAD, UNKNOWN, BOS, EOS, *MARKS[:2], *NUMBERS, *NAMES]
+        own = [
+            word
+            for lang in self.languages.values()
+            for concept, word in lang.words.items()
+            if concept not in CONNECTORS
+        ]
+        return [*shared, *own]
+
     def vocabulary(self) -> list[str]:
-        """Every token of every language, special tokens first."""
-        shared = [PAD, UNKNOWN, BOS, EOS, *MARKS, *NUMBERS, *NAMES]
-        own = [w for lang in self.languages.values() for w in lang.words.values()]
-        return [*shared, ANY, *self.languages, *own]
+        """Every token: those of ordinary text, then what only lines and items have."""
+        joining = [
+            lang.words[name] for lang in self.languages.values() for name in CONNECTORS
+        ]
+        return [*self.ordinary_tokens(), *MARKS[2:], ANY, *self.languages, *joining]
 
     def corpus(self, code: str) -> Iterator[str]:
         """Yield stories in one language until there is twice ``corpus_tokens``."""
