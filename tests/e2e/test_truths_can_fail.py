@@ -33,9 +33,9 @@ def write(folder: Path, right: float, em: float, own: float, other: float) -> No
         for lang, value in (("en", em), ("vi", em / 4), ("zh", em / 4))
     ]
     harm = [
-        {"method": method, "neuron_lang": a, "lang": b, "statistic": "zero"}
+        {"model": "demo", "method": method, "neuron_lang": a, "lang": b}
         | {"delta_nll": own if method == "lape" and a == b else other}
-        | {"n_neurons": 80 if own > other else 1, "draw": draw}
+        | {"n_neurons": 80 if own > other else 1, "draw": draw, "statistic": "zero"}
         for a, b in product(LANGUAGES, LANGUAGES)
         for method, draw in (("lape", None), ("random", 1), ("random", 2))
     ]
