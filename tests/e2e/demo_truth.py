@@ -235,7 +235,7 @@ TRUTHS = {
         "own neurons at zero: LSS+, mean of pairs",
         lambda f: planted(f, "zero", "lss_plus"),
         "over",
-        0.6,
+        0.4,
     ),
     "zero_share": Truth(
         "own neurons at zero: nats of the target's word over those at p_max",
