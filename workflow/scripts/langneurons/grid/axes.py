@@ -5,7 +5,9 @@ A row is one evaluation: a treatment of a model, on a task or on held-out text.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from langneurons.config.names import (
     Selection,
@@ -116,21 +118,31 @@ def is_control(config: Config, selection: str | Selection) -> bool:
     return config.method(method).draws is not None
 
 
-def statistics_for(
-    config: Config,
-    selection: str,
-    usual: tuple[str, ...],
-    control: tuple[str, ...] | None,
-) -> tuple[str, ...]:
-    """Return what is written into a selection's neurons.
+class Written(Protocol):
+    """What says which statistics are written: an experiment, or its task's own part."""
+
+    @property
+    def statistics(self) -> tuple[str, ...]: ...
+
+    @property
+    def control_statistics(self) -> tuple[str, ...] | None: ...
+
+
+def written(
+    config: Config, selections: Iterable[str], said: Written
+) -> Iterator[tuple[Selection, tuple[str, ...]]]:
+    """Yield selections, random ones draw by draw, and what is written into each.
 
     Args:
         config: the configuration.
-        selection: whose method may be a random one.
-        usual: statistics of selections.
-        control: those of random neurons; None: the same.
+        selections: as experiments list them.
+        said: statistics, and those of random neurons (None: the same).
     """
-    return usual if control is None or not is_control(config, selection) else control
+    usual, control = said.statistics, said.control_statistics
+    for text in selections:
+        own = usual if control is None or not is_control(config, text) else control
+        for selection in expand_draws(config, text):
+            yield selection, own
 
 
 def neuron_languages(

@@ -113,18 +113,6 @@ def random_rows(config: Config, task: str) -> list[Row]:
     return table_rows(config, f"{RANDOM}{task}")
 
 
-def evaluations(config: Config, task: str) -> list[Row]:
-    """List every evaluation on a task, each once, whatever tables show it."""
-    listed = [
-        rows
-        for listing in (task_rows, tuning_rows, random_rows)
-        if (rows := listing(config, task))
-    ]
-    if len(listed) == 1:
-        return listed[0]
-    return list(dict.fromkeys(row for rows in listed for row in rows))
-
-
 def _axis(config: Config, name: str) -> list[str]:
     """List the values of an axis over all experiments of ``run``, each once."""
     found: dict[str, None] = {}

@@ -75,7 +75,7 @@ def texts_needed(config: Config) -> dict[str, set[str]]:
 
 def _texts(config: Config) -> Iterator[str]:
     """Check that each corpus has a text of its own for each language."""
-    held_out = {(row.corpus, row.lang) for row in rows.text_rows(config)}
+    held_out = {(row.corpus, row.lang) for row, _ in rows.text_blocks(config)}
     for name, wanted in texts_needed(config).items():
         corpus, where = config.corpus(name), f"corpora.{name}"
         if corpus.chunk_length > corpus.tokens and not corpus.sentences:

@@ -43,7 +43,7 @@ class Amplification(Table):
     MINUTES = 120
 
     def names(self, config: Config) -> list[str]:
-        return [self.NAME] if steering_rows.steers(config) else []
+        return [self.NAME] if steering_rows.steered(config) else []
 
     def reads(self, config: Config, name: str) -> Reads:
         found = steering_rows.steering(config)

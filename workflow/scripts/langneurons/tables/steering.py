@@ -178,7 +178,7 @@ class Steering(Table):
     MEMORY = 8000
 
     def names(self, config: Config) -> list[str]:
-        return [self.NAME] if steering_rows.steers(config) else []
+        return [self.NAME] if steering_rows.steered(config) else []
 
     def reads(self, config: Config, name: str) -> Reads:
         return Reads(evaluations=steering_rows.steering(config).shifts)

@@ -41,9 +41,8 @@ from langneurons.grid.axes import (
     Block,
     Row,
     TextRow,
-    expand_draws,
     neuron_languages,
-    statistics_for,
+    written,
 )
 
 from . import Kind
@@ -209,18 +208,13 @@ def _usual(
     Whose neurons is always written out: in a matrix no language is the usual one.
     """
     found: list[Treatment] = [UNTREATED]
-    own = axes.by_task.get(task) if task else None
-    given = own or axes
-    for text in axes.selections:
-        statistics = statistics_for(
-            config, text, given.statistics, given.control_statistics
-        )
-        for selection in expand_draws(config, text):
-            found += [
-                Overwritten(selection, statistic, whose)
-                for whose in _whose(config, axes, selection.languages, lang)
-                for statistic in statistics
-            ]
+    said = axes.by_task.get(task, axes) if task else axes
+    for selection, statistics in written(config, axes.selections, said):
+        found += [
+            Overwritten(selection, statistic, whose)
+            for whose in _whose(config, axes, selection.languages, lang)
+            for statistic in statistics
+        ]
     if (steering := axes.steering) is not None:
         found += [
             Steered(layer, strength, whose)

@@ -30,9 +30,8 @@ from langneurons.grid.axes import (
     Block,
     Row,
     covers,
-    expand_draws,
     neuron_languages,
-    statistics_for,
+    written,
 )
 
 from . import Kind
@@ -115,23 +114,18 @@ def _treatments(
 ) -> list[Treatment]:
     """List ``none`` and every treatment of one evaluation language."""
     found: list[Treatment] = [UNTREATED]
-    own = axes.by_task.get(task)
-    usual, control = axes.statistics, axes.control_statistics
-    if own is not None:
-        usual, control = own.statistics, own.control_statistics
-    for text in axes.selections:
-        statistics = statistics_for(config, text, usual, control)
-        for selection in expand_draws(config, text):
-            if axes.neuron_languages == "target":
-                if covers(config, selection, lang):
-                    found += [Overwritten(selection, s) for s in statistics]
-                continue
-            asked, langset = axes.neuron_languages, selection.languages
-            found += [
-                _of(config, selection, statistic, whose=whose, lang=lang)
-                for whose in neuron_languages(config, langset, asked)
-                for statistic in statistics
-            ]
+    said = axes.by_task.get(task, axes)
+    for selection, statistics in written(config, axes.selections, said):
+        if axes.neuron_languages == "target":
+            if covers(config, selection, lang):
+                found += [Overwritten(selection, s) for s in statistics]
+            continue
+        asked, langset = axes.neuron_languages, selection.languages
+        found += [
+            _of(config, selection, statistic, whose=whose, lang=lang)
+            for whose in neuron_languages(config, langset, asked)
+            for statistic in statistics
+        ]
     return found
 
 

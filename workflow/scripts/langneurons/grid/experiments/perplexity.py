@@ -19,9 +19,8 @@ from langneurons.config.schema import Config
 from langneurons.grid.axes import (
     Block,
     TextRow,
-    expand_draws,
     neuron_languages,
-    statistics_for,
+    written,
 )
 
 from . import Kind
@@ -82,16 +81,13 @@ def _treatments(config: Config, axes: Perplexity) -> list[Treatment]:
     """List ``none`` and, for every selection, each language's neurons switched."""
     found: list[Treatment] = [UNTREATED]
     asked = axes.neuron_languages or axes.languages
-    for text in axes.selections:
-        given = (axes.statistics, axes.control_statistics)
-        statistics = statistics_for(config, text, *given)
-        for selection in expand_draws(config, text):
-            whose = neuron_languages(config, selection.languages, asked)
-            found += [
-                Overwritten(selection, statistic, lang)
-                for statistic in statistics
-                for lang in whose
-            ]
+    for selection, statistics in written(config, axes.selections, axes):
+        whose = neuron_languages(config, selection.languages, asked)
+        found += [
+            Overwritten(selection, statistic, lang)
+            for statistic in statistics
+            for lang in whose
+        ]
     return found
 
 

@@ -48,15 +48,6 @@ class Steering:
 
 
 @kept
-def steers(config: Config) -> bool:
-    """Tell whether an experiment of run steers."""
-    return any(
-        next(_shifts(config, name, axes, shifting), None) is not None
-        for name, axes, _, shifting in _steering_experiments(config)
-    )
-
-
-@kept
 def steering(config: Config) -> Steering:
     """List what is steered, and the untreated models that it is set against.
 
