@@ -15,7 +15,7 @@ from langneurons.tables.common import words
 from langneurons.tables.common.amplification_numbers import ALL, NONE, PERPLEXITY
 
 from . import BLUE, GREEN, GREY, PAGE, PURPLE, new, styled
-from .panels import order
+from .panels import name_group, order
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,17 +118,7 @@ def draw_ladder(data: pd.DataFrame, title: str) -> Figure:
     panels[0].set_ylim(bottom - 0.6, -0.55)
     panels[0].set_yticks([*spots.values()], [_rung_name(*key) for key in spots])
     for head, spot in heads.items():
-        text = panels[0].annotate(
-            head,
-            (0, spot),
-            (3, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            fontweight="bold",
-            fontsize=6.5,
-        )
-        text.set_in_layout(False)
+        name_group(panels[0], head, spot)
     figure.legend(handles=_ladder_legend(data), loc="outside lower center", ncols=4)
     return figure
 

@@ -173,17 +173,22 @@ def _name_groups(axes: Axes, heads: dict[str, float]) -> None:
     axes.patch.set_visible(False)
     axes.set_zorder(2)
     for group, spot in heads.items():
-        text = axes.annotate(
-            group,
-            (0, spot + group.count("\n") / 2),
-            (3, 0),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            va="center",
-            fontweight="bold",
-            fontsize=6.5,
-        )
-        text.set_in_layout(False)
+        name_group(axes, group, spot + group.count("\n") / 2)
+
+
+def name_group(axes: Axes, head: str, spot: float) -> None:
+    """Write the name of a group of lines beside the left edge; it takes no room."""
+    text = axes.annotate(
+        head,
+        (0, spot),
+        (3, 0),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        va="center",
+        fontweight="bold",
+        fontsize=6.5,
+    )
+    text.set_in_layout(False)
 
 
 Place = tuple[str, str, str]
