@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
 from . import user_paths
-from .fields import Frozen, HubSource, Language, LocalPath, Seed
+from .fields import Codes, Frozen, HubSource, LocalPath, Seed
 from .sentence_rows import SourceRows
 
 Site = Literal["gate_pre", "act_post"]
@@ -61,7 +61,7 @@ class Corpus(Frozen):
         "end to end into chunks of `chunk_length` tokens\n`document`: each sentence (a "
         "row, a line) by itself, in the order of its source, as in parallel corpora",
     )
-    codes: dict[Language, Annotated[str, Field(pattern=r"^[\w.-]+$")]] = Field(
+    codes: Codes = Field(
         default_factory=dict,
         description="what the source calls each language, where it differs from its "
         "code here (`en: eng_Latn`); stands for `{code}` in `hub.config` and `files`",

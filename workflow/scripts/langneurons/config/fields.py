@@ -141,6 +141,10 @@ CodedPath = Annotated[str, _explained(lambda text: _path(text, ("lang", "code"))
 """A path with {lang}, or with {code} for what a data set calls the language."""
 
 
+Codes = dict[Language, Annotated[str, Field(pattern=r"^[\w.-]+$")]]
+"""What a source calls each language, where it differs from its code here."""
+
+
 class HubSource(Frozen):
     """A repository on the Hugging Face hub, pinned: model, corpus or task data."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_serializer, model_validator
 
 from . import user_paths
-from .fields import CodedPath, Frozen, HubSource, Language, Seed
+from .fields import CodedPath, Codes, Frozen, HubSource, Language, Seed
 
 
 class Training(Frozen):
@@ -72,7 +72,7 @@ class TaskData(Frozen):
         description="test file, likewise; several languages need `{lang}` or `{code}` "
         "in it, unless a file of the kind has all languages (mlama)",
     )
-    codes: dict[Language, Annotated[str, Field(pattern=r"^[\w.-]+$")]] = Field(
+    codes: Codes = Field(
         default_factory=dict,
         description="what the source calls each language, where it differs from its "
         "code here (`en: eng_Latn`); stands for `{code}` in `hub.config` and in files",
