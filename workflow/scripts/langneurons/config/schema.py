@@ -26,6 +26,7 @@ from .catalogue import (
     Model,
     Statistic,
 )
+from .dictionary_entries import Dictionary
 from .errors import ConfigError, unknown_name
 from .experiment_entries import Experiment
 from .fields import Language
@@ -36,9 +37,13 @@ Entry = TypeVar("Entry")
 RESULTS = "results"
 SHARED = (
     "demo_world", "models", "text", "tokens", "activations", "neurons", "directions",
+    "dictionaries", "probes",
 )  # fmt: skip
 """Folders of results/ that all studies share."""
-OF_STUDY = ("tasks", "tables", "figures", "adapters", "perplexity", "evaluations")
+OF_STUDY = (
+    "tasks", "tables", "figures", "adapters", "perplexity", "evaluations",
+    "similarities",
+)  # fmt: skip
 """Folders of results/, or of the study's folder in it, that are of one study."""
 FOLDERS = (*SHARED, *OF_STUDY)
 
@@ -102,6 +107,9 @@ class Config(Frozen):
     )
     tasks: dict[str, Task] = Field(
         default_factory=dict, description="catalogue of tasks"
+    )
+    dictionaries: dict[str, Dictionary] = Field(
+        default_factory=dict, description="catalogue of dictionaries"
     )
     tunings: dict[str, Tuning] = Field(
         default_factory=lambda: {"attention": Tuning(kind="attention")},
@@ -182,6 +190,9 @@ class Config(Frozen):
 
     def task(self, name: str) -> Task:
         return _lookup("task", name, self.tasks, "tasks")
+
+    def dictionary(self, name: str) -> Dictionary:
+        return _lookup("dictionary", name, self.dictionaries, "dictionaries")
 
     def tuning(self, name: str | names.TuningName) -> Tuning:
         """Return the entry behind a tuning's name, such as ``lape.set1.en+vi``."""
