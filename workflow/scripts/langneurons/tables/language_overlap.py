@@ -53,7 +53,7 @@ LEGEND = (
     "- In each cell the neurons that both languages have and, in parentheses, their "
     "Jaccard index: shared\n  neurons divided by those of either; bold: both are of "
     "one family.",
-    "- Kinship is of the configuration (a similarity of kind family), and not measured.",
+    "- Families are those of the similarity of kind family, and not measured.",
 )
 
 
