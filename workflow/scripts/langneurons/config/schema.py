@@ -36,9 +36,13 @@ Entry = TypeVar("Entry")
 RESULTS = "results"
 SHARED = (
     "demo_world", "models", "text", "tokens", "activations", "neurons", "directions",
+    "dictionaries", "probes",
 )  # fmt: skip
 """Folders of results/ that all studies share."""
-OF_STUDY = ("tasks", "tables", "figures", "adapters", "perplexity", "evaluations")
+OF_STUDY = (
+    "tasks", "tables", "figures", "adapters", "perplexity", "evaluations",
+    "similarities",
+)  # fmt: skip
 """Folders of results/, or of the study's folder in it, that are of one study."""
 FOLDERS = (*SHARED, *OF_STUDY)
 

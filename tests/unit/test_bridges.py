@@ -1,0 +1,99 @@
+"""The kind `bridges`: its rows, and where what it reads lies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from configurations import tiny
+from langneurons.config.errors import ConfigError
+from langneurons.config.names import Pair, Selection
+from langneurons.grid import bridges
+from langneurons.grid.axes import Row
+from langneurons.grid.experiments import load as kind
+from langneurons.grid.experiments.bridges import Bridges
+from langneurons.study.configuration import load
+
+
+def axes(**changes: Any) -> Bridges:
+    """Return the axes of an experiment, with changes."""
+    given = {
+        "kind": "bridges",
+        "models": ["demo", "other"],
+        "tasks": ["words"],
+        "pairs": ["hi-vi", "en-hi"],
+        "candidates": ["en", "vi", "zh"],
+        "selection": "lape.world",
+        "similarities": ["hsic", "overlap"],
+        "probes": {"dictionary": "muse"},
+    }
+    return Bridges.model_validate(given | changes)
+
+
+def test_every_candidate_is_a_row_beside_the_direct_way() -> None:
+    blocks = list(kind("bridges").rows(load(tiny()), "mine", axes()))
+    assert {table for table, _ in blocks} == {"words"}
+    rows = [row for _, block in blocks for row in block.rows]
+    assert all(isinstance(row, Row) and row.experiment == "mine" for row in rows)
+    of: dict[str, list[str]] = {}
+    for row in rows:
+        assert isinstance(row, Row)
+        assert (str(row.tuning), row.seed) == ("base", 0)
+        of.setdefault(f"{row.model} {row.lang}", []).append(str(row.treatment))
+    # Neither end of a pair is a bridge of it.
+    assert of == {
+        f"{model} {pair}": ["none", *ways]
+        for model in ("demo", "other")
+        for pair, ways in (("hi-vi", ["via_en", "via_zh"]),
+                           ("en-hi", ["via_vi", "via_zh"]))
+    }  # fmt: skip
+
+
+def running(**experiments: Bridges) -> Any:
+    """Return the smallest configuration that runs these experiments alone."""
+    changes = {"run": tuple(experiments), "experiments": experiments}
+    return load(tiny()).model_copy(update=changes)
+
+
+def test_what_is_compared_has_one_name_in_a_study() -> None:
+    config = running(a=axes(), b=axes(models=["more"], pairs=["en-hi", "zh-en"]))
+    assert bridges.probes(config).keep == "correct"
+    assert bridges.selection(config) == Selection("lape", "world")
+    assert bridges.similarities(config) == ("hsic", "overlap")
+    pair = Pair("en", "hi")
+    assert bridges.candidates(config, pair) == ("vi", "zh")
+    assert [str(x) for x in bridges.pairs(config)] == ["hi-vi", "en-hi", "zh-en"]
+    # Each model with the pairs of its own experiments.
+    asked = [f"{model} {pair}" for model, pair in bridges.asked_for(config)]
+    assert asked == ["demo hi-vi", "demo en-hi", "other hi-vi", "other en-hi",
+                     "more en-hi", "more zh-en"]  # fmt: skip
+    chosen = bridges.selection(config)
+    assert [
+        bridges.dictionary("muse", pair),
+        bridges.asked("demo", pair),
+        bridges.recorded("demo", chosen, pair),
+        bridges.similarity(config, "demo", "hsic", pair),
+    ] == [
+        "results/dictionaries/muse/en-hi.json",
+        "results/probes/demo/en-hi.json",
+        "results/probes/demo/lape.world/en-hi.safetensors",
+        "results/similarities/demo/hsic/en-hi.json",
+    ]
+    own = config.model_copy(update={"study": "mine"})
+    path = bridges.similarity(own, "demo", "hsic", pair)
+    assert path == "results/mine/similarities/demo/hsic/en-hi.json"
+
+
+def test_without_bridges_there_is_nothing_to_compare() -> None:
+    config = load(tiny())
+    assert bridges.asked_for(config) == bridges.pairs(config) == []
+    with pytest.raises(ConfigError, match="no experiment of run is of kind bridges"):
+        bridges.probes(config)
+
+
+@pytest.mark.parametrize("given", ["en", "en-en", "en_hi", "en-hi-zh", "EN-hi", ""])
+def test_a_pair_is_two_languages(given: str) -> None:
+    with pytest.raises(ValidationError, match="is not of the form source-target"):
+        axes(pairs=[given])
