@@ -183,7 +183,7 @@ def factored(rows: Floats, widths: Doubles | float) -> list[Block]:
 
 
 def _block(places: npt.NDArray[np.int64], rows: Floats, widths: Doubles) -> Block:
-    raw = _cholesky(rows / widths[:, None].astype(np.float32))
+    raw = _cholesky((rows / widths[:, None]).astype(np.float32))
     totals = raw.sum(axis=2)
     sums = np.einsum("rns,rn->ns", raw, totals)
     raw -= raw.mean(axis=2, keepdims=True)
