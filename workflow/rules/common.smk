@@ -9,7 +9,7 @@ from snakemake.logging import logger
 
 from langneurons import methods, tables, tasks
 from langneurons.config.errors import LangneuronsError
-from langneurons.config.names import BASE, LANGUAGE, Selection, TuningName
+from langneurons.config.names import BASE, LANGUAGE, Pair, Selection, TuningName
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths, steering, subjects
@@ -114,6 +114,8 @@ wildcard_constraints:
     langset=either(CONFIG.language_sets),
     method=f"({either(CONFIG.methods)})(-[0-9]+)?",
     lang=f"{LANGUAGE}(-{LANGUAGE})?",  # or a pair, source-target
+    pair=f"{LANGUAGE}-{LANGUAGE}",
+    dictionary=either(CONFIG.dictionaries),
     seed="[0-9]+",
     shard="[0-9]+",
     shards="[0-9]+",

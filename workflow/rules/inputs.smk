@@ -10,11 +10,17 @@ def corpus_text(part):
     return signed(paths)
 
 
+def dictionary_files(wildcards):
+    """The user's files that the words of a pair are read from."""
+    legs = CONFIG.dictionary(wildcards.dictionary).legs(Pair.parse(wildcards.pair))
+    return [path for leg in legs for path in leg.files]
+
+
 def task_files(wildcards):
-    """The local files of a task's split; none when it comes from the hub."""
-    entry = CONFIG.task(wildcards.task)
-    given = entry.data.file(wildcards.split, wildcards.lang)
-    return tasks.files(tasks.load(entry.kind), given) if given else []
+    """The files of a task's split; none when it comes from the hub."""
+    return local_files.of_task(
+        CONFIG, wildcards.task, wildcards.split, wildcards.lang
+    )
 
 
 def model_source(wildcards):

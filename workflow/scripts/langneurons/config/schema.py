@@ -26,6 +26,7 @@ from .catalogue import (
     Model,
     Statistic,
 )
+from .dictionary_entries import Dictionary
 from .errors import ConfigError, unknown_name
 from .experiment_entries import Experiment
 from .fields import Language
@@ -107,6 +108,9 @@ class Config(Frozen):
     tasks: dict[str, Task] = Field(
         default_factory=dict, description="catalogue of tasks"
     )
+    dictionaries: dict[str, Dictionary] = Field(
+        default_factory=dict, description="catalogue of dictionaries"
+    )
     tunings: dict[str, Tuning] = Field(
         default_factory=lambda: {"attention": Tuning(kind="attention")},
         description="catalogue of tunings",
@@ -186,6 +190,9 @@ class Config(Frozen):
 
     def task(self, name: str) -> Task:
         return _lookup("task", name, self.tasks, "tasks")
+
+    def dictionary(self, name: str) -> Dictionary:
+        return _lookup("dictionary", name, self.dictionaries, "dictionaries")
 
     def tuning(self, name: str | names.TuningName) -> Tuning:
         """Return the entry behind a tuning's name, such as ``lape.set1.en+vi``."""

@@ -124,8 +124,7 @@ class JobEstimates:
 
     def _treat(self, wildcards: Any) -> Work:
         part = self.parts.of_job(wildcards)
-        one, n = self.parts.estimates.treatment(part.subject), len(part.treatments)
-        work = Work(n * one.seconds, n * one.tokens, n * one.disk)
+        work = self.parts.estimates.treatments(part.subject, part.treatments)
         return self._loaded(part.subject.model, work)
 
 

@@ -192,9 +192,15 @@ def tokens_of(entry: Task, split: str) -> int:
     return each if longest is None else min(each, longest)
 
 
-def new_tokens(entry: Task) -> int:
-    """Return the tokens that are generated at most for an item; 0 for classifiers."""
-    return tasks.load(entry.kind).generates(_parameters(entry))
+def new_tokens(entry: Task, bridged: bool = False) -> int:
+    """Return the tokens that are generated at most for an item; 0 for classifiers.
+
+    Args:
+        entry: the task.
+        bridged: whether it is tested through a third language.
+    """
+    kind, parameters = tasks.load(entry.kind), _parameters(entry)
+    return kind.generates_via(parameters) if bridged else kind.generates(parameters)
 
 
 def _parameters(entry: Task) -> Frozen:

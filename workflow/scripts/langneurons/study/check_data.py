@@ -10,7 +10,7 @@ from langneurons import tasks
 from langneurons.config import user_paths
 from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import unknown_name
-from langneurons.config.names import Selection
+from langneurons.config.names import Selection, languages_of
 from langneurons.config.task_entries import Task
 from langneurons.demo.languages import GRAMMARS
 from langneurons.demo.world_files import SOURCE
@@ -19,6 +19,7 @@ from langneurons.grid.experiments import of_kind
 from langneurons.grid.experiments.interventions import Interventions
 from langneurons.text import hub
 
+from .check_dictionaries import tested
 from .check_effects import known_languages, used_statistics
 from .check_experiments import of_text
 
@@ -147,7 +148,11 @@ def _items(config: Config) -> Iterator[str]:
     for name, task in config.tasks.items():
         where, data = f"tasks.{name}.data", task.data
         kind = tasks.load(task.kind)
-        several = set(task.languages) if len(task.languages) > 1 else set()
+        named = set(task.languages)
+        if kind.PAIRS:
+            pairs = rows.languages(config, name)
+            named = {code for lang in pairs for code in languages_of(lang)}
+        several = named if len(named) > 1 else set()
         if (
             data.test is not None
             and several
@@ -164,7 +169,7 @@ def _items(config: Config) -> Iterator[str]:
         if name in rows.tasks(config):
             yield from _demo_items(config, name, task)
             parameters = kind.PARAMETERS.model_validate(task.parameters)
-            for text in kind.unmet(parameters, rows.languages(config, name)):
+            for text in kind.unmet(parameters, tested(config, name)):
                 yield f"tasks.{name}: {text}"
             for source in filter(None, (data.hub, data.train_hub)):
                 if hint := hub.needs_script(source.repo):

@@ -28,6 +28,7 @@ from langneurons.published import numbers
 from . import (
     check_amplification,
     check_data,
+    check_dictionaries,
     check_effects,
     check_experiments,
     check_methods,
@@ -39,6 +40,7 @@ from .partner_clashes import clashes, twin_controls
 
 CATALOGUES = (
     "models", "corpora", "language_sets", "methods", "statistics", "tasks", "tunings",
+    "dictionaries",
 )  # fmt: skip
 # Words of the configuration that stand for languages.
 LANGUAGE_WORDS = ("target", "source", "both")
@@ -60,6 +62,7 @@ def cross_check(config: Config) -> list[str]:
     problems += dict.fromkeys(check_experiments.corpora(config))
     checked = (
         check_amplification,
+        check_dictionaries,
         check_data,
         check_recorded,
         check_effects,
@@ -148,6 +151,7 @@ def _entries(config: Config) -> Iterator[str]:
         yield from _unknown(
             "model", task.training_by_model, config.models, f"{where}.training_by_model"
         )
+    yield from check_dictionaries.names(config)
 
 
 def _family(config: Config, name: str, model: Model) -> Iterator[str]:

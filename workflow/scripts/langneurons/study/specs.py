@@ -16,10 +16,12 @@ from langneurons.config.catalogue import DemoModel, Frozen
 from langneurons.config.errors import ConfigError
 from langneurons.config.model_entries import SIZES
 from langneurons.config.names import (
+    Pair,
     Prompted,
     Selection,
     Treatment,
     TuningName,
+    languages_of,
     split_draw,
 )
 from langneurons.config.schema import Config
@@ -48,10 +50,15 @@ def _dump(entry: Frozen, *left_out: str) -> dict[str, Any]:
     return entry.model_dump(mode="json", exclude=set(left_out))
 
 
-def _hub(data: TaskData, split: str, lang: str) -> dict[str, Any] | None:
-    """Return the hub source of a split and language, with its codes if any."""
+def _hub(data: TaskData, split: str, lang: str) -> Any:
+    """Return the hub source of a split and language, with its codes if any.
+
+    Of a pair it is a list: those of both languages.
+    """
     if (source := data.hub_of(split)) is None:
         return None
+    if len(both := languages_of(lang)) > 1:
+        return [_hub(data, split, each) for each in both]
     found = _dump(source)
     if user_paths.has_code(source.config):
         found["config"] = str(source.config).replace("{code}", data.code(lang))
@@ -239,6 +246,7 @@ class Specs:
         """Say which rows of which source are taken; each split has its own."""
         entry, split = self.config.task(wildcards.task), wildcards.split
         data, lang = entry.data, wildcards.lang
+        dictionary = {"dictionary": data.dictionary} if data.dictionary else {}
         rows = ["train_fraction"]
         if split == "test":
             rows = ["test_fraction", "test_items", "test_seed"]
@@ -251,9 +259,26 @@ class Specs:
                 "data": {
                     "hub": _hub(data, split, lang),
                     "file": data.train if split == "train" else data.test,
+                    **dictionary,
                 },
             }
             | {key: getattr(entry, key) for key in rows}
+        )
+
+    def prepare_dictionary(self, wildcards: Any) -> str:
+        """Say how words are translated; the files are inputs, in the legs' order."""
+        pair = Pair.parse(wildcards.pair)
+        entry = self.config.dictionary(wildcards.dictionary)
+        legs = [
+            {"pair": str(leg.pair), "swapped": leg.swapped} for leg in entry.legs(pair)
+        ]
+        return canonical(
+            {
+                "dictionary": wildcards.dictionary,
+                "pair": str(pair),
+                "legs": legs,
+                "identical": entry.identical,
+            }
         )
 
     def _parameters(self, task: str, split: str = "test") -> dict[str, Any]:

@@ -1,0 +1,99 @@
+"""Checks of tasks on pairs of languages, and of the dictionaries that they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from langneurons import tasks
+from langneurons.config.errors import unknown_name
+from langneurons.config.names import Bridged, Pair
+from langneurons.grid import bridges, rows
+
+if TYPE_CHECKING:
+    from langneurons.config.schema import Config
+
+
+def wanted(config: Config) -> list[tuple[str, Pair]]:
+    """List each dictionary and pair whose words a job reads, each once."""
+    found = {
+        (name, Pair.parse(lang)): None
+        for task in rows.tasks(config)
+        if (name := config.task(task).data.dictionary) is not None
+        for lang in rows.languages(config, task)
+    }
+    if bridges.all_axes(config):
+        name = bridges.probes(config).dictionary
+        found |= {(name, pair): None for pair in bridges.pairs(config)}
+    return list(found)
+
+
+def tested(config: Config, task: str) -> list[str]:
+    """List the languages that a task meets: pairs, and those on the way, if any."""
+    found = dict.fromkeys(rows.languages(config, task))
+    for _, treatments in rows.task_blocks(config, task):
+        via = (each.language for each in treatments if isinstance(each, Bridged))
+        found |= dict.fromkeys(via)
+    return list(found)
+
+
+def names(config: Config) -> Iterator[str]:
+    """Check the dictionaries that tasks name, and that others name none."""
+    for name, task in config.tasks.items():
+        where, given = f"tasks.{name}.data.dictionary", task.data.dictionary
+        if given is not None and given not in config.dictionaries:
+            yield unknown_name("dictionary", given, config.dictionaries, where)
+        if task.kind not in tasks.kinds():
+            continue
+        kind = tasks.load(task.kind)
+        if kind.WORDS and given is None:
+            yield (
+                f"{where}: missing; the items of kind {task.kind} are words of an "
+                "entry of dictionaries"
+            )
+        elif given is not None and not kind.WORDS:
+            yield f"{where}: kind {task.kind} reads no dictionary; give hub or test"
+        if kind.PAIRS and task.languages:
+            yield (
+                f"tasks.{name}.languages: kind {task.kind} is tested on pairs, which "
+                "experiments name; leave it out"
+            )
+        elif not kind.PAIRS and not task.languages:
+            yield f"tasks.{name}.languages: missing; name one language or more"
+
+
+def problems(config: Config) -> Iterator[str]:
+    """List tasks without pairs, pairs without tasks, and files of two pairs."""
+    for name in rows.tasks(config):
+        kind, where = tasks.load(config.task(name).kind), f"tasks.{name}"
+        for lang in rows.languages(config, name):
+            if kind.PAIRS and "-" not in lang:
+                yield (
+                    f"{where}: kind {config.task(name).kind} is tested on pairs of "
+                    f"languages, not on {lang!r}; name it in an experiment of kind "
+                    "bridges"
+                )
+            elif "-" in lang and not kind.PAIRS:
+                yield (
+                    f"{where}: kind {config.task(name).kind} is not tested on pairs "
+                    f"of languages, such as {lang!r}; take it out of the experiments "
+                    "of kind bridges"
+                )
+    yield from _files(config)
+
+
+def _files(config: Config) -> Iterator[str]:
+    """Check that no file is read as that of two pairs of languages."""
+    of: dict[tuple[str, str], frozenset[str]] = {}
+    for name, pair in wanted(config):
+        for leg in config.dictionary(name).legs(pair):
+            both = frozenset((leg.pair.source, leg.pair.target))
+            for path in leg.files:
+                first = of.setdefault((name, path), both)
+                if first != both:
+                    shown = " and ".join("-".join(sorted(x)) for x in (first, both))
+                    yield (
+                        f"dictionaries.{name}: {path} would be read as the words of "
+                        f"{shown}; write {{source}} and {{target}} where the languages "
+                        "stand in its name"
+                    )
