@@ -11,7 +11,7 @@ from langneurons import tables
 from langneurons.config.errors import ConfigError, unknown_name
 from langneurons.config.schema import Config
 from langneurons.costs.parts import Parts
-from langneurons.grid import result_paths, rows, subjects
+from langneurons.grid import bridges, result_paths, rows, subjects
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.tables.common import metrics
@@ -196,5 +196,8 @@ def files_of(parts: Parts, reads: Reads) -> dict[str, list[str]]:
             result_paths.activations(c, m, lang) for m, c, lang in reads.activations
         ],
         "neurons": [result_paths.neurons(m, s) for m, s in reads.neurons],
+        "similarities": [
+            bridges.similarity(parts.config, *names) for names in reads.similarities
+        ],
         "tables": [targets.table(parts.config, name) for name in reads.tables],
     }
