@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Tested:
+class Scored:
     """Items of a pair, directly and through every candidate.
 
     Attributes:
@@ -72,7 +72,7 @@ class Choice:
     """What a similarity chose for a pair, and the items to judge it by."""
 
     place: Place
-    tested: Tested
+    tested: Scored
     similar: Similar
 
     @property
@@ -87,7 +87,7 @@ class Choice:
         return None if own is None or other is None else own - other
 
 
-def always_english(tested: Tested, pair: str) -> Similar:
+def always_english(tested: Scored, pair: str) -> Similar:
     """Choose English where it can be."""
     why = "English is an end of the pair" if ENGLISH in pair.split("-") else ""
     there = ENGLISH in tested.bridges
@@ -102,7 +102,7 @@ Head = tuple[str, str, str]
 
 
 def chosen_by(
-    tested: Mapping[Place, Tested], similar: Mapping[tuple[str, str, str], Similar]
+    tested: Mapping[Place, Scored], similar: Mapping[tuple[str, str, str], Similar]
 ) -> dict[Head, dict[str, list[Choice]]]:
     """List the choices of each experiment, task and model, by what chooses."""
     found: dict[Head, dict[str, list[Choice]]] = {}

@@ -29,7 +29,7 @@ from .bridge_choices import (
     Choice,
     Head,
     Place,
-    Tested,
+    Scored,
     chosen_by,
 )
 from .columns import Column
@@ -96,7 +96,7 @@ COLUMNS = (
 
 
 def bridge_table(
-    tested: Mapping[Place, Tested],
+    tested: Mapping[Place, Scored],
     similar: Mapping[tuple[str, str, str], Similar],
     *,
     resamples: int = RESAMPLES,

@@ -21,7 +21,7 @@ from langneurons.grid.axes import Row
 from langneurons.tasks import Metric
 
 from . import similarity_files
-from .bridge_choices import Place, Tested
+from .bridge_choices import Place, Scored
 from .evaluations import Evaluations
 from .inputs import Inputs, Reads
 from .metrics import CORPUS
@@ -79,7 +79,7 @@ class Read(NamedTuple):
         similar: by model, similarity and pair.
     """
 
-    tested: Mapping[Place, Tested]
+    tested: Mapping[Place, Scored]
     similar: Mapping[tuple[str, str, str], Similar]
 
 
@@ -105,7 +105,7 @@ def _tested(
     place: Place,
     candidates: list[str],
     metrics: Mapping[str, Metric],
-) -> Tested:
+) -> Scored:
     name = next((n for n, m in metrics.items() if m.kind != CORPUS), None)
     if name is None:
         raise DataError(f"task {place.task}: no metric of single items to choose by")
@@ -121,7 +121,7 @@ def _tested(
     for one in ways.values():
         one.check_items(direct)
     scores = {way: one.scores[name].astype(float) for way, one in ways.items()}
-    return Tested(
+    return Scored(
         metrics[name].kind,
         scores[str(UNTREATED)],
         {k: scores[str(Bridged(k))] for k in candidates},
