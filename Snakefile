@@ -27,6 +27,7 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/steering.smk"
+include: "workflow/rules/bridging.smk"
 include: "workflow/rules/reporting.smk"
 
 

@@ -92,9 +92,7 @@ def spearman(a: Sequence[float], b: Sequence[float]) -> float:
     from scipy.stats import spearmanr
 
     x, y = _both(a, b)
-    if x.size < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return NAN
-    return float(spearmanr(x, y).statistic)
+    return float(spearmanr(x, y).statistic) if x.size else NAN
 
 
 def kendall(a: Sequence[float], b: Sequence[float]) -> float:
@@ -102,12 +100,14 @@ def kendall(a: Sequence[float], b: Sequence[float]) -> float:
     from scipy.stats import kendalltau
 
     x, y = _both(a, b)
-    if x.size < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return NAN
-    return float(kendalltau(x, y).statistic)
+    return float(kendalltau(x, y).statistic) if x.size else NAN
 
 
 def _both(a: Sequence[float], b: Sequence[float]) -> tuple[Floats, Floats]:
+    """Keep the places where both have a number; none if these say nothing of ranks."""
     x, y = np.asarray(a, np.float64), np.asarray(b, np.float64)
     there = np.isfinite(x) & np.isfinite(y)
-    return x[there], y[there]
+    x, y = x[there], y[there]
+    if x.size < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return np.array([]), np.array([])
+    return x, y

@@ -29,6 +29,7 @@ from langneurons.published import numbers
 
 from . import (
     check_amplification,
+    check_bridges,
     check_data,
     check_dictionaries,
     check_effects,
@@ -71,6 +72,7 @@ def cross_check(config: Config) -> list[str]:
     problems += dict.fromkeys(check_experiments.corpora(config))
     checked = (
         check_amplification,
+        check_bridges,
         check_dictionaries,
         check_data,
         check_recorded,
@@ -118,6 +120,7 @@ def _names(config: Config) -> Iterator[str]:
             "without intervention; take another"
         )
     yield from check_amplification.taken(config)
+    yield from check_bridges.taken(config)
     for name, tuning in config.tunings.items():
         if (name == BASE) != (tuning.kind == "none"):
             yield (

@@ -9,6 +9,7 @@ from typing import Any
 
 from langneurons import tables
 from langneurons.config.errors import ConfigError, unknown_name
+from langneurons.config.names import Pair
 from langneurons.config.schema import Config
 from langneurons.costs.parts import Parts
 from langneurons.grid import bridges, result_paths, rows, subjects
@@ -183,6 +184,26 @@ class TableSpecs:
 
     def draw_amplification(self, wildcards: Any) -> str:
         return self.figure(task=wildcards.task, model=wildcards.model)
+
+    def draw_bridges(self, wildcards: Any) -> str:
+        return self.figure(task=wildcards.task, model=wildcards.model)
+
+    def draw_similarity(self, wildcards: Any) -> str:
+        model, name = wildcards.model, wildcards.similarity
+        pairs = [str(pair) for pair in self._pairs(model)]
+        return self.figure(model=model, similarity=name, pairs=pairs)
+
+    def similarities(self, wildcards: Any) -> list[str]:
+        """List the files of a similarity on a model, pair by pair."""
+        model, name = wildcards.model, wildcards.similarity
+        return [
+            bridges.similarity(self.config, model, name, pair)
+            for pair in self._pairs(model)
+        ]
+
+    def _pairs(self, model: str) -> list[Pair]:
+        found = bridges.asked_for(self.config)
+        return [pair for name, pair in found if name == model]
 
     def draw_published(self, wildcards: Any) -> str:
         model, method, langset = wildcards.published.split(".")

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from langneurons import similarities
 from langneurons.config.names import Selection
 from langneurons.grid import bridges
 from langneurons.grid.experiments.bridges import OVERLAP as NAME
 from langneurons.neurons.neuron_sets import NeuronSets
+from langneurons.similarities import family
 
 from . import Table
 from .common import columns, inputs
@@ -53,7 +55,7 @@ LEGEND = (
     "- In each cell the neurons that both languages have and, in parentheses, their "
     "Jaccard index: shared\n  neurons divided by those of either; bold: both are of "
     "one family.",
-    "- Kinship is of the configuration (a similarity of kind family), and not measured.",
+    "- Families are those of the similarity of kind family, and not measured.",
 )
 
 
@@ -152,7 +154,7 @@ class LanguageOverlap(Table):
 
     def spec(self, config: Config, name: str) -> dict[str, Any]:
         rows = [[model, str(selection)] for model, selection in _compared(config)]
-        return {"rows": {"neurons": rows, "families": bridges.families(config)}}
+        return {"rows": {"neurons": rows, "families": _families(config)}}
 
     def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
         rows = spec["rows"]["neurons"]
@@ -169,6 +171,15 @@ class LanguageOverlap(Table):
 
     def layout(self, table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
         return layout(table)
+
+
+def _families(config: Config) -> dict[str, str]:
+    """Return the family of each language that one is named of."""
+    found = dict(family.STUDY)
+    for entry in config.similarities.values():
+        if family.SIMILARITY is similarities.load(entry.kind):
+            found |= family.Parameters.model_validate(entry.parameters).families
+    return found
 
 
 def _compared(config: Config) -> list[tuple[str, Selection]]:

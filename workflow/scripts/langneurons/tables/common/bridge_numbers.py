@@ -154,7 +154,6 @@ def _numbers(one: Choice) -> dict[str, float]:
     english = tested.against(VIA)
     accuracy = math.nan if items is None else float(items.mean())
     best = tested.accuracies[tested.best]
-    scores = [similar.scores.get(k, math.nan) for k in tested.bridges]
     found = {
         "share": similar.share.get(similar.chosen or "", math.nan),
         DIRECT: float(tested.direct.mean()),
@@ -163,7 +162,7 @@ def _numbers(one: Choice) -> dict[str, float]:
         "accuracy": accuracy,
         "best_accuracy": best,
         "regret": best - accuracy,
-        "spearman": choices.spearman(scores, list(tested.accuracies.values())),
+        "spearman": choices.spearman(_scores(one), list(tested.accuracies.values())),
     }
     return found | _is_best(one)
 
@@ -229,10 +228,7 @@ def _together(
     """Compare two similarities: their ranks, and what their choices are worth."""
     taus, same, gains = [], [], []
     for one, other in zip(a, b, strict=True):
-        candidates = list(one.tested.bridges)
-        ranks = [[x.similar.scores.get(k, math.nan) for k in candidates]
-                 for x in (one, other)]  # fmt: skip
-        tau = choices.kendall(*ranks)
+        tau = choices.kendall(*(_scores(each) for each in (one, other)))
         taus += [] if math.isnan(tau) else [tau]
         first, second = one.items, other.items
         if first is not None and second is not None:
@@ -246,6 +242,11 @@ def _together(
     if any(gain.any() for gain in gains):
         found["p_beside"] = choices.test_over(gains)
     return found | {"p_least": choices.smallest(len(gains))}
+
+
+def _scores(one: Choice) -> list[float]:
+    """Return the score of each candidate, in their order; NaN where it has none."""
+    return [one.similar.scores.get(k, math.nan) for k in one.tested.bridges]
 
 
 def _holm(table: pd.DataFrame, column: str) -> npt.NDArray[np.float64]:

@@ -31,8 +31,8 @@ A similarity chooses the bridge of a pair; every candidate is tested, so that it
 stands beside the best one. Accuracies are shares of test items."""
 TITLES = {DIRECT: "over direct", VIA: "over English", RANDOM: "over random"}
 LEGEND = (
-    "- *over direct, English, random*: accuracy through the chosen bridge minus that of "
-    "no bridge, of\n  English, and of a candidate at random (the mean over all of "
+    "- *over direct, English, random*: accuracy through the chosen bridge minus that "
+    "of no bridge, of\n  English, and of a candidate at random (the mean over all of "
     "them), with 95 % intervals.",
     "- Over pairs: pairs are resampled, and within each its test items; ▲ ▼: p < 0.05 "
     "of the sign-flip\n  test over pairs, after Holm's correction over all ways to "
