@@ -41,7 +41,8 @@ experiments:
     statistics: [p_max, top]
     control_statistics: [p_max]
     prompt: "Answer in {language} ({code})."
-    steering: {languages: others, layers: [0, 1], strengths: [1, 2.5]}
+    steering:
+      {languages: others, corpus: sentences, layers: [0, 1], strengths: [1, 2.5]}
     perplexity: {languages: [en], chunks: 8}
 """
 
@@ -110,8 +111,12 @@ def test_statistics_of_one_task() -> None:
     assert not any(x.startswith("prompt") for x in text)
 
 
-S = {"languages": "others", "layers": [0, 1], "strengths": [1]}
+S: dict[str, Any] = {
+    "languages": "others", "corpus": "sentences", "layers": [0, 1], "strengths": [1]
+}  # fmt: skip
 MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"steering": S | {"corpus": "demo"}}, "steering.corpus: demo counts the BOS "
+     "token"),
     ({"steering": S | {"languages": "othrs"}}, "steering.languages: unknown language "
      "set 'othrs' - did you mean 'others'?"),
     ({"steering": S | {"layers": [1, 2]}}, "steering.layers: 2, but demo has layers 0 "

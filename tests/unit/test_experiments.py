@@ -89,6 +89,12 @@ def test_what_is_not_run_is_read_and_costs_nothing() -> None:
 
 
 # What each kind needs, on top of the smallest configuration.
+STEERING = {
+    "languages": "world",
+    "corpus": "sentences",
+    "layers": [0],
+    "strengths": [1],
+}
 NEEDED: dict[str, dict[str, Any]] = {
     "interventions": {"tasks": ["xnli"], "by_task": {"xnli": {"statistics": ["zero"]}}},
     "finetuning": {"tasks": ["xnli"], "selections": ["lape.world"]},
@@ -100,7 +106,7 @@ NEEDED: dict[str, dict[str, Any]] = {
         "selections": ["lape.world"],
         "statistics": ["mean"],
         "prompt": "In {code}:",
-        "steering": {"languages": "world", "layers": [0], "strengths": [1]},
+        "steering": STEERING,
         "perplexity": {"languages": ["vi"], "chunks": 8},
     },
 }

@@ -509,6 +509,7 @@ def test_a_page_of_any_one_table_is_made(tmp_path: Path) -> None:
     for paths in ([], *([path] for path in made.values())):
         page = tmp_path / "page.html"
         spec = {"config": CONFIG, "benchmarks": "none", "left_out": {}, "terms": []}
+        spec["estimates"] = None
         spec["tables"] = KNOWN
         build_report.main(
             cli.Job(spec, "", {"tables": paths, "figures": []}, {"out": page}, 1, 1, 1)
@@ -715,7 +716,7 @@ def test_the_script_writes_the_page(tmp_path: Path) -> None:
     left_out = {"results/tables/old.tsv": "seed: 1 then, 2 now"}
     benchmarks = str(tmp_path / "none")
     given = {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out}
-    spec = json.dumps(given | {"terms": [], "tables": KNOWN})
+    spec = json.dumps(given | {"terms": [], "tables": KNOWN, "estimates": None})
     out = tmp_path / "report.html"
     command = [sys.executable, script, "--spec", spec, "--out", out]
     command += ["--tables", *tables, "--figures", *figures]

@@ -5,6 +5,7 @@
 import os
 import shlex
 
+from snakemake.io import strip_wildcard_constraints
 from snakemake.logging import logger
 
 from langneurons import methods, tables, tasks

@@ -133,4 +133,19 @@ def report_spec(wildcards):
     left_out = {}
     if CONFIG.report == "existing":
         left_out = RECORDS.shown([*all_tables(), *all_figures()])[1]
-    return TABLES.report(left_out)
+    return TABLES.report(left_out, benchmarks())
+
+
+def benchmarks():
+    """Where Snakemake writes the times of jobs, by rule, wildcards in braces."""
+    known = {rule.name: rule.benchmark for rule in workflow.rules}
+    return {
+        name: strip_wildcard_constraints(str(path))
+        for name, path in known.items()
+        if path
+    }
+
+
+def costs_spec(wildcards):
+    """The spec of the table of costs."""
+    return TABLES.costs(benchmarks())

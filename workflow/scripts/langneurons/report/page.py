@@ -236,12 +236,13 @@ def _cost_grid(spent: Sequence[spending.Cost]) -> Grid | None:
         return None
     lines = [
         [
-            *(c.stage, c.what, COUNT(c.jobs), HOURS(c.wall)),
+            *(c.stage, c.what, COUNT(c.jobs), HOURS(c.estimated), HOURS(c.wall)),
             HOURS(c.cpu),
             "CPU only" if c.gpu == 0 else HOURS(c.gpu),
             COUNT(c.memory),
         ]
         for c in spent
     ]
-    header = ["stage", "what its jobs do", "jobs", "wall hours", "CPU hours"]
-    return grid([*header, "GPU hours", "peak memory, MB"], lines, 2, fold=False)
+    header = ["stage", "what its jobs do", "jobs", "estimated hours", "wall hours"]
+    header += ["CPU hours", "GPU hours", "peak memory, MB"]
+    return grid(header, lines, 2, fold=False)

@@ -75,6 +75,16 @@ def _steering(config: Config, axes: Amplification, where: str) -> Iterator[str]:
             f"{where}.steering.languages: {name} has one language; a difference needs "
             "two or more"
         )
+    corpus = axes.steering.corpus or config.default_corpus
+    entry = config.corpora.get(corpus)
+    if entry and entry.bos != "none" and not (entry.sentences and entry.skip_tokens):
+        hint = "skip_tokens: 1" if entry.sentences else "bos: none"
+        yield (
+            f"{where}.steering.corpus: {corpus} counts the BOS token, whose state in "
+            "the residual stream is so large in most models that the means of "
+            f"languages would be little else; give corpora.{corpus} {hint}, or take a "
+            "corpus of sentences (unit: document) that skips it"
+        )
     for model in axes.models:
         if not config.model(model).builder:
             continue  # how many layers it has is known when it is fetched

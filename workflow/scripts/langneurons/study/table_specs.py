@@ -83,16 +83,17 @@ class TableSpecs:
     def minutes(self, wildcards: Any, attempt: int) -> int:
         return attempt * tables.load(self._kind(wildcards.table)).MINUTES
 
-    def report(self, left_out: Mapping[str, str]) -> str:
+    def report(self, left_out: Mapping[str, str], patterns: Mapping[str, str]) -> str:
         """Say what the page shows of the configuration, and which files it leaves out.
 
         Args:
             left_out: tables and figures that are there but not of this configuration,
                 each with the reason.
+            patterns: of the benchmark files, by rule.
         """
         text = self.config.model_dump(mode="json", exclude={"report"})
         spec: dict[str, Any] = {"config": text, "benchmarks": "benchmarks"}
-        spec["left_out"] = dict(left_out)
+        spec |= {"left_out": dict(left_out), "estimates": self._estimates(patterns)}
         spec["tables"] = [self._shown(name) for name in self._known]
         kinds = [self.config.task(name).kind for name in rows.tasks(self.config)]
         return canonical(spec | {"terms": metrics.terms(kinds)})
@@ -122,13 +123,20 @@ class TableSpecs:
         config = self.config.model_dump(mode="json", exclude_unset=True)
         return canonical({"config": config, "gpu": "a100"})
 
-    def costs(self, wildcards: Any) -> str:
-        models = {
-            name: entry.model_dump(mode="json", exclude_unset=True)
-            for name, entry in self.config.models.items()
-        }
-        spec = {"models": models, "study": self.config.study}
-        return canonical(spec | {"benchmarks": "benchmarks"})
+    def costs(self, patterns: Mapping[str, str]) -> str:
+        """Say what the table of costs reads.
+
+        Args:
+            patterns: of the benchmark files, by rule.
+        """
+        return canonical({"benchmarks": "benchmarks"} | self._estimates(patterns))
+
+    def _estimates(self, patterns: Mapping[str, str]) -> dict[str, Any]:
+        """Say from what follows what jobs should have taken."""
+        given = self.config.model_dump(
+            mode="json", exclude_unset=True, exclude={"report"}
+        )
+        return {"config": given, "patterns": dict(patterns)}
 
     def figure(self, **names: Any) -> str:
         """Name what a figure shows."""
