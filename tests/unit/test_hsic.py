@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from langneurons.stats import hsic, kernels
 from langneurons.stats.hsic import Kernels
-from langneurons.stats.ranks import kendall
 
 VARIANTS: tuple[hsic.Variant, ...] = ("code", "biased", "unbiased", "cka")
 
@@ -216,21 +215,6 @@ def test_shared_width_is_the_lower_median(seed: int, size: int, count: int) -> N
     apart = np.sort(apart[apart > 0])
     expected = apart[(len(apart) - 1) // 2] if len(apart) else 1.0
     assert kernels.shared_width(rows) == expected
-
-
-def test_kendall_by_hand() -> None:
-    a = {"en": 3.0, "de": 2.0, "fr": 1.0, "es": None}
-    assert kendall(a, {"en": 30.0, "de": 20.0, "fr": 10.0, "es": 5.0}) == 1
-    assert kendall(a, {"en": 1.0, "de": 2.0, "fr": 3.0}) == -1
-    assert kendall(a, {"en": 3.0, "de": 1.0, "fr": 2.0}) == pytest.approx(1 / 3)
-    assert kendall(a, {"en": 1.0, "de": 1.0, "fr": 1.0}) is None
-    assert kendall(a, {"en": 1.0}) is None
-    # With ties: tau-b, as scipy has it.
-    from scipy.stats import kendalltau
-
-    b = {"en": 1.0, "de": 1.0, "fr": 0.0}
-    expected = kendalltau([3, 2, 1], [1, 1, 0]).statistic
-    assert kendall(a, b) == pytest.approx(expected)
 
 
 def test_point_estimate_takes_little_processor_time() -> None:

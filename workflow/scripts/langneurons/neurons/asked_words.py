@@ -60,7 +60,3 @@ class AskedWords:
             if type(place) is not int or not 0 <= place < len(raw["words"]):
                 raise DataError(f"{path}: kept has {place!r}, no place of a word")
         return cls(**{key: raw[key] for key in KEYS if key != "format"})
-
-    def shown(self) -> str:
-        """Say how many words were asked and how many kept."""
-        return f"{len(self.kept)} of {len(self.words)} words of {self.pair}"

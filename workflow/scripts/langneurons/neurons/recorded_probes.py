@@ -18,10 +18,42 @@ import numpy.typing as npt
 from langneurons.config.errors import DataError
 from langneurons.jobs import files, tensors
 
-from .neuron_sets import Mask
+from .asked_words import AskedWords
+from .neuron_sets import Mask, NeuronSets
 
 KEYS = ("model", "selection", "pair", "tokens", "words", "left_out")
 Ints = npt.NDArray[np.int32]
+
+
+def union(sets: NeuronSets) -> tuple[Ints, Ints]:
+    """Return the neurons of all languages, each once, by layer and number.
+
+    So that another candidate of the language set needs no other recording.
+
+    Returns:
+        Their layers and their numbers in them: int32 [neurons].
+    """
+    masks = [sets.mask(lang) for lang in sets.languages]
+    layers, neurons = np.nonzero(np.any(masks, axis=0))
+    return layers.astype(np.int32), neurons.astype(np.int32)
+
+
+def too_few(asked: AskedWords, least: int) -> str:
+    """Say why the words of a pair are no probes; empty where there are enough.
+
+    Args:
+        asked: the words.
+        least: how many are needed.
+    """
+    if len(asked.kept) >= least:
+        return ""
+    known = {"correct": "translated right", "both": "right in both directions"}
+    what = known.get(asked.keep, "in the dictionary")
+    hint = "" if asked.keep == "all" else " ask more words, give keep: all,"
+    return (
+        f"{len(asked.kept)} of {len(asked.words):,} words are {what} by {asked.model}, "
+        f"and {least} are needed (probes.least);{hint} or take a larger dictionary"
+    )
 
 
 @dataclass(frozen=True)
