@@ -166,10 +166,10 @@ def _difference(row: Row, against: str, title: str, pairs: int) -> Difference | 
     mean = as_float(row[f"over_{against}"])
     if math.isnan(mean) or not pairs:
         return None
-    ends = (as_float(row[f"over_{against}_{end}"]) for end in ("low", "high"))
+    low, high = (as_float(row[f"over_{against}_{end}"]) for end in ("low", "high"))
     # Without a test the two are the same on every pair.
     p_value = as_float(row[f"p_{against}"])
-    return title, mean, *ends, 1.0 if math.isnan(p_value) else p_value, pairs
+    return title, mean, low, high, 1.0 if math.isnan(p_value) else p_value, pairs
 
 
 def _corrected(given: Sequence[Difference]) -> list[Difference]:

@@ -3,11 +3,11 @@
 Whether interventions (H1) and fine-tuning (H2) of language-specific neurons help; H3
 and H4, on the neurons themselves, are in ``neuron_verdicts``, H5 to H7, on amplified
 neurons, in ``steering_verdicts``, and H8 and H9, on bridges, in ``bridge_verdicts``.
-Each ``h*`` function takes tables and returns a :class:`Verdict`. What the rules share: a cell is
-*significant* if p < 0.05 after Holm's correction within its table, experiment, model
-and metric; a mean is *clearly* above or below zero if its 95 % interval over
-model-language pairs is; a table is *blunt* if half of its cells could not have shown a
-difference that matters: 2 points, unless the task declares another.
+Each ``h*`` function takes tables and returns a :class:`Verdict`. What the rules share:
+a cell is *significant* if p < 0.05 after Holm's correction within its table,
+experiment, model and metric; a mean is *clearly* above or below zero if its 95 %
+interval over model-language pairs is; a table is *blunt* if half of its cells could not
+have shown a difference that matters: 2 points, unless the task declares another.
 """
 
 from __future__ import annotations
