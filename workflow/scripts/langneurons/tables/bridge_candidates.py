@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from langneurons.grid import bridges
+from langneurons.grid.experiments.bridges import CANDIDATES as NAME
 
 from . import Table
 from .common import bridge_rows, columns
@@ -120,7 +121,7 @@ def _cell(row: Mapping[Any, Any]) -> Cell:
 class BridgeCandidates(Table):
     """Scores and accuracies of all candidates."""
 
-    NAME = "bridge_candidates"
+    NAME = NAME
     COLUMNS = COLUMNS
     SHOWS = "how similar every candidate for a bridge is, and what it is worth"
     NEEDS = "an experiment of kind bridges in run"
