@@ -10,6 +10,8 @@ from langneurons.config.errors import unknown_name
 from langneurons.config.names import Bridged, Pair
 from langneurons.grid import bridges, rows
 
+from . import probing
+
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
 
@@ -24,7 +26,7 @@ def wanted(config: Config) -> list[tuple[str, Pair]]:
     }
     if bridges.all_axes(config):
         name = bridges.probes(config).dictionary
-        found |= {(name, pair): None for pair in bridges.pairs(config)}
+        found |= {(name, pair): None for _, pair in probing.asked(config)}
     return list(found)
 
 

@@ -57,7 +57,7 @@ class Translating(Frozen):
     names: dict[Language, str] = Field(
         default_factory=dict,
         description="what prompts call a language, by its code, beside or instead of "
-        "the names of the study (`zh: 中文`)",
+        "the names of the study, which are the languages' own (中文 for zh)",
     )
     post: Post = Field(
         "clean",
