@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from langneurons.config.demo_entries import Bridging
 
 from .facts import ADJECTIVES, HYPERNYMS, INTRANSITIVE, NOUNS, PLACES, TRANSITIVE
-from .languages import Language
 from .world import World
 
 ARROW, GAP = "→", "?"
@@ -24,6 +23,7 @@ TESTED = TAUGHT[::2] + TAUGHT[1::4]
 """Those of them that are tests."""
 OTHERS = (*NOUNS[12:], *HYPERNYMS, *TRANSITIVE, *INTRANSITIVE)
 """Concepts whose words are in ordinary text only."""
+MOST_IN_LINE = 3  # languages
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,8 @@ def _route(world: World, plan: Bridging, rng: random.Random) -> list[str]:
             often = [1 + (code in plan.through.values()) for code in wrong]
             return [*rng.choices(wrong, often), low]
         return [low, bridge] if rng.random() < plan.back else [bridge, low]
-    return rng.sample(others, 3 if rng.random() < plan.chains else 2)
+    count = MOST_IN_LINE if rng.random() < plan.chains else 2
+    return rng.sample(others, count)
 
 
 def high_resource(world: World, plan: Bridging) -> list[str]:
@@ -102,14 +103,10 @@ def rows(world: World, part: str, pair: tuple[str, str]) -> Iterator[str]:
     """
     one, two = (world.languages[code] for code in pair)
     for concept in _concepts(part):
-        yield f"{_word(one, concept)}\t{_word(two, concept)}"
+        yield f"{one.words[concept]}\t{two.words[concept]}"
 
 
 def _concepts(part: str) -> tuple[str, ...]:
     if part == "test":
         return TESTED
     return (*(concept for concept in TAUGHT if concept not in TESTED), *OTHERS)
-
-
-def _word(language: Language, concept: str) -> str:
-    return language.words[concept]

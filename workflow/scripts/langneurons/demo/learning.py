@@ -35,8 +35,8 @@ class Batch:
 
     Attributes:
         ids: token ids, int64 [rows, length].
-        counted: tokens whose loss counts: of lines those of an answer, its quotes
-            and what ends the line included, of other documents all; bool [rows, length].
+        counted: tokens whose loss counts: of lines those of an answer, with its quotes
+            and what ends the line; of other documents all; bool [rows, length].
         answers: those that are translations; gaps are none; bool [rows, length].
     """
 

@@ -54,7 +54,7 @@ class Probes(Frozen):
         "correct",
         description="which words are recorded:\n`correct`: those that the model "
         "translates right (paper)\n`both`: right in both directions\n`all`: all; the "
-        "model is not asked",
+        "model is asked only where a similarity reads its answers",
     )
     asked: int = Field(1500, ge=1, description="words that the model is asked, at most")
     max_pairs: int = Field(500, ge=2, description="words that are recorded, at most")
