@@ -134,6 +134,8 @@ SIZES = ("architecture", "hidden_size", "intermediate_size", "layers", "heads")
 """Keys of a demo model that one that continues another takes from it."""
 TAUGHT = ("planting", "bridging")
 """Keys that say what one that continues another learns."""
+LONGEST_LINE = 19
+"""Tokens of a dictionary's line of three languages, with BOS and EOS."""
 
 
 class DemoModel(Frozen):
@@ -193,6 +195,11 @@ class DemoModel(Frozen):
             raise ValueError(
                 "averaging: with 'bridging' it is not known when the second half of "
                 "the steps begins; leave it out"
+            )
+        if self.bridging is not None and self.sequence_length < LONGEST_LINE:
+            raise ValueError(
+                f"sequence_length {self.sequence_length}: a line has up to "
+                f"{LONGEST_LINE} tokens"
             )
         if self.bridging is not None and self.bridging.decay >= self.steps:
             raise ValueError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 WARMUP = 20  # steps
 READ = 256  # documents encoded at a time
+QUESTION, REST, HOLE, WORD = range(4)
+"""Kinds of tokens: what is given, and does not count; ordinary text, quotes and ends of
+lines; ``?`` for a word that the dictionary lacks; words that translate another."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,11 @@ class Batch:
 
     Attributes:
         ids: token ids, int64 [rows, length].
-        counted: tokens whose loss counts: of lines those of an answer, with its quotes
-            and what ends the line; of other documents all; bool [rows, length].
-        answers: those that are translations; gaps are none; bool [rows, length].
+        kinds: which of ``QUESTION`` to ``WORD`` each is, int64 [rows, length].
     """
 
     ids: torch.Tensor
-    counted: torch.Tensor
-    answers: torch.Tensor
+    kinds: torch.Tensor
 
 
 def learn(model: Any, tokenizer: Any, spec: DemoModel, world: World) -> list[float]:
@@ -55,7 +55,7 @@ def learn(model: Any, tokenizer: Any, spec: DemoModel, world: World) -> list[flo
         world: whose languages.
 
     Returns:
-        Loss of each step, nats per token that counts.
+        Loss of each step, nats; half of it is of answers, whatever their share.
     """
     import torch
 
@@ -93,17 +93,16 @@ def _step(model: Any, batch: Batch) -> tuple[torch.Tensor, float]:
 
     In a batch without any, none is.
     """
-    import torch
+    from torch.nn.functional import cross_entropy
 
-    ids = batch.ids.to(model.device)
-    logits = model(input_ids=ids, use_cache=False).logits[:, :-1]
-    counted, answers = (
-        chosen[:, 1:].to(model.device) for chosen in (batch.counted, batch.answers)
-    )
-    wanted = ids[:, 1:]
-    loss = torch.nn.functional.cross_entropy(logits[counted], wanted[counted])
-    right = logits[answers].argmax(-1) == wanted[answers]
-    return loss, float(right.float().mean().nan_to_num())
+    ids, kinds = batch.ids.to(model.device), batch.kinds.to(model.device)[:, 1:]
+    logits, wanted = model(input_ids=ids, use_cache=False).logits[:, :-1], ids[:, 1:]
+    each = cross_entropy(logits.transpose(1, 2), wanted, reduction="none")
+    # Quotes are soon learnt; in a mean over all tokens they would hide the words.
+    parts = [kinds >= HOLE, kinds == REST]
+    means = [(each * part).sum() / part.sum().clamp(min=1) for part in parts]
+    right = (logits.argmax(-1) == wanted)[kinds == WORD]
+    return (means[0] + means[1]) / 2, float(right.float().mean().nan_to_num())
 
 
 class Pace:
@@ -162,7 +161,7 @@ def batches(
     import torch
 
     marks = Marks(tokenizer)
-    text: list[tuple[int, bool, bool]] = []
+    text: list[tuple[int, int]] = []
     wanted = rows * length
     while True:
         while len(text) < wanted:
@@ -170,15 +169,14 @@ def batches(
             coded = tokenizer([one.text for one in read])["input_ids"]
             for one, ids in zip(read, coded, strict=True):
                 text += marks.of(ids, one.line)
-        columns = zip(*text[:wanted], strict=True)
+        now = torch.tensor(text[:wanted]).view(rows, length, 2)
         del text[:wanted]
-        ids, counted, answers = (torch.tensor(c).view(rows, length) for c in columns)
-        begun = (ids == marks.bos).cumsum(1) > 0
-        yield Batch(ids, counted & begun, answers & begun)
+        begun = (now[..., 0] == marks.bos).cumsum(1) > 0
+        yield Batch(now[..., 0], now[..., 1] * begun)
 
 
 class Marks:
-    """What counts of a document, by its signs.
+    """What kinds the tokens of a document are, by its signs.
 
     Args:
         tokenizer: of the world.
@@ -189,20 +187,22 @@ class Marks:
         self.bos, self.eos = number(BOS), number(EOS)
         self.arrow, self.gap = number(dictionary.ARROW), number(dictionary.GAP)
 
-    def of(self, ids: list[int], line: bool) -> list[tuple[int, bool, bool]]:
-        """Return the tokens of a document and EOS: each, if it counts, if it is right.
+    def of(self, ids: Sequence[int], line: bool) -> list[tuple[int, int]]:
+        """Return the tokens of a document, and EOS, each with its kind.
 
         Args:
             ids: of a document, with BOS.
             line: whether it is a line of the dictionary.
         """
         if not line:
-            return [(token, True, False) for token in (*ids, self.eos)]
-        found, arrow = [], len(ids)
+            return [(token, REST) for token in (*ids, self.eos)]
+        found, arrow = [], len(ids) + 1
         for at, token in enumerate((*ids, self.eos)):
             if token == self.arrow:
                 arrow = at
             behind = at - arrow  # 1: code, 2: colon, 3 to 5: word in quotes, 6: EOS
-            right = behind == 4 and token != self.gap
-            found.append((token, behind >= 3, right))
+            kind = REST if behind >= 3 else QUESTION
+            if behind == 4:
+                kind = HOLE if token == self.gap else WORD
+            found.append((token, kind))
         return found
