@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from configurations import tiny
+from configurations import merge, tiny
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import Pair, Selection
 from langneurons.grid import bridges
@@ -97,3 +97,64 @@ def test_without_bridges_there_is_nothing_to_compare() -> None:
 def test_a_pair_is_two_languages(given: str) -> None:
     with pytest.raises(ValidationError, match="is not of the form source-target"):
         axes(pairs=[given])
+
+
+def study(changes: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]:
+    """Return a configuration that runs two experiments, the second with changes."""
+    entry = axes(models=["demo"], tasks=["bli"], pairs=["hi-vi"], candidates=["en"],
+                 similarities=["overlap"])  # fmt: skip
+    first = entry.model_dump(mode="json")
+    second = merge(first, {"pairs": ["vi-hi"]} | other)
+    names = {"hi": "हिन्दी", "vi": "Tiếng Việt"}
+    whole = tiny() | {"run": ["a", "b"], "experiments": {"a": first, "b": second}}
+    named = {"tasks": {"bli": {"parameters": {"names": names}}}}
+    return merge(merge(whole, named), changes or {})
+
+
+def refused(raw: dict[str, Any]) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(raw)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"probes": {"keep": "all"}}, "b.probes.keep: 'all', but experiments.a has 'c"),
+        ({"probes": {"least": 5}}, "b.probes.least: 5, but experiments.a has 20"),
+        ({"candidates": ["en", "zh"]}, "b.candidates: en, zh, but experiments.a has e"),
+        ({"similarities": ["family"]}, "b.similarities: family, but experiments.a has"),
+    ],
+)
+def test_two_meanings_of_a_name_are_refused(other: dict[str, Any], said: str) -> None:
+    found = refused(study(**other))
+    assert f"experiments.{said}" in found and "one name in a study" in found
+
+
+def test_pairs_and_models_may_differ() -> None:
+    config = load(study())
+    assert [str(x) for x in bridges.pairs(config)] == ["hi-vi", "vi-hi"]
+
+
+def test_names_that_tables_give_are_taken() -> None:
+    similarity = {"similarities": {"always_english": {"kind": "overlap"}}}
+    said = refused(study(similarity))
+    assert "similarities.always_english: tables call English as the bridge" in said
+    method = {"methods": {"bridge": {"kind": "lape"}}}
+    assert "methods.bridge: tables call rows so" in refused(study(method))
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"pairs": ["hi-el"]}, "experiments.b.pairs: unknown language 'el'"),
+        ({"candidates": ["fr"]}, "experiments.b.candidates: unknown language 'fr'"),
+        ({"candidates": ["hi"]}, "experiments.b.candidates: none is left for vi-hi"),
+        ({"tasks": ["xquad"]}, "tasks.xquad: kind xquad is not tested on pairs"),
+        ({"selection": "random_lape.world"}, "experiments.b.selection: "),
+    ],
+)
+def test_what_cannot_be_run_is_told_by_its_place(
+    other: dict[str, Any], said: str
+) -> None:
+    assert said in refused(study(**other) | {"run": ["b"]})
