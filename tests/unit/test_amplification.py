@@ -154,7 +154,7 @@ def test_mistakes_elsewhere() -> None:
     said = refused(mine("language_sets: {others: [hi]}"))
     assert "steering.languages: others has one language; a difference needs two" in said
     said = refused(mine("methods: {diffmean: {kind: lape}}"))
-    assert "methods.diffmean: tables call a control of amplification so" in said
+    assert "methods.diffmean: tables call rows so that are of no neurons" in said
     raw = mine()
     del raw["language_names"]["hi"]
     said = refused(raw)

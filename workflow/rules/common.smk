@@ -13,11 +13,11 @@ from langneurons.config.errors import LangneuronsError
 from langneurons.config.names import BASE, LANGUAGE, Pair, Selection, TuningName
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
-from langneurons.grid import result_paths, steering, subjects
+from langneurons.grid import bridges, result_paths, steering, subjects
 from langneurons.jobs import devices, failures, forced, planned, provenance
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import fetching
-from langneurons.study import local_files, targets
+from langneurons.study import local_files, probing, targets
 from langneurons.study.configuration import load
 from langneurons.study.records import Records
 from langneurons.study.rule_functions import Signed, keep_what_is_planned, signed
@@ -117,6 +117,7 @@ wildcard_constraints:
     lang=f"{LANGUAGE}(-{LANGUAGE})?",  # or a pair, source-target
     pair=f"{LANGUAGE}-{LANGUAGE}",
     dictionary=either(CONFIG.dictionaries),
+    similarity=either(CONFIG.similarities),
     seed="[0-9]+",
     shard="[0-9]+",
     shards="[0-9]+",

@@ -18,9 +18,7 @@ def dictionary_files(wildcards):
 
 def task_files(wildcards):
     """The files of a task's split; none when it comes from the hub."""
-    return local_files.of_task(
-        CONFIG, wildcards.task, wildcards.split, wildcards.lang
-    )
+    return local_files.of_task(CONFIG, wildcards.task, wildcards.split, wildcards.lang)
 
 
 def model_source(wildcards):

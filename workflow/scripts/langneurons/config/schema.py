@@ -31,6 +31,7 @@ from .errors import ConfigError, unknown_name
 from .experiment_entries import Experiment
 from .fields import Language
 from .model_entries import SIZES
+from .similarity_entries import Similarity
 from .task_entries import Task, Training, Tuning
 
 Entry = TypeVar("Entry")
@@ -78,7 +79,8 @@ class Config(Frozen):
         None,
         description="tables of `snakemake all`: names of tasks (interventions), "
         "`finetune_{task}`, `random_{task}`, `perplexity`, `activation_statistics`, "
-        "`profiles`, `steering`, `amplification`, `reproduction`; null: every one",
+        "`profiles`, `steering`, `amplification`, `bridges`, `bridge_candidates`, "
+        "`language_overlap`, `reproduction`; null: every one",
     )
     bundle_size: int | None = Field(
         None,
@@ -110,6 +112,9 @@ class Config(Frozen):
     )
     dictionaries: dict[str, Dictionary] = Field(
         default_factory=dict, description="catalogue of dictionaries"
+    )
+    similarities: dict[str, Similarity] = Field(
+        default_factory=dict, description="catalogue of ways to choose a bridge"
     )
     tunings: dict[str, Tuning] = Field(
         default_factory=lambda: {"attention": Tuning(kind="attention")},
@@ -193,6 +198,9 @@ class Config(Frozen):
 
     def dictionary(self, name: str) -> Dictionary:
         return _lookup("dictionary", name, self.dictionaries, "dictionaries")
+
+    def similarity(self, name: str) -> Similarity:
+        return _lookup("similarity", name, self.similarities, "similarities")
 
     def tuning(self, name: str | names.TuningName) -> Tuning:
         """Return the entry behind a tuning's name, such as ``lape.set1.en+vi``."""

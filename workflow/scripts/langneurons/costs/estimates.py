@@ -102,6 +102,20 @@ class Estimates:
         seconds = self.time(self.config.model(name), tokens)
         return Work(seconds, tokens, RECORD_BYTES + CHUNK_BYTES * number)
 
+    def asking(self, name: str, words: int, generates: bool = True) -> Work:
+        """Estimate prompts that ask for words.
+
+        Args:
+            name: of the model.
+            words: how many.
+            generates: whether it answers; else it only reads.
+        """
+        model, tokens = self.config.model(name), words * rates.PROBE
+        seconds = self.time(model, tokens)
+        if generates:
+            seconds += rates.decoding(model, words, rates.ANSWER, self.gpu)
+        return Work(seconds, tokens, RECORD_BYTES + ITEM_BYTES * words)
+
     def shard(self, corpus: str, name: str, shards: int) -> Work:
         """Estimate the recording of one of a language's shards."""
         model, entry = self.config.model(name), self.config.corpus(corpus)

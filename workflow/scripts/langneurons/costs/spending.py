@@ -37,6 +37,9 @@ STAGES = {
     "activations": "record activations",
     "neurons": "identify neurons",
     "directions": "find directions",
+    "dictionaries": "prepare dictionaries",
+    "probes": "ask and record probes",
+    "similarities": "compare languages",
     "adapters": "fine-tune",
     "evaluations": "evaluate on tasks",
     "perplexity": "measure perplexity",
@@ -50,7 +53,8 @@ COLUMNS = (
 """Of results/tables/cost.tsv."""
 # Where the model is in the path of a stage whose jobs ask for GPUs (after the stage).
 MODEL_AT = {
-    "activations": 1, "adapters": 1, "evaluations": 1, "perplexity": 1, "models": 0
+    "activations": 1, "adapters": 1, "evaluations": 1, "perplexity": 1, "models": 0,
+    "probes": 0,
 }  # fmt: skip
 
 

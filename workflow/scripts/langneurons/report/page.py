@@ -18,7 +18,15 @@ from langneurons.tables.common import as_html
 from langneurons.tables.common.document import Cell, Grid, grid, number
 from langneurons.tables.common.metrics import TWO_POINTS
 
-from . import gallery, inputs, neuron_verdicts, origin, steering_verdicts, verdicts
+from . import (
+    bridge_verdicts,
+    gallery,
+    inputs,
+    neuron_verdicts,
+    origin,
+    steering_verdicts,
+    verdicts,
+)
 from .inputs import Table
 from .texts import GLOSSARY, HYPOTHESES, OTHER_SIZES, OTHER_UNITS, RULES
 from .verdicts import Verdict
@@ -131,6 +139,8 @@ def judge(tables: Sequence[Table], config: Mapping[str, Any]) -> list[Verdict]:
                 steering_verdicts.h7,
             )
         ),
+        bridge_verdicts.h8(single("bridges")),
+        bridge_verdicts.h9(single("bridges")),
     ]
 
 

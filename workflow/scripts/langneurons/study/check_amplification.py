@@ -17,8 +17,8 @@ from langneurons.grid.experiments.amplification import Amplification, prompt_lan
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
 
-TAKEN = ("prompt", "diffmean")
-"""What tables call methods that have no neurons."""
+TAKEN = ("prompt", "diffmean", "bridge")
+"""What tables call methods that have no neurons; the last is of bridges."""
 
 
 def problems(config: Config) -> list[str]:
@@ -129,9 +129,9 @@ def _nothing(axes: Amplification, where: str) -> Iterator[str]:
 
 
 def taken(config: Config) -> Iterator[str]:
-    """Check that no method is called like what steers without neurons."""
+    """Check that no method is called like what is done without neurons."""
     for name in sorted(set(TAKEN) & set(config.methods)):
         yield (
-            f"methods.{name}: tables call a control of amplification so, which has no "
-            "neurons; take another name"
+            f"methods.{name}: tables call rows so that are of no neurons; take another "
+            "name"
         )

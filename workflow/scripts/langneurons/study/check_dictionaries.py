@@ -11,6 +11,8 @@ from langneurons.config.names import Bridged, Pair
 from langneurons.grid import bridges, experiments, rows
 from langneurons.grid.experiments.bridges import Bridges
 
+from . import probing
+
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
 
@@ -25,7 +27,7 @@ def wanted(config: Config) -> list[tuple[str, Pair]]:
     }
     if bridges.all_axes(config):
         name = bridges.probes(config).dictionary
-        found |= {(name, pair): None for pair in bridges.pairs(config)}
+        found |= {(name, pair): None for _, pair in probing.asked(config)}
     return list(found)
 
 

@@ -16,7 +16,6 @@ from langneurons.config.catalogue import DemoModel, Frozen
 from langneurons.config.errors import ConfigError
 from langneurons.config.model_entries import SIZES
 from langneurons.config.names import (
-    Pair,
     Prompted,
     Selection,
     Treatment,
@@ -36,10 +35,10 @@ from langneurons.grid.subjects import (
 )
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
-from langneurons.nn.models import families
 from langneurons.text import pins
 
 from . import sentence_specs
+from .bridge_specs import BridgeSpecs
 from .rule_functions import signed
 from .treatment_specs import named
 
@@ -65,7 +64,7 @@ def _hub(data: TaskData, split: str, lang: str) -> Any:
     return found | ({"codes": data.codes} if data.codes else {})
 
 
-class Specs:
+class Specs(BridgeSpecs):
     """Builds the ``spec`` of every rule from one configuration."""
 
     def __init__(self, config: Config, parts: Parts | None = None) -> None:
@@ -73,17 +72,6 @@ class Specs:
         self.parts = parts or Parts(config)
         self._of_task: dict[tuple[str, str], dict[str, Any]] = {}
         self._of_treatments: dict[Any, dict[str, Any]] = {}
-
-    def _model(self, name: Any) -> dict[str, Any]:
-        """Return what every job that runs a model says of it."""
-        entry = self.config.model(str(name))
-        return {
-            "model": name,
-            "family": entry.family,
-            # Not the whole table, by the code's hash: other rows change nothing.
-            "architecture": families.described(entry.family),
-            "attn_implementation": entry.attn_implementation,
-        }
 
     def pin_models(self, wildcards: Any) -> str:
         sources = pins.unpinned(self.config.model_dump(mode="json"))
@@ -263,22 +251,6 @@ class Specs:
                 },
             }
             | {key: getattr(entry, key) for key in rows}
-        )
-
-    def prepare_dictionary(self, wildcards: Any) -> str:
-        """Say how words are translated; the files are inputs, in the legs' order."""
-        pair = Pair.parse(wildcards.pair)
-        entry = self.config.dictionary(wildcards.dictionary)
-        legs = [
-            {"pair": str(leg.pair), "swapped": leg.swapped} for leg in entry.legs(pair)
-        ]
-        return canonical(
-            {
-                "dictionary": wildcards.dictionary,
-                "pair": str(pair),
-                "legs": legs,
-                "identical": entry.identical,
-            }
         )
 
     def _parameters(self, task: str, split: str = "test") -> dict[str, Any]:

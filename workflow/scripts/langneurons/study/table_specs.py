@@ -9,9 +9,10 @@ from typing import Any
 
 from langneurons import tables
 from langneurons.config.errors import ConfigError, unknown_name
+from langneurons.config.names import Pair
 from langneurons.config.schema import Config
 from langneurons.costs.parts import Parts
-from langneurons.grid import result_paths, rows, subjects
+from langneurons.grid import bridges, result_paths, rows, subjects
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.tables.common import metrics
@@ -184,6 +185,26 @@ class TableSpecs:
     def draw_amplification(self, wildcards: Any) -> str:
         return self.figure(task=wildcards.task, model=wildcards.model)
 
+    def draw_bridges(self, wildcards: Any) -> str:
+        return self.figure(task=wildcards.task, model=wildcards.model)
+
+    def draw_similarity(self, wildcards: Any) -> str:
+        model, name = wildcards.model, wildcards.similarity
+        pairs = [str(pair) for pair in self._pairs(model)]
+        return self.figure(model=model, similarity=name, pairs=pairs)
+
+    def similarities(self, wildcards: Any) -> list[str]:
+        """List the files of a similarity on a model, pair by pair."""
+        model, name = wildcards.model, wildcards.similarity
+        return [
+            bridges.similarity(self.config, model, name, pair)
+            for pair in self._pairs(model)
+        ]
+
+    def _pairs(self, model: str) -> list[Pair]:
+        found = bridges.asked_for(self.config)
+        return [pair for name, pair in found if name == model]
+
     def draw_published(self, wildcards: Any) -> str:
         model, method, langset = wildcards.published.split(".")
         return self.figure(model=model, method=method, langset=langset)
@@ -204,5 +225,8 @@ def files_of(parts: Parts, reads: Reads) -> dict[str, list[str]]:
             result_paths.activations(c, m, lang) for m, c, lang in reads.activations
         ],
         "neurons": [result_paths.neurons(m, s) for m, s in reads.neurons],
+        "similarities": [
+            bridges.similarity(parts.config, *names) for names in reads.similarities
+        ],
         "tables": [targets.table(parts.config, name) for name in reads.tables],
     }

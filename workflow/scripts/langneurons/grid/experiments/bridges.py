@@ -29,8 +29,8 @@ from langneurons.grid.axes import Block, Row
 
 from . import Kind
 
-TABLE, OVERLAP = "bridges", "language_overlap"
-"""Tables of the choices, and of the neurons that languages share."""
+TABLE, CANDIDATES, OVERLAP = "bridges", "bridge_candidates", "language_overlap"
+"""Tables of the choices, of all candidates, and of neurons that languages share."""
 
 
 def _pair(text: str) -> str:
@@ -105,7 +105,7 @@ class Product(Kind[Bridges]):
     """Models x pairs x direct and candidates, by task."""
 
     PARAMETERS = Bridges
-    TABLES = ("{task}", TABLE, OVERLAP)
+    TABLES = ("{task}", TABLE, CANDIDATES, OVERLAP)
 
     def selections(self, axes: Bridges) -> tuple[str, ...]:
         return (axes.selection,)
