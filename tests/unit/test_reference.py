@@ -73,13 +73,11 @@ def refers(text: str) -> bool:
 
 
 # Words that are neither keys nor enumerated, and in whose description they stand.
-OF_PAIRS = {"{source}", "{target}", "{source_code}", "{target_code}"}
+OF_CODES = {"{source_code}", "{target_code}"}
 ELSEWHERE = {
-    ("Dictionary", "probe"): OF_PAIRS,
-    ("Dictionary", "test"): OF_PAIRS,
-    ("Dictionary", "codes"): OF_PAIRS,
-    ("WordFilesOfLanguage", "probe"): OF_PAIRS,
-    ("WordFilesOfLanguage", "test"): OF_PAIRS,
+    ("Dictionary", "probe"): {"{source}", "{target}"} | OF_CODES,
+    ("Dictionary", "codes"): OF_CODES,
+    ("WordFilesOfLanguage", "probe"): {"{source}", "{target}"} | OF_CODES,
     ("", "report"): {"make report"},
     ("", "tables"): {"snakemake all", "finetune_{task}", "random_{task}"}
     | {
