@@ -218,6 +218,7 @@ def test_each_bridge_is_set_against_direct_and_against_english(read: Inputs) -> 
         assert part["p_holm"].min() == pytest.approx(least * len(part))
     assert tasks.load("bli").METRICS["correct"].kind == "binary"
     text = markdown(interventions.TABLE.layout(table, spec))
+    assert text.startswith("# words (BLI): accuracy directly and through bridges, perc")
     assert "## Against English as the bridge, percentage points" in text
     lines = [line for line in text.splitlines() if line.startswith("| m ")]
     direct = next(line for line in lines if "vi-ur" in line)
