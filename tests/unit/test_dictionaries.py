@@ -62,6 +62,7 @@ def test_a_pair_with_files_of_its_own(folder):
         "test": 2,
         "translations": 8,
         "identical": 0,
+        "only_identical": 0,
         "untranslated": 0,
     }
 
@@ -80,12 +81,20 @@ def test_words_of_a_test_file_that_is_a_part_are_none_of_probes(folder):
     assert words(found["test"]) == {"fire": ["moto", "joto"]}
     assert words(found["probe"])["cat"] == ["paka", "cat"]
     assert "fire" not in words(found["probe"]) and found["counts"]["identical"] == 1
+    assert found["counts"]["only_identical"] == 0
 
 
 def test_the_very_word_can_be_left_out(folder):
     given = {"pivot": "en", "by_language": {"sw": SWAHILI}}
     found = read(folder, "en-sw", identical="drop", **given)
     assert words(found["probe"])["cat"] == ["paka"]
+    (folder / "en-fr.a").write_text("a\tb\ntaxi\ttaxi\n")
+    (folder / "en-fr.b").write_text("c\td\n")
+    kept, left = (read(folder, "en-fr", identical=x) for x in ("keep", "drop"))
+    assert list(words(kept["probe"])) == ["a", "taxi"]
+    assert list(words(left["probe"])) == ["a"]
+    for found in (kept, left):
+        assert found["counts"]["only_identical"] == 1
 
 
 def test_a_word_in_other_letters_is_the_same_word(tmp_path):
@@ -215,5 +224,6 @@ def test_the_real_files_through_english(shared_data, pair, translations, of_word
 def test_english_words_of_the_swahili_list(shared_data):
     found = read(shared_data, "en-sw", **real(shared_data))
     assert found["counts"]["legs"]["en-sw"]["rows"] == 7324 + 735
-    # 718 of the small list of 242 Swahili words; all others are left to probes.
-    assert found["counts"]["test"] == 666 and found["counts"]["probe"] == 5204 - 666
+    # The small list has 242 Swahili words; all other words are left to probes.
+    assert found["counts"]["test"] == 666 and found["counts"]["probe"] == 5203 - 666
+    assert found["counts"]["identical"] == 89

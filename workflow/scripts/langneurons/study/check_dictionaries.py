@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from langneurons import tasks
 from langneurons.config.errors import unknown_name
 from langneurons.config.names import Bridged, Pair
-from langneurons.grid import bridges, rows
+from langneurons.grid import bridges, experiments, rows
+from langneurons.grid.experiments.bridges import Bridges
 
 from . import probing
 
@@ -64,27 +65,25 @@ def names(config: Config) -> Iterator[str]:
             yield f"tasks.{name}.languages: missing; name one language or more"
 
 
+def on_pairs(config: Config) -> Iterator[str]:
+    """Check that pairs of languages are given to tasks that are tested on them."""
+    for name, axes in experiments.running(config).items():
+        has_pairs = isinstance(axes, Bridges)
+        for task in getattr(axes, "tasks", ()):
+            kind = config.task(task).kind
+            if has_pairs == tasks.load(kind).PAIRS:
+                continue
+            where = f"experiments.{name}.tasks: {task} (kind {kind})"
+            if has_pairs:
+                yield f"{where} is not tested on pairs of languages; take another"
+            else:
+                yield (
+                    f"{where} is tested on pairs of languages, which only experiments "
+                    "of kind bridges have"
+                )
+
+
 def problems(config: Config) -> Iterator[str]:
-    """List tasks without pairs, pairs without tasks, and files of two pairs."""
-    for name in rows.tasks(config):
-        kind, where = tasks.load(config.task(name).kind), f"tasks.{name}"
-        for lang in rows.languages(config, name):
-            if kind.PAIRS and "-" not in lang:
-                yield (
-                    f"{where}: kind {config.task(name).kind} is tested on pairs of "
-                    f"languages, not on {lang!r}; name it in an experiment of kind "
-                    "bridges"
-                )
-            elif "-" in lang and not kind.PAIRS:
-                yield (
-                    f"{where}: kind {config.task(name).kind} is not tested on pairs "
-                    f"of languages, such as {lang!r}; take it out of the experiments "
-                    "of kind bridges"
-                )
-    yield from _files(config)
-
-
-def _files(config: Config) -> Iterator[str]:
     """Check that no file is read as that of two pairs of languages."""
     of: dict[tuple[str, str], frozenset[str]] = {}
     for name, pair in wanted(config):

@@ -64,6 +64,7 @@ def cross_check(config: Config) -> list[str]:
     if problems:  # the other checks follow references
         return problems
     problems += [*control_problems(config), *check_experiments.languages(config)]
+    problems += check_dictionaries.on_pairs(config)
     if problems:
         return problems
     known = tables.by_name(config)

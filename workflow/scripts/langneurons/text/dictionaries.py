@@ -121,10 +121,11 @@ def read(
     ]
     first = read_in[0]
     found: dict[str, list[dict[str, Any]]] = {"probe": [], "test": []}
-    same = lost = 0
+    same = alone = lost = 0
     for word, given in first.translations.items():
         gold = _through(given, [one.translations for one in read_in[1:]])
         same += word in gold
+        alone += list(gold) == [word]
         if identical == "drop":
             gold.pop(word, None)
         if not gold:
@@ -141,6 +142,7 @@ def read(
         "test": len(found["test"]),
         "translations": sum(len(one["gold"]) for one in both),
         "identical": same,
+        "only_identical": alone,
         "untranslated": lost,
     }
     for part in ("probe", "test"):

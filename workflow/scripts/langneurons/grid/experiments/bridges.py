@@ -66,7 +66,9 @@ class Probes(Frozen):
     )
     seed: Seed = Field(0, description="of the order in which words are asked")
     tokens: Literal["prompt", "prompt+generated"] = Field(
-        "prompt", description="tokens over which activations are averaged"
+        "prompt",
+        description="tokens over which activations are averaged:\n`prompt`: of the "
+        "prompt (paper)\n`prompt+generated`: and of the model's answer",
     )
 
 
