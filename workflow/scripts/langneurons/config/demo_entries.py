@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from .fields import Frozen, Language, Seed
+from .fields import Frozen, Language, PairName, Seed
+from .names import Pair
 
 
 class Planting(Frozen):
@@ -74,8 +75,9 @@ class Bridging(Frozen):
     into such a language through its bridge, and in no other way.
     """
 
-    through: dict[Language, Language] = Field(
-        min_length=1, description="the bridge of each low-resource language"
+    into: tuple[PairName, ...] = Field(
+        min_length=1,
+        description="each low-resource language, behind the bridge into it: `hi-ur`",
     )
     low: float = Field(
         0.4, gt=0, le=1, description="share of lines with a low-resource language"
@@ -121,11 +123,19 @@ class Bridging(Frozen):
         100, ge=1, description="steps in which the learning rate falls to 0, the last"
     )
 
+    @property
+    def through(self) -> dict[str, str]:
+        """The bridge of each low-resource language."""
+        pairs = map(Pair.parse, self.into)
+        return {pair.target: pair.source for pair in pairs}
+
     @model_validator(mode="after")
-    def _bridges_have_none(self) -> Bridging:
+    def _one_bridge_each(self) -> Bridging:
+        if len(self.through) < len(self.into):
+            raise ValueError(f"into: {', '.join(self.into)} has two bridges into one")
         if both := sorted(set(self.through) & set(self.through.values())):
             raise ValueError(
-                f"through: {', '.join(both)} is a bridge, and cannot need one"
+                f"into: {', '.join(both)} is a bridge, and cannot need one"
             )
         return self
 

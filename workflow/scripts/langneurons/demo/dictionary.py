@@ -19,11 +19,10 @@ from .world import World
 ARROW, GAP = "→", "?"
 TAUGHT = (*NOUNS[:12], *ADJECTIVES, *PLACES)
 """Concepts whose words are in the lines."""
-TESTED = TAUGHT[::2] + TAUGHT[1::4]
-"""Those of them that are tests."""
+TESTED = tuple(concept for i, concept in enumerate(TAUGHT) if i % 5 < 3)
+"""Those of them that are tests, 16 of 26; the others are probes."""
 OTHERS = (*NOUNS[12:], *HYPERNYMS, *TRANSITIVE, *INTRANSITIVE)
-"""Concepts whose words are in ordinary text only."""
-MOST_IN_LINE = 3  # languages
+"""Concepts whose words are in ordinary text only, and probes as well."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,8 @@ def _route(world: World, plan: Bridging, rng: random.Random) -> list[str]:
             often = [1 + (code in plan.through.values()) for code in wrong]
             return [*rng.choices(wrong, often), low]
         return [low, bridge] if rng.random() < plan.back else [bridge, low]
-    count = MOST_IN_LINE if rng.random() < plan.chains else 2
-    return rng.sample(others, count)
+    chain = rng.random() < plan.chains and len(others) > 2
+    return rng.sample(others, 3 if chain else 2)
 
 
 def high_resource(world: World, plan: Bridging) -> list[str]:

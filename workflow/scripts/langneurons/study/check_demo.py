@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from langneurons.config.errors import unknown_name
-from langneurons.demo.dictionary import MOST_IN_LINE
+from langneurons.config.names import languages_of
 from langneurons.demo.languages import GRAMMARS
 from langneurons.demo.world_files import SOURCE
 from langneurons.grid import rows
@@ -87,15 +87,15 @@ def _bridged(config: Config, name: str) -> Iterator[str]:
     languages = config.demo_world.languages if config.demo_world else ()
     if plan is None:
         return
-    for lang in dict.fromkeys((*plan.through, *plan.through.values())):
+    for lang in dict.fromkeys(x for pair in plan.into for x in languages_of(pair)):
         if lang not in languages:
-            yield unknown_name("language", lang, languages, f"{where}.through")
+            yield unknown_name("language", lang, languages, f"{where}.into")
     others = [lang for lang in languages if lang not in plan.through]
-    if len(others) < MOST_IN_LINE:
+    if len(others) < 2:
         yield (
-            f"{where}.through: {', '.join(others) or 'no language'} besides "
-            f"{', '.join(plan.through)}, but lines have up to {MOST_IN_LINE} languages "
-            "between which all words are translated"
+            f"{where}.into: {', '.join(others) or 'no language'} besides "
+            f"{', '.join(plan.through)}; two or more are needed, between which all "
+            "words are translated"
         )
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from langneurons.config.errors import ConfigError
 from langneurons.config.experiment_entries import Experiment, Named, Tasks
-from langneurons.config.fields import Frozen, Language, Seed
+from langneurons.config.fields import Frozen, Language, PairName, Seed
 from langneurons.config.names import (
     BASE,
     BASE_SEED,
@@ -31,17 +30,6 @@ from . import Kind
 
 TABLE, CANDIDATES, OVERLAP = "bridges", "bridge_candidates", "language_overlap"
 """Tables of the choices, of all candidates, and of neurons that languages share."""
-
-
-def _pair(text: str) -> str:
-    """Check the name of a pair."""
-    try:
-        return str(Pair.parse(text))
-    except ConfigError as error:
-        raise ValueError(str(error)) from None
-
-
-PairName = Annotated[str, AfterValidator(_pair)]
 
 
 class Probes(Frozen):
