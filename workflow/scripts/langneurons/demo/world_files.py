@@ -42,9 +42,9 @@ def write(spec: DemoWorld, description: Path) -> None:
     _write_lines(folder / "facts" / "facts.jsonl", given)
     templates = map("\t".join, items.templates(world))
     _write_lines(folder / "facts" / "templates.tsv", templates)
-    for part, pair in product(("probe", "test"), permutations(spec.languages, 2)):
-        path = folder / "dictionary" / f"{part}-{'-'.join(pair)}.txt"
-        _write_lines(path, dictionary.rows(world, part, pair))
+    for kind, pair in product(("probe", "test"), permutations(spec.languages, 2)):
+        path = folder / "dictionary" / f"{kind}-{'-'.join(pair)}.txt"
+        _write_lines(path, dictionary.rows(world, kind, pair))
     files.write_json(description, describe(world))
 
 
