@@ -11,9 +11,16 @@ import pandas as pd
 import pytest
 
 import bridge_files
+from langneurons import tasks
 from langneurons.config.errors import DataError
+from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.stats import choices
-from langneurons.tables import bridge_candidates, bridges
+from langneurons.tables import (
+    bridge_candidates,
+    bridges,
+    interventions,
+    language_overlap,
+)
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.columns import read_table, write_tsv
 from langneurons.tables.common.inputs import Inputs
@@ -177,3 +184,71 @@ def test_rank_correlations_need_three_different_numbers() -> None:
     for few in ([1, 2], [1, 1, 1], [1, nan, 2]):
         assert np.isnan(choices.spearman(few, range(len(few))))
         assert np.isnan(choices.kendall(few, range(len(few))))
+
+
+def rows_of_task() -> list[dict[str, Any]]:
+    """Name the rows of the task's table as the planner does."""
+    empty = dict.fromkeys(("langset", "draw", "matched", "neuron_lang", "published"))
+    shared = {"experiment": "bridges", "task": "words", "model": "m", "tuning": "base"}
+    found = []
+    for pair, candidates in bridge_files.CANDIDATES.items():
+        for way in ("none", *(f"via_{k}" for k in candidates)):
+            method = None if way == "none" else "bridge"
+            own = {"seed": 0, "lang": pair, "method": method, "statistic": way}
+            found.append(shared | empty | own | {"treatment": way})
+    return found
+
+
+def test_each_bridge_is_set_against_direct_and_against_english(read: Inputs) -> None:
+    spec = {"task": "words", "kind": "bli", "source_language": "en"}
+    spec |= {"layout": "interventions", "rows": rows_of_task()}
+    table = interventions.TABLE.build(spec, read)
+    assert table["against"].value_counts().to_dict() == {
+        "none": 3 + 4 + 4, "via_en": 3 + 3, "-": 3,
+    }  # fmt: skip
+    keys = ["lang", "statistic", "against"]
+    by_name = table.set_index(keys)
+    row = by_name.loc["vi-ur", "via_hi", "via_en"]
+    assert row["delta"] == pytest.approx(0.6) and row["p_value"] < 1e-6
+    assert by_name.loc["vi-ur", "via_hi", "none"]["delta"] == pytest.approx(0.8)
+    # Two families: against the direct way, and against English.
+    for against in ("none", "via_en"):
+        part = table[table["against"] == against]
+        least = part["p_value"].min()
+        assert part["p_holm"].min() == pytest.approx(least * len(part))
+    assert tasks.load("bli").METRICS["correct"].kind == "binary"
+    text = markdown(interventions.TABLE.layout(table, spec))
+    assert text.startswith("# words (BLI): accuracy directly and through bridges, perc")
+    assert "## Against English as the bridge, percentage points" in text
+    lines = [line for line in text.splitlines() if line.startswith("| m ")]
+    direct = next(line for line in lines if "vi-ur" in line)
+    assert "90.0 ▲" in direct and "10.0 [" in direct
+    against = [line for line in lines if "vi-ur" in line][1]
+    assert "+60.0 ▲" in against and "-25.0 ▼" in against
+
+
+def test_shared_neurons_stand_beside_kinship(tmp_path: Path) -> None:
+    neurons = {
+        "hi": {0: [1, 2, 3], 1: [4]},
+        "ur": {0: [2, 3, 5]},
+        "el": {1: [4, 5], 2: [0]},
+        "xx": {},
+    }
+    sets = NeuronSets(
+        "top", "all", "top_probability", "m", "r", 3, 8, "act_post", neurons
+    )
+    path = tmp_path / "top.all.json"
+    sets.write(path)
+    families = {"hi": "Indo-European", "ur": "Indo-European", "el": "Hellenic"}
+    spec = {"rows": {"neurons": [["m", "top.all"]], "families": families}}
+    table = language_overlap.TABLE.build(spec, Inputs({"neurons": [path]}))
+    assert len(table) == 6
+    found = table.set_index(["lang", "other"])
+    kin = found.loc["hi", "ur"]
+    assert (kin["shared"], kin["layers"], kin["kin"]) == (2, 1, "yes")
+    assert kin["jaccard"] == pytest.approx(2 / 5)
+    assert tuple(found.loc["hi", "el"][["shared", "kin"]]) == (1, "no")
+    assert tuple(found.loc["ur", "xx"][["shared", "kin"]]) == (0, "")
+    text = markdown(language_overlap.TABLE.layout(table, {}))
+    assert "**2 (0.40)**" in text and "1 (0.17)" in text
+    assert "of one family: 0.400 (pairs: 1); of two families: " in text

@@ -64,8 +64,8 @@ class Cosine(Similarity[Parameters]):
                 used = np.ones(values[end].shape, bool)
                 if parameters.neurons == "shared":
                     used = inputs.neurons.mask(end) & inputs.neurons.mask(name)
+                    sizes[name] = sizes.get(name, 0) + int(used.sum())
                 found.append(_cosine(values[end][used], values[name][used]))
-                sizes[name] = sizes.get(name, 0) + int(used.sum())
             known = [x for x in found if x is not None]
             whole = len(known) == len(found)
             scores[name] = sum(known) / len(known) if whole else None

@@ -100,9 +100,9 @@ def layout(table: pd.DataFrame) -> Document:
         of = {name: own.loc[own["kin"] == name, "jaccard"] for name in ("yes", "no")}
         if all(len(values) for values in of.values()):
             said = (
-                f"{len(of['yes'])} pairs of one family have a mean Jaccard index of "
-                f"{number(of['yes'].mean(), '.3f')}, the {len(of['no'])} others "
-                f"{number(of['no'].mean(), '.3f')}."
+                "Mean Jaccard index of two languages of one family: "
+                f"{number(of['yes'].mean(), '.3f')} (pairs: {len(of['yes'])}); of two "
+                f"families: {number(of['no'].mean(), '.3f')} ({len(of['no'])})."
             )
             parts.append(Paragraph(said))
     if not parts:

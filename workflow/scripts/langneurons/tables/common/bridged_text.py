@@ -11,8 +11,9 @@ import pandas as pd
 from . import metrics as declared
 from .document import Cell, Heading, Paragraph, Part, direction, grid, mark
 from .metrics import Shown
-from .words import ABSENT, BRIDGE, VIA_ENGLISH
+from .words import ABSENT, BRIDGE, NOTHING, VIA_ENGLISH
 
+TITLE = "directly and through bridges"
 LEGEND = """\
 - *bridge*: nothing is written; the model goes from the first language of the pair into
   the second through another one, `via_de`. *No Int* is the direct way."""
@@ -25,6 +26,13 @@ def split(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Split a task's table: each evaluation once, and bridges against English."""
     is_second = table["against"] == VIA_ENGLISH
     return table[~is_second], table[is_second]
+
+
+def is_bridged(table: pd.DataFrame) -> bool:
+    """Tell whether nothing but bridges is set against the direct way."""
+    return bool((table["method"].isin((BRIDGE, NOTHING))).all()) and bool(
+        (table["method"] == BRIDGE).any()
+    )
 
 
 def against_english(rows: pd.DataFrame) -> list[Part]:

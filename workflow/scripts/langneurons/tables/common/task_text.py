@@ -111,6 +111,7 @@ def layout(table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
     table, english = bridged_text.split(table)
     if table.empty:
         return Document(f"{called} {TITLES[kind]}", (Paragraph("No rows."),))
+    what = bridged_text.TITLE if bridged_text.is_bridged(table) else TITLES[kind]
     metrics = declared.of_table(table)
     groups = declared.grouped(metrics)
     title = declared.group_title(groups[0])
@@ -129,7 +130,7 @@ def layout(table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
     parts += [Heading("In short"), Bullets.of(in_short(shown))]
     parts += [Heading("How to read it", folded=True)]
     parts.append(Bullets.of(*_legend(table, kind, groups)))
-    return Document(f"{called}: {title} {TITLES[kind]}{unit}", tuple(parts))
+    return Document(f"{called}: {title} {what}{unit}", tuple(parts))
 
 
 def _models(table: pd.DataFrame, source: str) -> str:
