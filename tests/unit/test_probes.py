@@ -280,6 +280,28 @@ def test_jobs_are_told_what_they_read_and_no_more() -> None:
     assert "selection" not in measured
 
 
+def test_writing_out_every_default_changes_no_job() -> None:
+    short = bridged()
+    written = {
+        "experiments": {
+            "bridged": {
+                "probes": bridges.probes(short).model_dump(mode="json", warnings=False)
+            }
+        },
+        "similarities": {
+            name: {"parameters": probing.plugin(short, name)[1].model_dump(mode="json")}
+            for name in short.similarities
+        },
+    }
+    long = bridged(yaml.safe_dump(written))
+    for rule in ("ask_probes", "record_probes"):
+        assert spec(short, rule, pair="vi-hi") == spec(long, rule, pair="vi-hi")
+    for name in short.similarities:
+        names = {"pair": "vi-hi", "similarity": name}
+        rule = "compare_languages"
+        assert spec(short, rule, **names) == spec(long, rule, **names)
+
+
 def test_words_that_are_not_asked_need_no_model() -> None:
     config = bridged(
         "experiments: {bridged: {similarities: [hsic], probes: {keep: all}}}"

@@ -13,7 +13,7 @@ from langneurons.config.errors import LangneuronsError
 from langneurons.config.names import BASE, LANGUAGE, Pair, Selection, TuningName
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
-from langneurons.grid import bridges, result_paths, steering, subjects
+from langneurons.grid import result_paths, steering, subjects
 from langneurons.jobs import devices, failures, forced, planned, provenance
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.nn.models import fetching
