@@ -7,11 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from langneurons import figures
 
-from .inputs import Absent, experiments, place
+from .inputs import Absent
 
 LARGEST = 2_000_000
 """Bytes; a larger figure is named, not embedded, so that the page stays readable."""
@@ -117,33 +116,19 @@ def grouped(pictures: Sequence[Picture]) -> list[tuple[str, list[Picture]]]:
     ]
 
 
-KINDS = {
-    "counts": "{model}/{selection}/counts",
-    "forest": "{task}/forest.{metric}",
-    "nll": "{model}/nll.{selection}.{statistic}",
-    "sites": "profiles/sites.{task}.{metric}",
-}
-"""One kind of figure for each group that a page has, and its place."""
+def absent(
+    pictures: Sequence[Picture], asked: Mapping[str, str], options: str
+) -> list[Absent]:
+    """List the kinds of figures that are asked for, of which this page has none.
 
-
-def absent(pictures: Sequence[Picture], config: Mapping[str, Any]) -> list[Absent]:
-    """List the groups of figures that this page does not have."""
+    Args:
+        pictures: the figures of the page.
+        asked: the first figure of each kind.
+        options: with which Snakemake reads the configuration.
+    """
     shown = {Path(p.name).name.partition(".")[0] for p in pictures}
-    first = next(iter(experiments(config)), {})
-    folder = f"{place(config)}/figures"
-    known = {
-        "model": next(iter(first.get("models") or ()), "{model}"),
-        "selection": next(iter(first.get("selections") or ()), "{selection}"),
-        "task": next(iter(config.get("tasks") or ()), "{task}"),
-        "metric": "{metric}",
-        "statistic": "zero",
-    }
     return [
-        Absent(
-            kind,
-            figures.CAPTIONS[kind],
-            f"snakemake {folder}/{where.format(**known)}.svg",
-        )
-        for kind, where in KINDS.items()
+        Absent(kind, figures.CAPTIONS[kind], f"snakemake {path}{options}")
+        for kind, path in asked.items()
         if kind not in shown
     ]

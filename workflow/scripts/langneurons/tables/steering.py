@@ -173,7 +173,6 @@ class Steering(Table):
     NAME = "steering"
     COLUMNS = COLUMNS
     SHOWS = "how often amplified neurons shift answers to their language (LSS)"
-    NEEDS = "an experiment of kind amplification on a task with LSS in run"
     PLACE = 44
     MEMORY = 8000
 
