@@ -382,7 +382,7 @@ def test_text_of_svg_is_text_and_png_is_not_blank(toy, tmp_path: Path) -> None:
     words = ["".join(x.itertext()) for x in root.iter(f"{space}text")]
     assert {"en", "zh", "3", "number of neurons"} <= set(words)
     assert root.find(f"{space}title").text == "toy, lape: neurons per language"
-    assert figures.CAPTIONS["counts"] in (tmp_path / "counts.svg").read_text()
+    assert captions.CAPTIONS["counts"] in (tmp_path / "counts.svg").read_text()
     fonts = [x.get("style", "") for x in root.iter(f"{space}text")]
     assert all("sans-serif" in style for style in fonts)
     image = matplotlib.image.imread(tmp_path / "counts.png")
@@ -399,8 +399,8 @@ def test_a_figure_needs_a_known_kind(toy, tmp_path: Path) -> None:
     drawable = {*draw_neurons.KINDS, *draw_effects.DRAWN, *perplexity.KINDS}
     drawable |= {*steering.KINDS, *draw_amplification.DRAWN}
     others = {"shared_with", "sites", "change"}
-    assert set(figures.CAPTIONS) == drawable | others
-    assert not any("\n" in caption for caption in figures.CAPTIONS.values())
+    assert set(captions.CAPTIONS) == drawable | others
+    assert not any("\n" in caption for caption in captions.CAPTIONS.values())
 
 
 # ---- perplexity

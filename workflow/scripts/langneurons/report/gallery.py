@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from langneurons import figures
+from langneurons.figures.captions import CAPTIONS
 
 from .inputs import Absent
 
@@ -58,7 +59,7 @@ def read(path: Path) -> Picture:
     if len(data) <= LARGEST:
         address = "data:image/svg+xml;base64," + base64.b64encode(data).decode("ascii")
     kind, _, of = parts[-1].partition(".")
-    caption = figures.CAPTIONS.get(kind, parts[-1])
+    caption = _said(data) or CAPTIONS.get(kind, parts[-1])
     if of:
         caption = f"{of}: {caption}"
     return Picture(
@@ -70,6 +71,12 @@ def read(path: Path) -> Picture:
         size=len(data),
         is_wide=_points(data) > WIDE,
     )
+
+
+def _said(data: bytes) -> str:
+    """Return what an SVG file says of itself, as ``figures.save`` wrote it; or ""."""
+    match = re.search(rb"<dc:description>(.*?)</dc:description>", data, re.DOTALL)
+    return html.unescape(match[1].decode("utf-8")) if match else ""
 
 
 def _points(data: bytes) -> float:
@@ -98,12 +105,19 @@ def _group(parts: Sequence[str]) -> str:
     return f"Neurons: {', '.join(parts[:-1])}"
 
 
-def grouped(pictures: Sequence[Picture]) -> list[tuple[str, list[Picture]]]:
-    """Put pictures under their headings, effects first, published neurons last."""
-    order = (
-        *("Effects", "Amplification", "Bridges", "The paper", "Perplexity"),
-        *("Neurons", "Other", "Published"),
-    )
+def grouped(
+    pictures: Sequence[Picture], effects_first: bool
+) -> list[tuple[str, list[Picture]]]:
+    """Put pictures under their headings, published neurons last.
+
+    Args:
+        pictures: the figures of the page.
+        effects_first: whether effects are what its study asks for, or details of
+            amplification and bridges.
+    """
+    order = ["Amplification", "Bridges", "The paper", "Perplexity"]
+    order.insert(0 if effects_first else 2, "Effects")
+    order += ["Neurons", "Other", "Published"]
 
     def place(group: str) -> tuple[int, str]:
         first = [i for i, front in enumerate(order) if group.startswith(front)]
@@ -128,7 +142,7 @@ def absent(
     """
     shown = {Path(p.name).name.partition(".")[0] for p in pictures}
     return [
-        Absent(kind, figures.CAPTIONS[kind], f"snakemake {path}{options}")
+        Absent(kind, CAPTIONS[kind], f"snakemake {path}{options}")
         for kind, path in asked.items()
         if kind not in shown
     ]
