@@ -145,13 +145,13 @@ def _name_points(figure: Figure, axes: Axes, part: pd.DataFrame) -> None:
 
 def _around(x: float, y: float, text: str) -> Iterator[tuple[Box, bool]]:
     """Yield where a name may stand about a point, and whether it is far from it."""
-    wide, high = 0.62 * NAME_POINTS * len(text), 1.2 * NAME_POINTS
+    wide, high = 0.68 * NAME_POINTS * len(text), 1.2 * NAME_POINTS
     sides = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-    for gap in (5, 14):
+    for gap in (6, 14):
         for side, up in sides:
             left = x + side * (gap + wide / 2) - wide / 2
             low = y + up * (gap + high / 2) - high / 2
-            yield (left, low, left + wide, low + high), gap > 5
+            yield (left, low, left + wide, low + high), gap > 6
 
 
 def _write(axes: Axes, one: Mapping[Any, Any], box: Box, *, leads: bool) -> None:

@@ -64,7 +64,8 @@ def reading_order(config: Config) -> list[str]:
 
     Those of the first experiment stand first, its main table before the others.
     """
-    wanted, found = tables.wanted(config), {}
+    wanted = tables.wanted(config)
+    found: dict[str, None] = {}
     for axes in experiments.running(config).values():
         for pattern in experiments.load(axes.kind).TABLES:
             some = [pattern]
