@@ -51,7 +51,6 @@ def planned(**changes: Any) -> Planned:
     given: dict[str, Any] = {
         "pairs": {PAIR: ("en", "de")},
         "languages": ("zh", "sw", "en", "de"),
-        "keep": "correct",
         "asked": 1500,
     }
     return Planned(**given | changes)
@@ -183,7 +182,6 @@ def test_measured_multiplies_both_steps() -> None:
 
 
 def test_measured_needs_answers() -> None:
-    assert "keep: all" in unmet("measured", planned(keep="all"))[0]
     assert "probes.asked is 20" in unmet("measured", planned(asked=20))[0]
     assert not unmet("measured", planned(asked=20), answers=20)
 

@@ -1,8 +1,8 @@
 """Ask a model to translate the probe words of a pair, and keep those that it knows.
 
-The spec is {"model", "pair", "dictionary", "keep", "max_pairs", "seed"}; unless keep is
-all, which asks nothing, also "family", "architecture", "attn_implementation", "asked",
-"names", "post" and "max_new_tokens".
+The spec is {"model", "pair", "dictionary", "keep", "max_pairs", "seed"}; unless nothing
+is asked (keep is all, and no similarity reads answers), also "family", "architecture",
+"attn_implementation", "asked", "names", "post" and "max_new_tokens".
 """
 
 from langneurons.config.names import Pair
@@ -17,7 +17,7 @@ def main(job: cli.Job) -> None:
     spec, pair = job.spec, Pair.parse(job.spec["pair"])
     keep, most = spec["keep"], spec["max_pairs"]
     words = PairDictionary.read(job.inputs["dictionary"]).probe
-    if keep == "all":
+    if "asked" not in spec:
         found = asking.untold(asking.drawn(words, spec["seed"], most))
     else:
         from langneurons.nn.evaluation.language_model import LanguageModel

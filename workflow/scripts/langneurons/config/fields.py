@@ -24,6 +24,7 @@ from pydantic import (
 
 from . import user_paths
 from .errors import ConfigError
+from .names import Pair
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 # YAML 1.1 reads 1e-5 as text, since it wants 1.0e-5.
@@ -164,3 +165,14 @@ class HubSource(Frozen):
         description="configuration of a data set; `{lang}` is replaced, and `{code}` "
         "by what the data set calls the language (`codes`)",
     )
+
+
+def _pair(text: str) -> str:
+    try:
+        return str(Pair.parse(text))
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+
+
+PairName = Annotated[str, AfterValidator(_pair)]
+"""From which language into which: ``zh-sw``."""

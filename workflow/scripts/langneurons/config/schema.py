@@ -26,11 +26,11 @@ from .catalogue import (
     Model,
     Statistic,
 )
+from .demo_entries import SIZES
 from .dictionary_entries import Dictionary
 from .errors import ConfigError, unknown_name
 from .experiment_entries import Experiment
 from .fields import Language
-from .model_entries import SIZES
 from .similarity_entries import Similarity
 from .task_entries import Task, Training, Tuning
 

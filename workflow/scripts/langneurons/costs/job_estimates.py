@@ -125,12 +125,16 @@ class JobEstimates:
 
     def _ask_probes(self, wildcards: Any) -> Work:
         probes = bridges.probes(self.config)
-        if probes.keep == "all":
+        if probes.keep == "all" and not self._reads_answers():
             return Work(rates.SMALL_JOB, 0, 0)
         ways = 2 if probes.keep == "both" else 1
         one = self.parts.estimates.asking(wildcards.model, probes.asked)
         work = Work(ways * one.seconds, ways * one.tokens, one.disk)
         return self._loaded(wildcards.model, work)
+
+    def _reads_answers(self) -> bool:
+        entries = map(self.config.similarity, bridges.similarities(self.config))
+        return any("asked" in similarities.load(one.kind).READS for one in entries)
 
     def _record_probes(self, wildcards: Any) -> Work:
         probes = bridges.probes(self.config)

@@ -85,14 +85,12 @@ class Planned:
     Attributes:
         pairs: all pairs and their candidates.
         languages: of the selection's language set.
-        keep: which words are probes: ``correct``, ``both`` or ``all``.
         asked: words that a model is asked at most.
         layers: number of layers by model, of those that the configuration knows.
     """
 
     pairs: Mapping[Pair, Sequence[str]]
     languages: Sequence[str]
-    keep: str
     asked: int
     layers: Mapping[str, int] = field(default_factory=dict)
 

@@ -67,11 +67,6 @@ class Measured(Similarity[Parameters]):
         )
 
     def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
-        if planned.keep == "all":
-            return [
-                "it reads what the model answers, which with probes.keep: all is not "
-                "asked; give keep: correct or both"
-            ]
         if planned.asked < parameters.answers:
             return [
                 f"answers: {parameters.answers} words, but probes.asked is "

@@ -50,7 +50,7 @@ class BridgeSpecs:
     def ask_probes(self, wildcards: Any) -> str:
         pair = Pair.parse(wildcards.pair)
         spec = probing.ask(self.config, wildcards.model, pair)
-        asks = spec["keep"] != "all"
+        asks = "asked" in spec
         model = self._model(wildcards.model) if asks else {"model": wildcards.model}
         return canonical(model | spec)
 

@@ -39,7 +39,6 @@ def planned(config: Config) -> Planned:
     return Planned(
         pairs={x: bridges.candidates(config, x) for x in bridges.pairs(config)},
         languages=config.language_set(selection.languages).languages,
-        keep=probes.keep,
         asked=probes.asked,
         layers={name: config.demo_model(name).layers for name in built},
     )

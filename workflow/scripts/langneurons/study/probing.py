@@ -34,15 +34,17 @@ def asked(config: Config) -> Mapping[tuple[str, Pair], int]:
         return {}
     whole = bridges.probes(config).asked
     found = dict.fromkeys(bridges.asked_for(config), whole)
-    most = 0
-    for name in bridges.similarities(config):
-        kind, parameters = plugin(config, name)
-        most = max(most, kind.words(parameters))
-    if most:
+    if most := answers_read(config):
         for model, pair in bridges.asked_for(config):
             for step in wanted_pairs(pair, bridges.candidates(config, pair)):
                 found.setdefault((model, step), min(most, whole))
     return found
+
+
+def answers_read(config: Config) -> int:
+    """Return how many answers on the way over a candidate similarities read; or 0."""
+    found = [plugin(config, name) for name in bridges.similarities(config)]
+    return max(kind.words(parameters) for kind, parameters in found)
 
 
 def translating(config: Config) -> Translating:
@@ -103,7 +105,7 @@ def ask(config: Config, model: str, pair: Pair) -> dict[str, Any]:
     probes = bridges.probes(config)
     keys = ("dictionary", "keep", "max_pairs", "seed")
     spec = {key: getattr(probes, key) for key in keys} | {"pair": str(pair)}
-    if probes.keep == "all":
+    if probes.keep == "all" and not answers_read(config):
         return spec
     return spec | {"asked": words} | wording(config, pair)
 

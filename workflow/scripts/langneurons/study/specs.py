@@ -13,8 +13,8 @@ from typing import Any
 from langneurons import methods, tasks
 from langneurons.config import user_paths
 from langneurons.config.catalogue import DemoModel, Frozen
+from langneurons.config.demo_entries import SIZES
 from langneurons.config.errors import ConfigError
-from langneurons.config.model_entries import SIZES
 from langneurons.config.names import (
     Prompted,
     Selection,

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from langneurons.config.errors import ConfigError
 from langneurons.config.experiment_entries import Experiment, Named, Tasks
-from langneurons.config.fields import Frozen, Language, Seed
+from langneurons.config.fields import Frozen, Language, PairName, Seed
 from langneurons.config.names import (
     BASE,
     BASE_SEED,
@@ -33,17 +32,6 @@ TABLE, CANDIDATES, OVERLAP = "bridges", "bridge_candidates", "language_overlap"
 """Tables of the choices, of all candidates, and of neurons that languages share."""
 
 
-def _pair(text: str) -> str:
-    """Check the name of a pair."""
-    try:
-        return str(Pair.parse(text))
-    except ConfigError as error:
-        raise ValueError(str(error)) from None
-
-
-PairName = Annotated[str, AfterValidator(_pair)]
-
-
 class Probes(Frozen):
     """Words of a dictionary on which neurons are recorded, pair by pair."""
 
@@ -54,7 +42,7 @@ class Probes(Frozen):
         "correct",
         description="which words are recorded:\n`correct`: those that the model "
         "translates right (paper)\n`both`: right in both directions\n`all`: all; the "
-        "model is not asked",
+        "model is asked only where a similarity reads its answers",
     )
     asked: int = Field(1500, ge=1, description="words that the model is asked, at most")
     max_pairs: int = Field(500, ge=2, description="words that are recorded, at most")
