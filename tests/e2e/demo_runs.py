@@ -121,7 +121,7 @@ def make(run: Run, folder: Path, tunings: tuple[str, ...] = ()) -> None:
     wanted += [f"{adapters}/{tuning}/{run.adapter}" for tuning in tunings]
     threads = [f"{r}={run.threads}" for r in ("pretrain_demo_model", "tune_model")]
     command = [
-        *(sys.executable, "-m", "snakemake", *wanted, "--quiet", "rules"),
+        *(sys.executable, "profiles/demo/warm_start.py", *wanted, "--quiet", "rules"),
         *("--profile", "profiles/demo", "--configfile", "config/demo.yaml", OVERLAY),
         *("--cores", "2", "--set-threads", *threads),
     ]

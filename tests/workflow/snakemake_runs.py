@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-import warm_python
+import warm_start
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = Path(__file__).parent / "tiny.yaml"
@@ -75,8 +75,8 @@ def measured(
 
 
 def environment(**more: str) -> dict[str, str]:
-    """Return variables for a run; ``python``, which jobs call, is ``warm_python``."""
-    first = (str(warm_python.command().parent), str(Path(sys.executable).parent))
+    """Return variables for a run; ``python``, which jobs call, is ``warm_start``."""
+    first = (str(warm_start.command().parent), str(Path(sys.executable).parent))
     path = os.pathsep.join((*first, os.environ["PATH"]))
     fixed = {"PATH": path, "NO_COLOR": "1", "OMP_WAIT_POLICY": "passive"}
     return os.environ | fixed | more
@@ -92,7 +92,7 @@ def snakemake(
     """
     configs = ["config/demo.yaml", "tiny.yaml"] if tiny else ["config/config.yaml"]
     command = [
-        str(warm_python.command()), "-m", "snakemake", *arguments,
+        str(warm_start.command()), "-m", "snakemake", *arguments,
         "--profile", "profiles/demo", "--configfile", *configs,
     ]  # fmt: skip
     done = subprocess.run(
