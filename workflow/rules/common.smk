@@ -4,6 +4,7 @@
 
 import os
 import shlex
+from pathlib import Path
 
 from snakemake.logging import logger
 
@@ -14,7 +15,7 @@ from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths, steering, subjects
 from langneurons.jobs import devices, failures, forced, planned, provenance
-from langneurons.jobs.fingerprint import code_hash
+from langneurons.jobs.fingerprint import code_hash, remember
 from langneurons.nn.models import fetching
 from langneurons.study import local_files, targets
 from langneurons.study.configuration import load
@@ -24,6 +25,7 @@ from langneurons.study.specs import Specs
 from langneurons.study.table_specs import TableSpecs
 
 keep_what_is_planned()
+remember(Path(".snakemake/code_hashes.json"), writes=workflow.is_main_process)
 try:
     CONFIG = load(config)
     if workflow.is_main_process:  # not again by each cluster job

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from .known_hashes import KnownHashes
+
 SCRIPTS = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parents[1].name
 PLUMBING = frozenset(
@@ -48,6 +50,19 @@ PLUMBING = frozenset(
 
 WHOLE = "*"
 
+_known: dict[Path, KnownHashes] = {}
+
+
+def remember(path: Path, writes: bool, root: Path = SCRIPTS) -> None:
+    """Take hashes from a file, as far as it has them, and keep others there.
+
+    Args:
+        path: the file.
+        writes: whether this process writes there, when it ends.
+        root: folder with the scripts and the package.
+    """
+    _known[root] = KnownHashes(path, root, writes)
+
 
 @cache
 def code_hash(script: str, modules: tuple[str, ...] = (), root: Path = SCRIPTS) -> str:
@@ -61,6 +76,17 @@ def code_hash(script: str, modules: tuple[str, ...] = (), root: Path = SCRIPTS) 
     Returns:
         16 hexadecimal digits.
     """
+    known, what = _known.get(root), " ".join((script, *modules))
+    if known is None:
+        return _hashed(script, modules, root)
+    digest = known.get(what)
+    if digest is None:
+        digest = _hashed(script, modules, root)
+        known.add(what, digest)
+    return digest
+
+
+def _hashed(script: str, modules: tuple[str, ...], root: Path) -> str:
     reached: dict[tuple[str, int], str] = {}
     tree = _tree(root)
     tree.reach(script, WHOLE, reached)
