@@ -134,4 +134,4 @@ def make(run: Run, folder: Path, tunings: tuple[str, ...] = ()) -> None:
 
 
 if __name__ == "__main__":
-    make(Run(capability=sys.argv[2]), Path(sys.argv[1]).resolve(), TUNINGS)
+    make(Run(capability=sys.argv[2], threads=1), Path(sys.argv[1]).resolve(), TUNINGS)
