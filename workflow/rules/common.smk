@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from snakemake.logging import logger
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 from langneurons import methods, tables, tasks
 from langneurons.config.errors import LangneuronsError
@@ -20,11 +21,17 @@ from langneurons.nn.models import fetching
 from langneurons.study import local_files, targets
 from langneurons.study.configuration import load
 from langneurons.study.records import Records
-from langneurons.study.rule_functions import Signed, keep_what_is_planned, signed
+from langneurons.study.rule_functions import (
+    Signed,
+    keep_what_is_planned,
+    one_timer,
+    signed,
+)
 from langneurons.study.specs import Specs
 from langneurons.study.table_specs import TableSpecs
 
 keep_what_is_planned()
+one_timer(JobScheduler)
 remember(Path(".snakemake/code_hashes.json"), writes=workflow.is_main_process)
 try:
     CONFIG = load(config)
