@@ -86,8 +86,8 @@ bench: $(RUN) ## benchmarks of the library: ten minutes on two idle cores (BENCH
 	@python -m benchmarks $(BENCH_ARGS)
 
 test: $(DEV) ## all tests, with coverage of the library
-	@OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile --cov --cov-report=term \
-	  --cov-fail-under=85 -m "not slurm" $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile --no-loadscope-reorder \
+	  --cov --cov-report=term --cov-fail-under=85 -m "not slurm" $(PYTEST_ARGS)
 
 test-processors: $(DEV) ## the demo's truth as another processor computes it (CAPABILITY=...)
 	@rm -rf .cache/processors
