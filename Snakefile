@@ -21,11 +21,13 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/corpora.smk"
 include: "workflow/rules/activations.smk"
 include: "workflow/rules/neurons.smk"
+include: "workflow/rules/probes.smk"
 include: "workflow/rules/tuning.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/steering.smk"
+include: "workflow/rules/bridging.smk"
 include: "workflow/rules/reporting.smk"
 
 

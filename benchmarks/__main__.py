@@ -34,11 +34,14 @@ def main(arguments: list[str] | None = None) -> None:
         stem = given.out / "benchmarks"
         suite.write(rows, stem.with_suffix(".tsv"))
         print(suite.text(rows), flush=True)
-        picture.draw(rows, stem)
+        endings = ["tsv"]
+        if picture.panels(rows):  # there may be seconds only, without a target
+            picture.draw(rows, stem)
+            endings += ["png", "svg"]
     except LangneuronsError as error:
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    print(f"\nwritten: {', '.join(f'{stem}.{e}' for e in ('tsv', 'png', 'svg'))}")
+    print(f"\nwritten: {', '.join(f'{stem}.{e}' for e in endings)}")
 
 
 if __name__ == "__main__":

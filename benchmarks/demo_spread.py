@@ -42,12 +42,14 @@ RUNS = (
 
 def small_truths() -> dict[str, Truth]:
     """Collect the truths of the tiny trainings from the tests that assert them."""
+    import test_bridging  # type: ignore[import-not-found]
     import test_demo_world  # type: ignore[import-not-found]
     import test_masking  # type: ignore[import-not-found]
     import test_planting  # type: ignore[import-not-found]
     import test_training  # type: ignore[import-not-found]
 
-    modules = (test_training, test_masking, test_demo_world, test_planting)
+    trained = (test_training, test_masking, test_demo_world)
+    modules = (*trained, test_planting, test_bridging)
     return {name: truth for m in modules for name, truth in m.TRUTHS.items()}
 
 

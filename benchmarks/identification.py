@@ -105,7 +105,8 @@ class Outcome:
     result: float
 
 
-def _measured(work: Callable[[], float]) -> Outcome:
+def measured(work: Callable[[], float]) -> Outcome:
+    """Time some work in a process of its own, and say what memory it took."""
     before, start = resident(), time.perf_counter()
     result = work()
     seconds, peak = time.perf_counter() - start, high_water()
@@ -140,7 +141,7 @@ def select(name: str, paths: list[Path], share: float | None) -> Outcome:
         sets = methods.identify(spec, files)
         return sum(len(ids) for of in sets.neurons.values() for ids in of.values())
 
-    return _measured(work)
+    return measured(work)
 
 
 def read(paths: list[Path], site: str) -> Outcome:
@@ -151,7 +152,7 @@ def read(paths: list[Path], site: str) -> Outcome:
         fractions = [p / 100 for p in PERCENTILES]
         return float(pooled_quantiles(files, fractions, site).max())
 
-    return _measured(work)
+    return measured(work)
 
 
 def _metadata(language: str) -> dict[str, str]:

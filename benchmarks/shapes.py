@@ -87,6 +87,9 @@ SHAPES: dict[str, Shape] = {
         | dict(vocab_size=8192, max_position_embeddings=131072, sliding_window=None),
         _GPU_ONLY,
     ),
+    "bridge": Shape(
+        "4,589 neurons of each language in 12 layers, 500 probes, 6 candidates"
+    ),
     "llama70b": Shape("counts of 80 layers x 28,672 neurons x 30 languages"),
     "paper_items": Shape("scores of the paper's test items, 10,000 resamples"),
 }

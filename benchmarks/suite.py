@@ -26,6 +26,7 @@ from . import (
     recorder_memory,
     recording,
     shapes,
+    similarity,
     task_statistics,
     tuning,
 )
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "bootstrap": bootstrap,
     "task_statistics": task_statistics,
     "identification": identification,
+    "similarity": similarity,
 }
 """Name -> module with ``settings(shapes, device, repeats)`` and ``rows(setting)``."""
 

@@ -24,10 +24,13 @@ for folder in ("workflow/scripts", "tests/workflow"):
 from snakemake_runs import copy_project  # noqa: E402
 
 CAPABILITIES = ("default", "avx2", "avx512")  # of x86, each with the one before
-TABLES = ("xnli", "xquad", "perplexity", "amplification", "xcopa")
+TABLES = ("xnli", "xquad", "perplexity", "amplification", "xcopa", "bli", "bridges")
+MODELS = ("demo", "demo_control", "demo_bridge", "demo_bridge_swapped")
 TUNINGS = ("lape.world.ur", "lape.world.en+ur")
 STEERED = ("amplification", "natural")
 """Experiments of kind amplification."""
+BRIDGED = ("bridges", "swapped")
+"""Experiments of kind bridges."""
 RESULTS = "results/demo"
 """Where the study of config/demo.yaml has its results."""
 OVERLAY = "part.yaml"
@@ -74,7 +77,7 @@ class Run:
         and so vary more.
         """
         return {
-            "run": ["transfer", "finetuning", "perplexity", *STEERED],
+            "run": ["transfer", "finetuning", "perplexity", *STEERED, *BRIDGED],
             "tables": list(TABLES),
             "experiments": {
                 "transfer": {
@@ -91,12 +94,11 @@ class Run:
                     "statistics": ["p_max", "zero", "eq_p10"],
                     "perplexity": None,
                 },
+                **{x: {"similarities": ["cosine_target", "measured"]} for x in BRIDGED},
             },
             "methods": {"random_lape": {"draws": 2}},
             "demo_world": {"seed": self.world},
-            "models": {
-                name: {"demo": {"seed": self.seed}} for name in ("demo", "demo_control")
-            },
+            "models": {name: {"demo": {"seed": self.seed}} for name in MODELS},
         }
 
 

@@ -12,20 +12,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+import bridge_truth
+from demo_tables import read
 from truths import Truth
-
-TABLES = "results/demo/tables"
-"""Where the study of config/demo.yaml has its tables."""
-
-
-def read(folder: Path, name: str) -> pd.DataFrame:
-    """Read a table of the demo that was made in a folder.
-
-    Raises:
-        FileNotFoundError: it was not made.
-    """
-    path = folder / TABLES / f"{name}.tsv"
-    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
 
 
 def untreated(folder: Path, task: str, metric: str) -> pd.DataFrame:
@@ -270,4 +259,5 @@ TRUTHS = {
         "over",
         0.7,
     ),
+    **bridge_truth.TRUTHS,
 }

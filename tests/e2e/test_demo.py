@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demo_truth import TABLES
+from demo_tables import TABLES
 from langneurons import tables
 from langneurons.config.schema import Config
 from langneurons.study import targets

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from demo_truth import TRUTHS, read
+from demo_tables import read
+from demo_truth import TRUTHS
 from langneurons.grid import result_paths
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.stats.significance import wilson

@@ -9,7 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from demo_truth import TABLES, TRUTHS
+from bridge_truth import BRIDGES
+from demo_tables import TABLES
+from demo_truth import TRUTHS
 from truths import Truth
 
 LANGUAGES = ["el", "en", "hi", "ur", "vi", "zh"]
@@ -46,6 +48,8 @@ def write(folder: Path, right: float, em: float, own: float, other: float) -> No
         "perplexity": harm,
         "xcopa": [choices | {"lang": x, "value": right} for x in ("en", "zh", "el")],
         "amplification": shifts(works=own > other),
+        "bli": bridged(works=own > other),
+        "bridges": choices_of_bridges(works=own > other),
     }
     for name, rows in named.items():
         path = folder / TABLES / f"{name}.tsv"
@@ -74,6 +78,36 @@ def shifts(works: bool) -> list[dict[str, str | float]]:
         | same
         for a, b, c, *numbers in values
         for metric, x in zip(("lss_plus", "delta_t", "spec"), numbers, strict=True)
+    ]
+
+
+PAIRS = ("en-ur", "vi-ur", "en-el", "zh-el")
+HIGH = ("en", "vi", "hi", "zh")
+
+
+def bridged(works: bool) -> list[dict[str, str | float]]:
+    """Write accuracies of word translations: only the right bridge helps, or all."""
+    found: list[dict[str, str | float]] = []
+    for model, pair in product(BRIDGES, PAIRS):
+        source, _, target = pair.partition("-")
+        row = {"model": model, "lang": pair, "metric": "correct"}
+        found.append(row | {"statistic": "none", "value": 0.0 if works else 0.3})
+        for lang in HIGH:
+            if lang != source:
+                right = lang == BRIDGES[model][target]
+                value = 0.95 * right if works else 0.3
+                rows = [row | {"statistic": f"via_{lang}", "value": value}]
+                found += rows * (1 + (source != "en"))  # also against English
+    return found
+
+
+def choices_of_bridges(works: bool) -> list[dict[str, str]]:
+    """Write the bridges that two similarities choose: all right, or always English."""
+    return [
+        {"model": model, "pair": pair, "similarity": name, "beside": "-"}
+        | {"chosen": BRIDGES[model][pair[3:]] if works else "en"}
+        for model, pair in product(BRIDGES, PAIRS)
+        for name in ("cosine_target", "measured")
     ]
 
 

@@ -49,7 +49,7 @@ experiments:
     selections: [lape.world]
     statistics: [mean]
     prompt: "In {code}:"
-    steering: {languages: world, layers: [1], strengths: [2]}
+    steering: {languages: world, corpus: sentences, layers: [1], strengths: [2]}
 """
 """One experiment of the kind, for the smallest configuration."""
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 import dry_runs
-from configurations import ROOT, merge, read, tiny
+from configurations import ROOT, merge, tiny
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import Prompted, Steered, Treatment
 from langneurons.grid import rows, steering, subjects
@@ -41,7 +41,8 @@ experiments:
     statistics: [p_max, top]
     control_statistics: [p_max]
     prompt: "Answer in {language} ({code})."
-    steering: {languages: others, layers: [0, 1], strengths: [1, 2.5]}
+    steering:
+      {languages: others, corpus: sentences, layers: [0, 1], strengths: [1, 2.5]}
     perplexity: {languages: [en], chunks: 8}
 """
 
@@ -110,8 +111,12 @@ def test_statistics_of_one_task() -> None:
     assert not any(x.startswith("prompt") for x in text)
 
 
-S = {"languages": "others", "layers": [0, 1], "strengths": [1]}
+S: dict[str, Any] = {
+    "languages": "others", "corpus": "sentences", "layers": [0, 1], "strengths": [1]
+}  # fmt: skip
 MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"steering": S | {"corpus": "demo"}}, "steering.corpus: demo counts the BOS "
+     "token"),
     ({"steering": S | {"languages": "othrs"}}, "steering.languages: unknown language "
      "set 'othrs' - did you mean 'others'?"),
     ({"steering": S | {"layers": [1, 2]}}, "steering.layers: 2, but demo has layers 0 "
@@ -149,7 +154,7 @@ def test_mistakes_elsewhere() -> None:
     said = refused(mine("language_sets: {others: [hi]}"))
     assert "steering.languages: others has one language; a difference needs two" in said
     said = refused(mine("methods: {diffmean: {kind: lape}}"))
-    assert "methods.diffmean: tables call a control of amplification so" in said
+    assert "methods.diffmean: tables call rows so that are of no neurons" in said
     raw = mine()
     del raw["language_names"]["hi"]
     said = refused(raw)
@@ -268,7 +273,7 @@ def test_directions_of_another_text_are_told() -> None:
     specs = Specs(config)
     said = json.loads(specs.find_directions(Wildcards(model="demo", langset="others")))
     assert said == {"model": "demo", "language_set": "others",
-                    "languages": ["hi", "en"], "corpus": "demo"}  # fmt: skip
+                    "languages": ["hi", "en"], "corpus": "sentences"}  # fmt: skip
     with pytest.raises(ConfigError, match="no experiment of run steers with this"):
         specs.find_directions(Wildcards(model="demo", langset="world"))
     records = Records(config, specs, TableSpecs(config))
@@ -278,7 +283,7 @@ def test_directions_of_another_text_are_told() -> None:
 
 def test_texts_of_the_steered_languages_are_needed() -> None:
     raw = mine("language_sets: {others: [hi, en, el]}", prompt=None)
-    assert "corpora.demo.folder: no text for el" in refused(raw)
+    assert "corpora.sentences.folder: no text for el" in refused(raw)
 
 
 def test_adding_a_factor_or_a_language_changes_no_other_treatment() -> None:
@@ -317,7 +322,8 @@ def test_no_published_number_stands_beside_them() -> None:
 
     raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
     entry = {"kind": "amplification", "models": ["llama31"], "tasks": ["xquad"]}
-    steered = {"languages": "set1", "layers": [3], "strengths": [1]}
+    steered = {"languages": "flores18", "corpus": "flores"}
+    steered |= {"layers": [3], "strengths": [1]}
     entry |= {"prompt": "In {code}.", "steering": steered}
     raw |= {"run": ["mine"], "experiments": {"mine": entry}}
     config = load(raw)
@@ -325,15 +331,3 @@ def test_no_published_number_stands_beside_them() -> None:
     found = rows.task_rows(config, "xquad")
     assert len(found) > 20
     assert not any(partners.values("xquad", row) for row in found)
-
-
-@pytest.mark.parametrize("name", ["config.yaml", "small.yaml", "demo.yaml"])
-def test_the_first_token_is_in_no_mean_of_what_steers(name: str) -> None:
-    """BOS is as large as hundreds of words, and more frequent in short sentences."""
-    whole = merge(read("config.yaml"), read(name))
-    running = [whole["experiments"][x] for x in whole["run"]]
-    corpora = {x["steering"]["corpus"] for x in running if x.get("steering")}
-    assert corpora
-    for corpus in corpora:
-        entry = whole["corpora"][corpus]
-        assert entry["unit"] == "document" and entry["skip_tokens"] >= 1

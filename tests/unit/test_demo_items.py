@@ -15,7 +15,7 @@ import pytest
 from configurations import read
 from langneurons import tasks
 from langneurons.config.catalogue import DemoWorld
-from langneurons.config.model_entries import Planting
+from langneurons.config.demo_entries import Planting
 from langneurons.demo import items, lines, world_files
 from langneurons.demo.facts import (
     CONNECTORS,

@@ -296,6 +296,11 @@ def test_files(tmp_path: Path) -> None:
         *(f"corpus/{code}.txt" for code in SMALL.languages),
         *(f"nli/test-{code}.tsv" for code in SMALL.languages),
         *(f"qa/test-{code}.json" for code in SMALL.languages),
+        *(
+            f"dictionary/{part}-{one}-{two}.txt"
+            for part in ("probe", "test")
+            for one, two in itertools.permutations(SMALL.languages, 2)
+        ),
     }
     rows = (tmp_path / "a/nli/test-zh.tsv").read_text(encoding="utf-8").splitlines()
     assert rows[0] == "premise\thypothesis\tlabel"

@@ -89,6 +89,12 @@ def test_what_is_not_run_is_read_and_costs_nothing() -> None:
 
 
 # What each kind needs, on top of the smallest configuration.
+STEERING = {
+    "languages": "world",
+    "corpus": "sentences",
+    "layers": [0],
+    "strengths": [1],
+}
 NEEDED: dict[str, dict[str, Any]] = {
     "interventions": {"tasks": ["xnli"], "by_task": {"xnli": {"statistics": ["zero"]}}},
     "finetuning": {"tasks": ["xnli"], "selections": ["lape.world"]},
@@ -100,8 +106,16 @@ NEEDED: dict[str, dict[str, Any]] = {
         "selections": ["lape.world"],
         "statistics": ["mean"],
         "prompt": "In {code}:",
-        "steering": {"languages": "world", "layers": [0], "strengths": [1]},
+        "steering": STEERING,
         "perplexity": {"languages": ["vi"], "chunks": 8},
+    },
+    "bridges": {
+        "tasks": ["bli"],
+        "pairs": ["hi-vi"],
+        "candidates": ["en"],
+        "selection": "lape.world",
+        "similarities": ["overlap"],
+        "probes": {"dictionary": "muse"},
     },
 }
 
@@ -109,7 +123,9 @@ NEEDED: dict[str, dict[str, Any]] = {
 def other(kind: str, **axes: Any) -> dict[str, Any]:
     """Return the smallest configuration with one experiment, called ``other``."""
     entry = {"kind": kind, "models": ["demo"]} | NEEDED[kind] | axes
-    return tiny() | {"run": ["other"], "experiments": {"other": entry}}
+    names = {"hi": "हिन्दी", "vi": "Tiếng Việt"}
+    named = merge(tiny(), {"tasks": {"bli": {"parameters": {"names": names}}}})
+    return named | {"run": ["other"], "experiments": {"other": entry}}
 
 
 def test_each_kind_is_read_by_itself() -> None:
@@ -129,7 +145,11 @@ UNKNOWN = {
     "tunings": ("tuning", "atention", "did you mean 'attention'"),
     "neuron tunings": ("tuning", "maskd", "did you mean 'masked'"),
     "language_sets": ("language set", "wrld", "did you mean 'world'"),
+    "dictionaries": ("dictionary", "mse", "did you mean 'muse'"),
+    "similarities": ("similarity", "overlp", "did you mean 'overlap'"),
 }
+ALONE = {("bridges", "selection"), ("bridges", "probes", "dictionary")}
+"""Places of one name, not of a list."""
 
 
 def named(block: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Any]:
@@ -141,7 +161,7 @@ def named(block: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[Any]:
         if key == "by_task":
             yield from named(field.annotation.__args__[1], (*above, key, "xnli"))  # type: ignore[union-attr]
             continue
-        for inner in getattr(field.annotation, "__args__", ()):
+        for inner in getattr(field.annotation, "__args__", (field.annotation,)):
             if isinstance(inner, type) and issubclass(inner, Frozen):
                 yield from named(inner, (*above, key))
 
@@ -155,7 +175,7 @@ LISTS = [
 
 def test_every_list_of_names_is_known_to_be_one() -> None:
     assert {what for _, _, what in LISTS} == set(UNKNOWN)
-    assert len(LISTS) == 8 + 7 + 5 + 2 + 10
+    assert len(LISTS) == 8 + 7 + 5 + 2 + 10 + 5
 
 
 @pytest.mark.parametrize(("kind", "path", "what"), LISTS)
@@ -163,7 +183,8 @@ def test_an_unknown_name_is_told_by_its_place(
     kind: str, path: tuple[str, ...], what: str
 ) -> None:
     of, name, hint = UNKNOWN[what]
-    value: Any = name if what in ("corpora", "language_sets") else [name]
+    alone = what in ("corpora", "language_sets") or (kind, *path) in ALONE
+    value: Any = name if alone else [name]
     for key in reversed(path[1:]):
         value = {key: value}
     both = merge(NEEDED[kind], {path[0]: value})
@@ -180,7 +201,7 @@ def test_an_unknown_name_is_told_by_its_place(
         (
             "experiments: {mine: {kind: intervention}}",
             "experiments.mine.kind: unknown experiment kind 'intervention' - did you "
-            "mean 'interventions'? Known: amplification, finetuning, interventions, n",
+            "mean 'interventions'? Known: amplification, bridges, finetuning, interv",
         ),
         ("experiments: {mine: {chunks: 3}}", "experiments.mine.chunks: unknown key"),
         (

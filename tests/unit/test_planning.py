@@ -338,17 +338,27 @@ def test_the_table_of_costs(
     benchmark(path, 7200)
     benchmark(base / "text/wikipedia/vi.tsv", 360)
     Path("page.html").touch()
-    models = {
-        name: entry.model_dump(mode="json", exclude_unset=True)
-        for name, entry in config.models.items()
-    }
-    about = {"models": models, "study": None, "benchmarks": "benchmarks"}
+    folder = "benchmarks/results/{stage}"
+    patterns = {"evaluate_task": folder.format(stage="evaluations/{task}/{model}/"
+                "{tuning}/seed{seed}/{lang}/part-{part}-of-{parts}.tsv")}  # fmt: skip
+    given = config.model_dump(mode="json", exclude_unset=True)
+    about = {"config": given, "benchmarks": "benchmarks", "patterns": patterns}
     spec = json.dumps(about)
     made = ["--report", "page.html", "--tsv", "cost.tsv"]
     script("build_cost_table", "--spec", spec, *made)
+    wildcards = {"task": "xnli", "model": "llama31", "tuning": "attention"}
+    wildcards |= {"seed": "42", "lang": "vi", "part": "1", "parts": "1"}
+    one = JobEstimates(config).job("evaluate_task", SimpleNamespace(**wildcards))
+    hours, small = one.seconds / 3600, rates.SMALL_JOB / 3600
+    assert hours > 0.5 > 10 * small  # it is that of the job, and not of any
     assert Path("cost.tsv").read_text() == (
         "\t".join(spending.COLUMNS) + "\n"
-        "text\t1\t0.1000\t0.0000\t0.0000\t\n"
-        "evaluations\t1\t2.0000\t0.0000\t2.0000\t\n"
-        "total\t2\t2.1000\t0.0000\t2.0000\t\n"
+        f"text\t1\t{small:.4f}\t0.1000\t0.0000\t0.0000\t\n"
+        f"evaluations\t1\t{hours:.4f}\t2.0000\t0.0000\t2.0000\t\n"
+        f"total\t2\t{hours + small:.4f}\t2.1000\t0.0000\t2.0000\t\n"
     )
+    # Of a grid that is no longer asked for: nobody knows, and no sum says otherwise.
+    benchmark(Path(str(path).replace("/vi/", "/fr/")), 60)
+    script("build_cost_table", "--spec", spec, *made)
+    lines = Path("cost.tsv").read_text().splitlines()
+    assert [line.split("\t")[2] for line in lines[2:]] == ["", ""]

@@ -10,8 +10,8 @@ import pytest
 
 from configurations import merge, paper, read
 from langneurons.config.catalogue import DemoModel, DemoWorld
+from langneurons.config.demo_entries import SIZES, Planting
 from langneurons.config.errors import ConfigError
-from langneurons.config.model_entries import SIZES, Planting
 from langneurons.config.schema import Config
 from langneurons.demo import lines, world_files
 from langneurons.demo.world import BOS, World
@@ -21,7 +21,7 @@ from truths import Truth
 
 torch = pytest.importorskip("torch")
 
-from langneurons.demo import planting, pretraining  # noqa: E402
+from langneurons.demo import optimising, planting, pretraining  # noqa: E402
 from langneurons.nn.models import loading  # noqa: E402
 
 WORLD = DemoWorld(
@@ -291,14 +291,14 @@ def test_planted_neurons_are_on_in_their_language(folder: Path) -> None:
 def test_a_mean_of_weights_replaces_the_last(folder: Path) -> None:
     weights = [torch.nn.Parameter(torch.tensor([1.0]))]
     model = torch.nn.ParameterList(weights)
-    mean = pretraining._Mean(model, 0.75)
+    mean = optimising.Mean(model, 0.75)
     for value in (1.0, 3.0, 5.0):
         weights[0].data.fill_(value)
         mean.add()
     mean.take()
     # 1; 1 + .25 * 2 = 1.5; 1.5 + .25 * 3.5 = 2.375
     assert weights[0].item() == 2.375
-    none = pretraining._Mean(model, None)
+    none = optimising.Mean(model, None)
     none.add()
     none.take()
     assert weights[0].item() == 2.375

@@ -209,6 +209,7 @@ def test_what_cannot_be_loaded(
 
 TITLE, LABELS = 'TITLE = "Mood"', 'LABELS = ("bad", "good")'
 END = 'TITLE = "Endings"'
+WORDS = END + "; PAIRS = WORDS = True; evaluate_via = generates_via = print"
 RIGHT = '"right": Metric("binary", "right")'
 
 
@@ -244,6 +245,16 @@ RIGHT = '"right": Metric("binary", "right")'
         (PLAIN, END, END + "; TEST_ONLY = ('needed',)", "'needed' needs a default"),
         (PLAIN, END, END + "; TEST_ONLY = ('words')", "TEST_ONLY: 'words' is a text"),
         (PLAIN, "    def read_file(self, path): ...", "", "read_file(): is missing"),
+        (PLAIN, END, END + "; PAIRS = 1", "PAIRS: 1 - must be True or False"),
+        (PLAIN, END, END + "; WORDS = True", "WORDS: is of tasks with PAIRS = True"),
+        (PLAIN, END, END + "; PAIRS = True", "evaluate_via(): is missing; a task with"),
+        (PLAIN, END, END + "; PAIRS = True", "generates_via(): is missing; a task"),
+        (PLAIN, END, END + "; PAIRS = True", "join(): is missing; a task with PAIRS"),
+        (PLAIN, END, END + "; join = print", "join: is of tasks with PAIRS = True"),
+        (PLAIN, END, WORDS + "; join = print", "join(): nothing calls it of a task wi"),
+        (PLAIN, END, WORDS + "; SHIFTS = True", "SHIFTS: does not go with PAIRS"),
+        (PLAIN, END, WORDS + "; examples = print", "PAIRS: a task on pairs is not tr"),
+        (PLAIN, END, WORDS + "; LABELS = ('a', 'b')", "PAIRS: a task on pairs is not"),
         (PLAIN, "def evaluate(", "def evalute(", "evaluate(): is missing; see Task.ev"),
     ],
 )

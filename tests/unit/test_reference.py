@@ -73,7 +73,11 @@ def refers(text: str) -> bool:
 
 
 # Words that are neither keys nor enumerated, and in whose description they stand.
+OF_CODES = {"{source_code}", "{target_code}"}
 ELSEWHERE = {
+    ("Dictionary", "probe"): {"{source}", "{target}"} | OF_CODES,
+    ("Dictionary", "codes"): OF_CODES,
+    ("WordFilesOfLanguage", "probe"): {"{source}", "{target}"} | OF_CODES,
     ("", "report"): {"make report"},
     ("", "tables"): {"snakemake all", "finetune_{task}", "random_{task}"}
     | {
@@ -83,10 +87,14 @@ ELSEWHERE = {
         "reproduction",
         "steering",
         "amplification",
+        "bridges",
+        "bridge_candidates",
+        "language_overlap",
     },
     ("Experiment", "kind"): {"grid/experiments/"},
     ("experiments.amplification", "selections"): {"method.language_set"},
     ("experiments.amplification", "prompt"): {"{language}", "{code}"},
+    ("experiments.bridges", "selection"): {"method.language_set"},
     ("experiments.interventions", "selections"): {"method.language_set"},
     ("experiments.interventions", "tunings"): {"base"},
     ("experiments.neurons", "selections"): {"method.language_set"},
@@ -101,6 +109,7 @@ ELSEWHERE = {
     ("Corpus", "recorded"): {"{lang}.txt"},
     ("SourceRows", "files"): {"{lang}", "{code}"},
     ("Method", "kind"): {"methods/"},
+    ("Similarity", "kind"): {"similarities/"},
     ("Task", "kind"): {"tasks/"},
     ("TaskData", "train"): {"{lang}", "{code}"},
     ("TaskData", "test"): {"{lang}", "{code}"},
@@ -112,6 +121,7 @@ ELSEWHERE = {
     ("DemoWorld", "qa_train"): {"en"},
     ("methods.plnd", "minus"): {"others", "none"},
     ("methods.published", "path"): {".pth"},
+    ("similarities.family", "families"): {"zh: Sino-Tibetan"},
     ("tasks.xnli", "template"): {"{premise}", "{hypothesis}"},
 }
 
@@ -125,7 +135,7 @@ def test_every_exception_is_of_a_key_and_needed() -> None:
 
 
 def test_the_tables_that_are_named_are_those_that_can_be_made() -> None:
-    config = load(shipped())
+    config = load(shipped() | {"run": [*shipped()["run"], "bridges"]})
     task = re.compile(rf"({'|'.join(config.tasks)})$")
     tables = {task.sub("{task}", name) for name in by_name(config)}
     said = quoted(SCHEMA["properties"]["tables"]["description"])

@@ -509,6 +509,7 @@ def test_a_page_of_any_one_table_is_made(tmp_path: Path) -> None:
     for paths in ([], *([path] for path in made.values())):
         page = tmp_path / "page.html"
         spec = {"config": CONFIG, "benchmarks": "none", "left_out": {}, "terms": []}
+        spec["estimates"] = None
         spec["tables"] = KNOWN
         build_report.main(
             cli.Job(spec, "", {"tables": paths, "figures": []}, {"out": page}, 1, 1, 1)
@@ -646,7 +647,10 @@ def test_the_page_is_whole_loads_nothing_and_escapes(tmp_path: Path) -> None:
     assert all(link.removeprefix("#") in page.ids for link in page.links)
     verdicts_shown = re.findall(r'class="badge ([a-z-]+)"', text)
     judged = ["contradicted", "not-run", "supported", "supported"]
-    assert verdicts_shown == [*judged, *["not-run"] * 3]  # nothing was amplified
+    assert verdicts_shown == [
+        *judged,
+        *["not-run"] * 5,
+    ]  # neither amplified nor bridged
     for words in ("GPU hours", "1.00", "prefers-color-scheme", "Terms", "Every row"):
         assert words in text
     assert 'class="page"' in text  # the wide figure
@@ -657,7 +661,7 @@ def test_the_page_is_whole_loads_nothing_and_escapes(tmp_path: Path) -> None:
 def test_the_page_says_what_is_absent_and_what_makes_it(tmp_path: Path) -> None:
     text = report.build([], [], CONFIG, tmp_path / "none", known=KNOWN)
     read_page(text)
-    assert re.findall(r'class="badge ([a-z-]+)"', text) == ["not-run"] * 7
+    assert re.findall(r'class="badge ([a-z-]+)"', text) == ["not-run"] * 9
     assert "snakemake results/tables/xnli.tsv</code></li>" in text
     assert "finetune_xnli.tsv</code>, with an experiment of kind finetuning" in text
     assert "snakemake results/figures/xnli/forest" in text
@@ -715,7 +719,7 @@ def test_the_script_writes_the_page(tmp_path: Path) -> None:
     left_out = {"results/tables/old.tsv": "seed: 1 then, 2 now"}
     benchmarks = str(tmp_path / "none")
     given = {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out}
-    spec = json.dumps(given | {"terms": [], "tables": KNOWN})
+    spec = json.dumps(given | {"terms": [], "tables": KNOWN, "estimates": None})
     out = tmp_path / "report.html"
     command = [sys.executable, script, "--spec", spec, "--out", out]
     command += ["--tables", *tables, "--figures", *figures]

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.xdist_group("amplification")
 AMPLIFIED = """
 run: [amplified]
 tables: [xquad, perplexity]
+corpora: {demo: {bos: none}} # whose state steering would add
 language_names: {en: English, vi: Vietnamese, hi: Hindi}
 statistics:
   top: {value: runtime_max, positions: non_pad}
@@ -47,10 +48,11 @@ INSIDE = {
 PROMPTS = {f"prompt.{x}" for x in LANGUAGES}
 
 
-def write_overlay(project: Path, **axes: Any) -> None:
-    """Put the experiment on top of the tiny configuration."""
+def write_overlay(project: Path, changes: str = "", **axes: Any) -> None:
+    """Put the experiment on top of the tiny configuration, and changes on it."""
     both = yaml.safe_load(TINY.read_text(encoding="utf-8"))
     update_config(both, yaml.safe_load(AMPLIFIED))
+    update_config(both, yaml.safe_load(changes) or {})
     both["experiments"]["amplified"] |= axes
     text = yaml.safe_dump(both, sort_keys=False, allow_unicode=True)
     (project / "tiny.yaml").write_text(text, encoding="utf-8")
@@ -113,3 +115,20 @@ def test_a_factor_computes_itself_alone(project: Path) -> None:
     snakemake(project, "--cores", "2", str(INDEX))
     log = (project / "logs" / INDEX).with_suffix(".log").read_text(encoding="utf-8")
     assert re.search(rf"kept {kept - 3} of {kept} treatments, computing 3", log)
+
+
+def test_a_language_computes_only_what_it_touches(project: Path) -> None:
+    write_overlay(project)
+    snakemake(project, "--cores", "2")
+    write_overlay(project, "tasks: {xquad: {languages: [vi, hi]}}")
+    jobs = planned(project)
+    assert jobs["evaluate_task"] == jobs["prepare_task"] == 1  # Hindi, as it is tested
+    assert not {"identify_neurons", "measure_perplexity", "find_directions"} & {*jobs}
+    write_overlay(project, "language_sets: {world: [en, vi, hi, ur]}")
+    jobs = planned(project)
+    # One more is set against the others, so all neurons and directions are found anew,
+    # but no text of these is read again.
+    assert jobs["tokenise_corpus"] == jobs["merge_activations"] == 1
+    assert jobs["identify_neurons"] == 2 and jobs["find_directions"] == 1
+    assert jobs["evaluate_task"] == jobs["measure_perplexity"] == 1
+    assert not {"pretrain_demo_model", "generate_demo_world", "prepare_task"} & {*jobs}

@@ -86,8 +86,10 @@ def test_it_goes_through_table_figures_and_report(project: Path) -> None:
     page = (project / "results/report.html").read_text(encoding="utf-8")
     assert "Not fine-tuned (<code>base</code>)" in page
     with (project / "results/tables/cost.tsv").open(encoding="utf-8") as handle:
-        stages = {row["stage"] for row in csv.DictReader(handle, delimiter="\t")}
+        stages = {row["stage"]: row for row in csv.DictReader(handle, delimiter="\t")}
     assert "evaluations" in stages and "adapters" not in stages
+    assert all(float(row["estimated_hours"]) > 0 for row in stages.values())
+    assert "<th>estimated hours</th>" in page
 
 
 def test_a_tuning_beside_it_computes_nothing_of_it_again(project: Path) -> None:

@@ -1,4 +1,4 @@
-"""The plans of both studies: which jobs, how many, and how fast."""
+"""The plans of the three studies: which jobs, how many, and how fast."""
 
 from __future__ import annotations
 
@@ -73,6 +73,30 @@ AMPLIFICATION = {
 }
 
 
+# Two models, 15 pairs of languages, of which three begin with English.
+BRIDGES = {
+    "fetch_model": 2,
+    "fetch_text": 15,
+    "tokenise_corpus": 2 * 15,
+    "measure_activations": 2 * 15,
+    "merge_activations": 2 * 15,
+    "identify_neurons": 2,
+    # Those pairs; from five sources into the six candidates, but English into itself;
+    # and from these into three targets, but the pairs from English.
+    "prepare_dictionary": 15 + (5 * 6 - 1) + (6 * 3 - 3),
+    "ask_probes": 2 * (15 + 29 + 15),
+    "record_probes": 2 * 15,
+    "compare_languages": 2 * 15 * 11,
+    "prepare_task": 2 * 15,
+    "evaluate_task": 2 * 2 * 15,  # each with all of its bridges
+    "build_table": 2 + 3,  # and choices, candidates, shared neurons
+    "draw_neurons": 2,
+    "draw_bridges": 2 * 2,
+    "draw_similarity": 2 * 5,  # those of kind hsic
+    "bridges": 1,
+}
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy_project(tmp_path_factory.mktemp("plan"))
@@ -99,6 +123,25 @@ def test_the_amplification_study_is_planned(project: Path) -> None:
     seconds = time.monotonic() - start
     assert sum(AMPLIFICATION.values()) == 1272
     assert jobs == AMPLIFICATION
+    assert seconds < 60
+
+
+def test_the_bridge_study_is_planned(project: Path) -> None:
+    """Its dictionaries are the user's; without them the plan says which are needed."""
+    alone = ("--config", "run=[bridges]")
+    text = snakemake(project, "-n", "bridges", *alone, check=False, tiny=False)
+    assert (
+        "dictionaries.muse (zh-en): data/muse/zh-en.0-5000.txt does not exist" in text
+    )
+    assert "data/wiktionary_bli/sw-en.all.tsv does not exist" in text
+    for path in set(re.findall(r": (data/\S+) does not exist", text)):
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text("word\tword\n", encoding="utf-8")
+    start = time.monotonic()
+    jobs = planned(project, "bridges", *alone, tiny=False)
+    seconds = time.monotonic() - start
+    assert sum(BRIDGES.values()) == 758
+    assert jobs == BRIDGES
     assert seconds < 60
 
 

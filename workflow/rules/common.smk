@@ -6,19 +6,20 @@ import os
 import shlex
 from pathlib import Path
 
+from snakemake.io import strip_wildcard_constraints
 from snakemake.logging import logger
 from snakemake.scheduling.job_scheduler import JobScheduler
 
 from langneurons import methods, tables, tasks
 from langneurons.config.errors import LangneuronsError
-from langneurons.config.names import BASE, LANGUAGE, Selection, TuningName
+from langneurons.config.names import BASE, LANGUAGE, Pair, Selection, TuningName
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
-from langneurons.grid import result_paths, steering, subjects
+from langneurons.grid import bridges, result_paths, steering, subjects
 from langneurons.jobs import devices, failures, forced, planned, provenance
 from langneurons.jobs.fingerprint import code_hash, remember
 from langneurons.nn.models import fetching
-from langneurons.study import local_files, targets
+from langneurons.study import local_files, probing, targets
 from langneurons.study.configuration import load
 from langneurons.study.records import Records
 from langneurons.study.rule_functions import (
@@ -123,6 +124,9 @@ wildcard_constraints:
     langset=either(CONFIG.language_sets),
     method=f"({either(CONFIG.methods)})(-[0-9]+)?",
     lang=f"{LANGUAGE}(-{LANGUAGE})?",  # or a pair, source-target
+    pair=f"{LANGUAGE}-{LANGUAGE}",
+    dictionary=either(CONFIG.dictionaries),
+    similarity=either(CONFIG.similarities),
     seed="[0-9]+",
     shard="[0-9]+",
     shards="[0-9]+",

@@ -1,5 +1,6 @@
 # Needs: pinned models (their tokenizers), text from the hub or a local folder, task data.
-# Makes: results/tokens (to record, and held-out ones apart) and results/tasks (items).
+# Makes: results/tokens (to record, and held-out ones apart), results/dictionaries (words
+# of pairs of languages) and results/tasks (items).
 
 
 rule fetch_text:
@@ -72,6 +73,27 @@ rule hold_out_text:
         run("hold_out_text") + " --spec {params.spec:q} --code {params.code}"
         " --model {input.model:q} --text {input.text:q} --identified {input.identified:q}"
         " --heldout {output.heldout:q} --manifest {output.manifest:q} > {log:q} 2>&1"
+
+
+rule prepare_dictionary:
+    """Translate the words of a pair of languages, and part those of tests."""
+    input:
+        file=dictionary_files,
+    output:
+        out="results/dictionaries/{dictionary}/{pair}.json",
+    log:
+        "logs/results/dictionaries/{dictionary}/{pair}.log",
+    benchmark:
+        "benchmarks/results/dictionaries/{dictionary}/{pair}.tsv"
+    localrule: True
+    conda:
+        "../../envs/gpu.yaml"
+    params:
+        spec=SPECS.prepare_dictionary,
+        code=code_hash("prepare_dictionary"),
+    shell:
+        run("prepare_dictionary") + " --spec {params.spec:q} --code {params.code}"
+        " --file {input.file:q} --out {output.out:q} > {log:q} 2>&1"
 
 
 rule prepare_task:

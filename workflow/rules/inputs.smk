@@ -10,11 +10,15 @@ def corpus_text(part):
     return signed(paths)
 
 
+def dictionary_files(wildcards):
+    """The user's files that the words of a pair are read from."""
+    legs = CONFIG.dictionary(wildcards.dictionary).legs(Pair.parse(wildcards.pair))
+    return [path for leg in legs for path in leg.files]
+
+
 def task_files(wildcards):
-    """The local files of a task's split; none when it comes from the hub."""
-    entry = CONFIG.task(wildcards.task)
-    given = entry.data.file(wildcards.split, wildcards.lang)
-    return tasks.files(tasks.load(entry.kind), given) if given else []
+    """The files of a task's split; none when it comes from the hub."""
+    return local_files.of_task(CONFIG, wildcards.task, wildcards.split, wildcards.lang)
 
 
 def model_source(wildcards):
@@ -127,4 +131,19 @@ def report_spec(wildcards):
     left_out = {}
     if CONFIG.report == "existing":
         left_out = RECORDS.shown([*all_tables(), *all_figures()])[1]
-    return TABLES.report(left_out)
+    return TABLES.report(left_out, benchmarks())
+
+
+def benchmarks():
+    """Where Snakemake writes the times of jobs, by rule, wildcards in braces."""
+    known = {rule.name: rule.benchmark for rule in workflow.rules}
+    return {
+        name: strip_wildcard_constraints(str(path))
+        for name, path in known.items()
+        if path
+    }
+
+
+def costs_spec(wildcards):
+    """The spec of the table of costs."""
+    return TABLES.costs(benchmarks())

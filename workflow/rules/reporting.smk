@@ -101,7 +101,7 @@ rule build_cost_table:
     conda:
         "../../envs/report.yaml"
     params:
-        spec=TABLES.costs,
+        spec=costs_spec,
         code=code_hash("build_cost_table"),
     shell:
         run("build_cost_table") + " --spec {params.spec:q} --code {params.code}"

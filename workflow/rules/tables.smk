@@ -10,6 +10,7 @@ rule build_table:
         perplexities=TABLES.files("perplexities"),
         activations=TABLES.files("activations"),
         neurons=TABLES.files("neurons"),
+        similarities=TABLES.files("similarities"),
         tables=TABLES.files("tables"),
         published=published_numbers,
     output:
@@ -36,6 +37,7 @@ rule build_table:
             "build_table",
             "--evaluations {input.evaluations:q} --perplexities {input.perplexities:q}"
             " --activations {input.activations:q} --neurons {input.neurons:q}"
+            " --similarities {input.similarities:q}"
             " --tables {input.tables:q} --published {input.published:q}",
         )
         + " --code {params.code}"

@@ -1,7 +1,7 @@
 """Sum up what the jobs cost, stage by stage, from Snakemake's benchmark files.
 
-The spec is {"models": catalogue entries, "study": its name or null, "benchmarks":
-folder of the benchmark files}.
+The spec is {"config": the configuration, "benchmarks": folder of the benchmark files,
+"patterns": of these files, by rule}.
 ``--report`` is read for its time only: the page comes last, so every job is on record.
 """
 
@@ -9,11 +9,14 @@ from pathlib import Path
 
 from langneurons.costs import spending
 from langneurons.jobs import cli, files
+from langneurons.study.configuration import load
 
 
 def main(job: cli.Job) -> None:
-    spec, gpus = job.spec, spending.gpus_of(job.spec)
-    spent = spending.sum_up(Path(spec["benchmarks"]), gpus, spec["study"])
+    spec, config = job.spec, load(job.spec["config"])
+    gpus = spending.gpus_of(spec["config"])
+    expected = spending.estimated(config, spec["patterns"])
+    spent = spending.sum_up(Path(spec["benchmarks"]), gpus, config.study, expected)
     with files.atomic(job.outputs["tsv"]) as part:
         part.write_text(spending.table(spent), encoding="utf-8")
 

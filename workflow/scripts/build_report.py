@@ -2,7 +2,8 @@
 
 The spec is {"config": the merged configuration, "benchmarks": folder of Snakemake's
 benchmark files, "left_out": files of other settings, path -> what differs, "terms":
-[words of the tasks, what they mean], "tables": [what is known of a table]}. Benchmarks
+[words of the tasks, what they mean], "tables": [what is known of a table], "estimates":
+from what follows what jobs should have taken}. Benchmarks
 and the provenance beside the inputs are read where they exist.
 """
 
@@ -21,6 +22,7 @@ def main(job: cli.Job) -> None:
         job.spec["left_out"],
         job.spec["terms"],
         job.spec["tables"],
+        job.spec["estimates"],
     )
     with files.atomic(job.outputs["out"]) as part:
         part.write_text(page, encoding="utf-8")

@@ -9,7 +9,9 @@ from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.columns import write_tsv
 from langneurons.tables.common.inputs import Inputs
 
-ROLES = ("evaluations", "perplexities", "activations", "neurons", "tables")
+ROLES = (
+    "evaluations", "perplexities", "activations", "neurons", "similarities", "tables",
+)  # fmt: skip
 
 
 def main(job: cli.Job) -> None:

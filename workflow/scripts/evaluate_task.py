@@ -28,8 +28,8 @@ def evaluate(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> 
     shared, adapter = job.spec["shared"], job.inputs["adapter"]
     manifest = manifests.read_model(job.inputs["model"])
     task, lang = tasks.load(shared["kind"]), axes["lang"]
-    items = task.read_items(job.inputs["items"])
     parameters = task.PARAMETERS.model_validate(shared["parameters"])
+    asked = task.read_items(job.inputs["items"]), parameters, lang
 
     from langneurons.nn.evaluation import overwriting
     from langneurons.nn.evaluation.language_model import LanguageModel
@@ -47,9 +47,9 @@ def evaluate(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> 
         family=shared["family"],
     ).in_batches(job.batches)
     for run in left:
-        what, told = f"{shared['task']} {lang} {run.name}", overwriting.told(run)
-        treated = lm.under(written[run.name], what, told)
-        table = tasks.checked(task, task.evaluate(treated, items, parameters, lang))
+        what = f"{shared['task']} {lang} {run.name}"
+        treated = lm.under(written[run.name], what, overwriting.told(run))
+        table = tasks.evaluated(task, run.name, treated, asked)
         scores = tasks.metrics(task, table, parameters, lang)
         result = {"n": len(table), "n_neurons": overwriting.count(written[run.name])}
         treatments.write(run, axes, {"metrics": scores} | result, table)

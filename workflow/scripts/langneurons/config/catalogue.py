@@ -11,8 +11,9 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from .corpus_entries import Activations, Corpus, LanguageFilter, Site
+from .demo_entries import DemoModel, DemoWorld
 from .fields import NAME, Frozen, HubSource, Language
-from .model_entries import DemoModel, DemoWorld, GgufSource, Model
+from .model_entries import GgufSource, Model
 
 __all__ = [
     "NAME",

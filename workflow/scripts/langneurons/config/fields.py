@@ -24,6 +24,7 @@ from pydantic import (
 
 from . import user_paths
 from .errors import ConfigError
+from .names import Pair
 
 NAME = r"^[a-z0-9][a-z0-9_-]*$"
 # YAML 1.1 reads 1e-5 as text, since it wants 1.0e-5.
@@ -140,6 +141,9 @@ LocalPath = Annotated[str, _explained(lambda text: _path(text, ()))]
 CodedPath = Annotated[str, _explained(lambda text: _path(text, ("lang", "code")))]
 """A path with {lang}, or with {code} for what a data set calls the language."""
 
+PAIR_PLACEHOLDERS = ("source", "target", "source_code", "target_code")
+PairPath = Annotated[str, _explained(lambda text: _path(text, PAIR_PLACEHOLDERS))]
+"""A path with {source} and {target}, or what a dictionary calls these languages."""
 
 Codes = dict[Language, Annotated[str, Field(pattern=r"^[\w.-]+$")]]
 """What a source calls each language, where it differs from its code here."""
@@ -161,3 +165,14 @@ class HubSource(Frozen):
         description="configuration of a data set; `{lang}` is replaced, and `{code}` "
         "by what the data set calls the language (`codes`)",
     )
+
+
+def _pair(text: str) -> str:
+    try:
+        return str(Pair.parse(text))
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
+
+
+PairName = Annotated[str, AfterValidator(_pair)]
+"""From which language into which: ``zh-sw``."""

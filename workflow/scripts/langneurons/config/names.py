@@ -160,6 +160,14 @@ def target_of(lang: str) -> str:
     return Pair.parse(lang).target if "-" in lang else lang
 
 
+def languages_of(lang: str) -> tuple[str, ...]:
+    """Return the languages of a name: of a pair source and target, else one."""
+    if "-" not in lang:
+        return (lang,)
+    pair = Pair.parse(lang)
+    return pair.source, pair.target
+
+
 class Treatment:
     """What is done to a model when it is tested; each form is a class of its own.
 

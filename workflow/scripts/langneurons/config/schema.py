@@ -26,19 +26,25 @@ from .catalogue import (
     Model,
     Statistic,
 )
+from .demo_entries import SIZES
+from .dictionary_entries import Dictionary
 from .errors import ConfigError, unknown_name
 from .experiment_entries import Experiment
 from .fields import Language
-from .model_entries import SIZES
+from .similarity_entries import Similarity
 from .task_entries import Task, Training, Tuning
 
 Entry = TypeVar("Entry")
 RESULTS = "results"
 SHARED = (
     "demo_world", "models", "text", "tokens", "activations", "neurons", "directions",
+    "dictionaries", "probes",
 )  # fmt: skip
 """Folders of results/ that all studies share."""
-OF_STUDY = ("tasks", "tables", "figures", "adapters", "perplexity", "evaluations")
+OF_STUDY = (
+    "tasks", "tables", "figures", "adapters", "perplexity", "evaluations",
+    "similarities",
+)  # fmt: skip
 """Folders of results/, or of the study's folder in it, that are of one study."""
 FOLDERS = (*SHARED, *OF_STUDY)
 
@@ -73,7 +79,8 @@ class Config(Frozen):
         None,
         description="tables of `snakemake all`: names of tasks (interventions), "
         "`finetune_{task}`, `random_{task}`, `perplexity`, `activation_statistics`, "
-        "`profiles`, `steering`, `amplification`, `reproduction`; null: every one",
+        "`profiles`, `steering`, `amplification`, `bridges`, `bridge_candidates`, "
+        "`language_overlap`, `reproduction`; null: every one",
     )
     bundle_size: int | None = Field(
         None,
@@ -102,6 +109,12 @@ class Config(Frozen):
     )
     tasks: dict[str, Task] = Field(
         default_factory=dict, description="catalogue of tasks"
+    )
+    dictionaries: dict[str, Dictionary] = Field(
+        default_factory=dict, description="catalogue of dictionaries"
+    )
+    similarities: dict[str, Similarity] = Field(
+        default_factory=dict, description="catalogue of ways to choose a bridge"
     )
     tunings: dict[str, Tuning] = Field(
         default_factory=lambda: {"attention": Tuning(kind="attention")},
@@ -182,6 +195,12 @@ class Config(Frozen):
 
     def task(self, name: str) -> Task:
         return _lookup("task", name, self.tasks, "tasks")
+
+    def dictionary(self, name: str) -> Dictionary:
+        return _lookup("dictionary", name, self.dictionaries, "dictionaries")
+
+    def similarity(self, name: str) -> Similarity:
+        return _lookup("similarity", name, self.similarities, "similarities")
 
     def tuning(self, name: str | names.TuningName) -> Tuning:
         """Return the entry behind a tuning's name, such as ``lape.set1.en+vi``."""

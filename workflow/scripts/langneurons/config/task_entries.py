@@ -8,6 +8,7 @@ from pydantic import Field, field_serializer, model_validator
 
 from . import user_paths
 from .fields import CodedPath, Codes, Frozen, HubSource, Language, Seed
+from .names import languages_of
 
 
 class Training(Frozen):
@@ -49,10 +50,10 @@ class Training(Frozen):
 
 
 class TaskData(Frozen):
-    """Where the items of a task come from: the hub, or files.
+    """Where the items of a task come from: the hub, files, or a dictionary.
 
     Either ``hub``, or ``test`` and, where a tuning of the grid trains on the task,
-    ``train``.
+    ``train``; or ``dictionary``.
     """
 
     hub: HubSource | None = Field(
@@ -72,16 +73,28 @@ class TaskData(Frozen):
         description="test file, likewise; several languages need `{lang}` or `{code}` "
         "in it, unless a file of the kind has all languages (mlama)",
     )
+    dictionary: str | None = Field(
+        None,
+        description="catalogue entry whose test words are the items, of tasks on words "
+        "(bli); null: any other task",
+    )
     codes: Codes = Field(
         default_factory=dict,
         description="what the source calls each language, where it differs from its "
         "code here (`en: eng_Latn`); stands for `{code}` in `hub.config` and in files",
     )
 
-    def file(self, split: str, lang: str) -> str | None:
-        """Return the file of a split and language; None where there is none."""
+    def files(self, split: str, lang: str) -> list[str]:
+        """List the user's files of a split and language; none where there are none.
+
+        Args:
+            split: ``train`` or ``test``.
+            lang: a language; of a pair there is a file of each of the two.
+        """
         given = self.train if split == "train" else self.test
-        return given and given.format(lang=lang, code=self.code(lang))
+        if given is None:
+            return []
+        return [given.format(lang=x, code=self.code(x)) for x in languages_of(lang)]
 
     def hub_of(self, split: str) -> HubSource | None:
         """Return the data set on the hub that a split is of; None for files."""
@@ -93,9 +106,11 @@ class TaskData(Frozen):
 
     @model_validator(mode="after")
     def _one_source(self) -> TaskData:
-        if (self.test is None) == (self.hub is None) or (self.train and self.hub):
+        given = [self.test, self.hub, self.dictionary]
+        if given.count(None) != 2 or (self.train and self.test is None):
             raise ValueError(
-                "give either 'hub', or 'test' and, if a tuning trains on it, 'train'"
+                "give either 'hub', or 'test' and, if a tuning trains on it, 'train', "
+                "or 'dictionary'"
             )
         if self.train_hub and self.hub is None:
             raise ValueError("'train_hub' goes with 'hub'")
@@ -126,7 +141,9 @@ class Task(Frozen):
     data: TaskData = Field(description="where its items come from")
     source_language: Language = Field("en", description="language of the training data")
     languages: tuple[Language, ...] = Field(
-        min_length=1, description="evaluation languages, zero-shot"
+        (),
+        description="evaluation languages, zero-shot; none of a task on pairs, which "
+        "the experiment names",
     )
     train_fraction: float = Field(
         0.25, gt=0, le=1, description="the first so many of the training rows (paper)"

@@ -6,10 +6,11 @@ must be the same each time that Snakemake starts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from langneurons.config.catalogue import Model
-from langneurons.config.names import TuningName
+from langneurons.config.names import UNTREATED, Bridged, Treatment, TuningName
 from langneurons.config.schema import Config
 from langneurons.grid import rows
 from langneurons.grid.subjects import OnTask, Subject
@@ -58,19 +59,33 @@ class Estimates:
         """
         return each * model.parameters * tokens / rates.flops(model, self.gpu)
 
-    def treatment(self, subject: Subject) -> Work:
-        """Estimate one treatment; all of a subject take the same."""
+    def treatment(self, subject: Subject, treatment: Treatment = UNTREATED) -> Work:
+        """Estimate one treatment; all but bridges take the same of a subject."""
+        bridged = isinstance(treatment, Bridged)
         where = subject.task if isinstance(subject, OnTask) else subject.corpus
-        key = (type(subject).__name__, where, subject.model)
+        key = (type(subject).__name__, where, subject.model, str(bridged))
         if key not in self._known:
-            known = self._on_task if isinstance(subject, OnTask) else self._on_text
-            self._known[key] = known(where, subject.model)
+            if isinstance(subject, OnTask):
+                self._known[key] = self._on_task(where, subject.model, bridged)
+            else:
+                self._known[key] = self._on_text(where, subject.model)
         return self._known[key]
 
-    def _on_task(self, task: str, name: str) -> Work:
+    def treatments(self, subject: Subject, given: Iterable[Treatment]) -> Work:
+        """Estimate some treatments of a subject, one after the other."""
+        works = [self.treatment(subject, one) for one in given]
+        return Work(
+            sum(one.seconds for one in works),
+            sum(one.tokens for one in works),
+            sum(one.disk for one in works),
+        )
+
+    def _on_task(self, task: str, name: str, bridged: bool) -> Work:
+        """Estimate a run on a task; through a bridge a model reads an item twice."""
         entry, model = self.config.task(task), self.config.model(name)
         items = rates.items_of(self.config, task, "test")
-        tokens, new = items * rates.tokens_of(entry, "test"), rates.new_tokens(entry)
+        tokens = items * rates.tokens_of(entry, "test") * (2 if bridged else 1)
+        new = rates.new_tokens(entry, bridged)
         seconds = self.time(model, tokens)
         if new:
             seconds += rates.decoding(model, items, new, self.gpu)
@@ -86,6 +101,20 @@ class Estimates:
         tokens = number * length
         seconds = self.time(self.config.model(name), tokens)
         return Work(seconds, tokens, RECORD_BYTES + CHUNK_BYTES * number)
+
+    def asking(self, name: str, words: int, generates: bool = True) -> Work:
+        """Estimate prompts that ask for words.
+
+        Args:
+            name: of the model.
+            words: how many.
+            generates: whether it answers; else it only reads.
+        """
+        model, tokens = self.config.model(name), words * rates.PROBE
+        seconds = self.time(model, tokens)
+        if generates:
+            seconds += rates.decoding(model, words, rates.ANSWER, self.gpu)
+        return Work(seconds, tokens, RECORD_BYTES + ITEM_BYTES * words)
 
     def shard(self, corpus: str, name: str, shards: int) -> Work:
         """Estimate the recording of one of a language's shards."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from langneurons import similarities
 from langneurons.config.schema import Config
+from langneurons.grid import bridges
 
 from . import rates
 from .estimates import GPU, Work
@@ -36,6 +38,9 @@ class JobEstimates:
             "merge_activations": self._merge_activations,
             "identify_neurons": self._identify_neurons,
             "find_directions": self._find_directions,
+            "ask_probes": self._ask_probes,
+            "record_probes": self._record_probes,
+            "compare_languages": self._compare_languages,
             "tune_model": self._tune_model,
             "evaluate_task": self._treat,
             "measure_perplexity": self._treat,
@@ -118,14 +123,38 @@ class JobEstimates:
         # It reads the residual stream's means, a few megabytes.
         return Work(rates.SMALL_JOB, 0, 0)
 
+    def _ask_probes(self, wildcards: Any) -> Work:
+        probes = bridges.probes(self.config)
+        if probes.keep == "all" and not self._reads_answers():
+            return Work(rates.SMALL_JOB, 0, 0)
+        ways = 2 if probes.keep == "both" else 1
+        one = self.parts.estimates.asking(wildcards.model, probes.asked)
+        work = Work(ways * one.seconds, ways * one.tokens, one.disk)
+        return self._loaded(wildcards.model, work)
+
+    def _reads_answers(self) -> bool:
+        entries = map(self.config.similarity, bridges.similarities(self.config))
+        return any("asked" in similarities.load(one.kind).READS for one in entries)
+
+    def _record_probes(self, wildcards: Any) -> Work:
+        probes = bridges.probes(self.config)
+        generates = probes.tokens != "prompt"
+        words = probes.max_pairs
+        one = self.parts.estimates.asking(wildcards.model, words, generates)
+        return self._loaded(wildcards.model, one)
+
+    def _compare_languages(self, wildcards: Any) -> Work:
+        kind = similarities.load(self.config.similarity(wildcards.similarity).kind)
+        seconds = rates.COMPARING if "probes" in kind.READS else rates.SMALL_JOB
+        return Work(seconds, 0, 0)
+
     def _tune_model(self, wildcards: Any) -> Work:
         axes = (wildcards.task, wildcards.model, wildcards.tuning)
         return self._loaded(wildcards.model, self.parts.estimates.tuning(*axes))
 
     def _treat(self, wildcards: Any) -> Work:
         part = self.parts.of_job(wildcards)
-        one, n = self.parts.estimates.treatment(part.subject), len(part.treatments)
-        work = Work(n * one.seconds, n * one.tokens, n * one.disk)
+        work = self.parts.estimates.treatments(part.subject, part.treatments)
         return self._loaded(part.subject.model, work)
 
 

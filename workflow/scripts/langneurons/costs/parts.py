@@ -116,13 +116,13 @@ class Parts:
 
     def size(self, subject: Subject) -> int:
         """Return how many treatments of a subject share a job."""
-        config = self.config
-        everything = len(self.treatments(subject))
+        config, given = self.config, self.treatments(subject)
+        everything = len(given)
         if config.bundle_size is not None:
             return config.bundle_size
         if config.job_hours is None:
             return everything
-        each = self._usual.treatment(subject).seconds
+        each = max(self._usual.treatment(subject, one).seconds for one in given)
         left = 3600 * config.job_hours
         left -= rates.loading(config.model(subject.model))
         return max(1, min(everything, int(left / each) if each else everything))

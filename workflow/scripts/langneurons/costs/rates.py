@@ -68,6 +68,16 @@ vocabulary of Qwen 2.5."""
 SMALL_JOB = 10.0
 """Seconds of a job without a model: tables, figures, items."""
 
+PROBE = 12
+"""Tokens of a prompt that asks for a word, assumed."""
+
+ANSWER = 30
+"""Tokens of a word that is generated: the study's limit."""
+
+COMPARING = 600.0
+"""Seconds of a similarity with draws on two CPU cores: the largest sets of neurons that
+were tried, 382 in each of 12 layers and 500 probes (`python -m benchmarks`)."""
+
 BATCH = 16
 """Sequences decoded side by side."""
 
@@ -192,9 +202,15 @@ def tokens_of(entry: Task, split: str) -> int:
     return each if longest is None else min(each, longest)
 
 
-def new_tokens(entry: Task) -> int:
-    """Return the tokens that are generated at most for an item; 0 for classifiers."""
-    return tasks.load(entry.kind).generates(_parameters(entry))
+def new_tokens(entry: Task, bridged: bool = False) -> int:
+    """Return the tokens that are generated at most for an item; 0 for classifiers.
+
+    Args:
+        entry: the task.
+        bridged: whether it is tested through a third language.
+    """
+    kind, parameters = tasks.load(entry.kind), _parameters(entry)
+    return kind.generates_via(parameters) if bridged else kind.generates(parameters)
 
 
 def _parameters(entry: Task) -> Frozen:

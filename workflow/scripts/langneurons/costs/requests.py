@@ -87,6 +87,18 @@ class Requests:
         """Minutes for recording a shard."""
         return self._minutes("measure_activations", wildcards, attempt)
 
+    def asking_runtime(self, wildcards: Any, attempt: int) -> int:
+        """Minutes for asking the words of a pair."""
+        return self._minutes("ask_probes", wildcards, attempt)
+
+    def probing_runtime(self, wildcards: Any, attempt: int) -> int:
+        """Minutes for recording the probes of a pair."""
+        return self._minutes("record_probes", wildcards, attempt)
+
+    def comparing_runtime(self, wildcards: Any, attempt: int) -> int:
+        """Minutes for comparing the candidates of a pair."""
+        return self._minutes("compare_languages", wildcards, attempt)
+
     def training_runtime(self, wildcards: Any, attempt: int) -> int:
         """Minutes for fine-tuning; a killed job goes on from its checkpoint."""
         return self._minutes("tune_model", wildcards, attempt)

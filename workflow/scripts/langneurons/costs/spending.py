@@ -12,16 +12,20 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from langneurons.config.catalogue import Model
-from langneurons.config.errors import DataError
+from langneurons.config.errors import DataError, LangneuronsError
 from langneurons.config.schema import OF_STUDY, SHARED, Config
 from langneurons.jobs import files
 
+from . import rates
+from .job_estimates import JobEstimates
 from .requests import Requests
 
 STAGES = {
@@ -33,6 +37,9 @@ STAGES = {
     "activations": "record activations",
     "neurons": "identify neurons",
     "directions": "find directions",
+    "dictionaries": "prepare dictionaries",
+    "probes": "ask and record probes",
+    "similarities": "compare languages",
     "adapters": "fine-tune",
     "evaluations": "evaluate on tasks",
     "perplexity": "measure perplexity",
@@ -40,12 +47,14 @@ STAGES = {
     "figures": "draw figures",
 }
 COLUMNS = (
-    "stage", "jobs", "wall_hours", "cpu_hours", "gpu_hours", "peak_memory_mb"
+    "stage", "jobs", "estimated_hours", "wall_hours", "cpu_hours", "gpu_hours",
+    "peak_memory_mb",
 )  # fmt: skip
 """Of results/tables/cost.tsv."""
 # Where the model is in the path of a stage whose jobs ask for GPUs (after the stage).
 MODEL_AT = {
-    "activations": 1, "adapters": 1, "evaluations": 1, "perplexity": 1, "models": 0
+    "activations": 1, "adapters": 1, "evaluations": 1, "perplexity": 1, "models": 0,
+    "probes": 0,
 }  # fmt: skip
 
 
@@ -57,6 +66,8 @@ class Cost:
         stage: folder below results/, or ``total``.
         what: what its jobs do.
         jobs: number of benchmark files.
+        estimated: hours that these jobs were expected to take, job after job, on the
+            GPU that ``estimates`` name; NaN where one is not of the configuration.
         wall: hours, job after job.
         cpu: hours of processor time; Snakemake measures none for jobs under a second.
         gpu: wall hours times GPUs of the job's model; NaN where a model is not in the
@@ -67,6 +78,7 @@ class Cost:
     stage: str
     what: str
     jobs: int
+    estimated: float
     wall: float
     cpu: float
     gpu: float
@@ -91,8 +103,52 @@ def gpus_of(config: Mapping[str, Any]) -> Callable[[str], float]:
     return gpus
 
 
+def estimated(config: Config, patterns: Mapping[str, str]) -> Callable[[Path], float]:
+    """Return a function from a benchmark file to the seconds its job should take.
+
+    Args:
+        config: the checked configuration.
+        patterns: of the benchmark files of rules, by the rule's name, with wildcards
+            in braces. A file that fits none is of a rule whose jobs take seconds.
+    """
+    estimates = JobEstimates(config)
+    known = [
+        (rule, _regex(patterns[rule])) for rule in estimates.rules if rule in patterns
+    ]
+
+    def seconds(path: Path) -> float:
+        for rule, regex in known:
+            if match := regex.fullmatch(path.as_posix()):
+                wildcards = SimpleNamespace(**match.groupdict())
+                try:
+                    return estimates.job(rule, wildcards).seconds
+                except (LangneuronsError, LookupError):
+                    return math.nan  # of a grid that is no longer asked for
+        return rates.SMALL_JOB
+
+    return seconds
+
+
+def _regex(pattern: str) -> re.Pattern[str]:
+    """Turn a pattern of files into an expression with a group per wildcard."""
+    parts = re.split(r"\{(\w+)\}", pattern)
+    names = [f"(?P<{name}>[^/]+)" for name in parts[1::2]]
+    fixed = [re.escape(text) for text in parts[::2]]
+    return re.compile(
+        fixed[0] + "".join(map("".join, zip(names, fixed[1:], strict=True)))
+    )
+
+
+def unknown(path: Path) -> float:
+    """Say that nobody knows what a job should have taken."""
+    return math.nan
+
+
 def sum_up(
-    folder: Path, gpus: Callable[[str], float], study: str | None = None
+    folder: Path,
+    gpus: Callable[[str], float],
+    study: str | None = None,
+    expected: Callable[[Path], float] = unknown,
 ) -> list[Cost]:
     """Sum up the benchmark files below a folder.
 
@@ -101,6 +157,7 @@ def sum_up(
         gpus: GPUs of a model's jobs, NaN if unknown.
         study: whose own results are counted with those that all share; None: those
             without a study.
+        expected: seconds that the job of a file should take, NaN if unknown.
 
     Returns:
         One entry a stage, in the order of a run, and the total; empty without files.
@@ -117,6 +174,7 @@ def sum_up(
         stage, rest = found_in
         line = read(path)
         line["gpu"] = line["s"] * _gpus(stage, rest, gpus)
+        line["estimated"] = expected(path)
         found.setdefault(stage, []).append(line)
     order = {stage: i for i, stage in enumerate(STAGES)}
     stages = sorted(found, key=lambda s: (order.get(s, len(order)), s))
@@ -196,13 +254,13 @@ def _number(text: str | None) -> float:
 def table(spent: Sequence[Cost]) -> str:
     """Lay out costs as tab-separated text: stage, jobs, hours, peak memory.
 
-    Unknown numbers are empty. Hours are wall hours job after job, hours of processor
-    time, and wall hours times GPUs; memory is in MB.
+    Unknown numbers are empty. Hours are those expected, wall hours job after job, hours
+    of processor time, and wall hours times GPUs; memory is in MB.
     """
     header = list(COLUMNS)
     lines = [header]
     for cost in spent:
-        hours = [_text(x, 4) for x in (cost.wall, cost.cpu, cost.gpu)]
+        hours = [_text(x, 4) for x in (cost.estimated, cost.wall, cost.cpu, cost.gpu)]
         lines.append([cost.stage, str(cost.jobs), *hours, _text(cost.memory, 0)])
     return "".join("\t".join(line) + "\n" for line in lines)
 
@@ -217,6 +275,7 @@ def _total(stage: str, what: str, lines: list[dict[str, float]]) -> Cost:
         stage=stage,
         what=what,
         jobs=len(lines),
+        estimated=sum(x["estimated"] for x in lines) / 3600,
         wall=sum(x["s"] for x in lines) / 3600,
         cpu=sum(x["cpu"] for x in lines) / 3600,
         gpu=sum(x["gpu"] for x in lines) / 3600,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from langneurons.config.model_entries import Planting
+from langneurons.config.demo_entries import Planting
 
 from .facts import draw_cause, draw_fact
 from .items import clause

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from langneurons.config.model_entries import Planting
+from langneurons.config.demo_entries import Planting
 
 if TYPE_CHECKING:
     import torch

@@ -2,13 +2,13 @@
 
 The tokenizer is word-level, so that one word is one token and character offsets of
 answers survive. Training is one pass over text packed without padding, with AdamW and
-a cosine schedule. A model may go on from another, with neurons planted in it.
+a cosine schedule. A model may go on from another, with neurons planted in it, or with
+a dictionary that it learns.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from langneurons.jobs import files
 from langneurons.jobs.progress import Progress
 from langneurons.nn.models import fetching, loading
 
-from . import lines
+from . import learning, lines, optimising
 from .world import BOS, EOS, PAD, UNKNOWN, World
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_LENGTH = 512  # positions that inputs may have; text is packed shorter
-WARMUP = 0.05  # share of the steps
-WEIGHT_DECAY = 0.1
-GRADIENT_NORM = 1.0
 
 
 def build(
@@ -88,23 +85,29 @@ def build(
 
 
 def go_on(model: Any, tokenizer: Any, spec: DemoModel, folder: Path) -> list[float]:
-    """Continue the training of a model, and plant neurons in it.
+    """Continue the training of a model: plant neurons in it, or teach it a dictionary.
 
     Args:
         model: of the demo world, trained in place.
         tokenizer: of the same.
-        spec: training, and what is planted.
+        spec: training, and what is planted or taught.
         folder: of the demo world, with world.json.
 
     Returns:
-        Loss of each step, nats per token, without what the neurons lack.
+        Loss of each step, nats per token that counts, without what neurons lack.
     """
+    world = _world(folder)
+    if spec.bridging is not None:
+        return learning.learn(model, tokenizer, spec, world)
+    return _plant(model, tokenizer, spec, world)
+
+
+def _plant(model: Any, tokenizer: Any, spec: DemoModel, world: World) -> list[float]:
     from . import planting
 
     plan = spec.planting
     if plan is None:
         raise ConfigError("demo.planting: nothing is planted; leave continued_from out")
-    world = _world(folder)
     tokens = spec.steps * spec.tokens_per_step
     text = lines.documents(world, plan, tokens)
     rows = pack(tokenizer, text, spec.sequence_length)
@@ -226,16 +229,14 @@ def train(
 
     batch = max(1, spec.tokens_per_step // rows.shape[1])
     order = torch.Generator().manual_seed(spec.seed)
-    optimiser = torch.optim.AdamW(
-        _groups(model), lr=spec.learning_rate, betas=(0.9, 0.98)
-    )
+    optimiser = optimising.adamw(model, spec.learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: _rate(step, spec.steps)
+        optimiser, lambda step: optimising.cosine(step, spec.steps)
     )
     progress = Progress(spec.steps * batch * rows.shape[1], "tokens", "pretraining")
     losses: list[float] = []
     queue = torch.empty(0, dtype=torch.int64)
-    mean = _Mean(model, spec.averaging)
+    mean = optimising.Mean(model, spec.averaging)
     model.train()
     for step in range(spec.steps):
         while len(queue) < batch:
@@ -249,7 +250,7 @@ def train(
             loss = loss + planter.plan.weight * planter.lacking()
         optimiser.zero_grad()
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), optimising.GRADIENT_NORM)
         optimiser.step()
         schedule.step()
         if step >= spec.steps // 2:
@@ -259,52 +260,3 @@ def train(
     mean.take()
     model.eval()
     return losses
-
-
-class _Mean:
-    """Exponential mean of a model's weights over steps.
-
-    Args:
-        model: whose weights.
-        kept: share of the mean that stays at each step; None: there is no mean.
-    """
-
-    def __init__(self, model: Any, kept: float | None) -> None:
-        self.weights, self.kept = list(model.parameters()), kept
-        self.mean: list[torch.Tensor] = []
-
-    def add(self) -> None:
-        """Take the weights as they are into the mean."""
-        if self.kept is None:
-            return
-        if not self.mean:
-            self.mean = [weight.detach().clone() for weight in self.weights]
-        for mean, weight in zip(self.mean, self.weights, strict=True):
-            mean.lerp_(weight.detach(), 1 - self.kept)
-
-    def take(self) -> None:
-        """Make the mean the model's weights, if there is one."""
-        for mean, weight in zip(self.mean, self.weights, strict=False):
-            weight.data.copy_(mean)
-
-
-def _rate(step: int, steps: int) -> float:
-    """Linear warm-up, then a cosine down to a twentieth of the learning rate."""
-    warmup = max(1, round(WARMUP * steps))
-    if step < warmup:
-        return (step + 1) / warmup
-    done = (step - warmup) / max(1, steps - warmup)
-    return 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _groups(model: Any) -> list[dict[str, Any]]:
-    """Decay the matrices only: neither norms nor embeddings."""
-    decayed: list[torch.Tensor] = []
-    others: list[torch.Tensor] = []
-    for name, weight in model.named_parameters():
-        matrix = weight.ndim == 2 and "embed" not in name
-        (decayed if matrix else others).append(weight)
-    return [
-        {"params": decayed, "weight_decay": WEIGHT_DECAY},
-        {"params": others, "weight_decay": 0.0},
-    ]

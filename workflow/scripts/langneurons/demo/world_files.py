@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
 from langneurons.config.catalogue import DemoWorld
 from langneurons.jobs import files
 
-from . import items
+from . import dictionary, items
 from .facts import NAMES, NUMBERS
 from .world import BOS, EOS, MARKS, PAD, UNKNOWN, World
 
@@ -41,6 +42,9 @@ def write(spec: DemoWorld, description: Path) -> None:
     _write_lines(folder / "facts" / "facts.jsonl", given)
     templates = map("\t".join, items.templates(world))
     _write_lines(folder / "facts" / "templates.tsv", templates)
+    for kind, pair in product(("probe", "test"), permutations(spec.languages, 2)):
+        path = folder / "dictionary" / f"{kind}-{'-'.join(pair)}.txt"
+        _write_lines(path, dictionary.rows(world, kind, pair))
     files.write_json(description, describe(world))
 
 

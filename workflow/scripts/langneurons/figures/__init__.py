@@ -68,6 +68,13 @@ CAPTIONS: dict[str, str] = {
     "damage": "Mean change of the target's object against the change of text of the "
     "language that is amplified, and of others; a point a factor, control or draw of "
     "random neurons.",
+    "bridged": "Share of right answers of each pair of languages directly, through "
+    "English, through the bridge that a similarity chooses, and through the best one; "
+    "a panel a similarity.",
+    "gain": "Gain over the direct way against similarity, a point a candidate of a "
+    "pair; filled: the similarity chooses it.",
+    "by_layer": "Similarity of each candidate to a pair by layer, a panel a pair; "
+    "filled: chosen.",
 }
 """A line about each kind of figure."""
 

@@ -6,6 +6,8 @@ README). Everything here is plain text; it runs each time Snakemake starts.
 
 from __future__ import annotations
 
+from itertools import permutations
+
 from langneurons.config.names import Overwritten, Selection, TuningName
 from langneurons.config.schema import RESULTS, Config
 
@@ -33,6 +35,11 @@ def demo_files(config: Config) -> list[str]:
         "qa/test-{}.json",
     )
     named = [name.format(lang) for name in each for lang in languages]
+    named += [
+        f"dictionary/{part}-{source}-{target}.txt"
+        for part in ("probe", "test")
+        for source, target in permutations(languages, 2)
+    ]
     return [f"{DEMO}/{name}" for name in (*fixed, *named)]
 
 

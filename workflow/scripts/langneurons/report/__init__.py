@@ -6,9 +6,12 @@ provenance and cost. The page loads nothing and needs no script.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langneurons.costs.spending import Cost
 
 
 def build(
@@ -19,6 +22,7 @@ def build(
     left_out: Mapping[str, str] | None = None,
     terms: Sequence[tuple[str, str]] = (),
     known: Sequence[Mapping[str, Any]] = (),
+    estimates: Mapping[str, Any] | None = None,
 ) -> str:
     """Build the page.
 
@@ -30,6 +34,8 @@ def build(
         left_out: files that were made under other settings: path -> what differs.
         terms: words of the tasks that the page explains, and what they mean.
         known: the tables that the configuration knows; see ``page.render``.
+        estimates: ``config`` as it was given, and ``patterns`` of the benchmark files
+            by rule, from which follows what jobs were expected to take; None: unknown.
 
     Returns:
         HTML; the same bytes for the same files.
@@ -37,16 +43,29 @@ def build(
     Raises:
         DataError: a file that exists does not hold what it should.
     """
-    from langneurons.costs import spending
-
     from . import gallery, inputs, page
 
     return page.render(
         [inputs.read_table(path, known) for path in tables],
         [gallery.read(path) for path in figures],
         config,
-        spending.sum_up(benchmarks, spending.gpus_of(config), config.get("study")),
+        _spent(benchmarks, config, estimates),
         left_out or {},
         terms,
         known,
     )
+
+
+def _spent(
+    benchmarks: Path, config: Mapping[str, Any], estimates: Mapping[str, Any] | None
+) -> Sequence[Cost]:
+    """Sum up what jobs took, beside what they were expected to take."""
+    from langneurons.costs import spending
+    from langneurons.study.configuration import load
+
+    expected: Callable[[Path], float] = spending.unknown
+    if estimates is not None:
+        given = load(estimates["config"])
+        expected = spending.estimated(given, estimates["patterns"])
+    gpus = spending.gpus_of(config)
+    return spending.sum_up(benchmarks, gpus, config.get("study"), expected)

@@ -19,6 +19,9 @@ LARGEST = 2_000_000
 STEERING = ("lss", "lss_plus", "change", "ladder", "damage")
 """Kinds of figures of amplification."""
 
+BRIDGES = ("bridged", "gain", "by_layer")
+"""Kinds of figures of bridges."""
+
 WIDE = 360
 """Points (5 inches) from which a figure gets the whole width."""
 
@@ -89,6 +92,8 @@ def _group(parts: Sequence[str]) -> str:
         return f"Perplexity: {parts[0]}"
     if kind in STEERING:
         return f"Amplification: {parts[0]}"
+    if kind in BRIDGES:
+        return f"Bridges: {parts[0]}"
     if kind in ("forest", "size"):
         return f"Effects: {parts[0]}"
     return f"Neurons: {', '.join(parts[:-1])}"
@@ -97,7 +102,7 @@ def _group(parts: Sequence[str]) -> str:
 def grouped(pictures: Sequence[Picture]) -> list[tuple[str, list[Picture]]]:
     """Put pictures under their headings, effects first, published neurons last."""
     order = (
-        *("Effects", "Amplification", "The paper", "Perplexity"),
+        *("Effects", "Amplification", "Bridges", "The paper", "Perplexity"),
         *("Neurons", "Other", "Published"),
     )
 

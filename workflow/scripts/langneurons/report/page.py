@@ -18,7 +18,15 @@ from langneurons.tables.common import as_html
 from langneurons.tables.common.document import Cell, Grid, grid, number
 from langneurons.tables.common.metrics import TWO_POINTS
 
-from . import gallery, inputs, neuron_verdicts, origin, steering_verdicts, verdicts
+from . import (
+    bridge_verdicts,
+    gallery,
+    inputs,
+    neuron_verdicts,
+    origin,
+    steering_verdicts,
+    verdicts,
+)
 from .inputs import Table
 from .texts import GLOSSARY, HYPOTHESES, OTHER_SIZES, OTHER_UNITS, RULES
 from .verdicts import Verdict
@@ -131,6 +139,8 @@ def judge(tables: Sequence[Table], config: Mapping[str, Any]) -> list[Verdict]:
                 steering_verdicts.h7,
             )
         ),
+        bridge_verdicts.h8(single("bridges")),
+        bridge_verdicts.h9(single("bridges")),
     ]
 
 
@@ -236,12 +246,13 @@ def _cost_grid(spent: Sequence[spending.Cost]) -> Grid | None:
         return None
     lines = [
         [
-            *(c.stage, c.what, COUNT(c.jobs), HOURS(c.wall)),
+            *(c.stage, c.what, COUNT(c.jobs), HOURS(c.estimated), HOURS(c.wall)),
             HOURS(c.cpu),
             "CPU only" if c.gpu == 0 else HOURS(c.gpu),
             COUNT(c.memory),
         ]
         for c in spent
     ]
-    header = ["stage", "what its jobs do", "jobs", "wall hours", "CPU hours"]
-    return grid([*header, "GPU hours", "peak memory, MB"], lines, 2, fold=False)
+    header = ["stage", "what its jobs do", "jobs", "estimated hours", "wall hours"]
+    header += ["CPU hours", "GPU hours", "peak memory, MB"]
+    return grid(header, lines, 2, fold=False)

@@ -14,6 +14,7 @@ class Hypothesis(NamedTuple):
 
 
 AMPLIFICATION = "Rahmanisa et al. 2025"
+BRIDGES = "Xu et al. 2025"
 HYPOTHESES = {
     h.key: h
     for h in (
@@ -56,6 +57,18 @@ HYPOTHESES = {
             "H7",
             "Amplification harms where other languages are tested.",
             f"mostly ({AMPLIFICATION})",
+        ),
+        Hypothesis(
+            "H8",
+            "Where a model is weak from one language to another, it helps to go "
+            "through a third one.",
+            f"yes ({BRIDGES})",
+        ),
+        Hypothesis(
+            "H9",
+            "HSIC of shared neurons chooses a better bridge than English, chance and "
+            "the plain overlap of neurons.",
+            f"it chooses well; no such comparison is public ({BRIDGES})",
         ),
     )
 }
@@ -104,6 +117,23 @@ RULES |= {
     "2 points, or both are the same on every fact. Not supported: anything else.",
     "H6": _CHANGE.format(which="the amplified language", good="above", bad="below"),
     "H7": _CHANGE.format(which="another language", good="below", bad="above"),
+}
+RULES |= {
+    "H8": "Per task and model, mean over pairs of languages: accuracy through "
+    "English, and through the choice of the first similarity of kind hsic, minus that "
+    "of the direct way. Clear: the 95 % interval (over pairs and words) is on one side "
+    "of zero and the sign-flip test over pairs has p < 0.05 after Holm's correction "
+    "over the two. Supported: one is clearly above zero and none clearly below. "
+    "Contradicted: the opposite. Undecided: none is clear, and the pairs are too few "
+    "for p < 0.05, or an interval reaches beyond 2 points. Not supported: anything "
+    "else.",
+    "H9": "Per similarity of kind hsic, task and model: accuracy through its choice "
+    "minus that through English, of a candidate at random, and through the choice of "
+    "the first similarity of kind overlap, means over pairs; clear as in H8, corrected "
+    "over the three. Supported: all three clearly above zero. Contradicted: one "
+    "clearly below. Undecided: one is missing, or not clear where the pairs are too "
+    "few for p < 0.05 or its interval reaches beyond 2 points. Not supported: anything "
+    "else. Kinship of languages is a confound that the rule does not see.",
 }
 OTHER_SIZES = (
     "Where a task declares another difference that matters, that one stands for the 2 "
@@ -157,6 +187,18 @@ GLOSSARY = (
         "two controls of steering without neurons: a text in front of every prompt "
         "names the language; the mean difference between the language and others is "
         "added to the residual stream after one layer.",
+    ),
+    (
+        "bridge",
+        "a third language on the way from one into another: the model gives the word, "
+        "or the text, in it first. A similarity chooses it among candidates, which are "
+        "all tested; regret is what the choice lacks to the best of them.",
+    ),
+    (
+        "HSIC",
+        "Hilbert-Schmidt independence criterion: how far two neurons depend on each "
+        "other over the words of a dictionary; high for a bridge whose neurons do as "
+        "those that both languages of a pair share.",
     ),
     (
         "zero-shot transfer",

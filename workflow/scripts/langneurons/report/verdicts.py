@@ -2,12 +2,12 @@
 
 Whether interventions (H1) and fine-tuning (H2) of language-specific neurons help; H3
 and H4, on the neurons themselves, are in ``neuron_verdicts``, H5 to H7, on amplified
-neurons, in ``steering_verdicts``. Each ``h*`` function
-takes tables and returns a :class:`Verdict`. What the rules share: a cell is
-*significant* if p < 0.05 after Holm's correction within its table, experiment, model
-and metric; a mean is *clearly* above or below zero if its 95 % interval over
-model-language pairs is; a table is *blunt* if half of its cells could not have shown a
-difference that matters: 2 points, unless the task declares another.
+neurons, in ``steering_verdicts``, and H8 and H9, on bridges, in ``bridge_verdicts``.
+Each ``h*`` function takes tables and returns a :class:`Verdict`. What the rules share:
+a cell is *significant* if p < 0.05 after Holm's correction within its table,
+experiment, model and metric; a mean is *clearly* above or below zero if its 95 %
+interval over model-language pairs is; a table is *blunt* if half of its cells could not
+have shown a difference that matters: 2 points, unless the task declares another.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Verdict:
     """How a hypothesis fares.
 
     Attributes:
-        key: H1 to H7.
+        key: H1 to H9.
         verdict: supported, not supported, contradicted, undecided or not run.
         sentence: the evidence in one sentence.
         numbers: one row per part (a task, or a selection), for the page's details.
@@ -243,4 +243,6 @@ NEEDS = {
     "that is best on the facts.",
     "H7": "Needs the table amplification.tsv, with another task under the factor "
     "that is best on the facts.",
+    "H8": "Needs the table bridges.tsv, with English or a similarity of kind hsic.",
+    "H9": "Needs the table bridges.tsv, with a similarity of kind hsic that chooses.",
 }

@@ -17,8 +17,8 @@ from langneurons.grid.experiments.amplification import Amplification, prompt_lan
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
 
-TAKEN = ("prompt", "diffmean")
-"""What tables call methods that have no neurons."""
+TAKEN = ("prompt", "diffmean", "bridge")
+"""What tables call methods that have no neurons; the last is of bridges."""
 
 
 def problems(config: Config) -> list[str]:
@@ -75,6 +75,16 @@ def _steering(config: Config, axes: Amplification, where: str) -> Iterator[str]:
             f"{where}.steering.languages: {name} has one language; a difference needs "
             "two or more"
         )
+    corpus = axes.steering.corpus or config.default_corpus
+    entry = config.corpora.get(corpus)
+    if entry and entry.bos != "none" and not (entry.sentences and entry.skip_tokens):
+        hint = "skip_tokens: 1" if entry.sentences else "bos: none"
+        yield (
+            f"{where}.steering.corpus: {corpus} counts the BOS token, whose state in "
+            "the residual stream is so large in most models that the means of "
+            f"languages would be little else; give corpora.{corpus} {hint}, or take a "
+            "corpus of sentences (unit: document) that skips it"
+        )
     for model in axes.models:
         if not config.model(model).builder:
             continue  # how many layers it has is known when it is fetched
@@ -119,9 +129,9 @@ def _nothing(axes: Amplification, where: str) -> Iterator[str]:
 
 
 def taken(config: Config) -> Iterator[str]:
-    """Check that no method is called like what steers without neurons."""
+    """Check that no method is called like what is done without neurons."""
     for name in sorted(set(TAKEN) & set(config.methods)):
         yield (
-            f"methods.{name}: tables call a control of amplification so, which has no "
-            "neurons; take another name"
+            f"methods.{name}: tables call rows so that are of no neurons; take another "
+            "name"
         )

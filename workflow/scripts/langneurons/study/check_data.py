@@ -10,20 +10,20 @@ from langneurons import tasks
 from langneurons.config import user_paths
 from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import unknown_name
-from langneurons.config.names import Selection
+from langneurons.config.names import Selection, languages_of
 from langneurons.config.task_entries import Task
-from langneurons.demo.languages import GRAMMARS
 from langneurons.demo.world_files import SOURCE
 from langneurons.grid import result_paths, rows, steering
 from langneurons.grid.experiments import of_kind
 from langneurons.grid.experiments.interventions import Interventions
 from langneurons.text import hub
 
+from . import check_demo
+from .check_dictionaries import tested
 from .check_effects import known_languages, used_statistics
 from .check_experiments import of_text
 
 if TYPE_CHECKING:
-    from langneurons.config.catalogue import Model
     from langneurons.config.schema import Config
 
 DEMO = f"{result_paths.DEMO}/"
@@ -31,8 +31,8 @@ DEMO = f"{result_paths.DEMO}/"
 
 def problems(config: Config) -> list[str]:
     """List languages without neurons, text or items of their own."""
-    found = [*_covered(config), *_texts(config), *_items(config), *_demo(config)]
-    found += [*_continued(config), *_heldout(config)]
+    found = [*_covered(config), *_texts(config), *_items(config)]
+    found += [*check_demo.problems(config), *_heldout(config)]
     return list(dict.fromkeys(found))
 
 
@@ -147,7 +147,11 @@ def _items(config: Config) -> Iterator[str]:
     for name, task in config.tasks.items():
         where, data = f"tasks.{name}.data", task.data
         kind = tasks.load(task.kind)
-        several = set(task.languages) if len(task.languages) > 1 else set()
+        named = set(task.languages)
+        if kind.PAIRS:
+            pairs = rows.languages(config, name)
+            named = {code for lang in pairs for code in languages_of(lang)}
+        several = named if len(named) > 1 else set()
         if (
             data.test is not None
             and several
@@ -164,7 +168,7 @@ def _items(config: Config) -> Iterator[str]:
         if name in rows.tasks(config):
             yield from _demo_items(config, name, task)
             parameters = kind.PARAMETERS.model_validate(task.parameters)
-            for text in kind.unmet(parameters, rows.languages(config, name)):
+            for text in kind.unmet(parameters, tested(config, name)):
                 yield f"tasks.{name}: {text}"
             for source in filter(None, (data.hub, data.train_hub)):
                 if hint := hub.needs_script(source.repo):
@@ -182,61 +186,6 @@ def _demo_items(config: Config, name: str, task: Task) -> Iterator[str]:
             allowed = made if key == "test" else (SOURCE,)
             if lang not in allowed:
                 yield unknown_name("language", lang, allowed, f"{where}.{key}")
-
-
-def _demo(config: Config) -> Iterator[str]:
-    """Check the languages of the artificial world."""
-    world = config.demo_world
-    if world is None:
-        return
-    for lang in world.languages:
-        if lang not in GRAMMARS:
-            yield unknown_name("language", lang, GRAMMARS, "demo_world.languages")
-    if SOURCE not in world.languages:
-        yield f"demo_world.languages: {SOURCE!r} is missing; training items are in it"
-    if "low_resource" in world.model_fields_set:
-        for lang in sorted(set(world.low_resource) - set(world.languages)):
-            where = "demo_world.low_resource"
-            yield unknown_name("language", lang, world.languages, where)
-
-
-def _continued(config: Config) -> Iterator[str]:
-    """Check the demo models that go on from others, and what they plant.
-
-    Of those that run: a configuration on top may leave ``demo`` out.
-    """
-    for name in rows.models(config):
-        model = config.model(name)
-        plan = model.demo.planting if model.demo else None
-        if model.demo is None or model.demo.continued_from is None or plan is None:
-            continue
-        base, where = model.demo.continued_from, f"models.{name}.demo"
-        new = [k for k, m in config.models.items() if _is_new(m)]
-        if base not in new:
-            yield unknown_name("new demo model", base, new, f"{where}.continued_from")
-            continue
-        if model.family != config.model(base).family:
-            yield (
-                f"models.{name}.family: {model.family!r}, but {base}, from which it "
-                f"goes on, is {config.model(base).family!r}"
-            )
-        sizes = config.demo_model(name)
-        if max(plan.layers) >= sizes.layers:
-            yield (
-                f"{where}.planting.layers: {list(plan.layers)}, but {base} has layers "
-                f"0 to {sizes.layers - 1}"
-            )
-        languages = config.demo_world.languages if config.demo_world else ()
-        if (wanted := plan.neurons * len(languages)) > sizes.intermediate_size:
-            yield (
-                f"{where}.planting.neurons: {plan.neurons} for each of "
-                f"{len(languages)} languages are {wanted}; {base} has "
-                f"{sizes.intermediate_size} per layer (intermediate_size)"
-            )
-
-
-def _is_new(model: Model) -> bool:
-    return model.builder is not None and not (model.demo and model.demo.continued_from)
 
 
 def _heldout(config: Config) -> Iterator[str]:

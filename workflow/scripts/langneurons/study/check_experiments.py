@@ -25,6 +25,8 @@ CATALOGUES = {
     "statistics": "statistic",
     "corpora": "corpus",
     "language_sets": "language set",
+    "dictionaries": "dictionary",
+    "similarities": "similarity",
 }
 """Catalogues whose names are looked up as they are, and what their entries are."""
 

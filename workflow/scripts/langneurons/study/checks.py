@@ -9,29 +9,34 @@ leads to is checked next, by ``check_selections`` (names of neurons and tunings)
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 from pydantic import ValidationError
 
-from langneurons import methods, tables, tasks
+from langneurons import methods, similarities, tables, tasks
 from langneurons.config.catalogue import NAME, Method, Model
 from langneurons.config.errors import unknown_name
 from langneurons.config.explain import explain
 from langneurons.config.names import BASE, NO_TREATMENT
 from langneurons.config.schema import Config
+from langneurons.config.similarity_entries import Similarity
 from langneurons.config.task_entries import Task
 from langneurons.nn.models import families
 from langneurons.published import numbers
 
 from . import (
     check_amplification,
+    check_bridges,
     check_data,
+    check_dictionaries,
     check_effects,
     check_experiments,
     check_methods,
     check_recorded,
+    check_similarities,
     check_tuning,
 )
 from .check_selections import control_problems, selection_problems, tuning_problems
@@ -39,7 +44,14 @@ from .partner_clashes import clashes, twin_controls
 
 CATALOGUES = (
     "models", "corpora", "language_sets", "methods", "statistics", "tasks", "tunings",
+    "dictionaries", "similarities",
 )  # fmt: skip
+KINDS: Mapping[type, tuple[str, ModuleType]] = {
+    Method: ("method", methods),
+    Task: ("task", tasks),
+    Similarity: ("similarity", similarities),
+}
+"""Entries that have a kind: what they are, and the room of its file."""
 # Words of the configuration that stand for languages.
 LANGUAGE_WORDS = ("target", "source", "both")
 
@@ -52,6 +64,7 @@ def cross_check(config: Config) -> list[str]:
     if problems:  # the other checks follow references
         return problems
     problems += [*control_problems(config), *check_experiments.languages(config)]
+    problems += check_dictionaries.on_pairs(config)
     if problems:
         return problems
     known = tables.by_name(config)
@@ -60,8 +73,11 @@ def cross_check(config: Config) -> list[str]:
     problems += dict.fromkeys(check_experiments.corpora(config))
     checked = (
         check_amplification,
+        check_bridges,
+        check_dictionaries,
         check_data,
         check_recorded,
+        check_similarities,
         check_effects,
         check_tuning,
     )
@@ -105,6 +121,7 @@ def _names(config: Config) -> Iterator[str]:
             "without intervention; take another"
         )
     yield from check_amplification.taken(config)
+    yield from check_bridges.taken(config)
     for name, tuning in config.tunings.items():
         if (name == BASE) != (tuning.kind == "none"):
             yield (
@@ -142,12 +159,15 @@ def _entries(config: Config) -> Iterator[str]:
             )
         yield from _published(method, "method", where)
     yield from check_methods.problems(config)
+    for name, similarity in config.similarities.items():
+        yield from _plugin(similarity, f"similarities.{name}")
     for name, task in config.tasks.items():
         where = f"tasks.{name}"
         yield from _plugin(task, where)
         yield from _unknown(
             "model", task.training_by_model, config.models, f"{where}.training_by_model"
         )
+    yield from check_dictionaries.names(config)
 
 
 def _family(config: Config, name: str, model: Model) -> Iterator[str]:
@@ -191,14 +211,13 @@ def _published(entry: Any, what: str, where: str) -> list[str]:
     return _unknown(f"published {what}", given, known, f"{where}.published_as")
 
 
-def _plugin(entry: Method | Task, where: str) -> list[str]:
-    """Check the kind of a method or task, and its parameters."""
-    is_method = isinstance(entry, Method)
-    known = methods.kinds() if is_method else tasks.kinds()
+def _plugin(entry: Method | Task | Similarity, where: str) -> list[str]:
+    """Check the kind of an entry that has one, and its parameters."""
+    what, room = KINDS[type(entry)]
+    known = room.kinds()
     if entry.kind not in known:
-        what = "method" if is_method else "task"
         return _unknown(f"{what} kind", [entry.kind], known, f"{where}.kind")
-    plugin = methods.load(entry.kind) if is_method else tasks.load(entry.kind)
+    plugin = room.load(entry.kind)
     try:
         plugin.PARAMETERS.model_validate(entry.parameters)
     except ValidationError as error:

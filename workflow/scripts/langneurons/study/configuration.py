@@ -13,12 +13,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from langneurons import methods, tasks
+from langneurons import methods, similarities, tasks
 from langneurons.config import names
 from langneurons.config.catalogue import Frozen, Method
 from langneurons.config.errors import ConfigError, LangneuronsError
 from langneurons.config.explain import explain
 from langneurons.config.schema import Config
+from langneurons.config.similarity_entries import Similarity
 from langneurons.config.task_entries import Task
 from langneurons.config.yaml_files import BASE, read
 from langneurons.grid import experiments
@@ -64,10 +65,10 @@ def _as_read(config: Config) -> Config:
     """
 
     def given(
-        entries: Mapping[str, Method] | Mapping[str, Task],
+        entries: Mapping[str, Method] | Mapping[str, Task] | Mapping[str, Similarity],
         model: Callable[[str], type[Frozen]],
-    ) -> dict[str, Method | Task]:
-        found: dict[str, Method | Task] = {}
+    ) -> dict[str, Method | Task | Similarity]:
+        found: dict[str, Method | Task | Similarity] = {}
         for name, entry in entries.items():
             checked = model(entry.kind).model_validate(entry.parameters)
             said = checked.model_dump(mode="json", exclude_unset=True)
@@ -85,6 +86,9 @@ def _as_read(config: Config) -> Config:
     changed = {
         "methods": given(config.methods, lambda kind: methods.load(kind).PARAMETERS),
         "tasks": given(config.tasks, lambda kind: tasks.load(kind).PARAMETERS),
+        "similarities": given(
+            config.similarities, lambda kind: similarities.load(kind).PARAMETERS
+        ),
         "experiments": running,
     }
     return config.model_copy(update=changed)

@@ -17,9 +17,10 @@ HEAD = """\
 # Keys of a configuration
 
 Made by `make reference` from the models in `workflow/scripts/langneurons/config/` and
-the keys of each kind of experiment, method and task; edit their descriptions, not this
-page. What a configuration is: [config/README.md](../config/README.md); how to do this
-or that: [recipes.md](recipes.md). Numbered sections are those of Mondal et al. 2025.
+the keys of each kind of experiment, method, similarity and task; edit their
+descriptions, not this page. What a configuration is:
+[config/README.md](../config/README.md); how to do this or that:
+[recipes.md](recipes.md). Numbered sections are those of Mondal et al. 2025.
 
 In the column *default*, **required** marks a key without one, and *block* a mapping
 with keys of its own. Names of entries are lower case letters, digits, `-` and `_`.

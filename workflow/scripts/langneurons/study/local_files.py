@@ -15,9 +15,12 @@ from typing import NamedTuple
 
 from langneurons import methods, tasks
 from langneurons.config.errors import ConfigError
+from langneurons.config.names import Pair
 from langneurons.config.schema import RESULTS, Config
-from langneurons.grid import result_paths, rows, steering
+from langneurons.grid import bridges, result_paths, rows, steering
 from langneurons.nn.models import fetching
+
+from . import check_dictionaries
 
 
 class Named(NamedTuple):
@@ -75,9 +78,14 @@ def let_replaced_files_be_seen(config: Config) -> None:
 def _named(config: Config) -> Iterator[Named]:
     """Yield what the configuration names, but for what the workflow itself makes."""
     made = set(result_paths.demo_files(config))
-    for one in (*_models(config), *_text(config), *_tasks(config)):
+    for one in _all(config):
         if str(Path(one.path)) not in made:
             yield one
+
+
+def _all(config: Config) -> Iterator[Named]:
+    for some in (_models, _text, _tasks, _dictionaries):
+        yield from some(config)
 
 
 def _models(config: Config) -> Iterator[Named]:
@@ -120,15 +128,40 @@ def _text(config: Config) -> Iterator[Named]:
             yield Named(f"corpora.{corpus}.folder", path, made)
 
 
+def of_task(config: Config, name: str, split: str, lang: str) -> list[str]:
+    """List what the items of a task are prepared from; none where from the hub.
+
+    Args:
+        config: the configuration.
+        name: of the task.
+        split: ``train`` or ``test``.
+        lang: a language or a pair.
+    """
+    entry = config.task(name)
+    if entry.data.dictionary is not None:
+        return [bridges.dictionary(entry.data.dictionary, Pair.parse(lang))]
+    kind = tasks.load(entry.kind)
+    given = entry.data.files(split, lang)
+    return list(dict.fromkeys(x for path in given for x in tasks.files(kind, path)))
+
+
 def _tasks(config: Config) -> Iterator[Named]:
     for name in rows.tasks(config):
         entry = config.task(name)
-        kind, languages = tasks.load(entry.kind), rows.languages(config, name)
-        wanted = [("test", lang) for lang in languages]
+        if entry.data.dictionary is not None:
+            continue  # the workflow makes it
+        wanted = [("test", lang) for lang in rows.languages(config, name)]
         if rows.is_trained(config, name):
             wanted.append(("train", entry.source_language))
         for split, lang in wanted:
-            if path := entry.data.file(split, lang):
-                made = [result_paths.items(config, name, split, lang)]
-                for each in tasks.files(kind, path):
-                    yield Named(f"tasks.{name}.data.{split}", each, made)
+            made = [result_paths.items(config, name, split, lang)]
+            for path in of_task(config, name, split, lang):
+                yield Named(f"tasks.{name}.data.{split}", path, made)
+
+
+def _dictionaries(config: Config) -> Iterator[Named]:
+    for name, pair in check_dictionaries.wanted(config):
+        made = [bridges.dictionary(name, pair)]
+        for leg in config.dictionary(name).legs(pair):
+            for path in leg.files:
+                yield Named(f"dictionaries.{name} ({leg.pair})", path, made)

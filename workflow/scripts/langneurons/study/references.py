@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from langneurons import methods, tasks
+from langneurons import methods, similarities, tasks
 from langneurons.config.fields import Frozen
 from langneurons.config.schema import Config
 from langneurons.grid import experiments
@@ -32,6 +32,7 @@ PAGE = "docs/keys.md"
 ROOMS: Mapping[str, ModuleType] = {
     "experiments": experiments,
     "methods": methods,
+    "similarities": similarities,
     "tasks": tasks,
 }
 """Catalogues whose entries have a kind, and where the files of the kinds are."""

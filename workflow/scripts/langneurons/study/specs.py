@@ -13,13 +13,14 @@ from typing import Any
 from langneurons import methods, tasks
 from langneurons.config import user_paths
 from langneurons.config.catalogue import DemoModel, Frozen
+from langneurons.config.demo_entries import SIZES
 from langneurons.config.errors import ConfigError
-from langneurons.config.model_entries import SIZES
 from langneurons.config.names import (
     Prompted,
     Selection,
     Treatment,
     TuningName,
+    languages_of,
     split_draw,
 )
 from langneurons.config.schema import Config
@@ -34,10 +35,10 @@ from langneurons.grid.subjects import (
 )
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
-from langneurons.nn.models import families
 from langneurons.text import pins
 
 from . import sentence_specs
+from .bridge_specs import BridgeSpecs
 from .rule_functions import signed
 from .treatment_specs import named
 
@@ -48,17 +49,22 @@ def _dump(entry: Frozen, *left_out: str) -> dict[str, Any]:
     return entry.model_dump(mode="json", exclude=set(left_out))
 
 
-def _hub(data: TaskData, split: str, lang: str) -> dict[str, Any] | None:
-    """Return the hub source of a split and language, with its codes if any."""
+def _hub(data: TaskData, split: str, lang: str) -> Any:
+    """Return the hub source of a split and language, with its codes if any.
+
+    Of a pair it is a list: those of both languages.
+    """
     if (source := data.hub_of(split)) is None:
         return None
+    if len(both := languages_of(lang)) > 1:
+        return [_hub(data, split, each) for each in both]
     found = _dump(source)
     if user_paths.has_code(source.config):
         found["config"] = str(source.config).replace("{code}", data.code(lang))
     return found | ({"codes": data.codes} if data.codes else {})
 
 
-class Specs:
+class Specs(BridgeSpecs):
     """Builds the ``spec`` of every rule from one configuration."""
 
     def __init__(self, config: Config, parts: Parts | None = None) -> None:
@@ -66,17 +72,6 @@ class Specs:
         self.parts = parts or Parts(config)
         self._of_task: dict[tuple[str, str], dict[str, Any]] = {}
         self._of_treatments: dict[Any, dict[str, Any]] = {}
-
-    def _model(self, name: Any) -> dict[str, Any]:
-        """Return what every job that runs a model says of it."""
-        entry = self.config.model(str(name))
-        return {
-            "model": name,
-            "family": entry.family,
-            # Not the whole table, by the code's hash: other rows change nothing.
-            "architecture": families.described(entry.family),
-            "attn_implementation": entry.attn_implementation,
-        }
 
     def pin_models(self, wildcards: Any) -> str:
         sources = pins.unpinned(self.config.model_dump(mode="json"))
@@ -239,6 +234,7 @@ class Specs:
         """Say which rows of which source are taken; each split has its own."""
         entry, split = self.config.task(wildcards.task), wildcards.split
         data, lang = entry.data, wildcards.lang
+        dictionary = {"dictionary": data.dictionary} if data.dictionary else {}
         rows = ["train_fraction"]
         if split == "test":
             rows = ["test_fraction", "test_items", "test_seed"]
@@ -251,6 +247,7 @@ class Specs:
                 "data": {
                     "hub": _hub(data, split, lang),
                     "file": data.train if split == "train" else data.test,
+                    **dictionary,
                 },
             }
             | {key: getattr(entry, key) for key in rows}

@@ -9,9 +9,10 @@ from typing import Any
 
 from langneurons import tables
 from langneurons.config.errors import ConfigError, unknown_name
+from langneurons.config.names import Pair
 from langneurons.config.schema import Config
 from langneurons.costs.parts import Parts
-from langneurons.grid import result_paths, rows, subjects
+from langneurons.grid import bridges, result_paths, rows, subjects
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.tables.common import metrics
@@ -83,16 +84,17 @@ class TableSpecs:
     def minutes(self, wildcards: Any, attempt: int) -> int:
         return attempt * tables.load(self._kind(wildcards.table)).MINUTES
 
-    def report(self, left_out: Mapping[str, str]) -> str:
+    def report(self, left_out: Mapping[str, str], patterns: Mapping[str, str]) -> str:
         """Say what the page shows of the configuration, and which files it leaves out.
 
         Args:
             left_out: tables and figures that are there but not of this configuration,
                 each with the reason.
+            patterns: of the benchmark files, by rule.
         """
         text = self.config.model_dump(mode="json", exclude={"report"})
         spec: dict[str, Any] = {"config": text, "benchmarks": "benchmarks"}
-        spec["left_out"] = dict(left_out)
+        spec |= {"left_out": dict(left_out), "estimates": self._estimates(patterns)}
         spec["tables"] = [self._shown(name) for name in self._known]
         kinds = [self.config.task(name).kind for name in rows.tasks(self.config)]
         return canonical(spec | {"terms": metrics.terms(kinds)})
@@ -122,13 +124,20 @@ class TableSpecs:
         config = self.config.model_dump(mode="json", exclude_unset=True)
         return canonical({"config": config, "gpu": "a100"})
 
-    def costs(self, wildcards: Any) -> str:
-        models = {
-            name: entry.model_dump(mode="json", exclude_unset=True)
-            for name, entry in self.config.models.items()
-        }
-        spec = {"models": models, "study": self.config.study}
-        return canonical(spec | {"benchmarks": "benchmarks"})
+    def costs(self, patterns: Mapping[str, str]) -> str:
+        """Say what the table of costs reads.
+
+        Args:
+            patterns: of the benchmark files, by rule.
+        """
+        return canonical({"benchmarks": "benchmarks"} | self._estimates(patterns))
+
+    def _estimates(self, patterns: Mapping[str, str]) -> dict[str, Any]:
+        """Say from what follows what jobs should have taken."""
+        given = self.config.model_dump(
+            mode="json", exclude_unset=True, exclude={"report"}
+        )
+        return {"config": given, "patterns": dict(patterns)}
 
     def figure(self, **names: Any) -> str:
         """Name what a figure shows."""
@@ -176,6 +185,26 @@ class TableSpecs:
     def draw_amplification(self, wildcards: Any) -> str:
         return self.figure(task=wildcards.task, model=wildcards.model)
 
+    def draw_bridges(self, wildcards: Any) -> str:
+        return self.figure(task=wildcards.task, model=wildcards.model)
+
+    def draw_similarity(self, wildcards: Any) -> str:
+        model, name = wildcards.model, wildcards.similarity
+        pairs = [str(pair) for pair in self._pairs(model)]
+        return self.figure(model=model, similarity=name, pairs=pairs)
+
+    def similarities(self, wildcards: Any) -> list[str]:
+        """List the files of a similarity on a model, pair by pair."""
+        model, name = wildcards.model, wildcards.similarity
+        return [
+            bridges.similarity(self.config, model, name, pair)
+            for pair in self._pairs(model)
+        ]
+
+    def _pairs(self, model: str) -> list[Pair]:
+        found = bridges.asked_for(self.config)
+        return [pair for name, pair in found if name == model]
+
     def draw_published(self, wildcards: Any) -> str:
         model, method, langset = wildcards.published.split(".")
         return self.figure(model=model, method=method, langset=langset)
@@ -196,5 +225,8 @@ def files_of(parts: Parts, reads: Reads) -> dict[str, list[str]]:
             result_paths.activations(c, m, lang) for m, c, lang in reads.activations
         ],
         "neurons": [result_paths.neurons(m, s) for m, s in reads.neurons],
+        "similarities": [
+            bridges.similarity(parts.config, *names) for names in reads.similarities
+        ],
         "tables": [targets.table(parts.config, name) for name in reads.tables],
     }

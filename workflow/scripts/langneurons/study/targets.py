@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-from langneurons import tables, tasks
+from langneurons import similarities, tables, tasks
 from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
-from langneurons.grid import experiments, rows
+from langneurons.grid import bridges, experiments, rows
 from langneurons.grid.axes import is_control
 from langneurons.grid.experiments.perplexity import Perplexity
 from langneurons.grid.rows import drawn_selections, models, text_blocks
 from langneurons.published import numbers
 from langneurons.tables import profiles
-from langneurons.tables.common import steering_rows
+from langneurons.tables.common import bridge_rows, steering_rows
 
 EXTENSIONS = ("svg", "png", "tsv")
 NEURON_KINDS = ("counts", "overlap", "jaccard", "layers", "multiplicity")
@@ -23,6 +23,7 @@ EFFECT_KINDS = ("forest", "size")
 PUBLISHED_KINDS = ("counts", "overlap", "layers")
 SHIFT_KINDS = ("lss", "lss_plus")
 STEERING_KINDS = ("ladder", "damage")
+BRIDGE_KINDS = ("bridged", "gain")
 FORESTS = ("interventions", "finetuning")
 """Kinds of tables whose changes are drawn."""
 
@@ -148,6 +149,32 @@ def _steered(config: Config) -> Iterator[str]:
             yield f"{model}/change.{task}.{name}"
 
 
+def _on_pairs(config: Config, name: str) -> bool:
+    """Tell whether a table is of a task on pairs, which has figures of bridges."""
+    return bool(tasks.load(config.task(tables.task_of(name)).kind).PAIRS)
+
+
+def _bridged(config: Config) -> Iterator[str]:
+    """List the figures of bridges, of which tables there are."""
+    if {"bridges", "bridge_candidates"} <= set(tables.wanted(config)):
+        some = ((place.task, place.model) for place, _ in bridge_rows.places(config))
+        for task, model in dict.fromkeys(some):
+            yield from (f"{model}/{kind}.{task}" for kind in BRIDGE_KINDS)
+    for model in dict.fromkeys(model for model, _ in bridges.asked_for(config)):
+        yield from (f"{model}/by_layer.{name}" for name in by_layer(config))
+
+
+def by_layer(config: Config) -> list[str]:
+    """List the similarities that are drawn by layer: those of recorded neurons."""
+    if not bridges.all_axes(config):
+        return []
+    return [
+        name
+        for name in bridges.similarities(config)
+        if "probes" in similarities.load(config.similarity(name).kind).READS
+    ]
+
+
 def _stems(config: Config) -> Iterator[str]:
     kinds = tables.by_name(config)
     wanted = tables.wanted(config)
@@ -161,7 +188,7 @@ def _stems(config: Config) -> Iterator[str]:
                 for kind in PERPLEXITY_KINDS:
                     yield f"{model}/{kind}.{text}.{statistic}"
     for name in wanted:
-        if kinds[name] not in FORESTS:
+        if kinds[name] not in FORESTS or _on_pairs(config, name):
             continue
         for metric in metrics(config, tables.task_of(name)):
             yield from (f"{name}/{kind}.{metric}" for kind in EFFECT_KINDS)
@@ -169,5 +196,6 @@ def _stems(config: Config) -> Iterator[str]:
         for task in profiles.paired_tasks(config):
             yield from (f"profiles/sites.{task}.{m}" for m in metrics(config, task))
     yield from _steered(config)
+    yield from _bridged(config)
     for name in published_sets(config):
         yield from (f"published/{name}/{kind}" for kind in PUBLISHED_KINDS)

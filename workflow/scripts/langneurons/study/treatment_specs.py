@@ -7,6 +7,7 @@ from typing import Any
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import (
     UNTREATED,
+    Bridged,
     Overwritten,
     Prompted,
     Steered,
@@ -52,8 +53,8 @@ def _settings(
     config: Config, treatment: Treatment, lang: str, source: str
 ) -> dict[str, Any]:
     """Return what a treatment says that its name does not."""
-    if treatment == UNTREATED:
-        return {}
+    if treatment == UNTREATED or isinstance(treatment, Bridged):
+        return {}  # its name says it all
     if isinstance(treatment, Steered):
         return {"language_set": steering.means(config).languages}
     if isinstance(treatment, Prompted):

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 from langneurons.config import plugins
-from langneurons.config.errors import ConfigError, DataError
+from langneurons.config.errors import ConfigError
 from langneurons.config.fields import Frozen
+from langneurons.config.names import Bridged, Treatment
 from langneurons.nn.evaluation.examples import Examples
-from langneurons.text.row_languages import Own
 
 from .common import predictions as tables
-from .common.items import means, sample
+from .common import preparing
+from .common.items import means
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,6 +107,11 @@ class Task(Protocol[P]):
             parameter ``languages``: columns ``logprob_{l}`` (nats), ``tokens_{l}`` and
             ``object_{l}``, empty where there is none. ``item`` is the same in all
             languages then.
+        PAIRS: whether it is tested on pairs of languages, directly and through a third
+            one: models as they are only, in pairs that an experiment names.
+        WORDS: of a task on pairs, whether its items are the test words of a dictionary
+            (``data.dictionary``); False: those of two languages, put together by
+            ``join``.
         ALL_LANGUAGES: whether a file of items has those of all languages; each item
             names its own (``language``).
         BESIDE: names of files that lie beside a file of items and are read with it.
@@ -123,6 +129,8 @@ class Task(Protocol[P]):
     DEMO: str | None = None
     CONTINUES: bool = False
     SHIFTS: bool = False
+    PAIRS: bool = False
+    WORDS: bool = False
     ALL_LANGUAGES: bool = False
     BESIDE: tuple[str, ...] = ()
     NOTES: tuple[str, ...] = ()
@@ -146,7 +154,8 @@ class Task(Protocol[P]):
 
         Args:
             parameters: of the task.
-            languages: that it is tested in.
+            languages: that it is tested in; of a task on pairs these, as in ``zh-sw``,
+                and the languages that they are tested through.
 
         Returns:
             Sentences; none where it can be run.
@@ -156,6 +165,25 @@ class Task(Protocol[P]):
     def generates(self, parameters: P) -> int:
         """Return how many tokens are generated at most for an item; 0: none."""
         return 0
+
+    def generates_via(self, parameters: P) -> int:
+        """Return the tokens generated at most for an item through a third language."""
+        return 0
+
+    def join(
+        self, source: Sequence[Item], target: Sequence[Item], where: str
+    ) -> Iterable[Item]:
+        """Put the items of a pair's two languages together, of a task on pairs.
+
+        Args:
+            source: items of the source language.
+            target: items of the target language.
+            where: names both in messages.
+
+        Raises:
+            DataError: they do not fit together.
+        """
+        raise ConfigError(f"{self.TITLE} is not tested on pairs of languages")
 
     def longest(self, parameters: P) -> int | None:
         """Return the tokens of the longest item that is kept; None: no limit."""
@@ -183,7 +211,7 @@ class Task(Protocol[P]):
             lm: the model, as it is or under an intervention.
             items: test items.
             parameters: of the task.
-            language: code of the items' language.
+            language: code of the items' language; of a task on pairs the pair.
 
         Returns:
             One row per item: ``item``, its ``id``, whole numbers, each once; a column
@@ -192,6 +220,28 @@ class Task(Protocol[P]):
             (``real``); and what else a reader may want to see (``per_item``).
         """
         ...
+
+    def evaluate_via(
+        self,
+        lm: LanguageModel,
+        items: Sequence[Item],
+        parameters: P,
+        language: str,
+        bridge: str,
+    ) -> pd.DataFrame:
+        """Run a model on test items of a pair through a third language.
+
+        Args:
+            lm: the model, as it is.
+            items: test items.
+            parameters: of the task.
+            language: the pair.
+            bridge: code of the third language.
+
+        Returns:
+            As ``evaluate``.
+        """
+        raise ConfigError(f"{self.TITLE} is not tested through another language")
 
     def per_item(self) -> Mapping[str, str]:
         """Explain columns of ``evaluate``, metrics where METRICS does not suffice."""
@@ -215,7 +265,30 @@ def is_trainable(task: Task[Frozen]) -> bool:
     return type(task).examples is not Task.examples
 
 
-def checked(task: Task[Frozen], predictions: pd.DataFrame) -> pd.DataFrame:
+def evaluated(
+    task: Task[P],
+    treatment: str,
+    lm: LanguageModel,
+    asked: tuple[Sequence[Item], P, str],
+) -> pd.DataFrame:
+    """Run a model, which is treated already, on test items, directly or via a language.
+
+    Args:
+        task: that asks and scores.
+        treatment: its name; of a bridge it says through which language.
+        lm: the model.
+        asked: the items, parameters of the task, and the items' language, or the pair.
+
+    Raises:
+        DataError: the task returned another table than it declares.
+    """
+    parsed = Treatment.parse(treatment)
+    if isinstance(parsed, Bridged):
+        return checked(task, task.evaluate_via(lm, *asked, parsed.language))
+    return checked(task, task.evaluate(lm, *asked))
+
+
+def checked(task: Task[P], predictions: pd.DataFrame) -> pd.DataFrame:
     """Return what ``evaluate`` made, its columns of the types that METRICS say.
 
     Raises:
@@ -277,20 +350,16 @@ def files(task: Task[Frozen], path: str) -> list[str]:
     return [path, *(str(Path(path).with_name(name)) for name in task.BESIDE)]
 
 
-def _of_items(task: Task[Frozen], paths: Sequence[Path]) -> list[Path]:
-    """Return those of some files that hold items."""
-    return [path for path in paths if path.name not in task.BESIDE]
-
-
 def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """Read the items of one language and split, and take the part that is used.
+    """Read the items of one language, or pair, and split; take the part that is used.
 
     Args:
         spec: ``task``, ``kind``, ``data`` (``hub``: the source of this split where it
-            is on the hub), ``language``, ``split`` (train or test); with train
-            ``train_fraction``, with test ``test_fraction`` (1 where it is absent),
-            ``test_items``, ``test_seed``.
-        paths: the file of a task that is given as files; empty for the hub.
+            is on the hub; of a pair a list of both languages' sources), ``language``,
+            ``split`` (train or test); with train ``train_fraction``, with test
+            ``test_fraction`` (1 where it is absent), ``test_items``, ``test_seed``.
+        paths: files of a task that is given as files, of a pair first those of the
+            source language; empty for the hub.
 
     Returns:
         Training: the first ``train_fraction`` of the rows (methods.md 2.3: no shuffle
@@ -301,33 +370,7 @@ def prepare(spec: Mapping[str, Any], paths: Sequence[Path]) -> list[dict[str, An
         DataError: no source, no items, fewer than ``test_items``, or rows that name
             languages, but not this one.
     """
-    task, split, language = load(spec["kind"]), spec["split"], spec["language"]
-    source = spec["data"].get("hub")
-    where = f"tasks.{spec['task']}, {split} {language}"
-    if paths:
-        place = f"{where}: {', '.join(map(str, paths))}"
-        found: Iterable[Item] = (
-            item for path in _of_items(task, paths) for item in task.read_file(path)
-        )
-    elif source:
-        place = f"{where}: hub dataset {source['repo']}"
-        found = task.read_hub(source, language, split)
-    else:
-        raise DataError(f"tasks.{spec['task']}.data: no file for {split} {language}")
-    items = Own(language, place).of_items(found)
-    if split == "train":
-        items = items[: int(spec["train_fraction"] * len(items))]
-    else:
-        fraction = spec.get("test_fraction", 1.0)
-        items = items[len(items) - round(fraction * len(items)) :]
-        if spec["test_items"] is not None:
-            if spec["test_items"] > len(items):
-                raise DataError(
-                    f"{where}: {len(items):,} items, but test_items is "
-                    f"{spec['test_items']:,}; null takes all"
-                )
-            chosen = sample(len(items), spec["test_items"], spec["test_seed"])
-            items = [items[row] for row in chosen]
-    if not items:
-        raise DataError(f"{where}: no items are left to use")
-    return items
+    where = f"tasks.{spec['task']}, {spec['split']} {spec['language']}"
+    return preparing.cut(
+        preparing.read(load(spec["kind"]), spec, paths, where), spec, where
+    )

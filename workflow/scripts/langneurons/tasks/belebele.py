@@ -56,13 +56,13 @@ class Belebele(Choices[Parameters]):
 
     def read_file(self, path: Path | str) -> Iterator[Item]:
         for row, cells, where in rows.of_file(path, COLUMNS):
-            yield _item(row, cells, where)
+            yield item_of(row, cells, where)
 
     def read_hub(
         self, source: Mapping[str, Any], language: str, split: str
     ) -> Iterator[Item]:
         for row, cells, where in rows.of_hub(source, language, split, COLUMNS):
-            yield _item(row, cells, where)
+            yield item_of(row, cells, where)
 
     def read_items(self, path: Path | str) -> list[Item]:
         names = ("flores_passage", "question", *ANSWERS)
@@ -84,7 +84,8 @@ class Belebele(Choices[Parameters]):
         return "\n".join([*lines, *listed, "Answer:"]), " ", LETTERS
 
 
-def _item(row: int, cells: Mapping[str, Any], where: str) -> Item:
+def item_of(row: int, cells: Mapping[str, Any], where: str) -> Item:
+    """Read a row of the data set."""
     texts = {name: columns.text(cells, name, where) for name in COLUMNS[:-1]}
     number = rows.one_of(cells, "correct_answer_num", NUMBERS, where)
     own = {"id": row, **texts, "label": NUMBERS.index(number)}

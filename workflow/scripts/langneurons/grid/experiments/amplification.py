@@ -95,7 +95,9 @@ class Steering(Frozen):
         description="language set whose languages are set against each other"
     )
     corpus: Corpus = Field(
-        None, description="text that the means are of; null: `default_corpus`"
+        None,
+        description="text that the means are of, one that counts no BOS token; null: "
+        "`default_corpus`",
     )
     layers: tuple[Layer, ...] = Field(
         min_length=1, description="decoder layers, from 0, each by itself"

@@ -8,9 +8,7 @@ never taken.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import shutil
-import tempfile
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
@@ -21,7 +19,7 @@ from langneurons.config.user_paths import expand
 from langneurons.jobs import files
 from langneurons.text import hub
 
-from . import checkpoints, folders
+from . import checkpoints, folders, gguf_files
 
 # Weights as safetensors, and what a tokenizer needs; no pickles, no code. Only files
 # named model*: Mistral's repositories hold all weights a second time (consolidated*).
@@ -71,7 +69,7 @@ def fetch(name: str, entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             place = Path(expand(entry["folder"]))
             source, revision = _from_folder(place, entry["family"], part)
         elif entry.get("gguf"):
-            source, revision = _from_gguf(entry["gguf"], entry["dtype"], part)
+            source, revision = gguf_files.convert(entry["gguf"], entry["dtype"], part)
             checkpoints.check(part, _pinned(part), entry["family"], source)
         else:
             raise DataError(f"models.{name}: no hub, folder or gguf source to fetch")
@@ -212,79 +210,3 @@ def _from_folder(source: Path, family: str, part: Path) -> tuple[str, str]:
     for name in names:
         shutil.copyfile(source / name, part / name)
     return f"folder:{source}", ""
-
-
-def _from_gguf(source: Mapping[str, Any], dtype: str, part: Path) -> tuple[str, str]:
-    """Dequantise a GGUF file; a 270 M model takes about a minute and 3.2 GB."""
-    with tempfile.TemporaryDirectory(dir=part.parent, prefix=".gguf") as scratch:
-        path, label = _gguf_file(source, Path(scratch))
-        found = files.sha256(path)
-        if source.get("sha256") not in (None, found):
-            raise DataError(
-                f"{label}: its sha256 is {found}, but the catalogue says "
-                f"{source['sha256']}. Is it another version of the file?"
-            )
-        folders.require("gguf", "a GGUF model")
-        folders.require("accelerate", "a GGUF model")
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-
-        folders.quiet()
-        place = {
-            "pretrained_model_name_or_path": str(path.parent),
-            "gguf_file": path.name,
-        }
-        try:
-            # Without dequantize the weights stay packed and cannot be saved.
-            model, info = AutoModelForCausalLM.from_pretrained(
-                **place,
-                dtype=getattr(torch, dtype),
-                quantization_config=GgufConfig(dequantize=True),
-                output_loading_info=True,
-            )
-            tokenizer = AutoTokenizer.from_pretrained(**place)
-        # Readers of a damaged file fail in many ways (struct.error, KeyError, ...).
-        except Exception as error:
-            said = (str(error).strip().splitlines() or ["no reason given"])[0]
-            raise DataError(
-                f"{label}: cannot be converted ({type(error).__name__}: {said}). Is "
-                "the file whole, and its architecture one that transformers converts?"
-            ) from error
-        if info["missing_keys"]:
-            # They would be drawn at random and saved as if they were the model's.
-            some = ", ".join(sorted(info["missing_keys"])[:3])
-            raise DataError(
-                f"{label}: {len(info['missing_keys'])} weights are not in the file, "
-                f"for example {some}. Is it the whole model, not a part of it?"
-            )
-        model.save_pretrained(part)
-        tokenizer.save_pretrained(part)
-    return label, f"sha256:{found}"
-
-
-def _gguf_file(source: Mapping[str, Any], scratch: Path) -> tuple[Path, str]:
-    """Find the GGUF file, or have its package put it together in ``scratch``."""
-    if source.get("path"):
-        path = Path(expand(source["path"]))
-        if not path.is_file():
-            raise DataError(f"GGUF file {path} does not exist")
-        if folders.is_lfs_pointer(path):
-            raise DataError(f"GGUF file {path}: {files.IS_POINTER}")
-        with path.open("rb") as handle:
-            start = handle.read(4)
-        if start != b"GGUF":
-            raise DataError(
-                f"GGUF file {path}: no GGUF file; it begins with {start!r}. Get it "
-                "anew from where the model comes from."
-            )
-        return path, f"gguf:{path.name}"
-    package = str(source["package"])
-    module = package.replace("-", "_")
-    folders.require(module, f"the GGUF model of package {package!r}")
-    assemble = getattr(importlib.import_module(module), "assemble", None)
-    if assemble is None:
-        raise DataError(f"package {package!r} has no function assemble(path)")
-    try:
-        return Path(assemble(scratch / "model.gguf")), f"package:{package}"
-    except (OSError, ValueError) as error:
-        raise DataError(f"package {package!r}: {error}. Reinstall it.") from error

@@ -18,7 +18,7 @@ from langneurons.tasks import Metric
 
 from .indexes import Indexes, Listed
 from .metrics import CORPUS
-from .words import POOLED
+from .words import POOLED, VIA_ENGLISH
 
 RESAMPLES = 10_000  # of each bootstrap
 BINARY, REAL = "binary", "real"
@@ -219,7 +219,7 @@ def holm(table: pd.DataFrame, tested: Iterable[bool]) -> npt.NDArray[np.float64]
     """Adjust p-values for the number of tests, within experiment, model and metric.
 
     Rows that pool seeds are families of their own: they repeat the tests of the single
-    seeds, and should not pay for them.
+    seeds, and should not pay for them; and so are bridges that are set against English.
 
     Args:
         table: with ``model``, ``metric``, ``seed`` and ``p_value``, and ``experiment``
@@ -232,6 +232,8 @@ def holm(table: pd.DataFrame, tested: Iterable[bool]) -> npt.NDArray[np.float64]
     given = np.where(list(tested), table["p_value"].to_numpy(float), np.nan)
     family = [table[k] for k in ("experiment", "model", "metric") if k in table]
     family.append(table["seed"].astype(str) == POOLED)
+    if "against" in table:
+        family.append(table["against"] == VIA_ENGLISH)
     adjusted = np.full(len(table), np.nan)
     for rows in table.groupby(family, sort=False).indices.values():
         adjusted[rows] = significance.holm([float(p) for p in given[rows]])

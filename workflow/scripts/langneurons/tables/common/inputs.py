@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from langneurons.config.errors import DataError
-from langneurons.config.names import Selection
+from langneurons.config.names import Pair, Selection
 from langneurons.grid.axes import Row, TextRow
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.neurons.recorded_activations import Activations
@@ -30,6 +30,7 @@ class Reads:
         perplexities: row of each.
         activations: model, corpus and language of each.
         neurons: model and selection of each.
+        similarities: model, similarity and pair of each.
         tables: names of other tables.
         published: whether it reads the file of published numbers.
     """
@@ -38,6 +39,7 @@ class Reads:
     perplexities: Sequence[TextRow] = ()
     activations: Sequence[tuple[str, str, str]] = ()
     neurons: Sequence[tuple[str, Selection]] = ()
+    similarities: Sequence[tuple[str, str, Pair]] = ()
     tables: Sequence[str] = ()
     published: bool = False
 
@@ -48,7 +50,7 @@ class Inputs:
 
     Attributes:
         files: evaluations and perplexities -> the indexes that list them; activations,
-            neurons and tables -> files, in the order of :class:`Reads`.
+            neurons, similarities and tables -> files, in the order of :class:`Reads`.
         published: the file of published numbers, where it is read.
     """
 

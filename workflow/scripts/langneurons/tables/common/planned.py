@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from langneurons.config.names import (
     NO_TREATMENT,
     UNTREATED,
+    Bridged,
     Overwritten,
     Prompted,
     Selection,
@@ -19,7 +20,7 @@ from langneurons.grid.axes import Row
 from langneurons.published import numbers
 from langneurons.published.partners import Evaluated, Partners
 
-from .words import DIFFMEAN, PROMPT, RANDOM
+from .words import BRIDGE, DIFFMEAN, PROMPT, RANDOM
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -58,6 +59,8 @@ def _without_neurons(treatment: Treatment) -> dict[str, Any]:
         return {"method": PROMPT, "statistic": PROMPT}
     if isinstance(treatment, Steered):
         return {"method": DIFFMEAN, "statistic": steering.shown(treatment)}
+    if isinstance(treatment, Bridged):
+        return {"method": BRIDGE, "statistic": str(treatment)}
     return {"statistic": NO_TREATMENT}
 
 

@@ -35,14 +35,22 @@ from .evaluations import (
     mean_interval,
 )
 from .metrics import DECLARED, Shown
-from .words import ATTENTION, NOTHING, POOLED, RANDOM, is_empty
+from .words import (
+    ATTENTION,
+    BRIDGE,
+    NOTHING,
+    POOLED,
+    RANDOM,
+    VIA_ENGLISH,
+    is_empty,
+)
 
 LAYOUTS = ("interventions", "tunings", "random")
 NEURONS = (
     Column(
         "method",
         "that selected the neurons; random: as many at random; prompt and "
-        "diffmean: steering without neurons",
+        "diffmean: steering without neurons; bridge: through another language",
         key=True,
     ),
     Column("langset", "language set of the selection", key=True),
@@ -59,17 +67,17 @@ COLUMNS = (
     ),
     Column("tuning", "what was fine-tuned; base: nothing", key=True),
     Column("seed", "of the fine-tuning; pooled: all seeds together", key=True),
-    Column("lang", "language of the test items", key=True),
+    Column("lang", "language of the test items, or pair of languages", key=True),
     Column(
         "statistic", "what is written into the neurons; none: nothing; of diffmean "
-        "layer and strength", key=True,
+        "layer and strength; of a bridge which: via_en", key=True,
     ),
     Column("metric", "what is measured of each item", key=True),
+    Column("against", "what it is set against on the same items", key=True),
     Column("n", "test items", "count"),
     Column("value", "mean over items", "number", form="value"),
     Column("ci_low", "low end of its 95 % interval", "number", form="value"),
     Column("ci_high", "high end of its 95 % interval", "number", form="value"),
-    Column("against", "what it is set against on the same items"),
     Column("delta", "the difference to that", "number", form="change"),
     Column("delta_ci_low", "low end of its 95 % interval", "number", form="change"),
     Column("delta_ci_high", "high end of its 95 % interval", "number", form="change"),
@@ -86,7 +94,8 @@ COLUMNS = (
 )  # fmt: skip
 """The columns of every table of a task."""
 
-KEY = columns.key(COLUMNS)
+KEY = [name for name in columns.key(COLUMNS) if name != "against"]
+"""The columns that name an evaluation and a metric; a bridge has two comparisons."""
 Axes = tuple[Any, ...]
 Compared = tuple[Mapping[str, Any], Evaluation, str, Evaluation | None]
 
@@ -136,13 +145,14 @@ def task_table(
         - ``against``: ``none`` (the same model, tuning, seed and language without
           intervention), ``attention`` (that tuning without intervention, the same
           model, seed and language), ``base`` (the same model as it is, the same
-          language), or ``-``: a reference, or an intervention on no neurons; set
-          against nothing.
+          language), ``via_en`` (of a bridge, in a second row: through English), or
+          ``-``: a reference, or an intervention on no neurons; set against nothing.
         - ``delta``: the difference with a paired bootstrap 95 % interval over items.
         - ``p_value``: McNemar's exact test for a binary metric, else a paired
           permutation test; in pooled rows that of each item's mean over the seeds.
         - ``p_holm``: the same after Holm's correction over the rows of the same
-          experiment, model and metric that a layout marks (:func:`is_marked`).
+          experiment, model and metric that a layout marks (:func:`is_marked`);
+          comparisons with ``via_en`` are tests of their own.
         - ``detectable``: smallest difference that the test (at 0.05, before Holm) finds
           with 80 % power.
         - ``task_title``, ``metric_title`` to ``matters``: what the task declares, see
@@ -167,6 +177,7 @@ def task_table(
         if reference is not None:
             evaluation.check_items(reference)
         compared.append((row, evaluation, against, reference))
+    compared += _against_english(compared)
     found = [
         _line(one, metric, given.kind, resamples)
         for one in compared
@@ -235,6 +246,20 @@ def _reference(
     return NOTHING, None
 
 
+def _against_english(compared: Sequence[Compared]) -> list[Compared]:
+    """Set every other bridge against English, where English is a bridge too."""
+    english = {
+        _axes(one[0]): one for one in compared if one[0]["treatment"] == VIA_ENGLISH
+    }
+    found: list[Compared] = []
+    for row, evaluation, _, _ in compared:
+        beside = english.get(_axes(row))
+        if row["method"] == BRIDGE and beside is not None and beside[0] is not row:
+            evaluation.check_items(beside[1])
+            found.append((row, evaluation, VIA_ENGLISH, beside[1]))
+    return found
+
+
 def _names(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that name an evaluation; ``-`` is a text without value."""
     found = {}
@@ -269,6 +294,8 @@ def _seed_groups(compared: Sequence[Compared]) -> list[list[Compared]]:
     """Group what differs in the seed only, where there are several seeds."""
     groups: dict[Axes, list[Compared]] = {}
     for one in compared:
+        if one[2] == VIA_ENGLISH:
+            continue  # models as they are have one seed
         # One seed may be asked for by another experiment first.
         names = _names(one[0]) | {"seed": POOLED, "experiment": ""}
         groups.setdefault(tuple(names.values()), []).append(one)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from langneurons.config.names import BASE, NO_TREATMENT
 
+from . import bridged_text
 from . import metrics as declared
 from .document import Bullets, Document, Heading, Paragraph, Part, count
 from .metrics import Shown
@@ -18,12 +19,14 @@ from .task_lines import Line, Section, grids
 from .task_table import KEY, is_control, is_marked
 from .words import (
     ATTENTION,
+    BRIDGE,
     DIFFMEAN,
     EMPTY_LEGEND,
     LEVEL,
     NOTHING,
     POOLED,
     PROMPT,
+    WITHOUT_NEURONS,
     is_empty,
     neurons,
 )
@@ -88,6 +91,7 @@ STEERING_LEGENDS = {
     PROMPT: """\
 - *prompt*: nothing is written; an instruction that names the language stands before
   every item.""",
+    BRIDGE: bridged_text.LEGEND,
 }
 LAST_LEGEND = """\
 - The `.tsv` file beside this one has every seed, draw, interval and p-value, and the
@@ -104,8 +108,10 @@ def layout(table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
     """
     name, kind = spec["task"], spec["layout"]
     called = declared.named(name, declared.task_title(table))
+    table, english = bridged_text.split(table)
     if table.empty:
         return Document(f"{called} {TITLES[kind]}", (Paragraph("No rows."),))
+    what = bridged_text.TITLE if bridged_text.is_bridged(table) else TITLES[kind]
     metrics = declared.of_table(table)
     groups = declared.grouped(metrics)
     title = declared.group_title(groups[0])
@@ -120,10 +126,11 @@ def layout(table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
         parts += [Heading(heading), *written[:1]]
         if written[1:]:
             parts += [Paragraph("Other metrics:"), *written[1:]]
+    parts += bridged_text.against_english(english)
     parts += [Heading("In short"), Bullets.of(in_short(shown))]
     parts += [Heading("How to read it", folded=True)]
     parts.append(Bullets.of(*_legend(table, kind, groups)))
-    return Document(f"{called}: {title} {TITLES[kind]}{unit}", tuple(parts))
+    return Document(f"{called}: {title} {what}{unit}", tuple(parts))
 
 
 def _models(table: pd.DataFrame, source: str) -> str:
@@ -317,7 +324,7 @@ def _one_line(row: Any, metric: Shown) -> str:
         of, value = neurons(row["method"], row["langset"]), row["statistic"]
         what = f"{prefix}{of if of == value else f'{of}.{value}'}"
     number = ""
-    counted = row["method"] not in (PROMPT, DIFFMEAN) and not pd.isna(row["n_neurons"])
+    counted = row["method"] not in WITHOUT_NEURONS and not pd.isna(row["n_neurons"])
     if row["against"] == NO_TREATMENT and counted:
         number = f" ({row['n_neurons']:,} neurons)"
     tested = f" [{low}, {high}], Holm p = {row['p_holm']:.2g}"

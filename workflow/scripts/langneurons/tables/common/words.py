@@ -19,6 +19,15 @@ They have no language set. Statistic of the first is ``prompt``, of the second i
 setting, ``l12-s2``.
 """
 
+BRIDGE = "bridge"
+"""Method of rows that pass through another language; statistic ``via_en``: which."""
+
+WITHOUT_NEURONS = (PROMPT, DIFFMEAN, BRIDGE)
+"""Methods that overwrite no neurons, and are something all the same."""
+
+VIA_ENGLISH = "via_en"
+"""The bridge that every other one is set against, beside the direct way."""
+
 NOTHING = "-"
 """Method, language set and language of neurons of a row without an intervention."""
 
@@ -48,5 +57,5 @@ def is_empty(row: Mapping[Any, Any]) -> bool:
     """Tell whether a row is an intervention on no neuron, which can change nothing."""
     number = row["n_neurons"]
     treated = row["statistic"] != NO_TREATMENT
-    of_neurons = row.get("method") not in (PROMPT, DIFFMEAN)
+    of_neurons = row.get("method") not in WITHOUT_NEURONS
     return bool(treated and of_neurons and not pd.isna(number) and number == 0)

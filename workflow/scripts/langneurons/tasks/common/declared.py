@@ -9,10 +9,11 @@ from typing import Any, get_args, get_type_hints
 from langneurons.config import plugins
 from langneurons.config.fields import Frozen
 
-from .. import Metric, Size
+from .. import Metric, Size, Task
 from .classifier import Classifier
 
 KINDS = get_args(get_type_hints(Metric)["kind"])
+TRUTHS = ("CONTINUES", "SHIFTS", "ALL_LANGUAGES", "PAIRS", "WORDS")
 # The wildcard {metric} of figures has the same pattern.
 METRIC_NAME = re.compile("[a-z0-9_]+")
 
@@ -33,7 +34,8 @@ def problems(task: Any) -> Iterator[str]:
     yield from _test_only(task)
     yield from plugins.texts(task, "NOTES", 0)
     yield from plugins.texts(task, "BESIDE", 0)
-    yield from plugins.truth_values(task, "CONTINUES", "SHIFTS", "ALL_LANGUAGES")
+    yield from plugins.truth_values(task, *TRUTHS)
+    yield from _pairs(task)
     for name in ("PUBLISHED", "DEMO"):
         given = getattr(task, name)
         if given is not None and not plugins.is_text(given):
@@ -60,6 +62,29 @@ def _metrics(given: Any) -> Iterator[str]:
             yield f"{where}: unknown kind {metric.kind!r}. Known: {known}"
         if not plugins.is_text(metric.title):
             yield f"{where}: title {metric.title!r} - must be a text"
+
+
+def _pairs(task: Any) -> Iterator[str]:
+    """Find what a task on pairs lacks, or what another has of it."""
+    own = {
+        name
+        for name in ("evaluate_via", "generates_via", "join")
+        if getattr(type(task), name) is not getattr(Task, name)
+    }
+    if task.PAIRS is not True:
+        for name in [*sorted(own), *(["WORDS"] if task.WORDS is True else [])]:
+            yield f"{name}: is of tasks with PAIRS = True only"
+        return
+    wanted = {"evaluate_via", "generates_via"} | (set() if task.WORDS else {"join"})
+    for name in sorted(wanted - own):
+        yield f"{name}(): is missing; a task with PAIRS = True has it, see Task.{name}"
+    if task.WORDS is True and "join" in own:
+        yield "join(): nothing calls it of a task with WORDS = True"
+    if task.LABELS or type(task).examples is not Task.examples:
+        yield "PAIRS: a task on pairs is not trained; leave out LABELS and examples()"
+    for name in ("SHIFTS", "ALL_LANGUAGES"):
+        if getattr(task, name) is True:
+            yield f"{name}: does not go with PAIRS = True"
 
 
 def _test_only(task: Any) -> Iterator[str]:

@@ -1,0 +1,254 @@
+"""Tables of bridges: what choices are worth, in a planted world."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bridge_files
+from langneurons import tasks
+from langneurons.config.errors import DataError
+from langneurons.neurons.neuron_sets import NeuronSets
+from langneurons.stats import choices
+from langneurons.tables import (
+    bridge_candidates,
+    bridges,
+    interventions,
+    language_overlap,
+)
+from langneurons.tables.common.as_markdown import markdown
+from langneurons.tables.common.columns import read_table, write_tsv
+from langneurons.tables.common.inputs import Inputs
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
+    folder = tmp_path_factory.mktemp("bridges")
+    return Inputs(
+        {
+            "evaluations": bridge_files.evaluations(folder / "evaluations"),
+            "similarities": bridge_files.similarities(folder / "similarities"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def table(read: Inputs) -> pd.DataFrame:
+    return bridges.TABLE.build(bridge_files.spec(), read)
+
+
+def one(table: pd.DataFrame, similarity: str, pair: str, beside: str = "-") -> Any:
+    rows = table[(table["similarity"] == similarity) & (table["pair"] == pair)]
+    rows = rows[rows["beside"] == beside]
+    assert len(rows) == 1
+    return rows.iloc[0]
+
+
+def test_a_choice_stands_beside_what_there_was_to_choose(table: pd.DataFrame) -> None:
+    row = one(table, "right", "vi-ur")
+    assert (row["chosen"], row["best"], row["found"], row["chance"]) == (
+        "hi", "hi", 1.0, 0.25,
+    )  # fmt: skip
+    shares = {"direct": 0.1, "english": 0.3, "accuracy": 0.9, "best_accuracy": 0.9}
+    assert {k: row[k] for k in shares} == pytest.approx(shares)
+    assert row["random"] == pytest.approx((0.3 + 0.9 + 0.05 + 0.05) / 4)
+    assert row["regret"] == 0
+    # 24 of 40 words are right through hi only, none through English only.
+    assert row["over_english"] == pytest.approx(0.6)
+    assert row["p_english"] == pytest.approx(2 / 2**24)
+    assert row["over_english_low"] < 0.6 < row["over_english_high"]
+    assert row["over_random"] == pytest.approx(0.9 - row["random"])
+    worse = one(table, "wrong", "vi-ur")
+    assert (worse["chosen"], worse["share"], worse["draws"]) == ("zh", 0.8, 200)
+    assert (worse["probes"], worse["anchor"]) == (33, 11)
+    assert worse["regret"] == pytest.approx(0.85) and worse["found"] == 0
+    assert worse["over_english"] == pytest.approx(-0.25)
+
+
+def test_holm_counts_the_pairs_of_a_similarity(table: pd.DataFrame) -> None:
+    own = table[(table["similarity"] == "wrong") & (table["pair"] != "all")]
+    tested = own[own["p_english"].notna()]
+    # English is an end of en-ur, which is no test.
+    assert list(tested["pair"]) == ["vi-ur", "vi-el"]
+    by_pair = own.set_index("pair")
+    assert by_pair.loc["vi-ur", "p_english_holm"] == pytest.approx(
+        max(tested["p_english"].max(), 2 * tested["p_english"].min())
+    )
+    assert np.isnan(by_pair.loc["en-ur", "english"])
+
+
+def test_the_same_bridge_is_no_test(table: pd.DataFrame) -> None:
+    row = one(table, "few", "vi-el")
+    assert row["chosen"] == "en" and row["over_english"] == 0
+    assert np.isnan(row["p_english"]) and np.isnan(row["over_english_low"])
+
+
+def test_means_over_pairs_count_those_with_a_choice(table: pd.DataFrame) -> None:
+    right = one(table, "right", "all")
+    assert (right["pairs"], right["pairs_english"], right["n"]) == (3, 2, 120)
+    assert right["over_direct"] == pytest.approx(0.8)
+    assert right["over_english"] == pytest.approx(0.6)
+    assert right["p_direct"] == pytest.approx(0.25) == right["p_least"]
+    assert right["p_english"] == pytest.approx(0.5)
+    assert (right["found"], right["regret"]) == (1, 0)
+    # By chance: 1 of 3, 1 of 4, and 2 of 4 that are best.
+    assert right["chance"] == pytest.approx((1 / 3 + 1 / 4 + 2 / 4) / 3)
+    few = one(table, "few", "all")
+    assert few["pairs"] == 2 and few["left_out"] == "1 of 3 pairs"
+    assert one(table, "few", "vi-ur")["left_out"] == bridge_files.LEFT_OUT
+    english = one(table, "always_english", "all")
+    assert english["pairs"] == 2 and english["over_direct"] == pytest.approx(0.2)
+    assert english["over_english"] == 0 and np.isnan(english["p_english"])
+    assert "is an end" in one(table, "always_english", "en-ur")["left_out"]
+
+
+def test_two_similarities_are_compared(table: pd.DataFrame) -> None:
+    row = one(table, "right", "all", "wrong")
+    # On vi-el zh is as good as hi: both are right on the same words.
+    assert row["same_choice"] == 0 and row["over_beside"] == pytest.approx(1.7 / 3)
+    scores = bridge_files.SCORES
+    taus = [
+        choices.kendall(*([scores[x][k] for k in some] for x in ("right", "wrong")))
+        for some in bridge_files.CANDIDATES.values()
+    ]
+    assert row["kendall"] == pytest.approx(np.mean(taus)) and row["pairs"] == 3
+    assert one(table, "right", "all", "few")["pairs"] == 2
+
+
+def test_candidates_have_their_scores_and_accuracies(read: Inputs) -> None:
+    found = bridge_candidates.TABLE.build(bridge_files.spec(), read)
+    assert len(found) == 3 * (3 + 4 + 4)
+    own = found[(found["similarity"] == "wrong") & (found["pair"] == "vi-el")]
+    assert list(own["rank"]) == [3, 4, 1, 2] and list(own["size"]) == [7] * 4
+    assert list(own["chosen"]) == ["", "", "yes", ""]
+    assert list(own["accuracy"]) == pytest.approx([0.3, 0.9, 0.9, 0.05])
+    assert list(own["over_direct"]) == pytest.approx([0.2, 0.8, 0.8, -0.05])
+    left = found[(found["similarity"] == "few") & (found["pair"] == "vi-ur")]
+    assert left["score"].isna().all() and left["rank"].isna().all()
+    text = markdown(bridge_candidates.TABLE.layout(found, {}))
+    assert "| vi-el | zh      |" in text and "**0.9 (0.80)**" in text
+
+
+def test_tables_read_back_and_are_laid_out(table: pd.DataFrame, tmp_path: Path) -> None:
+    write_tsv(tmp_path / "bridges.tsv", table)
+    again = read_table(tmp_path / "bridges.tsv", bridges.TABLE.COLUMNS)
+    pd.testing.assert_frame_equal(again, table, atol=1e-3)
+    text = markdown(bridges.TABLE.layout(again, {}))
+    assert text.count("\n") == markdown(bridges.TABLE.layout(table, {})).count("\n")
+    assert "an end" in text and f"vi-ur (few): {bridge_files.LEFT_OUT}" in text
+    assert "zh 0.050 (0.80) ▼" in text and "hi 0.900 ▲" in text
+    assert "No rows." in markdown(bridges.TABLE.layout(again[:0], {}))
+
+
+def test_a_file_of_another_pair_is_refused(read: Inputs, tmp_path: Path) -> None:
+    paths = list(read.files["similarities"])
+    damaged = json.loads(paths[0].read_text())
+    for key, value, said in (
+        ("pair", "hi-en", "is of .*hi-en, not of .*en-ur"),
+        ("draws", None, "draws is None"),
+        ("chosen", "de", "chose de, which has no score"),
+    ):
+        path = tmp_path / f"{key}.json"
+        path.write_text(json.dumps(damaged | {key: value}))
+        given = Inputs(dict(read.files) | {"similarities": [path, *paths[1:]]})
+        with pytest.raises(DataError, match=said):
+            bridges.TABLE.build(bridge_files.spec(), given)
+
+
+def test_the_mean_over_groups_resamples_both() -> None:
+    rng = np.random.default_rng(1)
+    groups = [rng.normal(mean, 1, 400) for mean in (0.0, 0.0, 0.0, 0.0)]
+    mean, low, high = choices.mean_over(groups)
+    assert low < mean < high
+    # Items alone: 1.96 / sqrt(1600) to either side.
+    alone = 1.96 / 40
+    assert high - low > 2 * 0.9 * alone
+    far = [group + shift for group, shift in zip(groups, (-2, -1, 1, 2), strict=True)]
+    _, low, high = choices.mean_over(far)
+    assert high - low > 10 * alone
+    single = choices.mean_over(groups[:1])
+    assert single[2] - single[1] == pytest.approx(4 * alone, rel=0.1)
+    assert np.isnan(choices.mean_over([])).all()
+    assert np.isnan(choices.test_over([])) and np.isnan(choices.smallest(0))
+
+
+def test_rank_correlations_need_three_different_numbers() -> None:
+    nan = float("nan")
+    assert choices.spearman([1, 2, 3, nan], [10, 20, 30, 0]) == pytest.approx(1)
+    assert choices.kendall([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+    for few in ([1, 2], [1, 1, 1], [1, nan, 2]):
+        assert np.isnan(choices.spearman(few, range(len(few))))
+        assert np.isnan(choices.kendall(few, range(len(few))))
+
+
+def rows_of_task() -> list[dict[str, Any]]:
+    """Name the rows of the task's table as the planner does."""
+    empty = dict.fromkeys(("langset", "draw", "matched", "neuron_lang", "published"))
+    shared = {"experiment": "bridges", "task": "words", "model": "m", "tuning": "base"}
+    found = []
+    for pair, candidates in bridge_files.CANDIDATES.items():
+        for way in ("none", *(f"via_{k}" for k in candidates)):
+            method = None if way == "none" else "bridge"
+            own = {"seed": 0, "lang": pair, "method": method, "statistic": way}
+            found.append(shared | empty | own | {"treatment": way})
+    return found
+
+
+def test_each_bridge_is_set_against_direct_and_against_english(read: Inputs) -> None:
+    spec = {"task": "words", "kind": "bli", "source_language": "en"}
+    spec |= {"layout": "interventions", "rows": rows_of_task()}
+    table = interventions.TABLE.build(spec, read)
+    assert table["against"].value_counts().to_dict() == {
+        "none": 3 + 4 + 4, "via_en": 3 + 3, "-": 3,
+    }  # fmt: skip
+    keys = ["lang", "statistic", "against"]
+    by_name = table.set_index(keys)
+    row = by_name.loc["vi-ur", "via_hi", "via_en"]
+    assert row["delta"] == pytest.approx(0.6) and row["p_value"] < 1e-6
+    assert by_name.loc["vi-ur", "via_hi", "none"]["delta"] == pytest.approx(0.8)
+    # Two families: against the direct way, and against English.
+    for against in ("none", "via_en"):
+        part = table[table["against"] == against]
+        least = part["p_value"].min()
+        assert part["p_holm"].min() == pytest.approx(least * len(part))
+    assert tasks.load("bli").METRICS["correct"].kind == "binary"
+    text = markdown(interventions.TABLE.layout(table, spec))
+    assert text.startswith("# words (BLI): accuracy directly and through bridges, perc")
+    assert "## Against English as the bridge, percentage points" in text
+    lines = [line for line in text.splitlines() if line.startswith("| m ")]
+    direct = next(line for line in lines if "vi-ur" in line)
+    assert "90.0 ▲" in direct and "10.0 [" in direct
+    against = [line for line in lines if "vi-ur" in line][1]
+    assert "+60.0 ▲" in against and "-25.0 ▼" in against
+
+
+def test_shared_neurons_stand_beside_kinship(tmp_path: Path) -> None:
+    neurons = {
+        "hi": {0: [1, 2, 3], 1: [4]},
+        "ur": {0: [2, 3, 5]},
+        "el": {1: [4, 5], 2: [0]},
+        "xx": {},
+    }
+    sets = NeuronSets(
+        "top", "all", "top_probability", "m", "r", 3, 8, "act_post", neurons
+    )
+    path = tmp_path / "top.all.json"
+    sets.write(path)
+    families = {"hi": "Indo-European", "ur": "Indo-European", "el": "Hellenic"}
+    spec = {"rows": {"neurons": [["m", "top.all"]], "families": families}}
+    table = language_overlap.TABLE.build(spec, Inputs({"neurons": [path]}))
+    assert len(table) == 6
+    found = table.set_index(["lang", "other"])
+    kin = found.loc["hi", "ur"]
+    assert (kin["shared"], kin["layers"], kin["kin"]) == (2, 1, "yes")
+    assert kin["jaccard"] == pytest.approx(2 / 5)
+    assert tuple(found.loc["hi", "el"][["shared", "kin"]]) == (1, "no")
+    assert tuple(found.loc["ur", "xx"][["shared", "kin"]]) == (0, "")
+    text = markdown(language_overlap.TABLE.layout(table, {}))
+    assert "**2 (0.40)**" in text and "1 (0.17)" in text
+    assert "of one family: 0.400 (pairs: 1); of two families: " in text

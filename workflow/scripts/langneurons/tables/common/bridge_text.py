@@ -1,0 +1,181 @@
+"""The table of bridges laid out for reading, model by model and task by task."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from .bridge_choices import AGAINST, ALWAYS_ENGLISH, DIRECT, ENGLISH, RANDOM, VIA
+from .bridge_numbers import ALL
+from .document import (
+    Bullets,
+    Cell,
+    Document,
+    Grid,
+    Heading,
+    Paragraph,
+    Part,
+    direction,
+    grid,
+    mark,
+    number,
+)
+from .metrics import as_float
+from .words import ABSENT, NOTHING
+
+INTRODUCTION = """\
+A similarity chooses the bridge of a pair; every candidate is tested, so that its choice
+stands beside the best one. Accuracies are shares of test items."""
+TITLES = {DIRECT: "over direct", VIA: "over English", RANDOM: "over random"}
+LEGEND = (
+    "- *over direct, English, random*: accuracy through the chosen bridge minus that "
+    "of no bridge, of\n  English, and of a candidate at random (the mean over all of "
+    "them), with 95 % intervals.",
+    "- Over pairs: pairs are resampled, and within each its test items; ▲ ▼: p < 0.05 "
+    "of the sign-flip\n  test over pairs, after Holm's correction over all ways to "
+    "choose. Pairs that share a language, or test\n  words, are not independent, "
+    "which neither knows. *least p*: the smallest that so many pairs can give.",
+    "- Pair by pair: the bridge, its accuracy and, in parentheses, the share of draws "
+    "of the bootstrap over\n  probes that it wins; ▲ ▼: higher or lower than through "
+    "English on the same items, McNemar's exact\n  test after Holm's correction over "
+    "the pairs of this similarity.",
+    "- *regret*: accuracy of the best candidate minus that of the chosen. *best "
+    "found*: share of pairs whose\n  choice is the best candidate, and the same of a "
+    "candidate at random. *ranks*: Spearman's correlation\n  of similarity and "
+    "accuracy over the candidates of a pair, mean over pairs.",
+    "- A bridge that is kin to an end of the pair may be chosen for its kinship and "
+    "not for what the model\n  has learnt of it: the two cannot be told apart here. "
+    "`language_overlap` names the families.",
+    f"- *{ALWAYS_ENGLISH}*: no similarity; English, where it is no end of the pair. "
+    "Pairs with English at an\n  end have no English bridge, and do not count in "
+    "*over English*.",
+    "- Two similarities: Kendall's tau-b of their scores over candidates, mean over "
+    "pairs and, in\n  parentheses, the share of pairs for which both choose the same.",
+)
+
+
+def layout(table: pd.DataFrame) -> Document:
+    """Lay out what each choice is worth.
+
+    Args:
+        table: from ``bridge_table``, or read back.
+    """
+    parts: list[Part] = [Paragraph(INTRODUCTION)]
+    several = table["experiment"].nunique() > 1
+    for key, part in table.groupby(["experiment", "task", "model"], sort=False):
+        experiment, task, model = map(str, key)
+        what = f"{experiment}, {model}, {task}" if several else f"{model}, {task}"
+        plain = part[part["beside"] == NOTHING]
+        parts += [Heading(f"{what}: over pairs"), _means(plain[plain["pair"] == ALL])]
+        own = plain[plain["pair"] != ALL]
+        parts += [Heading(f"{what}: pair by pair"), _pairs(own)]
+        two = part[part["beside"] != NOTHING]
+        if not two.empty:
+            parts += [Heading(f"{what}: two similarities"), _together(two)]
+        left = own[(own["left_out"] != "") & (own["similarity"] != ALWAYS_ENGLISH)]
+        if not left.empty:
+            parts += [Heading(f"{what}: left out"), _left_out(left)]
+    if table.empty:
+        parts.append(Paragraph("No rows."))
+    parts += [Heading("How to read it", folded=True), Bullets.of(*LEGEND)]
+    return Document("Bridges: what a choice is worth", tuple(parts))
+
+
+def _means(rows: pd.DataFrame) -> Grid:
+    lines: list[list[Cell | str]] = []
+    for row in rows.to_dict("records"):
+        found = number(row["found"], ".2f")
+        lines.append(
+            [
+                str(row["similarity"]),
+                f"{row['pairs']}",
+                number(row["accuracy"], ".3f"),
+                *(_gain(row, name) for name in AGAINST),
+                number(row["regret"], ".3f"),
+                f"{found} ({number(row['chance'], '.2f')})",
+                number(row["spearman"], "+.2f"),
+                number(row["p_least"], ".2g"),
+            ]
+        )
+    titles = ["chosen by", "pairs", "accuracy", *TITLES.values(), "regret"]
+    titles += ["best found", "ranks", "least p"]
+    return grid(titles, lines, 1, fold=False)
+
+
+def _gain(row: Mapping[Any, Any], name: str) -> Cell:
+    """Write a mean gain with its interval, and mark it."""
+    value, p_holm = as_float(row[f"over_{name}"]), as_float(row[f"p_{name}_holm"])
+    text = number(value, "+.3f")
+    low, high = (as_float(row[f"over_{name}_{end}"]) for end in ("low", "high"))
+    if not (math.isnan(low) or low == high == 0):
+        text += f" [{number(low, '+.3f')}, {number(high, '+.3f')}]"
+    title = "" if math.isnan(p_holm) else f"Holm p {p_holm:.2g}"
+    return Cell(text + mark(p_holm, value), direction(p_holm, value), title)
+
+
+def _pairs(rows: pd.DataFrame) -> Grid:
+    names = [x for x in dict.fromkeys(rows["similarity"]) if x != ALWAYS_ENGLISH]
+    lines: list[list[Cell | str]] = []
+    for pair, own in rows.groupby("pair", sort=False):
+        by_name = {r["similarity"]: r for r in own.to_dict("records")}
+        first = next(iter(by_name.values()))
+        lines.append(
+            [
+                str(pair),
+                number(first[DIRECT], ".3f"),
+                _english(first),
+                number(first[RANDOM], ".3f"),
+                f"{first['best']} {number(first['best_accuracy'], '.3f')}",
+                *(_choice(by_name[name]) for name in names),
+            ]
+        )
+    titles = ["pair", "direct", "English", "random", "best", *names]
+    return grid(titles, lines, 1, fold=False)
+
+
+def _english(row: Mapping[Any, Any]) -> str:
+    """Write the accuracy through English, or that it is an end of the pair."""
+    if ENGLISH in str(row["pair"]).split("-"):
+        return "an end"
+    return number(row[VIA], ".3f")
+
+
+def _choice(row: Mapping[Any, Any]) -> Cell:
+    if not row["chosen"]:
+        return Cell(ABSENT, title=str(row["left_out"]))
+    text = f"{row['chosen']} {number(row['accuracy'], '.3f')}"
+    if not math.isnan(as_float(row["share"])):
+        text += f" ({number(row['share'], '.2f')})"
+    value, p_holm = as_float(row[f"over_{VIA}"]), as_float(row[f"p_{VIA}_holm"])
+    title = f"{number(value, '+.3f')} over English"
+    return Cell(text + mark(p_holm, value), direction(p_holm, value), title)
+
+
+def _together(rows: pd.DataFrame) -> Grid:
+    names = list(dict.fromkeys([*rows["similarity"], *rows["beside"]]))
+    cells = {(r["similarity"], r["beside"]): r for r in rows.to_dict("records")}
+    lines = [
+        [a, *(_agreement(cells.get((a, b))) for b in names[1:])] for a in names[:-1]
+    ]
+    return grid(["", *names[1:]], lines, 1, fold=False)
+
+
+def _agreement(row: Mapping[Any, Any] | None) -> str:
+    if row is None:
+        return ""
+    tau, same = number(row["kendall"], "+.2f"), number(row["same_choice"], ".2f")
+    return f"{tau} ({same})"
+
+
+def _left_out(rows: pd.DataFrame) -> Bullets:
+    """Say which pairs are left out, and why, each reason once for a pair."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for row in rows.to_dict("records"):
+        key = str(row["pair"]), str(row["left_out"])
+        reasons.setdefault(key, []).append(str(row["similarity"]))
+    return Bullets(
+        tuple(f"{pair} ({', '.join(x)}): {why}" for (pair, why), x in reasons.items())
+    )

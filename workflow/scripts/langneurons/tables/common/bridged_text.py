@@ -1,0 +1,72 @@
+"""What the table of a task has of bridges: each of them against English."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from . import metrics as declared
+from .document import Cell, Heading, Paragraph, Part, direction, grid, mark
+from .metrics import Shown
+from .words import ABSENT, BRIDGE, NOTHING, VIA_ENGLISH
+
+TITLE = "directly and through bridges"
+LEGEND = """\
+- *bridge*: nothing is written; the model goes from the first language of the pair into
+  the second through another one, `via_de`. *No Int* is the direct way."""
+AGAINST = """\
+Through each other language minus through English, on the same items, where English is
+no end of the pair; ▲ ▼ as above, but after Holm's correction over these comparisons."""
+
+
+def split(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split a task's table: each evaluation once, and bridges against English."""
+    is_second = table["against"] == VIA_ENGLISH
+    return table[~is_second], table[is_second]
+
+
+def is_bridged(table: pd.DataFrame) -> bool:
+    """Tell whether nothing but bridges is set against the direct way."""
+    return bool((table["method"].isin((BRIDGE, NOTHING))).all()) and bool(
+        (table["method"] == BRIDGE).any()
+    )
+
+
+def against_english(rows: pd.DataFrame) -> list[Part]:
+    """Lay out how other bridges differ from English; nothing where none does.
+
+    Args:
+        rows: of a task's table, against ``via_en``.
+    """
+    if rows.empty:
+        return []
+    parts: list[Part] = []
+    several = rows["experiment"].nunique() > 1
+    for name, part in rows.groupby("experiment", sort=False):
+        front = f"`{name}`: " if several else ""
+        first = next(iter(declared.of_table(part).values()))
+        parts.append(Heading(f"{front}Against English as the bridge{first.steps}"))
+        own = part[part["metric"] == first.name]
+        bridges = list(dict.fromkeys(own["statistic"]))
+        lines: list[list[Cell | str]] = []
+        for (model, pair), found in own.groupby(["model", "lang"], sort=False):
+            cells = {row["statistic"]: row for row in found.to_dict("records")}
+            spots = [_cell(cells.get(bridge), first) for bridge in bridges]
+            lines.append([str(model), BRIDGE, str(pair), *spots])
+        parts.append(grid(["model", "neurons", "lang", *bridges], lines, 3))
+    return [*parts, Paragraph(AGAINST)]
+
+
+def _cell(row: Mapping[Any, Any] | None, metric: Shown) -> Cell:
+    if row is None:
+        return Cell(ABSENT)
+    text = metric.change(row["delta"])
+    if math.isnan(row["p_holm"]):
+        return Cell(text)
+    low, high = metric.change(row["delta_ci_low"]), metric.change(row["delta_ci_high"])
+    style = direction(row["p_holm"], row["delta"])
+    title = f"[{low}, {high}], Holm p {row['p_holm']:.2g}"
+    return Cell(text + mark(row["p_holm"], row["delta"]), style, title)
