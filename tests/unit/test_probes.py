@@ -311,9 +311,12 @@ def test_words_that_are_not_asked_need_no_model() -> None:
 
 
 def test_answers_that_a_similarity_reads_are_asked_for_whatever_is_kept() -> None:
-    config = bridged("experiments: {bridged: {probes: {keep: all}}}")
+    config = bridged(
+        "{experiments: {bridged: {probes: {keep: all}}}, "
+        "similarities: {measured: {parameters: {answers: 30}}}}"
+    )
     asked = spec(config, "ask_probes", pair="vi-en")
-    assert (asked["keep"], asked["asked"]) == ("all", 50)
+    assert (asked["keep"], asked["asked"]) == ("all", 30)
 
 
 def test_another_candidate_reruns_comparisons_only() -> None:
