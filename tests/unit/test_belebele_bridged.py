@@ -133,6 +133,8 @@ def test_only_the_first_items(paths):
 def test_settings_of_text_are_refused_where_none_is_written():
     with pytest.raises(ValidationError, match="answer loglik writes no text"):
         Parameters(pattern="paper")
+    written_out = Parameters(pattern="case_sensitive", answer_tokens=10)
+    assert written_out == Parameters()
 
 
 def test_languages_without_a_name_are_told():

@@ -398,7 +398,7 @@ def test_costs_are_of_the_sizes_that_the_task_declares(
     assert rates.new_tokens(own) == 5 and rates.new_tokens(config.task("xnli")) == 0
     assert targets.metrics(config, "stories") == ["gain", "chrf"]
     assert targets.metrics(config, "xquad") == ["em", "f1"]
-    spec = json.loads(TableSpecs(config).report({}, {}))
+    spec = json.loads(TableSpecs(config).report({}, {}, ""))
     notes = "how much likelier the right ending is. chrF is of all items."
     assert ["gain of the ending", f"Made-up endings: {notes}"] in spec["terms"]
 

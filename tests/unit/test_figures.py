@@ -22,6 +22,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 import draw_amplification
+import draw_bridges
 import draw_effects
 import draw_neurons
 import draw_perplexity
@@ -32,6 +33,7 @@ from evaluation_files import XNLI, declared
 from langneurons import figures
 from langneurons.config.errors import DataError
 from langneurons.figures import (
+    captions,
     effects,
     neurons,
     perplexity,
@@ -382,7 +384,7 @@ def test_text_of_svg_is_text_and_png_is_not_blank(toy, tmp_path: Path) -> None:
     words = ["".join(x.itertext()) for x in root.iter(f"{space}text")]
     assert {"en", "zh", "3", "number of neurons"} <= set(words)
     assert root.find(f"{space}title").text == "toy, lape: neurons per language"
-    assert figures.CAPTIONS["counts"] in (tmp_path / "counts.svg").read_text()
+    assert captions.CAPTIONS["counts"] in (tmp_path / "counts.svg").read_text()
     fonts = [x.get("style", "") for x in root.iter(f"{space}text")]
     assert all("sans-serif" in style for style in fonts)
     image = matplotlib.image.imread(tmp_path / "counts.png")
@@ -397,10 +399,23 @@ def test_a_figure_needs_a_known_kind(toy, tmp_path: Path) -> None:
         figures.save(figure, data, tmp_path / "count.lape.set1")
     assert list(tmp_path.iterdir()) == []
     drawable = {*draw_neurons.KINDS, *draw_effects.DRAWN, *perplexity.KINDS}
-    drawable |= {*steering.KINDS, *draw_amplification.DRAWN}
-    others = {"shared_with", "sites", "change"}
-    assert set(figures.CAPTIONS) == drawable | others
-    assert not any("\n" in caption for caption in figures.CAPTIONS.values())
+    drawable |= {*steering.KINDS, *draw_amplification.DRAWN, *draw_bridges.DRAWN}
+    others = {"shared_with", "sites", "change", "by_layer"}
+    assert set(captions.CAPTIONS) == drawable | others
+    assert not any("\n" in caption for caption in captions.CAPTIONS.values())
+    assert set(captions.WITH_RANDOM) <= set(captions.CAPTIONS)
+
+
+@pytest.mark.parametrize("column", ["neurons", "series", "kind"])
+def test_a_caption_speaks_of_random_neurons_where_there_are_some(column: str) -> None:
+    alone = pd.DataFrame({column: ["selected"]})
+    both = pd.DataFrame({column: ["selected", "random"]})
+    assert captions.caption("change", alone) == captions.CAPTIONS["change"]
+    assert captions.caption("change", both).endswith("neurons (mean over draws).")
+    assert captions.caption("by_layer", both) == captions.CAPTIONS["by_layer"]
+    drawn = pd.DataFrame({"control": [False, True]})
+    assert "a tick a draw" in captions.caption("forest", drawn)
+    assert "random" not in captions.caption("forest", drawn[:1])
 
 
 # ---- perplexity
@@ -828,7 +843,7 @@ def test_what_goes_on_beyond_the_scale_ends_in_an_arrow() -> None:
         for line in axes.lines
         if line.get_marker() in ("<", ">")
     ]
-    assert arrows == [("en", "<", figures.GREY), ("fr", ">", figures.BLUE)]
+    assert arrows == [("en", "<", figures.RANDOM), ("fr", ">", figures.BLUE)]
 
 
 def test_scripts_draw_tables_of_effects(tmp_path: Path) -> None:

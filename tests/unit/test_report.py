@@ -49,22 +49,25 @@ CONFIG: dict[str, Any] = {
 
 OF_TASK = {"task": "xnli", "source_language": "en"}
 KNOWN: list[dict[str, Any]] = [
-    {"name": name, "table": kind, "shows": "results", "needs": needs, "spec": spec}
-    for name, kind, needs, spec in (
-        ("xnli", "interventions", "", OF_TASK | {"layout": "interventions"}),
-        (
-            "finetune_xnli", "finetuning", "an experiment of kind finetuning",
-            OF_TASK | {"layout": "tunings"},
-        ),
-        ("random_xnli", "random_tuning", "", OF_TASK | {"layout": "random"}),
-        ("perplexity", "perplexity", "", {}),
-        ("activation_statistics", "activation_statistics", "", {}),
-        ("profiles", "profiles", "", {}),
-        ("reproduction", "reproduction", "", {"sources": [["Table 4", "accuracies"]]}),
+    {"name": name, "table": kind, "shows": "results", "spec": spec}
+    for name, kind, spec in (
+        ("xnli", "interventions", OF_TASK | {"layout": "interventions"}),
+        ("finetune_xnli", "finetuning", OF_TASK | {"layout": "tunings"}),
+        ("random_xnli", "random_tuning", OF_TASK | {"layout": "random"}),
+        ("perplexity", "perplexity", {}),
+        ("activation_statistics", "activation_statistics", {}),
+        ("profiles", "profiles", {}),
+        ("reproduction", "reproduction", {"sources": [["Table 4", "accuracies"]]}),
     )
 ]  # fmt: skip
+ASKED: dict[str, Any] = {
+    "figures": {"forest": "results/figures/xnli/forest.accuracy.svg"},
+    "used": {"models": ["big"]},
+    "options": " --configfile my.yaml",
+}
 COLUMNS = {kind: names(tables.load(kind).COLUMNS) for kind in tables.kinds()}
 TASK = names(task_table.COLUMNS)
+SPEC = {"sources": [["Table 4", "accuracies"]]}
 
 
 def shown(name: str, frame: pd.DataFrame) -> str:
@@ -509,8 +512,7 @@ def test_a_page_of_any_one_table_is_made(tmp_path: Path) -> None:
     for paths in ([], *([path] for path in made.values())):
         page = tmp_path / "page.html"
         spec = {"config": CONFIG, "benchmarks": "none", "left_out": {}, "terms": []}
-        spec["estimates"] = None
-        spec["tables"] = KNOWN
+        spec |= {"estimates": None, "tables": KNOWN} | ASKED
         build_report.main(
             cli.Job(spec, "", {"tables": paths, "figures": []}, {"out": page}, 1, 1, 1)
         )
@@ -647,7 +649,10 @@ def test_the_page_is_whole_loads_nothing_and_escapes(tmp_path: Path) -> None:
     assert all(link.removeprefix("#") in page.ids for link in page.links)
     verdicts_shown = re.findall(r'class="badge ([a-z-]+)"', text)
     judged = ["contradicted", "not-run", "supported", "supported"]
-    assert verdicts_shown == [*judged, *["not-run"] * 3]  # nothing was amplified
+    assert verdicts_shown == [
+        *judged,
+        *["not-run"] * 5,
+    ]  # neither amplified nor bridged
     for words in ("GPU hours", "1.00", "prefers-color-scheme", "Terms", "Every row"):
         assert words in text
     assert 'class="page"' in text  # the wide figure
@@ -656,16 +661,88 @@ def test_the_page_is_whole_loads_nothing_and_escapes(tmp_path: Path) -> None:
 
 
 def test_the_page_says_what_is_absent_and_what_makes_it(tmp_path: Path) -> None:
-    text = report.build([], [], CONFIG, tmp_path / "none", known=KNOWN)
+    given = {"known": KNOWN, "asked": ASKED}
+    text = report.build([], [], CONFIG, tmp_path / "none", **given)
     read_page(text)
-    assert re.findall(r'class="badge ([a-z-]+)"', text) == ["not-run"] * 7
-    assert "snakemake results/tables/xnli.tsv</code></li>" in text
-    assert "finetune_xnli.tsv</code>, with an experiment of kind finetuning" in text
-    assert "snakemake results/figures/xnli/forest" in text
+    assert re.findall(r'class="badge ([a-z-]+)"', text) == ["not-run"] * 9
+    commands = re.findall(r"<code>(snakemake .*)</code>", text)
+    end = " --configfile my.yaml"
+    tables = [f"results/tables/{one['name']}.tsv" for one in KNOWN]
+    made = [*tables, "results/figures/xnli/forest.accuracy.svg"]
+    assert commands == [f"snakemake {path}{end}" for path in made]
+    assert not re.search(r"{\w+}", text)
     assert "No benchmark files" in text and "No provenance files" in text
     text = report.build([], [], {}, tmp_path)
     read_page(text)
     assert "No configuration was given" in text and "Default procedure" not in text
+
+
+def running(*kinds: str) -> dict[str, Any]:
+    """Return a configuration that runs an experiment of each kind."""
+    found = {kind: {"kind": kind, "models": ["big"]} for kind in kinds}
+    return CONFIG | {"run": [*kinds], "experiments": found}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "title", "judged", "others"),
+    [
+        (("amplification",), "steer a model", "H5 H6 H7", "H1 to H4, H8 and H9"),
+        (("bridges",), "go through", "H8 H9", "H1 to H4 and H5 to H7"),
+        (("perplexity",), "transfer?", "H1 H2 H3 H4", "H5 to H7, H8 and H9"),
+        (
+            ("bridges", "amplification"),
+            "Language-specific neurons",
+            "H5 H6 H7 H8 H9",
+            "H1 to H4",
+        ),
+        ((), "Language-specific neurons", "", "H1 to H4, H5 to H7, H8 and H9"),
+    ],
+)
+def test_the_page_is_of_the_studies_that_run(
+    tmp_path: Path, kinds: tuple[str, ...], title: str, judged: str, others: str
+) -> None:
+    config = running(*kinds)
+    text = report.build([], [], config, tmp_path / "none", known=[])
+    read_page(text)
+    head = re.search(r"<h1[^>]*>(.*?)</h1>", text)
+    assert head and title in head[1] and f"<title>{head[1]}</title>" in text
+    assert re.findall(r"<strong>(H\d)\.", text) == judged.split()
+    said = f"{others} are of kinds of experiments that this configuration does not run."
+    assert said in " ".join(text.split())
+    for term, kind in (("LSS, LSS+", "amplification"), ("HSIC", "bridges")):
+        assert (f"<dt>{term}</dt>" in text) == (kind in kinds)
+    assert ("Mondal et al. 2025" in text) == ("perplexity" in kinds)
+
+
+def test_costs_claim_no_processor(tmp_path: Path) -> None:
+    """A job may be given GPUs that its model does not ask for."""
+    benchmark(tmp_path / "b/results/evaluations/xnli/tiny/a/s.tsv", "360", "60", "5")
+    text = report.build([], [], CONFIG, tmp_path / "b", known=[])
+    cost = " ".join(text.split('id="cost"')[1].split("</p>")[0].split())
+    assert "GPU hours asked for</th>" in cost and ">none</td>" in cost
+    assert "what a job was given instead" in cost and "CPU only" not in cost
+
+
+def test_a_figure_says_itself_what_it_shows(tmp_path: Path) -> None:
+    body = "<dc:description>Rows &lt; columns.</dc:description>"
+    path = svg(tmp_path / "figures/m/change.xcopa.svg", body=body)
+    assert gallery.read(path).caption == "xcopa: Rows < columns."
+
+
+def test_published_numbers_without_ours_are_one_sentence() -> None:
+    row = dict.fromkeys(COLUMNS["reproduction"], "")
+    row |= {"source": "Table 4", "item": "task", "published": 0.5}
+    given = Table("reproduction", "reproduction", Path("t"), pd.DataFrame([row]), SPEC)
+    assert (
+        as_html.html(given.document) == "<p>Of 1 published numbers none was run.</p>\n"
+    )
+    assert not given.document.whole
+
+
+def test_what_has_many_rows_scrolls_in_its_frame() -> None:
+    for rows, frame in ((as_html.TALL, "box"), (as_html.TALL + 1, "box tall")):
+        made = as_html.grid(grid(["x"], [["1"]] * rows, 1, fold=False))
+        assert f'<div class="{frame}"' in made
 
 
 def test_each_table_alone_makes_a_page(tmp_path: Path) -> None:
@@ -700,7 +777,8 @@ def test_provenance_is_followed_back_to_the_data(tmp_path: Path) -> None:
     bare = tmp_path / "bare.svg"
     paths = [last, last.with_suffix(".svg"), bare]
     hub = {"repo": "a/b", "revision": "0" * 40}
-    found = origin.trace(paths, {"corpora": {"wiki": {"hub": hub}}})
+    config = {"corpora": {name: {"hub": hub} for name in ("wiki", "other")}}
+    found = origin.trace(paths, config, {"corpora": ["wiki"]})
     assert found.files == 3 and found.without == (str(bare),)
     assert found.sources == ((str(data), "f00d"),)
     assert dict(found.packages) == {"torch": "2.12 (1 files), 2.13 (2 files)"}
@@ -716,7 +794,8 @@ def test_the_script_writes_the_page(tmp_path: Path) -> None:
     left_out = {"results/tables/old.tsv": "seed: 1 then, 2 now"}
     benchmarks = str(tmp_path / "none")
     given = {"config": CONFIG, "benchmarks": benchmarks, "left_out": left_out}
-    spec = json.dumps(given | {"terms": [], "tables": KNOWN, "estimates": None})
+    more = {"terms": [], "tables": KNOWN, "estimates": None}
+    spec = json.dumps(given | more | ASKED)
     out = tmp_path / "report.html"
     command = [sys.executable, script, "--spec", spec, "--out", out]
     command += ["--tables", *tables, "--figures", *figures]

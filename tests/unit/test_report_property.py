@@ -220,7 +220,7 @@ def test_a_page_of_any_part_of_any_study(study: dict[str, Any]) -> None:
         if kind in LAYOUTS:
             name = LAYOUTS[kind][0].format(task)
             spec |= {"task": task, "source_language": "en", "layout": LAYOUTS[kind][1]}
-        about = {"name": name, "table": kind, "shows": "x", "needs": "", "spec": spec}
+        about = {"name": name, "table": kind, "shows": "x", "spec": spec}
         known.append(about)
         if kind in study["shown"]:
             given_ = made.of_task(kind) if kind in LAYOUTS else getattr(made, kind)()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 import draw_amplification
 import draw_steering
@@ -21,7 +23,7 @@ from langneurons.config.errors import DataError
 from langneurons.figures import amplification, damage, steering
 from langneurons.tables import amplification as amplification_table
 from langneurons.tables import steering as steering_table
-from langneurons.tables.common import task_table
+from langneurons.tables.common import one_order, task_table
 from langneurons.tables.common.columns import frame, write_tsv
 from test_figures import job
 from test_steering_tables import indexes_of
@@ -103,6 +105,46 @@ def test_damage_has_a_point_for_each_way_measured_on_text(tables: Any) -> None:
     without = tables["amplification"]
     without = without[without["task"] != "perplexity"]
     assert damage.damage(without, "facts", "m").empty
+
+
+def crowd(places: list[tuple[float, float]]) -> pd.DataFrame:
+    """Make points of one selection, and one far away that sets the scale."""
+    rows = [
+        {"selection": "lape.s", "statistic": f"p_{i}", "kind": "selected",
+         "draw": None, "text": text, "nats": x, "steering": y}
+        for text in ("own", "other")
+        for i, (x, y) in enumerate([*places, (4.0, -2.0)])
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_names_of_points_lie_apart() -> None:
+    """Two that nearly coincide, and a heap whose names are led away from it."""
+    heap = [(0.1 + 0.04 * (i % 3), 9 + 0.03 * i) for i in range(6)]
+    for places, led in (([(0.13, 9.01), (0.19, 9.07)], False), (heap, True)):
+        figure = damage.draw_damage(crowd(places), "m, facts: damage")
+        canvas = FigureCanvasAgg(figure)
+        figure.draw_without_rendering()  # names find their places
+        for axes in figure.axes:
+            texts = list(axes.texts)
+            assert len(texts) == len(places) + 1
+            assert any(text.arrow_patch is not None for text in texts) == led
+            boxes = [Text.get_window_extent(t, canvas.get_renderer()) for t in texts]
+            spots = [axes.transData.transform(text.xy) for text in texts]
+            for a, b in combinations(boxes, 2):
+                assert not a.overlaps(b)
+            assert not any(box.contains(*spot) for box in boxes for spot in spots)
+
+
+def test_languages_have_one_order() -> None:
+    whole = ["en", "id", "vi", "zh", "it"]
+    some = [[x for x in whole if x != lang] for lang in ("vi", "en", "it")]
+    assert one_order.merged(some) == whole
+    assert one_order.merged([["a", "b"], ["b", "a"]]) == ["a", "b"]
+    rows = [{"lang": a, "neuron_lang": b} for a in ("it", "en", "xx") for b in whole]
+    tested = ["en", "it", "xx"]
+    found = one_order.languages(pd.DataFrame(rows).query("lang != neuron_lang"))
+    assert found == (tested, whole)
 
 
 def matrix(languages: list[str], missing: tuple[str, str]) -> pd.DataFrame:

@@ -123,6 +123,26 @@ def test_h6_and_h7_compare_with_random_neurons(
     assert "m lape.s.p_max, pick: " in sixth.sentence
 
 
+def test_the_best_factor_was_not_run_on_a_task() -> None:
+    gathered = Gathered()
+    gathered.add_shifts(shifted("lape", 0.9, 2.0))
+    louder = [
+        Shifted(one.row | {"statistic": "p_low"}, one.shift, 7)
+        for one in shifted("lape", 0.2, 2.0)
+    ]
+    gathered.add_shifts(louder)
+    weaker = [
+        one._replace(row=one.row | {"statistic": "p_low"})
+        for one in changed("lape", 0.3, 1)
+    ]
+    gathered.add_changes("pick", weaker)
+    found = steering_verdicts.h6(amplification_table(gathered, UNITS, {}, resamples=50))
+    assert found.verdict == "not run" and found.sentence == (
+        "m lape.s.p_max: the best factor, p_max, was not run on pick; name it under "
+        "by_task."
+    )
+
+
 def test_nothing_was_run() -> None:
     empty = frame([], COLUMNS)
     judges: tuple[Callable[[Any], Verdict], ...] = (

@@ -131,16 +131,16 @@ def report_spec(wildcards):
     left_out = {}
     if CONFIG.report == "existing":
         left_out = RECORDS.shown([*all_tables(), *all_figures()])[1]
-    return TABLES.report(left_out, benchmarks())
+    given = workflow.overwrite_configfiles, workflow.config_settings.config_args
+    return TABLES.report(left_out, benchmarks(), targets.options(*given))
 
 
 def benchmarks():
     """Where Snakemake writes the times of jobs, by rule, wildcards in braces."""
-    known = {rule.name: rule.benchmark for rule in workflow.rules}
     return {
-        name: strip_wildcard_constraints(str(path))
-        for name, path in known.items()
-        if path
+        each.name: strip_wildcard_constraints(str(each.benchmark))
+        for each in workflow.rules
+        if each.benchmark
     }
 
 

@@ -3,8 +3,10 @@
 The spec is {"config": the merged configuration, "benchmarks": folder of Snakemake's
 benchmark files, "left_out": files of other settings, path -> what differs, "terms":
 [words of the tasks, what they mean], "tables": [what is known of a table], "estimates":
-from what follows what jobs should have taken}. Benchmarks
-and the provenance beside the inputs are read where they exist.
+from what follows what jobs should have taken, "figures": kind -> the first that is
+asked for, "used": entries of the configuration that have a part, "options": with which
+Snakemake reads it}. Benchmarks and the provenance beside the inputs are read where they
+exist.
 """
 
 from pathlib import Path
@@ -23,6 +25,7 @@ def main(job: cli.Job) -> None:
         job.spec["terms"],
         job.spec["tables"],
         job.spec["estimates"],
+        {name: job.spec[name] for name in ("figures", "used", "options")},
     )
     with files.atomic(job.outputs["out"]) as part:
         part.write_text(page, encoding="utf-8")

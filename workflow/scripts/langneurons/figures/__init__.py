@@ -22,61 +22,10 @@ from langneurons.jobs import files
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.tables.common import columns
 
+from . import captions
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-CAPTIONS: dict[str, str] = {
-    "counts": "Number of neurons selected for each language.",
-    "overlap": "Number of neurons that two languages share; the diagonal, in grey, "
-    "holds the number of neurons of each language.",
-    "jaccard": "Neurons that two languages share, divided by the neurons of either.",
-    "layers": "Number of neurons of each language in each layer, layer 0 at the "
-    "bottom; no number: none.",
-    "multiplicity": "Number of selected neurons by how many languages they are "
-    "selected for.",
-    "shared_with": "Number of neurons that a language has in one selection (rows) and "
-    "a language has in another (columns); same language in a box.",
-    "perplexity": "Change of perplexity of the column's language when the neurons of "
-    "the row's language are overwritten, beside random neurons of the same number "
-    "(median over draws); own language in a box, perplexity without intervention below "
-    "the languages.",
-    "nll": "Change of the negative log-likelihood (nats per token) of the column's "
-    "language when the neurons of the row's language are overwritten, beside random "
-    "neurons of the same number (median over draws); own language in a box, value "
-    "without intervention below the languages.",
-    "forest": "Change by each intervention or tuning with its 95 % interval, a panel a "
-    "language; filled: p < 0.05 after Holm's correction; grey: random neurons of the "
-    "same number, a tick a draw and a band from the lowest to the highest.",
-    "size": "Score against the number of neurons touched, a panel a language; dashed: "
-    "no intervention; grey crosses: random neurons, drawn slightly to the left.",
-    "sites": "Change by each intervention when statistics are read before the "
-    "activation function but written after it (paper) and when both are done at one "
-    "place (consistent); star: p < 0.05 after Holm's correction for the difference.",
-    "lss": "Share of facts, in percent, whose object in the column's language gains on "
-    "that in the row's when the column's neurons are amplified (LSS), beside random "
-    "neurons of the same number (mean over draws).",
-    "lss_plus": "Share of facts, in percent, whose object in the column's language "
-    "gains on that in the row's and itself becomes likelier (LSS+), beside random "
-    "neurons of the same number (mean over draws).",
-    "change": "Change of the task where the row's language is tested and the column's "
-    "neurons are amplified, beside random neurons of the same number (mean over "
-    "draws); own language in a box.",
-    "ladder": "Every factor of every selection, the prompt and DiffMean, means over "
-    "all ordered pairs of languages with 95 % intervals; filled: best on the first "
-    "half of the facts; grey: random neurons of the same number, a tick a draw and a "
-    "band from the lowest to the highest.",
-    "damage": "Mean change of the target's object against the change of text of the "
-    "language that is amplified, and of others; a point a factor, control or draw of "
-    "random neurons.",
-    "bridged": "Share of right answers of each pair of languages directly, through "
-    "English, through the bridge that a similarity chooses, and through the best one; "
-    "a panel a similarity.",
-    "gain": "Gain over the direct way against similarity, a point a candidate of a "
-    "pair; filled: the similarity chooses it.",
-    "by_layer": "Similarity of each candidate to a pair by layer, a panel a pair; "
-    "filled: chosen.",
-}
-"""A line about each kind of figure."""
 
 COLUMN, PAGE, TALLEST = 3.4, 7.0, 9.2  # inches
 LEVEL = 0.05  # of significance, after Holm's correction
@@ -85,6 +34,8 @@ LEVEL = 0.05  # of significance, after Holm's correction
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 ORANGE, SKY = "#E69F00", "#56B4E9"
 GREY, PALE = "0.55", "0.92"
+RANDOM, BAND = "0.3", "0.78"
+"""Marks of random neurons, and of the range of their draws."""
 
 STYLE: dict[str, Any] = {
     "figure.constrained_layout.use": True,
@@ -184,14 +135,14 @@ def save(figure: Figure, data: pd.DataFrame, stem: Path | str) -> None:
         figure: from a drawing function of this package.
         data: what the figure shows.
         stem: the path without ending; the part of its name before the first full stop
-            is the kind of figure, a key of :data:`CAPTIONS`.
+            is the kind of figure, a key of ``captions.CAPTIONS``.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     about = {"Title": figure.get_suptitle().replace("\n", " ")}
-    about["Description"] = CAPTIONS[kind_of(stem)]
+    about["Description"] = captions.caption(kind_of(stem), data)
     with matplotlib.rc_context(_style()):
         with files.atomic(f"{stem}.svg") as part:
             nothing = dict.fromkeys(("Date", "Creator"))
@@ -209,8 +160,8 @@ def kind_of(stem: Path | str) -> str:
         DataError: no such kind.
     """
     kind = Path(stem).name.split(".")[0]
-    if kind not in CAPTIONS:
-        raise DataError(unknown_name("figure", kind, CAPTIONS, str(stem)))
+    if kind not in captions.CAPTIONS:
+        raise DataError(unknown_name("figure", kind, captions.CAPTIONS, str(stem)))
     return kind
 
 

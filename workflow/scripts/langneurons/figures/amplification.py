@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from langneurons.tables.common import words
 from langneurons.tables.common.amplification_numbers import ALL, NONE, PERPLEXITY
 
-from . import BLUE, GREEN, GREY, PAGE, PURPLE, new, styled
+from . import BAND, BLUE, GREEN, PAGE, PURPLE, RANDOM, new, styled
 from .panels import name_group, order
 
 if TYPE_CHECKING:
@@ -28,10 +28,9 @@ MEASURES = {"lss": "LSS, %", "lss_plus": "LSS+, %", "delta_t": "target's object,
 """Panels of the ladder, and the labels of their axes."""
 STYLES: dict[str, tuple[str, str]] = {
     words.PROMPT: (GREEN, "D"), words.DIFFMEAN: (PURPLE, "^"),
-    words.RANDOM: (GREY, "|"),
+    words.RANDOM: (RANDOM, "|"),
 }  # fmt: skip
 OTHERS = (BLUE, "o")
-BAND = "0.85"
 
 
 def means_of(table: pd.DataFrame, task: str, model: str) -> pd.DataFrame:
@@ -105,7 +104,7 @@ def draw_ladder(data: pd.DataFrame, title: str) -> Figure:
         for middle in heads.values():
             axes.axhspan(middle - 0.5, middle + 0.5, color="0.9", lw=0, zorder=1.1)
         if metric == "delta_t":
-            axes.axvline(0, color="0.3", lw=0.6, zorder=1)
+            axes.axvline(0, color="0.6", lw=0.6, zorder=1)
             axes.use_sticky_edges = False  # bands keep off the edge
         else:
             axes.set_xlim(-3, 103)
@@ -133,7 +132,7 @@ def _rung(axes: Axes, part: pd.DataFrame, spot: float) -> None:
     if len(drawn):
         wide = drawn.max() - drawn.min()
         axes.barh(spot, wide, 0.8, drawn.min(), color=BAND, zorder=1.2)
-        style: dict[str, Any] = dict(color=GREY, ms=5, mew=0.8, zorder=1.3)
+        style: dict[str, Any] = dict(color=RANDOM, ms=7, mew=1.0, zorder=1.3)
         axes.plot(drawn, [spot] * len(drawn), "|", **style)
     for _, one in part[part["kind"] != words.RANDOM].iterrows():
         colour, marker = STYLES.get(str(one["kind"]), OTHERS)
@@ -156,7 +155,7 @@ def _ladder_legend(data: pd.DataFrame) -> list[Any]:
             found.append(Line2D([], [], marker=marker, label=text, lw=0.9, **style))
     if (data["kind"] == words.RANDOM).any():
         found.append(
-            Line2D([], [], marker="|", color=GREY, ls="", label="random, a draw")
+            Line2D([], [], marker="|", color=RANDOM, ls="", label="random, a draw")
         )
         found.append(Patch(color=BAND, label="range of random"))
     if data["chosen"].any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -69,12 +69,12 @@ def draw_damage(data: pd.DataFrame, title: str) -> Figure:
     styles = _styles(data)
     for axes, text in zip(panels, (OWN, OTHER), strict=True):
         part = data[data["text"] == text]
-        axes.axhline(0, color="0.7", lw=0.6, zorder=1)
-        axes.axvline(0, color="0.7", lw=0.6, zorder=1)
+        axes.axhline(0, color="0.85", lw=0.6, zorder=1)
+        axes.axvline(0, color="0.85", lw=0.6, zorder=1)
         for _, one in part.iterrows():
             is_drawn = one["kind"] == words.RANDOM and not pd.isna(one["draw"])
             colour, marker, size = styles[str(one["selection"]), str(one["kind"])]
-            style: dict[str, Any] = dict(color=colour, ms=size, mew=0.9, mfc="white")
+            style: dict[str, Any] = dict(color=colour, ms=size, mew=1.0, mfc="white")
             if one["kind"] == words.RANDOM and not is_drawn:
                 continue  # its draws say it
             axes.plot([one["nats"]], [one["steering"]], marker, zorder=3, **style)
@@ -107,7 +107,7 @@ def _styles(data: pd.DataFrame) -> Mapping[tuple[str, str], tuple[str, str, floa
             found[name, kind] = (colour, SHAPES[place % len(SHAPES)], 4.0)
         else:
             colour, marker = STYLES[kind]
-            found[name, kind] = (colour, "x" if marker == "|" else marker, 3.4)
+            found[name, kind] = (colour, "x" if marker == "|" else marker, 4.0)
     return found
 
 
@@ -120,42 +120,55 @@ def _legend(selection: str, kind: str) -> str:
 def _name_points(figure: Figure, axes: Axes, part: pd.DataFrame) -> None:
     """Write the factor beside each point, where it covers neither point nor name.
 
-    The panels must have their final sizes. A name that fits nowhere is left out: all
-    of them are in the data beside the figure.
+    The panels must have their final sizes. Points are named from the lowest to the
+    highest, as near as there is room; a name that fits nowhere is left out: all of them
+    are in the data beside the figure.
     """
     to_points = 72 / figure.dpi
     places = axes.transData.transform(part[["nats", "steering"]].to_numpy(float))
     inside = axes.get_window_extent()
     edges = (inside.x0, inside.y0, inside.x1, inside.y1)
-    start, bottom, end, top = (edge * to_points for edge in edges)
-    taken = [(x - 3, y - 3, x + 3, y + 3) for x, y in places * to_points]
-    named = (part["kind"] != words.RANDOM).to_numpy()
-    rows = part.to_dict("records")
-    for (x, y), one, wanted in zip(places * to_points, rows, named, strict=True):
-        if not wanted:
-            continue
+    frame = tuple(edge * to_points for edge in edges)
+    taken = [(x - 4, y - 4, x + 4, y + 4) for x, y in places * to_points]
+    named = part.assign(x=places[:, 0] * to_points, y=places[:, 1] * to_points)
+    named = named[named["kind"] != words.RANDOM].sort_values(["x", "y"])
+    for one in named.to_dict("records"):
         text = str(one["statistic"])
-        wide, high = 0.62 * NAME_POINTS * len(text), 1.2 * NAME_POINTS
-        for side, up in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1)):
-            left = x + side * (4 + wide / 2) - wide / 2
-            low = y + up * (4 + high / 2) - high / 2
-            box = (left, low, left + wide, low + high)
-            fits = start < box[0] and box[2] < end and bottom < box[1] and box[3] < top
-            if not fits or any(_touch(box, other) for other in taken):
-                continue
-            taken.append(box)
-            text_ = axes.annotate(
-                text,
-                (one["nats"], one["steering"]),
-                (left + wide / 2 - x, low + high / 2 - y),
-                textcoords="offset points",
-                ha="center",
-                va="center",
-                fontsize=NAME_POINTS,
-                color="0.25",
-            )
-            text_.set_in_layout(False)
-            break
+        for box, far in _around(one["x"], one["y"], text):
+            fits = frame[0] < box[0] and box[2] < frame[2]
+            fits &= frame[1] < box[1] and box[3] < frame[3]
+            if fits and not any(_touch(box, other) for other in taken):
+                taken.append(box)
+                _write(axes, one, box, leads=far)
+                break
+
+
+def _around(x: float, y: float, text: str) -> Iterator[tuple[Box, bool]]:
+    """Yield where a name may stand about a point, and whether it is far from it."""
+    wide, high = 0.68 * NAME_POINTS * len(text), 1.2 * NAME_POINTS
+    sides = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+    for gap in (6, 14):
+        for side, up in sides:
+            left = x + side * (gap + wide / 2) - wide / 2
+            low = y + up * (gap + high / 2) - high / 2
+            yield (left, low, left + wide, low + high), gap > 6
+
+
+def _write(axes: Axes, one: Mapping[Any, Any], box: Box, *, leads: bool) -> None:
+    """Write a name into its box; a line leads to it from a point that is far."""
+    line = dict(arrowstyle="-", color="0.6", lw=0.5, shrinkA=0, shrinkB=2.5)
+    text = axes.annotate(
+        str(one["statistic"]),
+        (one["nats"], one["steering"]),
+        ((box[0] + box[2]) / 2 - one["x"], (box[1] + box[3]) / 2 - one["y"]),
+        textcoords="offset points",
+        ha="center",
+        va="center",
+        fontsize=NAME_POINTS,
+        color="0.25",
+        arrowprops=line if leads else None,
+    )
+    text.set_in_layout(False)
 
 
 def _touch(a: Box, b: Box) -> bool:

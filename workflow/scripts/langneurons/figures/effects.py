@@ -21,7 +21,7 @@ from langneurons.tables.common.task_layouts import matched
 from langneurons.tables.common.task_lines import without_draw
 from langneurons.tables.common.task_table import is_random_tuning
 
-from . import BLUE, GREY, LEVEL, robust_limit, styled
+from . import BAND, BLUE, LEVEL, RANDOM, robust_limit, styled
 from .panels import (
     Panels,
     add_legend,
@@ -40,7 +40,6 @@ NEEDED = (
     "p_holm", "n_neurons", "neuron_lang", *COLUMNS,
 )  # fmt: skip
 KEY = ("model", "method", "langset", "draw", "tuning", "lang", "statistic")
-BAND = "0.85"
 
 
 def described(table: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -158,11 +157,10 @@ def draw_forest(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
             axes.barh(spot, high - low, 0.8, low, color=BAND, zorder=1.2)
             for side in (-1, 1):
                 if (drawn * side > limit).any():
-                    panels.arrow(axes, side, spot, GREY, GREY)
+                    panels.arrow(axes, side, spot, RANDOM, RANDOM)
             inside = drawn[drawn.abs() <= limit]
-            axes.plot(
-                inside, [spot] * len(inside), "|", color=GREY, ms=5, mew=0.8, zorder=1.3
-            )
+            ticks: dict[str, Any] = dict(color=RANDOM, ms=7, mew=1.0, zorder=1.3)
+            axes.plot(inside, [spot] * len(inside), "|", **ticks)
         own = part[~part["control"]]
         for shift, (_, one) in zip(dodge(len(own)), own.iterrows(), strict=True):
             _estimate(panels, lang, spot + shift, one, scale)
@@ -208,6 +206,6 @@ def _legend(data: pd.DataFrame) -> list[Any]:
         label = f"Holm p < {LEVEL}"
         handles.append(Line2D([], [], marker="o", mfc=BLUE, label=label, **style))
     if data["control"].any():
-        tick = Line2D([], [], marker="|", color=GREY, ls="", label="random, a draw")
+        tick = Line2D([], [], marker="|", color=RANDOM, ls="", label="random, a draw")
         handles += [tick, Patch(color=BAND, label="range of random")]
     return handles

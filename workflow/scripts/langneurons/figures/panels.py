@@ -112,7 +112,7 @@ def lay_out(rows: pd.DataFrame, title: str, limit: float, decimals: int) -> Pane
         axes.set_visible(False)
     for i, (lang, axes) in enumerate(zip(langs, grid.flat, strict=False)):
         axes.set_title(lang, pad=3)
-        axes.axvline(0, color="0.3", lw=0.6, zorder=1)
+        axes.axvline(0, color="0.6", lw=0.6, zorder=1)
         for name, spot in heads.items():
             end = spot + name.count("\n") + 0.5
             axes.axhspan(spot - 0.5, end, color="0.9", lw=0, zorder=1.1)

@@ -21,10 +21,10 @@ from . import (
     BLUE,
     COLUMN,
     GREEN,
-    GREY,
     ORANGE,
     PAGE,
     PURPLE,
+    RANDOM,
     SKY,
     TALLEST,
     VERMILLION,
@@ -43,7 +43,7 @@ MARKERS = "osD^vPh"  # 7 of them and 6 colours: 42 pairs
 ASIDE = 0.9  # random neurons are as many as those they match, and stand beside them
 NOTE = 0.11  # inches of a line on scores beyond the scale
 LEAST = 10  # units of the last digit that a panel shows at least
-BASELINE: dict[str, Any] = dict(color="0.3", lw=0.7, ls=(0, (4, 2)))
+BASELINE: dict[str, Any] = dict(color="0.5", lw=0.7, ls=(0, (4, 2)))
 
 
 def sizes(table: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -195,7 +195,7 @@ def draw_size(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
 
 def _mark(i: int, name: str) -> dict[str, Any]:
     if name == words.RANDOM:
-        return dict(ls="", marker="x", color=GREY, ms=3, mew=0.7, zorder=2)
+        return dict(ls="", marker="x", color=RANDOM, ms=4, mew=1.0, zorder=4)
     colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
     return dict(
         ls="", marker=marker, color=colour, mfc="none", ms=3.4, mew=0.8, zorder=3

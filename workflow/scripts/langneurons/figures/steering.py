@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from langneurons.config import names
 from langneurons.config.errors import DataError
-from langneurons.tables.common import words
+from langneurons.tables.common import one_order, words
 from langneurons.tables.common.metrics import Shown
 
 from . import letters_in, robust_limit, styled, wrapped
@@ -183,8 +183,7 @@ def _draw(data: pd.DataFrame, title: str, look: Look) -> Figure:
     """Draw the matrix of selected neurons, beside or above that of random ones."""
     panels = [n for n in (SELECTED, RANDOM) if (data["neurons"] == n).any()]
     own = data[data["neurons"] == SELECTED]
-    rows, others = (list(dict.fromkeys(own[k])) for k in ("lang", "neuron_lang"))
-    columns = [x for x in rows if x in others] + [x for x in others if x not in rows]
+    rows, columns = one_order.languages(own)
     beside = fits_beside(len(panels), rows, len(columns), 0.3)
     shape = (1, len(panels)) if beside else (len(panels), 1)
     printed = [*map(look.text, data["value"].dropna())] or ["0"]

@@ -23,6 +23,7 @@ def build(
     terms: Sequence[tuple[str, str]] = (),
     known: Sequence[Mapping[str, Any]] = (),
     estimates: Mapping[str, Any] | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> str:
     """Build the page.
 
@@ -33,9 +34,10 @@ def build(
         benchmarks: folder of Snakemake's benchmark files; may be absent.
         left_out: files that were made under other settings: path -> what differs.
         terms: words of the tasks that the page explains, and what they mean.
-        known: the tables that the configuration knows; see ``page.render``.
+        known: the tables that the configuration asks for; see ``page.render``.
         estimates: ``config`` as it was given, and ``patterns`` of the benchmark files
             by rule, from which follows what jobs were expected to take; None: unknown.
+        asked: what else is known of the configuration; see ``page.render``.
 
     Returns:
         HTML; the same bytes for the same files.
@@ -53,6 +55,7 @@ def build(
         left_out or {},
         terms,
         known,
+        asked or {},
     )
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from langneurons import figures
+from langneurons.figures.captions import CAPTIONS
 
-from .inputs import Absent, experiments, place
+from .inputs import Absent
 
 LARGEST = 2_000_000
 """Bytes; a larger figure is named, not embedded, so that the page stays readable."""
@@ -59,7 +59,7 @@ def read(path: Path) -> Picture:
     if len(data) <= LARGEST:
         address = "data:image/svg+xml;base64," + base64.b64encode(data).decode("ascii")
     kind, _, of = parts[-1].partition(".")
-    caption = figures.CAPTIONS.get(kind, parts[-1])
+    caption = _said(data) or CAPTIONS.get(kind, parts[-1])
     if of:
         caption = f"{of}: {caption}"
     return Picture(
@@ -71,6 +71,12 @@ def read(path: Path) -> Picture:
         size=len(data),
         is_wide=_points(data) > WIDE,
     )
+
+
+def _said(data: bytes) -> str:
+    """Return what an SVG file says of itself, as ``figures.save`` wrote it; or ""."""
+    match = re.search(rb"<dc:description>(.*?)</dc:description>", data, re.DOTALL)
+    return html.unescape(match[1].decode("utf-8")) if match else ""
 
 
 def _points(data: bytes) -> float:
@@ -99,12 +105,19 @@ def _group(parts: Sequence[str]) -> str:
     return f"Neurons: {', '.join(parts[:-1])}"
 
 
-def grouped(pictures: Sequence[Picture]) -> list[tuple[str, list[Picture]]]:
-    """Put pictures under their headings, effects first, published neurons last."""
-    order = (
-        *("Effects", "Amplification", "Bridges", "The paper", "Perplexity"),
-        *("Neurons", "Other", "Published"),
-    )
+def grouped(
+    pictures: Sequence[Picture], effects_first: bool
+) -> list[tuple[str, list[Picture]]]:
+    """Put pictures under their headings, published neurons last.
+
+    Args:
+        pictures: the figures of the page.
+        effects_first: whether effects are what its study asks for, or details of
+            amplification and bridges.
+    """
+    order = ["Amplification", "Bridges", "The paper", "Perplexity"]
+    order.insert(0 if effects_first else 2, "Effects")
+    order += ["Neurons", "Other", "Published"]
 
     def place(group: str) -> tuple[int, str]:
         first = [i for i, front in enumerate(order) if group.startswith(front)]
@@ -117,33 +130,19 @@ def grouped(pictures: Sequence[Picture]) -> list[tuple[str, list[Picture]]]:
     ]
 
 
-KINDS = {
-    "counts": "{model}/{selection}/counts",
-    "forest": "{task}/forest.{metric}",
-    "nll": "{model}/nll.{selection}.{statistic}",
-    "sites": "profiles/sites.{task}.{metric}",
-}
-"""One kind of figure for each group that a page has, and its place."""
+def absent(
+    pictures: Sequence[Picture], asked: Mapping[str, str], options: str
+) -> list[Absent]:
+    """List the kinds of figures that are asked for, of which this page has none.
 
-
-def absent(pictures: Sequence[Picture], config: Mapping[str, Any]) -> list[Absent]:
-    """List the groups of figures that this page does not have."""
+    Args:
+        pictures: the figures of the page.
+        asked: the first figure of each kind.
+        options: with which Snakemake reads the configuration.
+    """
     shown = {Path(p.name).name.partition(".")[0] for p in pictures}
-    first = next(iter(experiments(config)), {})
-    folder = f"{place(config)}/figures"
-    known = {
-        "model": next(iter(first.get("models") or ()), "{model}"),
-        "selection": next(iter(first.get("selections") or ()), "{selection}"),
-        "task": next(iter(config.get("tasks") or ()), "{task}"),
-        "metric": "{metric}",
-        "statistic": "zero",
-    }
     return [
-        Absent(
-            kind,
-            figures.CAPTIONS[kind],
-            f"snakemake {folder}/{where.format(**known)}.svg",
-        )
-        for kind, where in KINDS.items()
+        Absent(kind, CAPTIONS[kind], f"snakemake {path}{options}")
+        for kind, path in asked.items()
         if kind not in shown
     ]

@@ -72,8 +72,8 @@ def read_table(path: Path, known: Sequence[Mapping[str, Any]]) -> Table:
 
     Args:
         path: of tab-separated values.
-        known: of each table that the configuration knows ``name``, ``table`` (its kind)
-            and ``spec``.
+        known: of each table that the configuration asks for ``name``, ``table`` (its
+            kind) and ``spec``.
 
     Raises:
         DataError: it is no table, or a column that its kind has is missing.
@@ -98,13 +98,11 @@ class Absent:
         name: what it is called.
         shows: what it would show.
         command: what makes it.
-        needs: what the configuration has to have first, or "".
     """
 
     name: str
     shows: str
     command: str
-    needs: str = ""
 
 
 def place(config: Mapping[str, Any]) -> str:
@@ -122,13 +120,22 @@ def absent_tables(
     given: Sequence[Table],
     known: Sequence[Mapping[str, Any]],
     config: Mapping[str, Any],
+    options: str,
 ) -> list[Absent]:
-    """List the tables that this page could show and does not have."""
+    """List the tables that the configuration asks for and this page does not have.
+
+    Args:
+        given: the tables of the page.
+        known: those that the configuration asks for.
+        config: the merged configuration.
+        options: with which Snakemake reads it.
+    """
     have = {table.name for table in given}
-    found = []
-    for one in known:
-        if one["name"] not in have:
-            command = f"snakemake {place(config)}/tables/{one['name']}.tsv"
-            needs = f"with {one['needs']} of the configuration" if one["needs"] else ""
-            found.append(Absent(one["name"], one["shows"], command, needs))
-    return found
+    folder = f"{place(config)}/tables"
+    return [
+        Absent(
+            one["name"], one["shows"], f"snakemake {folder}/{one['name']}.tsv{options}"
+        )
+        for one in known
+        if one["name"] not in have
+    ]

@@ -23,7 +23,7 @@ class Origin:
         facts: (what, values), such as ("git commit", "abc (12 files)").
         packages: (package, versions).
         sources: (file, SHA-256) of what no job made: data, and models' manifests.
-        pinned: (name, repository or folder, revision) from the configuration.
+        pinned: (name, repository or folder, revision) of the entries that are used.
         files: number of files with provenance.
         without: files of the page that have none.
     """
@@ -36,12 +36,17 @@ class Origin:
     without: tuple[str, ...]
 
 
-def trace(paths: Sequence[Path], config: Mapping[str, Any]) -> Origin:
+def trace(
+    paths: Sequence[Path],
+    config: Mapping[str, Any],
+    used: Mapping[str, Sequence[str]],
+) -> Origin:
     """Follow the provenance of files back to what was there before the first job.
 
     Args:
         paths: tables and figures of the page.
         config: the merged configuration, for pinned revisions.
+        used: names of its models, corpora and tasks that have a part in the study.
     """
     records: dict[str, dict[str, Any]] = {}
     leaves: dict[str, str] = {}
@@ -80,7 +85,7 @@ def trace(paths: Sequence[Path], config: Mapping[str, Any]) -> Origin:
         sources=tuple(
             (path, leaves[path]) for path in sorted(leaves) if path not in records
         ),
-        pinned=tuple(_pinned(config)),
+        pinned=tuple(_pinned(config, used)),
         files=len(records),
         without=tuple(str(p) for p in paths if str(p) not in records),
     )
@@ -94,10 +99,13 @@ def _counted(values: Iterable[Any]) -> str:
     return ", ".join(f"{value} ({counts[value]} files)" for value in sorted(counts))
 
 
-def _pinned(config: Mapping[str, Any]) -> Iterable[tuple[str, str, str]]:
-    """List the models, corpora and tasks with their pinned revisions."""
-    for kind in ("models", "corpora", "tasks"):
-        for name, entry in (config.get(kind) or {}).items():
+def _pinned(
+    config: Mapping[str, Any], used: Mapping[str, Sequence[str]]
+) -> Iterable[tuple[str, str, str]]:
+    """List the models, corpora and tasks that are used, with their pinned revisions."""
+    for kind, named in used.items():
+        for name in named:
+            entry = config[kind][name]
             source = (entry.get("data") or {}) if kind == "tasks" else entry
             for key in ("hub", "train_hub"):
                 if hub := source.get(key):

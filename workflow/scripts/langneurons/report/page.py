@@ -25,10 +25,13 @@ from . import (
     neuron_verdicts,
     origin,
     steering_verdicts,
+    studies,
     verdicts,
 )
+from .glossary import OTHER_UNITS
+from .glossary import terms as general_terms
 from .inputs import Table
-from .texts import GLOSSARY, HYPOTHESES, OTHER_SIZES, OTHER_UNITS, RULES
+from .texts import HYPOTHESES, OTHER_SIZES, RULES
 from .verdicts import Verdict
 
 OF_METRICS = ("H1", "H2", "H4")
@@ -46,6 +49,7 @@ def render(
     left_out: Mapping[str, str],
     terms: Sequence[tuple[str, str]],
     known: Sequence[Mapping[str, Any]],
+    asked: Mapping[str, Any],
 ) -> str:
     """Lay out the page.
 
@@ -56,8 +60,11 @@ def render(
         spent: cost by stage, the total last; empty without benchmark files.
         left_out: files that were made under other settings: path -> what differs.
         terms: words of the tasks, and what they mean.
-        known: of each table that the configuration knows, ``name``, ``table`` (its
-            kind), ``shows``, ``needs`` and ``spec``, in the order of the page.
+        known: of each table that the configuration asks for, ``name``, ``table`` (its
+            kind), ``shows`` and ``spec``, in the order of the page.
+        asked: ``figures`` (the first of each kind that the configuration asks for),
+            ``used`` (its entries that have a part, by block) and ``options`` (with
+            which Snakemake reads it); any of them may be absent.
 
     Returns:
         HTML that loads nothing else; the same bytes for the same arguments and the same
@@ -74,27 +81,37 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    running, options = studies.running(config), str(asked.get("options", ""))
+    keys = [key for study in running for key in study.hypotheses]
     return environment.get_template("page.html").render(
+        studies=running,
+        is_transfer=studies.TRANSFER in running,
+        title=studies.title(running),
         judged=[
             (HYPOTHESES[v.key], v, _numbers(v), _rule(v.key, usual))
             for v in judge(tables, config)
+            if v.key in keys
         ],
+        other_hypotheses=studies.others(running),
         sections=_ordered(tables, known),
         laid_out=_markup(as_html.html),
         long=LONG,
-        absent_tables=inputs.absent_tables(tables, known, config),
+        absent_tables=inputs.absent_tables(tables, known, config, options),
         grid=_markup(as_html.grid),
-        groups=gallery.grouped(pictures),
-        absent_figures=gallery.absent(pictures, config),
+        groups=gallery.grouped(pictures, studies.TRANSFER in running),
+        absent_figures=gallery.absent(pictures, asked.get("figures", {}), options),
         costs=_cost_grid(spent),
         gpus_unknown=any(math.isnan(c.gpu) for c in spent),
-        gpus_used=any(c.gpu > 0 for c in spent),
         config=_yaml(config),
         profile=str(config.get("profile", "paper")) if config else "",
         scope=_scope(config),
         left_out=left_out,
-        origin=origin.trace(paths, config),
-        glossary=[*GLOSSARY, *terms, *([OTHER_UNITS] if other_units else ())],
+        origin=origin.trace(paths, config, asked.get("used", {})),
+        glossary=[
+            *general_terms(running),
+            *terms,
+            *([OTHER_UNITS] if other_units else ()),
+        ],
         other_units=other_units,
     )
 
@@ -241,18 +258,18 @@ def _numbers(verdict: Verdict) -> Grid | None:
 
 
 def _cost_grid(spent: Sequence[spending.Cost]) -> Grid | None:
-    """Lay out the costs; a stage without GPUs says so."""
+    """Lay out the costs; a stage whose jobs ask for no GPU says so."""
     if not spent:
         return None
     lines = [
         [
             *(c.stage, c.what, COUNT(c.jobs), HOURS(c.estimated), HOURS(c.wall)),
             HOURS(c.cpu),
-            "CPU only" if c.gpu == 0 else HOURS(c.gpu),
+            "none" if c.gpu == 0 else HOURS(c.gpu),
             COUNT(c.memory),
         ]
         for c in spent
     ]
     header = ["stage", "what its jobs do", "jobs", "estimated hours", "wall hours"]
-    header += ["CPU hours", "GPU hours", "peak memory, MB"]
+    header += ["CPU hours", "GPU hours asked for", "peak memory, MB"]
     return grid(header, lines, 2, fold=False)

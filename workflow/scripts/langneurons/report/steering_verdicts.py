@@ -100,7 +100,8 @@ def h6(table: pd.DataFrame | None) -> Verdict:
     Rule, for one model, selection and task: the mean change where the language whose
     neurons are amplified is tested.
 
-    - not run: no task but the facts was tested under amplification.
+    - not run: no task but the facts was tested under amplification, or none with the
+      best factor, which is said.
     - supported: significantly above zero, and significantly above random neurons.
     - contradicted: significantly below zero.
     - undecided: above zero, but random neurons were not run; or not significant where
@@ -131,7 +132,7 @@ def h7(table: pd.DataFrame | None) -> Verdict:
 def _of_changes(
     key: str, table: pd.DataFrame | None, metric: str, sign: int
 ) -> Verdict:
-    verdicts, found, sentences = [], [], []
+    verdicts, found, sentences = [], [], _with_other_factors(table, metric)
     for name, rows in _chosen(table):
         text = _one(rows[rows["task"] == PERPLEXITY], metric, NONE)
         for task, part in rows[rows["task"] != PERPLEXITY].groupby("task", sort=False):
@@ -155,6 +156,25 @@ def _of_changes(
                 f"{_written(gain)}"
             )
     return _verdict(key, verdicts, sentences, found)
+
+
+def _with_other_factors(table: pd.DataFrame | None, metric: str) -> list[str]:
+    """Say which tasks were tested with other factors only than the best one."""
+    found: list[str] = []
+    if table is None:
+        return found
+    changes = table[(table["metric"] == metric) & (table["task"] != PERPLEXITY)]
+    for name, best in _chosen(table):
+        first = best.iloc[0]
+        same = changes[(changes[KEYS] == first[KEYS]).all(axis=1)]
+        tested = best.loc[best["metric"] == metric, "task"]
+        found += [
+            f"{name}: the best factor, {first['statistic']}, was not run on {task}; "
+            "name it under by_task"
+            for task in dict.fromkeys(same["task"])
+            if task not in set(tested)
+        ]
+    return found
 
 
 def _of_change(change: Row, gain: Row | None, sign: int) -> str:
@@ -223,7 +243,8 @@ def _verdict(
     found: Sequence[Mapping[str, Any]],
 ) -> Verdict:
     if not verdicts:
-        return Verdict(key, NOT_RUN, NEEDS[key], pd.DataFrame())
+        said = f"{'. '.join(sentences)}." if sentences else NEEDS[key]
+        return Verdict(key, NOT_RUN, said, pd.DataFrame())
     shown = "; ".join(sentences[:MOST])
     if len(sentences) > MOST:
         shown += f"; and {len(sentences) - MOST} more, below"

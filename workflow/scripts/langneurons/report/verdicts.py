@@ -232,9 +232,9 @@ def interval_columns(name: str, value: Interval) -> dict[str, float]:
 
 
 NEEDS = {
-    "H1": "Needs a task table with interventions on fine-tuned models, {task}.tsv.",
-    "H2": "Needs tables of tuned neurons, set against the attention tuning, "
-    "finetune_{task}.tsv.",
+    "H1": "Needs the table of a task, with interventions on fine-tuned models.",
+    "H2": "Needs the table of fine-tuning on a task, with tuned neurons set against "
+    "the attention tuning.",
     "H3": "Needs the table perplexity.tsv, with neurons set to zero.",
     "H4": "Needs the table profiles.tsv with low percentiles, and zero for the "
     "same neurons there or in a task table.",

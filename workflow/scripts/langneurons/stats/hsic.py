@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -74,13 +75,18 @@ class _Part:
         places: [n] of these rows in the whole.
         features: [r, n, m], centred, times the root of the weights.
         shares: [r], see ``Block``.
-        own: [n] tr(KHKH).
     """
 
     places: npt.NDArray[np.int64]
     features: Floats
     shares: Doubles
-    own: Doubles
+
+    @cached_property
+    def own(self) -> Doubles:
+        """tr(KHKH) of each neuron: [n]."""
+        by_row = np.ascontiguousarray(self.features.transpose(1, 0, 2))
+        gram = by_row @ by_row.transpose(0, 2, 1)
+        return np.asarray((gram.astype(np.float64) ** 2).sum(axis=(1, 2)))
 
 
 @dataclass(frozen=True)
@@ -92,14 +98,26 @@ class Sampled:
         drawn: [m] probes that are in the sample.
         weights: [m] how often each is.
         parts: the blocks.
-        sums: [n, m] sums of the kernels' rows, over the sample.
     """
 
     kernels: Kernels
     drawn: npt.NDArray[np.int64]
     weights: Floats
     parts: Sequence[_Part]
-    sums: Doubles
+
+    @cached_property
+    def sums(self) -> Doubles:
+        """Sums of the rows of the kernels as they were before they were centred, K w.
+
+        Returns:
+            [n, m]; zeros for neurons that are not meant.
+        """
+        found = np.zeros((len(self.kernels.rows), self.drawn.size))
+        places = [part.places for part in self.parts]
+        for block in self.kernels.blocks:
+            kept = np.flatnonzero(np.isin(block.places, np.concatenate(places)))
+            found[block.places[kept]] = _sums(block, kept, self.drawn, self.weights)
+        return found
 
 
 def sampled(
@@ -123,27 +141,28 @@ def sampled(
     if only is not None:
         wanted[:] = False
         wanted[only] = True
-    sums = np.zeros((len(kernels.rows), drawn.size))
     parts = []
     for block in kernels.blocks:
         kept = np.flatnonzero(wanted[block.places])
         if kept.size == 0:
             continue
-        whole = kept.size == len(block.places) and drawn.size == size
-        factors = block.factors if whole else block.factors[:, kept][:, :, drawn]
-        sums[block.places[kept]] = _sums(block, kept, factors, drawn, weights)
+        factors = block.factors
+        if kept.size < len(block.places):
+            factors = factors[:, kept]
+        if drawn.size < size:
+            factors = np.take(factors, drawn, axis=2)
         parts.append(_part(block, block.places[kept], factors, weights))
-    return Sampled(kernels, drawn, weights, parts, sums)
+    return Sampled(kernels, drawn, weights, parts)
 
 
 def _sums(
     block: Block,
     kept: npt.NDArray[np.int64],
-    factors: Floats,
     drawn: npt.NDArray[np.int64],
     weights: Floats,
 ) -> Doubles:
-    """Return K w, of the kernels as they were before they were centred: [n, m]."""
+    """Return K w of some rows of a block: [n, m]."""
+    factors = block.factors[:, kept][:, :, drawn]
     size, of_all = block.sums.shape[1], block.sums[kept].astype(np.float64)
     centred = np.einsum("rnm,rn->nm", factors, factors @ weights).astype(np.float64)
     inside = of_all[:, drawn]
@@ -158,10 +177,7 @@ def _part(
 ) -> _Part:
     mean = factors @ weights / weights.sum()
     features = (factors - mean[:, :, None]) * np.sqrt(weights)
-    by_row = np.ascontiguousarray(features.transpose(1, 0, 2))
-    gram = by_row @ by_row.transpose(0, 2, 1)
-    own = (gram.astype(np.float64) ** 2).sum(axis=(1, 2))
-    return _Part(places, features, block.shares, own)
+    return _Part(places, features, block.shares)
 
 
 def scores(x: Sampled, y: Sampled, variant: Variant) -> Doubles:

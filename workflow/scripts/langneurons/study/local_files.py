@@ -98,15 +98,10 @@ def _models(config: Config) -> Iterator[Named]:
             yield Named(f"models.{name}.gguf.path", entry.gguf.path, made)
 
 
-def _text(config: Config) -> Iterator[Named]:
+def texts(config: Config) -> list[tuple[str, str]]:
+    """List the text that is read: corpora and languages, each once."""
     wanted: dict[tuple[str, str], None] = {}
-    models = rows.models(config)
     for selection in rows.computed_selections(config):
-        method = config.method(selection.method)
-        made = [result_paths.neurons(model, selection) for model in models]
-        place = f"methods.{selection.method}.parameters"
-        for key, path in methods.files_of(method.kind, method.parameters).items():
-            yield Named(f"{place}.{key}", path, made)
         corpus = config.method_corpus(selection.method)
         for lang in config.language_set(selection.languages).languages:
             wanted[corpus, lang] = None
@@ -114,7 +109,18 @@ def _text(config: Config) -> Iterator[Named]:
         languages = config.language_set(means.languages).languages
         wanted |= {(means.corpus, lang): None for lang in languages}
     wanted |= {(row.corpus, row.lang): None for row, _ in rows.text_blocks(config)}
-    for corpus, lang in wanted:
+    return list(wanted)
+
+
+def _text(config: Config) -> Iterator[Named]:
+    models = rows.models(config)
+    for selection in rows.computed_selections(config):
+        method = config.method(selection.method)
+        made = [result_paths.neurons(model, selection) for model in models]
+        place = f"methods.{selection.method}.parameters"
+        for key, path in methods.files_of(method.kind, method.parameters).items():
+            yield Named(f"{place}.{key}", path, made)
+    for corpus, lang in texts(config):
         if config.corpus(corpus).folder is None:
             continue
         packs = {"recorded": result_paths.tokens, "held_out": result_paths.held_out}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from langneurons import tables
@@ -18,7 +19,7 @@ from langneurons.jobs.fingerprint import code_hash
 from langneurons.tables.common import metrics
 from langneurons.tables.common.inputs import Reads
 
-from . import targets
+from . import local_files, targets
 
 
 class TableSpecs:
@@ -84,41 +85,47 @@ class TableSpecs:
     def minutes(self, wildcards: Any, attempt: int) -> int:
         return attempt * tables.load(self._kind(wildcards.table)).MINUTES
 
-    def report(self, left_out: Mapping[str, str], patterns: Mapping[str, str]) -> str:
+    def report(
+        self, left_out: Mapping[str, str], patterns: Mapping[str, str], options: str
+    ) -> str:
         """Say what the page shows of the configuration, and which files it leaves out.
 
         Args:
             left_out: tables and figures that are there but not of this configuration,
                 each with the reason.
             patterns: of the benchmark files, by rule.
+            options: with which Snakemake reads the configuration once more.
         """
         text = self.config.model_dump(mode="json", exclude={"report"})
         spec: dict[str, Any] = {"config": text, "benchmarks": "benchmarks"}
         spec |= {"left_out": dict(left_out), "estimates": self._estimates(patterns)}
-        spec["tables"] = [self._shown(name) for name in self._known]
+        spec["tables"] = [
+            self._shown(name) for name in targets.reading_order(self.config)
+        ]
         kinds = [self.config.task(name).kind for name in rows.tasks(self.config)]
-        return canonical(spec | {"terms": metrics.terms(kinds)})
-
-    @cached_property
-    def _known(self) -> dict[str, str]:
-        """Tables of every kind, also those that the configuration does not ask for."""
-        found: dict[str, str] = {}
-        for kind in tables.in_order():
-            name = tables.load(kind).NAME
-            of_tasks = [name.format(task=task) for task in self.config.tasks]
-            found |= dict.fromkeys(of_tasks if tables.TASK in name else [name], kind)
-            found |= {n: k for n, k in self.kinds.items() if k == kind}
-        return found
+        spec |= {"terms": metrics.terms(kinds), "options": options}
+        return canonical(spec | {"figures": self._drawn(), "used": self._used()})
 
     def _shown(self, name: str) -> dict[str, Any]:
         """Say what the report has to know of a table, be it there or not."""
-        kind = tables.load(self._known[name])
-        about = {"name": name, "table": self._known[name], "shows": kind.SHOWS}
-        if name not in self.kinds:
-            return about | {"needs": kind.NEEDS, "spec": {}}
+        kind = self._kind(name)
+        about = {"name": name, "table": kind, "shows": tables.load(kind).SHOWS}
         spec = json.loads(self._spec(name))
         given = {k: v for k, v in spec.items() if k not in ("rows", "table")}
-        return about | {"needs": "", "spec": given}
+        return about | {"spec": given}
+
+    def _drawn(self) -> dict[str, str]:
+        """Name the kinds of figures that are asked for, and the first of each."""
+        found: dict[str, str] = {}
+        for path in targets.figures(self.config):
+            found.setdefault(Path(path).name.partition(".")[0], path)
+        return found
+
+    def _used(self) -> dict[str, list[str]]:
+        """Name the entries of the configuration that have a part in the study."""
+        corpora = dict.fromkeys(corpus for corpus, _ in local_files.texts(self.config))
+        models, asked = rows.models(self.config), rows.tasks(self.config)
+        return {"models": models, "corpora": [*corpora], "tasks": asked}
 
     def plan(self, wildcards: Any) -> str:
         config = self.config.model_dump(mode="json", exclude_unset=True)

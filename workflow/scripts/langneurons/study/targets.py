@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from pathlib import Path
 
 from langneurons import similarities, tables, tasks
 from langneurons.config.names import Overwritten, Selection
@@ -54,6 +57,36 @@ def of_experiment(config: Config, name: str) -> list[str]:
     own = {*rows.tables(alone), *kind.TABLES}
     made = [table(config, each) for each in allowed if each in own]
     return [*made, *figures(alone)]
+
+
+def reading_order(config: Config) -> list[str]:
+    """List the tables of ``snakemake all`` as the report shows them.
+
+    Those of the first experiment stand first, its main table before the others.
+    """
+    wanted = tables.wanted(config)
+    found: dict[str, None] = {}
+    for axes in experiments.running(config).values():
+        for pattern in experiments.load(axes.kind).TABLES:
+            some = [pattern]
+            if tables.TASK in pattern:
+                some = [pattern.format(task=x) for x in getattr(axes, "tasks", ())]
+            found |= {name: None for name in some if name in wanted}
+    return list(found | dict.fromkeys(wanted))
+
+
+def options(files: Sequence[Path | str], settings: Sequence[str]) -> str:
+    """Say with which options Snakemake reads a configuration once more.
+
+    Args:
+        files: of ``--configfile``. They are named from the folder of the run, so that
+            one in it has the same name wherever the folder lies.
+        settings: of ``--config``, ``key=value``; what the report is made of is no part.
+    """
+    kept = [text for text in settings if not text.startswith("report=")]
+    given = {"--configfile": map(os.path.relpath, files), "--config": kept}
+    lists = {name: shlex.join(texts) for name, texts in given.items()}
+    return "".join(f" {name} {texts}" for name, texts in lists.items() if texts)
 
 
 def metrics(config: Config, task: str) -> list[str]:

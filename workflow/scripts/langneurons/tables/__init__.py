@@ -39,8 +39,7 @@ class Table(Protocol):
         NAME: of its table; ``{task}`` in it: one for each task, of its name.
         COLUMNS: of the table, those that name a row first.
         SHOWS: what it shows, for a reader of the report who does not have it.
-        NEEDS: what the configuration must have for it, after "with"; empty: nothing.
-        PLACE: its place in the report; lower ones stand first.
+        PLACE: lower ones stand first where experiments do not say the order.
         MEMORY: MB that building it takes.
         MINUTES: that building it may take.
     """
@@ -48,7 +47,6 @@ class Table(Protocol):
     NAME: str
     COLUMNS: tuple[Column, ...]
     SHOWS: str
-    NEEDS: str = ""
     PLACE: int = 100
     MEMORY: int = 4000
     MINUTES: int = 60

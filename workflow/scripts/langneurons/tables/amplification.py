@@ -37,7 +37,6 @@ class Amplification(Table):
     NAME = "amplification"
     COLUMNS = COLUMNS
     SHOWS = "amplified neurons beside random neurons, a prompt and DiffMean"
-    NEEDS = "an experiment of kind amplification on a task with LSS in run"
     PLACE = 42
     MEMORY = 8000
     MINUTES = 120

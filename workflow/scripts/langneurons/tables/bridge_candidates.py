@@ -124,7 +124,6 @@ class BridgeCandidates(Table):
     NAME = NAME
     COLUMNS = COLUMNS
     SHOWS = "how similar every candidate for a bridge is, and what it is worth"
-    NEEDS = "an experiment of kind bridges in run"
     PLACE = 47
 
     def names(self, config: Config) -> list[str]:

@@ -27,7 +27,6 @@ class Bridges(Table):
     NAME = NAME
     COLUMNS = COLUMNS
     SHOWS = "which bridge each similarity chooses, and what the choice is worth"
-    NEEDS = "an experiment of kind bridges in run"
     PLACE = 46
 
     def names(self, config: Config) -> list[str]:

@@ -13,7 +13,6 @@ class Finetuning(OfTasks, Table):
 
     NAME = "finetune_{task}"
     SHOWS = "fine-tuning of selected neurons (Tables 3 and 7)"
-    NEEDS = "an experiment of kind finetuning on the task in run"
     PLACE = 20
     LAYOUT = "tunings"
     ROWS = tuning_rows

@@ -13,7 +13,6 @@ class Interventions(OfTasks, Table):
 
     NAME = "{task}"
     SHOWS = "interventions at test time (Tables 1, 4 and 5 of the paper)"
-    NEEDS = "an experiment of kind interventions on the task in run"
     PLACE = 10
     LAYOUT = "interventions"
     ROWS = task_rows

@@ -143,7 +143,6 @@ class LanguageOverlap(Table):
     NAME = NAME
     COLUMNS = COLUMNS
     SHOWS = "the neurons that languages share, beside their families"
-    NEEDS = "an experiment of kind bridges in run"
     PLACE = 48
 
     def names(self, config: Config) -> list[str]:

@@ -272,7 +272,6 @@ class Perplexity(Table):
     NAME = "perplexity"
     COLUMNS = COLUMNS
     SHOWS = "whose text suffers when whose neurons are switched (Figures 1, 20 to 24)"
-    NEEDS = "an experiment of kind perplexity in run"
     PLACE = 40
 
     def names(self, config: Config) -> list[str]:

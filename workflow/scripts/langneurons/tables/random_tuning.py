@@ -13,7 +13,6 @@ class RandomTuning(OfTasks, Table):
 
     NAME = "random_{task}"
     SHOWS = "fine-tuning of random neurons (Table 8)"
-    NEEDS = "an experiment of kind finetuning on the task, with controls, in run"
     PLACE = 30
     LAYOUT = "random"
     ROWS = random_rows

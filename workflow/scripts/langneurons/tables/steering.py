@@ -20,7 +20,7 @@ from langneurons.stats.steering import (
 )
 
 from . import Table
-from .common import columns, steering_items, steering_rows
+from .common import columns, one_order, steering_items, steering_rows
 from .common.columns import Column
 from .common.document import (
     Bullets,
@@ -132,10 +132,7 @@ def named(method: str, langset: str, statistic: str) -> str:
 
 
 def _matrix(part: pd.DataFrame) -> Grid:
-    bases, targets = (list(dict.fromkeys(part[k])) for k in ("lang", "neuron_lang"))
-    targets = [x for x in bases if x in targets] + [
-        x for x in targets if x not in bases
-    ]
+    bases, targets = one_order.languages(part)
     cells = {(r["lang"], r["neuron_lang"]): r for r in part.to_dict("records")}
     lines: list[list[Cell | str]] = []
     for base in bases:
@@ -173,7 +170,6 @@ class Steering(Table):
     NAME = "steering"
     COLUMNS = COLUMNS
     SHOWS = "how often amplified neurons shift answers to their language (LSS)"
-    NEEDS = "an experiment of kind amplification on a task with LSS in run"
     PLACE = 44
     MEMORY = 8000
 

@@ -105,9 +105,14 @@ class Parameters(Frozen):
 
     @model_validator(mode="after")
     def _pattern_is_of_text(self) -> Parameters:
-        idle = {"pattern", "answer_tokens"} & self.model_fields_set
+        fields = type(self).model_fields
+        idle = [
+            key
+            for key in ("answer_tokens", "pattern")
+            if getattr(self, key) != fields[key].default
+        ]
         if self.answer == "loglik" and idle:
-            shown = ", ".join(map(repr, sorted(idle)))
+            shown = ", ".join(map(repr, idle))
             raise ValueError(
                 f"answer loglik writes no text that {shown} would be of; take it out, "
                 "or give answer: generate"

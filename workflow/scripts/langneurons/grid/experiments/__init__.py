@@ -27,7 +27,8 @@ class Kind(Protocol[P]):
 
     Attributes:
         PARAMETERS: its keys in the configuration, an ``Experiment`` with its axes.
-        TABLES: patterns of the tables that it fills; ``{task}`` stands for a task.
+        TABLES: patterns of the tables that it fills, the main one first; ``{task}``
+            stands for a task.
     """
 
     PARAMETERS: type[P]

@@ -175,7 +175,7 @@ class Product(Kind[Amplification]):
     """Models x languages x treatments, by task; then those of text."""
 
     PARAMETERS = Amplification
-    TABLES = ("{task}", PERPLEXITY, "steering", "amplification")
+    TABLES = ("amplification", "steering", PERPLEXITY, "{task}")
 
     def selections(self, axes: Amplification) -> tuple[str, ...]:
         return axes.selections

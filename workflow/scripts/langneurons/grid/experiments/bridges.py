@@ -95,7 +95,7 @@ class Product(Kind[Bridges]):
     """Models x pairs x direct and candidates, by task."""
 
     PARAMETERS = Bridges
-    TABLES = ("{task}", TABLE, CANDIDATES, OVERLAP)
+    TABLES = (TABLE, CANDIDATES, OVERLAP, "{task}")
 
     def selections(self, axes: Bridges) -> tuple[str, ...]:
         return (axes.selection,)

@@ -12,6 +12,9 @@ from .words import ABSENT
 OPEN = 2
 """So many parts of a layout with grids are open, the others are folded."""
 
+TALL = 30
+"""Rows above which a grid scrolls in its own frame."""
+
 INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
 TAGS = ("code", "strong", "em")
 
@@ -71,12 +74,11 @@ def _tagged(match: re.Match[str]) -> str:
     return f"<{TAGS[place - 1]}>{match[place]}</{TAGS[place - 1]}>"
 
 
-def grid(part: Grid, *, tall: bool = False, total: bool = False) -> str:
+def grid(part: Grid, *, total: bool = False) -> str:
     """Write a grid.
 
     Args:
         part: the grid. Names that all rows share stand above it (``fold``).
-        tall: whether it scrolls.
         total: whether the last row sums up the others.
     """
     kept, same = _folded(part)
@@ -93,8 +95,9 @@ def grid(part: Grid, *, tall: bool = False, total: bool = False) -> str:
             title = f' title="{escape(cell.title)}"' if cell.title else ""
             cells.append(f"<td{_class(*styles)}{title}>{escape(cell.text)}</td>")
         lines.append(f"<tr{_class(style)}>{''.join(cells)}</tr>\n")
+    tall = " tall" if len(part.rows) > TALL else ""
     return (
-        f'{same}<div class="box{" tall" if tall else ""}" tabindex="0">\n<table>\n'
+        f'{same}<div class="box{tall}" tabindex="0">\n<table>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody>\n"
         "</table>\n</div>\n"
     )

@@ -88,10 +88,11 @@ Part = Heading | Paragraph | Bullets | Grid
 
 @dataclass(frozen=True)
 class Document:
-    """A table laid out for reading."""
+    """A table laid out for reading; ``whole``: the page shows every row below it."""
 
     title: str
     parts: tuple[Part, ...]
+    whole: bool = True
 
 
 def grid(

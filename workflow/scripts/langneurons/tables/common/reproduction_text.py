@@ -49,7 +49,10 @@ def layout(table: pd.DataFrame, sources: Sequence[Sequence[str]]) -> Document:
         table: from ``reproduction_numbers.table``.
         sources: name of each source, and what it is.
     """
-    run = int((table["within"] != "").sum())
+    title, run = "Published numbers and ours", int((table["within"] != "").sum())
+    if not run:
+        said = f"Of {len(table):,} published numbers none was run."
+        return Document(title, (Paragraph(said), *_not_compared(table)), whole=False)
     said = (
         f"Of {len(table):,} published numbers {run:,} were run, of which "
         f"{int((table['within'] == 'yes').sum()):,} lie within the tolerance."
@@ -63,7 +66,7 @@ def layout(table: pd.DataFrame, sources: Sequence[Sequence[str]]) -> Document:
             if not chosen.empty:
                 about_it = Paragraph(f"{about[:1].upper()}{about[1:]}.")
                 parts += [Heading(source, folded=True), about_it, *lay_out(chosen)]
-    return Document("Published numbers and ours", tuple(parts))
+    return Document(title, tuple(parts))
 
 
 def _summary(table: pd.DataFrame) -> Grid:

@@ -182,18 +182,26 @@ def _of_experiment(
         section = Section(rows)
         if layout == "interventions":
             for tuning in section.tunings:
-                part = Section(rows[rows["tuning"] == tuning])
-                untuned = f"Not fine-tuned (`{BASE}`)"
                 heading = f"Tuning `{tuning}`, {which}"
-                yield (
-                    untuned if tuning == BASE else heading,
-                    interventions(part, tuning),
-                )
+                if tuning == BASE:
+                    heading = f"Not fine-tuned (`{BASE}`)"
+                for way, own in _by_way(rows[rows["tuning"] == tuning]):
+                    yield heading + way, interventions(Section(own), tuning)
         elif layout == "tunings":
             for entry in entries(section):
                 yield f"Tuning `{entry}`, {which}", tunings(section, entry)
         else:
             yield f"{which.capitalize()}", random(section)
+
+
+def _by_way(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Split treatments of neurons from those without any: their columns differ."""
+    untreated = rows["statistic"] == NO_TREATMENT
+    bare = rows["method"].isin((DIFFMEAN, PROMPT))
+    if not bare.any() or (~bare & ~untreated).any():
+        yield "", rows[~bare]
+    for method in dict.fromkeys(rows.loc[bare, "method"]):
+        yield f": {method}", rows[untreated | (rows["method"] == method)]
 
 
 def _by_seed(shown: pd.DataFrame, layout: str) -> Iterator[tuple[str, pd.DataFrame]]:
