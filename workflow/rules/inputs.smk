@@ -138,9 +138,9 @@ def report_spec(wildcards):
 def benchmarks():
     """Where Snakemake writes the times of jobs, by rule, wildcards in braces."""
     return {
-        rule.name: strip_wildcard_constraints(str(rule.benchmark))
-        for rule in workflow.rules
-        if rule.benchmark
+        one.name: strip_wildcard_constraints(str(one.benchmark))
+        for one in workflow.rules
+        if one.benchmark
     }
 
 
