@@ -87,7 +87,7 @@ class Bridging(Frozen):
         ge=0,
         le=1,
         description="share of these that come from another language than the bridge, "
-        "and answer `?`",
+        "and answer a question mark",
     )
     back: float = Field(
         0.3,
