@@ -71,13 +71,13 @@ class Bridging(Frozen):
     """A dictionary with gaps that continued training teaches, until it is learnt.
 
     A low-resource language has translations for the words of one language only, its
-    bridge; asked for those of any other, the dictionary answers `?`. So a word goes
+    bridge; asked for those of any other, the dictionary answers ?. So a word goes
     into such a language through its bridge, and in no other way.
     """
 
     into: tuple[PairName, ...] = Field(
         min_length=1,
-        description="each low-resource language, behind the bridge into it (hi-ur)",
+        description="low-resource languages, each behind the bridge into it: hi-ur",
     )
     low: float = Field(
         0.4, gt=0, le=1, description="share of lines with a low-resource language"
@@ -87,7 +87,7 @@ class Bridging(Frozen):
         ge=0,
         le=1,
         description="share of these that come from another language than the bridge, "
-        "and answer `?`",
+        "and answer a question mark",
     )
     back: float = Field(
         0.3,
