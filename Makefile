@@ -45,8 +45,8 @@ help: ## show the targets
 setup: $(RUN) ## only set up .venv (then: source .venv/bin/activate)
 
 demo: $(RUN) ## the whole study on an artificial world: minutes on two cores
-	@snakemake --quiet rules --profile profiles/demo --cores $(CORES) \
-	  --configfile config/demo.yaml
+	@python profiles/demo/warm_start.py --quiet rules --profile profiles/demo \
+	  --cores $(CORES) --configfile config/demo.yaml
 	@cat results/demo/tables/xnli.md
 	@printf '%s\n' '' \
 	  'results/demo/report.html        verdicts, all tables and figures: open it' \
@@ -86,8 +86,8 @@ bench: $(RUN) ## benchmarks of the library: ten minutes on two idle cores (BENCH
 	@python -m benchmarks $(BENCH_ARGS)
 
 test: $(DEV) ## all tests, with coverage of the library
-	@OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile --cov --cov-report=term \
-	  --cov-fail-under=85 -m "not slurm" $(PYTEST_ARGS)
+	@OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile --no-loadscope-reorder \
+	  --cov --cov-report=term --cov-fail-under=85 -m "not slurm" $(PYTEST_ARGS)
 
 test-processors: $(DEV) ## the demo's truth as another processor computes it (CAPABILITY=...)
 	@rm -rf .cache/processors

@@ -32,3 +32,18 @@ def _same_gpus() -> Iterator[None]:
     os.environ.pop("CUDA_VISIBLE_DEVICES", None)
     if before is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = before
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files first whose tests start Snakemake, whole files at a time.
+
+    They take longest, and who works at one when all else is done works alone.
+    """
+    items.sort(key=lambda item: not _starts_snakemake(item))
+
+
+def _starts_snakemake(item: pytest.Item) -> bool:
+    if item.path.is_relative_to(ROOT / "tests/workflow"):
+        return True
+    known = vars(getattr(item, "module", None) or item)
+    return any(name in known for name in ("warm_start", "snakemake", "dry_runs"))

@@ -24,7 +24,7 @@ from pathlib import Path
 import pytest
 
 import tiny_models
-import warm_python
+import warm_start
 from langneurons.jobs import devices
 from script_runs import write_text
 from snakemake_runs import copy_project, count_jobs, environment
@@ -95,7 +95,7 @@ class Study:
 def snakemake(folder: Path, *arguments: str) -> tuple[int, str]:
     """Run Snakemake as a user of the module does, without a home directory."""
     command = [
-        str(warm_python.command()), "-m", "snakemake", *arguments, "--cores", "1",
+        str(warm_start.command()), "-m", "snakemake", *arguments, "--cores", "1",
         "--workflow-profile", "none",
         "--configfile", "config/demo.yaml", "tiny.yaml", "study.yaml",
     ]  # fmt: skip

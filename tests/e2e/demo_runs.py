@@ -123,7 +123,7 @@ def make(run: Run, folder: Path, tunings: tuple[str, ...] = ()) -> None:
     wanted += [f"{adapters}/{tuning}/{run.adapter}" for tuning in tunings]
     threads = [f"{r}={run.threads}" for r in ("pretrain_demo_model", "tune_model")]
     command = [
-        *(sys.executable, "-m", "snakemake", *wanted, "--quiet", "rules"),
+        *(sys.executable, "profiles/demo/warm_start.py", *wanted, "--quiet", "rules"),
         *("--profile", "profiles/demo", "--configfile", "config/demo.yaml", OVERLAY),
         *("--cores", "2", "--set-threads", *threads),
     ]
@@ -136,4 +136,4 @@ def make(run: Run, folder: Path, tunings: tuple[str, ...] = ()) -> None:
 
 
 if __name__ == "__main__":
-    make(Run(capability=sys.argv[2]), Path(sys.argv[1]).resolve(), TUNINGS)
+    make(Run(capability=sys.argv[2], threads=1), Path(sys.argv[1]).resolve(), TUNINGS)

@@ -1,16 +1,23 @@
-"""What Snakemake plans for a configuration, without a copy of the project."""
+"""What Snakemake plans for a configuration, without a copy of the project.
+
+All of a process plan in one empty folder, where the hashes of code stay.
+"""
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
+import warm_start
 from langneurons.jobs import planned
 from langneurons.jobs.planned import Job
 
@@ -31,9 +38,17 @@ def jobs(raw: dict[str, Any], *targets: str) -> list[Job]:
 
 @cache
 def _jobs(text: str, targets: Sequence[str]) -> list[Job]:
-    with TemporaryDirectory() as empty, contextlib.chdir(empty):
+    warm = mock.patch.object(sys, "executable", str(warm_start.command()))
+    with warm, contextlib.chdir(_empty()):
         found = planned.dry_run(SNAKEFILE, json.loads(text), *targets)
     return [job for job in found if job.outputs]
+
+
+@cache
+def _empty() -> str:
+    folder = TemporaryDirectory(prefix="dry-runs-")
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 def counts(found: Sequence[Job]) -> Counter[str]:

@@ -341,3 +341,54 @@ def test_words_about_the_columns_of_a_task_are_no_code(tmp_path: Path) -> None:
         fingerprint._tree.cache_clear()
         found.append(code_hash("evaluate_task", ("tasks.xquad",), tmp_path))
     assert found[0] == found[1]
+
+
+def remembered(path: Path, tree: Path) -> str:
+    """Ask for the hash as a run does, which keeps it when it ends."""
+    fingerprint.remember(path, writes=False, root=tree)
+    found = fresh(tree)
+    fingerprint._known.pop(tree).write()
+    return found
+
+
+def worked_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the scripts whose hashes are worked out from now on."""
+    found: list[str] = []
+    hashed = fingerprint._hashed
+
+    def noted(script: str, modules: tuple[str, ...], root: Path) -> str:
+        found.append(script)
+        return hashed(script, modules, root)
+
+    monkeypatch.setattr(fingerprint, "_hashed", noted)
+    return found
+
+
+def test_a_hash_is_worked_out_once_for_one_state_of_the_code(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, found = tree / "run" / "hashes.json", worked_out(monkeypatch)
+    first = remembered(kept, tree)
+    assert remembered(kept, tree) == first and found == ["job"]
+    write(tree, {"b": "def helper():\n    return 2\n"})
+    second = remembered(kept, tree)
+    assert second != first and len(found) == 2
+    # A file more is another state too, and a damaged file counts for nothing.
+    write(tree, {"more": ""})
+    assert remembered(kept, tree) == second and len(found) == 3
+    for text in ("", "[]", '{"state": 1}', kept.read_text()[:-20]):
+        kept.write_text(text)
+        assert remembered(kept, tree) == second
+    assert len(found) == 7
+
+
+def test_a_hash_that_an_edit_overtook_is_not_kept(tree: Path) -> None:
+    kept = tree / "run" / "hashes.json"
+    before = fresh(tree)
+    fingerprint.remember(kept, writes=False, root=tree)
+    write(tree, {"a": MODULES["a"].replace("FACTOR = 2", "FACTOR = 4")})
+    assert fresh(tree) != before
+    fingerprint._known.pop(tree).write()
+    assert not kept.exists()
+    write(tree, MODULES)
+    assert remembered(kept, tree) == before

@@ -133,6 +133,7 @@ def test_no_method_imports_torch() -> None:
     kinds = ["act_prob_zero", "actprob", "always_active", "average_precision"]
     kinds += ["entropy_lambda", "intersection"]
     kinds += ["kojima_ap", "lape", "matched_random", "plnd", "published"]
+    kinds += ["top_probability"]
     assert methods.kinds() == kinds
     assert [methods.load(kind).PARAMETERS.__name__ for kind in kinds]
     code = (

@@ -128,7 +128,8 @@ def test_estimates_know_the_rules_of_the_workflow(
     known = JobEstimates(config).rules
     rules = {rule.name: rule.text for rule in all_rules()}
     assert [name for name in known if name not in rules] == []
-    found = [*jobs, *dry_runs.jobs(amplified())]
+    demo = dry_runs.jobs(merge(paper(), read("demo.yaml")))
+    found = [*jobs, *dry_runs.jobs(amplified()), *demo]
     assert {job.rule for job in found if job.gpus} <= set(known)
     # Others that are about a model run beside Snakemake, as they take seconds.
     about_models = {job.rule for job in found if job.model}

@@ -95,7 +95,7 @@ def test_each_result_of_a_grid_has_a_spec_of_its_own() -> None:
 
 def test_rules_and_records_agree_on_the_files() -> None:
     """What a rule declares with a spec is known here, or follows from what is."""
-    both = yaml.safe_load(AMPLIFIED) | {"run": ["transfer", "amplified"]}
+    both = yaml.safe_load(AMPLIFIED) | {"run": ["transfer", "amplified", "bridges"]}
     found = demo(**both)
     declared = set()
     for path in (ROOT / "workflow/rules").glob("*.smk"):
@@ -106,9 +106,15 @@ def test_rules_and_records_agree_on_the_files() -> None:
     axes = dict(
         corpus="demo", model="demo", lang="vi", shard="0", shards="1", method="lape",
         langset="world", task="xnli", split="test", tuning="attention", seed="42",
-        table="xnli", part="1", parts="1",
+        table="xnli", part="1", parts="1", pair="en-ur", dictionary="demo",
+        similarity="hsic",
     )  # fmt: skip
-    unknown = {name for name in declared if not found.wanted(name.format(**axes))}
+    bridged = axes | {"model": "demo_bridge", "method": "top_probability"}
+    unknown = {
+        name
+        for name in declared
+        if not any(found.wanted(name.format(**x)) for x in (axes, bridged))
+    }
     # Beside another output of the same job; a sum of shards; made of other results.
     beside = {"json", "md", "pth"}
     assert {Path(name).suffix[1:] for name in unknown} <= beside | {

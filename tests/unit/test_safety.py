@@ -12,7 +12,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-import warm_python
+import warm_start
 from langneurons.config.errors import ConfigError
 from langneurons.study.configuration import load
 from snakemake_runs import copy_project, environment
@@ -130,7 +130,7 @@ def test_no_secret_reaches_a_file(tmp_path: Path) -> None:
         ["results/report.html", "--allowed-rules", "build_report"],
     ]
     for target in targets:
-        command = [str(warm_python.command()), "-m", "snakemake", *target, *common]
+        command = [str(warm_start.command()), "-m", "snakemake", *target, *common]
         if "--allowed-rules" in target:
             command += ["--config", "report=existing"]
         done = subprocess.run(

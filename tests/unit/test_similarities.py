@@ -495,6 +495,25 @@ def test_every_kind_loads_and_an_unknown_one_is_refused() -> None:
         similarities.load("hsicc")
 
 
+@pytest.mark.parametrize(
+    ("reads", "asks", "said"),
+    [
+        (("neuron",), False, "READS: 'neuron'; allowed: neurons, activations"),
+        (("asked",), False, "words(): is needed"),
+        (("neurons",), True, "words(): is needed"),
+        ("neurons", False, "a tuple of texts is needed"),
+    ],
+)
+def test_authors_are_told_what_is_wrong(reads: Any, asks: bool, said: str) -> None:
+    class Mine(similarities.Similarity[hsic.Parameters]):
+        PARAMETERS = hsic.Parameters
+        READS = reads
+
+    if asks:
+        Mine.words = lambda self, parameters: 5  # type: ignore[method-assign]
+    assert said in " ".join(similarities._problems(Mine()))
+
+
 def test_files_of_probes_and_words_come_back(tmp_path: Path) -> None:
     given = built().probes
     assert given is not None

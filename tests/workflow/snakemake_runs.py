@@ -9,10 +9,10 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import warm_python
+import warm_start
 
 ROOT = Path(__file__).parent.parent.parent
 TINY = Path(__file__).parent / "tiny.yaml"
@@ -60,11 +60,9 @@ def measured(
         sys.executable, *start, *arguments,
         "--quiet", "rules", "--cores", "2",
     ]  # fmt: skip
-    # Measuring which lines run takes as long as running them.
-    bare = {k: v for k, v in os.environ.items() if not k.startswith("COV")}
     with tempfile.TemporaryFile() as out:
         started = subprocess.Popen(
-            command, cwd=folder, stdout=out, stderr=out, env=bare
+            command, cwd=folder, stdout=out, stderr=out, env=unmeasured(os.environ)
         )
         _, status, used = os.wait4(started.pid, 0)
         started.returncode = os.waitstatus_to_exitcode(status)
@@ -74,9 +72,17 @@ def measured(
     return text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
+def unmeasured(given: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which nobody notes which lines run.
+
+    That takes as long as running them, and what plans jobs runs in all real runs too.
+    """
+    return {k: v for k, v in given.items() if not k.startswith("COV")}
+
+
 def environment(**more: str) -> dict[str, str]:
-    """Return variables for a run; ``python``, which jobs call, is ``warm_python``."""
-    first = (str(warm_python.command().parent), str(Path(sys.executable).parent))
+    """Return variables for a run; ``python``, which jobs call, is ``warm_start``."""
+    first = (str(warm_start.command().parent), str(Path(sys.executable).parent))
     path = os.pathsep.join((*first, os.environ["PATH"]))
     fixed = {"PATH": path, "NO_COLOR": "1", "OMP_WAIT_POLICY": "passive"}
     return os.environ | fixed | more
@@ -92,11 +98,14 @@ def snakemake(
     """
     configs = ["config/demo.yaml", "tiny.yaml"] if tiny else ["config/config.yaml"]
     command = [
-        str(warm_python.command()), "-m", "snakemake", *arguments,
+        str(warm_start.command()), "-m", "snakemake", *arguments,
         "--profile", "profiles/demo", "--configfile", *configs,
     ]  # fmt: skip
+    given = environment()
+    if "-n" in arguments:
+        given = unmeasured(given)
     done = subprocess.run(
-        command, cwd=folder, env=environment(), capture_output=True, text=True
+        command, cwd=folder, env=given, capture_output=True, text=True
     )
     text = done.stdout + done.stderr
     if check:

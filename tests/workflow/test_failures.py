@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import warm_python
+import warm_start
 from snakemake_runs import copy_project, environment
 
 ITEMS = "results/tasks/xnli/test.vi.jsonl"
@@ -28,7 +28,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *arguments: str, target: str = ITEMS) -> tuple[int, str]:
     """Return the exit status of Snakemake, and what it printed."""
-    command = [str(warm_python.command()), "-m", "snakemake", target, *arguments]
+    command = [str(warm_start.command()), "-m", "snakemake", target, *arguments]
     command += ["--configfile", "config/demo.yaml", "tiny.yaml"]
     done = subprocess.run(
         command, cwd=folder, env=environment(), capture_output=True, text=True

@@ -4,27 +4,36 @@
 
 import os
 import shlex
+from pathlib import Path
 
 from snakemake.io import strip_wildcard_constraints
 from snakemake.logging import logger
+from snakemake.scheduling.job_scheduler import JobScheduler
 
 from langneurons import methods, tables, tasks
 from langneurons.config.errors import LangneuronsError
 from langneurons.config.names import BASE, LANGUAGE, Pair, Selection, TuningName
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
-from langneurons.grid import bridges, result_paths, steering, subjects
+from langneurons.grid import result_paths, steering, subjects
 from langneurons.jobs import devices, failures, forced, planned, provenance
-from langneurons.jobs.fingerprint import code_hash
+from langneurons.jobs.fingerprint import code_hash, remember
 from langneurons.nn.models import fetching
 from langneurons.study import local_files, probing, targets
 from langneurons.study.configuration import load
 from langneurons.study.records import Records
-from langneurons.study.rule_functions import Signed, keep_what_is_planned, signed
+from langneurons.study.rule_functions import (
+    Signed,
+    keep_what_is_planned,
+    one_timer,
+    signed,
+)
 from langneurons.study.specs import Specs
 from langneurons.study.table_specs import TableSpecs
 
 keep_what_is_planned()
+one_timer(JobScheduler)
+remember(Path(".snakemake/code_hashes.json"), writes=workflow.is_main_process)
 try:
     CONFIG = load(config)
     if workflow.is_main_process:  # not again by each cluster job

@@ -138,9 +138,9 @@ def report_spec(wildcards):
 def benchmarks():
     """Where Snakemake writes the times of jobs, by rule, wildcards in braces."""
     return {
-        one.name: strip_wildcard_constraints(str(one.benchmark))
-        for one in workflow.rules
-        if one.benchmark
+        each.name: strip_wildcard_constraints(str(each.benchmark))
+        for each in workflow.rules
+        if each.benchmark
     }
 
 

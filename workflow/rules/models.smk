@@ -40,7 +40,7 @@ rule pretrain_demo_model:
         model=either(built_models()),
     conda:
         "../../envs/gpu.yaml"
-    threads: 2
+    threads: RESOURCES.threads
     resources:
         mem_mb=RESOURCES.memory,
         runtime=RESOURCES.building_runtime,

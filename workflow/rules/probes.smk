@@ -3,28 +3,11 @@
 # results/similarities, how similar candidates for a bridge are to a pair of languages.
 
 
-def words_of_pair(wildcards):
-    """The words of the dictionary that models are asked."""
-    return bridges.dictionary(
-        bridges.probes(CONFIG).dictionary, Pair.parse(wildcards.pair)
-    )
-
-
-def compared(role):
-    """Make the function to the files of a role that a similarity reads."""
-
-    def paths(wildcards):
-        names = wildcards.model, wildcards.similarity, Pair.parse(wildcards.pair)
-        return probing.files(CONFIG, *names)[role]
-
-    return signed(paths)
-
-
 rule ask_probes:
     """Let a model translate words of a pair, and keep those that it knows."""
     input:
         model=model_to_load,
-        dictionary=words_of_pair,
+        dictionary=probing.words(CONFIG),
     output:
         out="results/probes/{model}/{pair}.json",
     log:
@@ -84,10 +67,10 @@ rule record_probes:
 rule compare_languages:
     """Say how similar each candidate for a bridge is to a pair of languages."""
     input:
-        neurons=compared("neurons"),
-        activations=compared("activations"),
-        probes=compared("probes"),
-        asked=compared("asked"),
+        neurons=probing.reader(CONFIG, "neurons"),
+        activations=probing.reader(CONFIG, "activations"),
+        probes=probing.reader(CONFIG, "probes"),
+        asked=probing.reader(CONFIG, "asked"),
     output:
         out="<study>/similarities/{model}/{similarity}/{pair}.json",
     log:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from langneurons import similarities
+from langneurons.config.names import Pair
 from langneurons.config.schema import Config
 from langneurons.grid import bridges
 
@@ -124,17 +125,24 @@ class JobEstimates:
         return Work(rates.SMALL_JOB, 0, 0)
 
     def _ask_probes(self, wildcards: Any) -> Work:
-        probes = bridges.probes(self.config)
-        if probes.keep == "all" and not self._reads_answers():
+        probes, words = bridges.probes(self.config), self._answers_read()
+        if probes.keep == "all" and not words:
             return Work(rates.SMALL_JOB, 0, 0)
+        if Pair.parse(wildcards.pair) in bridges.pairs(self.config):
+            words = probes.asked
         ways = 2 if probes.keep == "both" else 1
-        one = self.parts.estimates.asking(wildcards.model, probes.asked)
+        one = self.parts.estimates.asking(wildcards.model, words)
         work = Work(ways * one.seconds, ways * one.tokens, one.disk)
         return self._loaded(wildcards.model, work)
 
-    def _reads_answers(self) -> bool:
-        entries = map(self.config.similarity, bridges.similarities(self.config))
-        return any("asked" in similarities.load(one.kind).READS for one in entries)
+    def _answers_read(self) -> int:
+        """Return how many answers of a pair over a candidate are read; or 0."""
+        most = 0
+        for entry in map(self.config.similarity, bridges.similarities(self.config)):
+            kind = similarities.load(entry.kind)
+            parameters = kind.PARAMETERS.model_validate(entry.parameters)
+            most = max(most, kind.words(parameters))
+        return most
 
     def _record_probes(self, wildcards: Any) -> Work:
         probes = bridges.probes(self.config)
@@ -145,7 +153,9 @@ class JobEstimates:
 
     def _compare_languages(self, wildcards: Any) -> Work:
         kind = similarities.load(self.config.similarity(wildcards.similarity).kind)
-        seconds = rates.COMPARING if "probes" in kind.READS else rates.SMALL_JOB
+        seconds = rates.SMALL_JOB
+        if "probes" in kind.READS:
+            seconds = rates.comparing(self.config.model(wildcards.model))
         return Work(seconds, 0, 0)
 
     def _tune_model(self, wildcards: Any) -> Work:

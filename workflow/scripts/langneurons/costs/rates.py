@@ -74,9 +74,13 @@ PROBE = 12
 ANSWER = 30
 """Tokens of a word that is generated: the study's limit."""
 
-COMPARING = 600.0
-"""Seconds of a similarity with draws on two CPU cores: the largest sets of neurons that
-were tried, 382 in each of 12 layers and 500 probes (`python -m benchmarks`)."""
+COMPARING = 100.0
+"""Seconds of a similarity of recorded neurons with 200 draws on two CPU cores, of a
+model of 8 B parameters: 1,720 neurons of each language in 12 layers, 500 probes and 6
+candidates (a seventh of `python -m benchmarks --only similarity`)."""
+
+COMPARED = 8e9
+"""Parameters of that model."""
 
 BATCH = 16
 """Sequences decoded side by side."""
@@ -111,6 +115,14 @@ def flops(model: Model, gpu: str) -> float:
     """Return FLOP/s of a job; GPUs that share a model take turns, so one counts."""
     plain = model.quantization == "none" and model.dtype == "float32"
     return (FLOAT32 if plain else FLOPS)[gpu if model.parameters >= GPU_FROM else "cpu"]
+
+
+def comparing(model: Model) -> float:
+    """Return seconds of a similarity of recorded neurons: the square of their number.
+
+    Neurons grow with the power 2/3 of the parameters; see ``statistics_bytes``.
+    """
+    return SMALL_JOB + COMPARING * (model.parameters / COMPARED) ** (4 / 3)
 
 
 def loading(model: Model) -> float:

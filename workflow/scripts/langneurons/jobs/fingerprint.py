@@ -16,7 +16,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+from .known_hashes import KnownHashes
+from .syntax import Plain, bound_by, is_for_types, without_docstrings
 
 SCRIPTS = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parents[1].name
@@ -48,6 +50,19 @@ PLUMBING = frozenset(
 
 WHOLE = "*"
 
+_known: dict[Path, KnownHashes] = {}
+
+
+def remember(path: Path, writes: bool, root: Path = SCRIPTS) -> None:
+    """Take hashes from a file, as far as it has them, and keep others there.
+
+    Args:
+        path: the file.
+        writes: whether this process writes there, when it ends.
+        root: folder with the scripts and the package.
+    """
+    _known[root] = KnownHashes(path, root, writes)
+
 
 @cache
 def code_hash(script: str, modules: tuple[str, ...] = (), root: Path = SCRIPTS) -> str:
@@ -61,6 +76,17 @@ def code_hash(script: str, modules: tuple[str, ...] = (), root: Path = SCRIPTS) 
     Returns:
         16 hexadecimal digits.
     """
+    known, what = _known.get(root), " ".join((script, *modules))
+    if known is None:
+        return _hashed(script, modules, root)
+    digest = known.get(what)
+    if digest is None:
+        digest = _hashed(script, modules, root)
+        known.add(what, digest)
+    return digest
+
+
+def _hashed(script: str, modules: tuple[str, ...], root: Path) -> str:
     reached: dict[tuple[str, int], str] = {}
     tree = _tree(root)
     tree.reach(script, WHOLE, reached)
@@ -115,8 +141,8 @@ class _Tree:
             text = path.read_text(encoding="utf-8") if path else ""
             body = [
                 statement
-                for statement in _without_docstrings(ast.parse(text)).body
-                if not _is_for_types(statement)
+                for statement in without_docstrings(ast.parse(text)).body
+                if not is_for_types(statement)
             ]
             aliases = self._aliases(module, body)
             self._modules[module] = [self._read(module, each, aliases) for each in body]
@@ -137,7 +163,7 @@ class _Tree:
 
     def _read(self, module: str, statement: ast.stmt, aliases: set[str]) -> _Statement:
         is_import = isinstance(statement, (ast.Import, ast.ImportFrom))
-        plain = _Plain(aliases)
+        plain = Plain(aliases)
         text = plain.written(statement)
         imports = [
             target
@@ -145,7 +171,7 @@ class _Tree:
             for target in self._targets(module, node)
             if target[0].partition(".")[2] not in PLUMBING
         ]
-        bound = frozenset(_bound(statement))
+        bound = frozenset(bound_by(statement))
         if is_import:
             return _Statement(bound, (), "", tuple(imports))
         return _Statement(bound, tuple(plain.used), text, tuple(imports))
@@ -296,96 +322,6 @@ class _Tree:
                 yield source, alias.name, local
 
 
-class _Plain:
-    """Writes a statement without what says where things stand; collects names.
-
-    Imports are left out too, and collected.
-
-    Args:
-        aliases: names that stand for whole modules of ours.
-    """
-
-    def __init__(self, aliases: set[str]) -> None:
-        self.aliases = aliases
-        self.used: list[str] = []
-        self.imports: list[ast.Import | ast.ImportFrom] = []
-
-    def written(self, node: Any) -> str:
-        """Write a part of a syntax tree; fields that are empty are left out."""
-        if isinstance(node, list):
-            return f"[{','.join(map(self.written, node))}]"
-        if not isinstance(node, ast.AST):
-            return repr(node)
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            self.imports.append(node)
-            return "Import()"
-        if isinstance(node, ast.Name):
-            self.used.append(node.id)
-            return f"Name({node.id},{type(node.ctx).__name__})"
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            base = node.value.id
-            if base in self.aliases:
-                self.used.append(f"{base}.{node.attr}")
-                return f"Name({node.attr},{type(node.ctx).__name__})"
-        fields = [
-            f"{field}={self.written(value)}"
-            for field in node._fields
-            if (value := getattr(node, field, None)) is not None and value != []
-        ]
-        return f"{type(node).__name__}({','.join(fields)})"
-
-
 @cache
 def _tree(root: Path) -> _Tree:
     return _Tree(root)
-
-
-def _is_for_types(statement: ast.stmt) -> bool:
-    """Tell whether a statement is ``if TYPE_CHECKING:``, which never runs."""
-    test = statement.test if isinstance(statement, ast.If) else None
-    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
-
-
-def _bound(statement: ast.stmt) -> set[str]:
-    """Return the names that a top-level statement binds."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return {statement.name}
-    if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        return {a.asname or a.name.split(".")[0] for a in statement.names}
-    names = set()
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-        elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-            names.add(node.name)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            names |= {a.asname or a.name.split(".")[0] for a in node.names}
-    return names
-
-
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    """Take out docstrings, those below a constant too, and what explains keys, columns.
-
-    That is the ``description`` of a Field, and a task's ``per_item``.
-    """
-    owners = (ast.Module, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-    for node in ast.walk(tree):
-        if isinstance(node, owners):
-            said = [each for each in node.body if not _explains(each)]
-            node.body = said or [ast.Pass()]
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Field":
-            node.keywords = [k for k in node.keywords if k.arg != "description"]
-    return tree
-
-
-def _explains(statement: ast.stmt) -> bool:
-    return _is_text(statement) or getattr(statement, "name", "") == "per_item"
-
-
-def _is_text(statement: ast.stmt) -> bool:
-    """Tell whether a statement is a text and nothing else."""
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )

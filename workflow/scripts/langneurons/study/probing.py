@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from langneurons import similarities, tasks
 from langneurons.config.errors import ConfigError
 from langneurons.config.fields import Frozen
 from langneurons.config.names import Pair
-from langneurons.config.schema import Config
+from langneurons.config.schema import RESULTS, Config
 from langneurons.grid import bridges, result_paths
 from langneurons.grid.kept import kept
 from langneurons.similarities import Similarity, wanted_pairs
 from langneurons.tasks.common.translations import Translating
+
+from .rule_functions import signed
 
 
 def plugin(config: Config, name: str) -> tuple[Similarity[Frozen], Frozen]:
@@ -156,3 +158,20 @@ def files(config: Config, model: str, name: str, pair: Pair) -> dict[str, list[s
         "asked": [bridges.asked(model, step) for step in steps],
     }
     return {role: paths if role in kind.READS else [] for role, paths in every.items()}
+
+
+def reader(config: Config, role: str) -> Callable[[Any], list[str]]:
+    """Make the function from wildcards to the files of a role; see ``files``."""
+
+    def paths(wildcards: Any) -> list[str]:
+        names = wildcards.model, wildcards.similarity, Pair.parse(wildcards.pair)
+        return files(config, *names)[role]
+
+    return signed(paths)
+
+
+def words(config: Config) -> str:
+    """Name the files of the words that models are asked, with the wildcard pair."""
+    asks = bool(bridges.all_axes(config))
+    name = bridges.probes(config).dictionary if asks else "none"
+    return f"{RESULTS}/dictionaries/{name}/{{pair}}.json"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import gc
 import inspect
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -46,3 +47,33 @@ def keep_what_is_planned() -> None:
     """
     gc.set_threshold(1_000_000, 50, 100)
     atexit.register(gc.freeze)
+
+
+def one_timer(scheduler: type[Any]) -> None:
+    """Let a scheduler of Snakemake wait for one moment at a time.
+
+    It looks at all open jobs again a second after it has looked at them, because of its
+    limit of jobs per second, and whenever a job ends; and each time it sets another
+    timer: after a hundred jobs it looks a hundred times per second, and works out the
+    parameters of all open jobs each time.
+
+    Args:
+        scheduler: the class; one without such timers is left as it is.
+    """
+    if not hasattr(scheduler, "_schedule_reevalutation"):
+        return
+
+    def wait(self: Any, delay: float) -> None:
+        if getattr(self, "_waits", False):
+            return  # it looks again when that is over, and sets the next
+
+        def look() -> None:
+            self._waits = False  # before it looks, which may set the next
+            self._open_jobs.release()
+
+        self._waits = True
+        timer = threading.Timer(delay, look)
+        timer.daemon = True
+        timer.start()
+
+    scheduler._schedule_reevalutation = wait
