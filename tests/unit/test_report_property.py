@@ -102,7 +102,8 @@ class Made:
                         axes = {"model": model, "tuning": tuning, "seed": seed}
                         rows += [axes | {"lang": lang} | x for x in self.treated(lang)]
         values = dict.fromkeys(self.metrics, 0.5) if self.study["published"] else {}
-        rows = [row | {"published": values} for row in rows]
+        more = {"published": values}
+        rows = [row | more | {"treatment": row["statistic"]} for row in rows]
         found = [self.evaluation(row) for row in rows]
         how = {"layout": LAYOUTS[kind][1], "title": "A task"}
         return task_table.task_table(rows, found, self.metrics, **how, resamples=20)

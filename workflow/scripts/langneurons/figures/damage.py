@@ -120,9 +120,9 @@ def _legend(selection: str, kind: str) -> str:
 def _name_points(figure: Figure, axes: Axes, part: pd.DataFrame) -> None:
     """Write the factor beside each point, where it covers neither point nor name.
 
-    The panels must have their final sizes. Points are named from the lowest to the
-    highest, as near as there is room; a name that fits nowhere is left out: all of them
-    are in the data beside the figure.
+    The panels must have their final sizes. Points are named from left to right, as
+    near as there is room; a name that fits nowhere is left out: all of them are in the
+    data beside the figure.
     """
     to_points = 72 / figure.dpi
     places = axes.transData.transform(part[["nats", "steering"]].to_numpy(float))
