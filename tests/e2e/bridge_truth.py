@@ -77,13 +77,13 @@ TRUTHS = {
         0.1,
     ),
     "bridge_wrong": Truth(
-        "the same through wrong bridges, of the natural assignment",
+        "natural assignment: words right through wrong bridges, mean of pairs",
         lambda f: float(ways(f, NATURAL)["wrong"].mean()),
         "under",
-        0.1,
+        0.2,
     ),
     "bridge_right": Truth(
-        "the same through the right one",
+        "both assignments: words right through the right bridge, mean of pairs",
         lambda f: both(f, "right"),
         "over",
         0.7,
@@ -99,11 +99,5 @@ TRUTHS = {
         lambda f: found(f, NATURAL, "cosine_target"),
         "over",
         0.8,
-    ),
-    "bridge_measured": Truth(
-        "both: share of pairs whose bridge is found by asking 40 words",
-        lambda f: (found(f, NATURAL, "measured") + found(f, SWAPPED, "measured")) / 2,
-        "over",
-        0.9,
     ),
 }

@@ -102,12 +102,11 @@ def bridged(works: bool) -> list[dict[str, str | float]]:
 
 
 def choices_of_bridges(works: bool) -> list[dict[str, str]]:
-    """Write the bridges that two similarities choose: all right, or always English."""
+    """Write the bridges that a similarity chooses: all right, or always English."""
     return [
-        {"model": model, "pair": pair, "similarity": name, "beside": "-"}
+        {"model": model, "pair": pair, "similarity": "cosine_target", "beside": "-"}
         | {"chosen": BRIDGES[model][pair[3:]] if works else "en"}
         for model, pair in product(BRIDGES, PAIRS)
-        for name in ("cosine_target", "measured")
     ]
 
 

@@ -120,7 +120,7 @@ def crowd(places: list[tuple[float, float]]) -> pd.DataFrame:
 
 def test_names_of_points_lie_apart() -> None:
     """Two that nearly coincide, and a heap whose names are led away from it."""
-    heap = [(0.1 + 0.04 * (i % 3), 9 + 0.03 * i) for i in range(6)]
+    heap = [(2.0, 5.0 + 0.01 * i) for i in range(11)]
     for places, led in (([(0.13, 9.01), (0.19, 9.07)], False), (heap, True)):
         figure = damage.draw_damage(crowd(places), "m, facts: damage")
         canvas = FigureCanvasAgg(figure)

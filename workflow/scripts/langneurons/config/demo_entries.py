@@ -77,7 +77,7 @@ class Bridging(Frozen):
 
     into: tuple[PairName, ...] = Field(
         min_length=1,
-        description="each low-resource language, behind the bridge into it: `hi-ur`",
+        description="each low-resource language, behind the bridge into it (hi-ur)",
     )
     low: float = Field(
         0.4, gt=0, le=1, description="share of lines with a low-resource language"
