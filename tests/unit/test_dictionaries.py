@@ -97,6 +97,24 @@ def test_the_very_word_can_be_left_out(folder):
         assert found["counts"]["only_identical"] == 1
 
 
+def test_a_word_of_the_third_language_is_no_translation_of_itself(tmp_path):
+    (tmp_path / "zh-en.a").write_text("二 two\n二 pair\n停 stop\n", encoding="utf-8")
+    (tmp_path / "en-tl.a").write_text("two dalawa\ntwo two\npair two\nstop stop\n")
+    (tmp_path / "zh-en.b").write_text("三 three\n", encoding="utf-8")
+    (tmp_path / "en-tl.b").write_text("three tatlo\nthree three\n")
+    kept, left = (
+        read(tmp_path, "zh-tl", identical=x, pivot="en") for x in ("keep", "drop")
+    )
+    assert words(kept["probe"]) == {"二": ["dalawa", "two"], "停": ["stop"]}
+    assert words(kept["test"]) == {"三": ["tatlo", "three"]}
+    assert words(left["probe"]) == {"二": ["dalawa", "two"]}  # it is that of pair
+    assert words(left["test"]) == {"三": ["tatlo"]}
+    for found in (kept, left):
+        counts = found["counts"]
+        assert (counts["identical"], counts["only_identical"]) == (2, 1)
+    assert left["counts"]["untranslated"] == 1
+
+
 def test_a_word_in_other_letters_is_the_same_word(tmp_path):
     (tmp_path / "a-b.a").write_text("Fire\tx\nsun\ty\n")
     (tmp_path / "a-b.b").write_text("fire\tz\n")
@@ -227,3 +245,14 @@ def test_english_words_of_the_swahili_list(shared_data):
     # The small list has 242 Swahili words; all other words are left to probes.
     assert found["counts"]["test"] == 666 and found["counts"]["probe"] == 5203 - 666
     assert found["counts"]["identical"] == 89
+
+
+def test_english_words_among_the_filipino_ones_are_left_out(shared_data):
+    # Counted apart from this code, in the same files.
+    given = real(shared_data)
+    kept, left = (
+        read(shared_data, "zh-tl", identical=x, **given) for x in ("keep", "drop")
+    )
+    assert kept["counts"]["translations"] == 8998
+    assert left["counts"]["translations"] == 5803
+    assert left["counts"]["only_identical"] == 946

@@ -250,7 +250,7 @@ def test_layers_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert score(missing_layers="zero") == pytest.approx(0.075)
     assert score() == pytest.approx(0.9)
-    assert score(missing_layers="zero", numbering="position") == 0
+    assert score(missing_layers="zero", numbering="position") is None
     shifted = compared("hsic", inputs, layer_ids=(1, 5), draws=0, numbering="position")
     assert shifted.layers == {"en": {11: 0.9}}
 
@@ -406,9 +406,23 @@ def test_a_pair_with_too_few_probes_is_left_out() -> None:
 def test_languages_that_share_nothing_are_left_out() -> None:
     sets = neurons_of({"zh": {1: [1]}, "sw": {1: [2]}, "en": {1: [3]}}, 4)
     probes = recorded(sets, lambda layer, i: np.arange(30.0) * i)
-    found = compared("hsic", SimilarityInputs(PAIR, ("en",), sets, probes=probes))
-    assert "no neuron is shared by zh and sw" in found.left_out
-    assert found.scores == {"en": None}
+    given = SimilarityInputs(PAIR, ("en",), sets, probes=probes)
+    for missing in ("skip", "zero"):
+        found = compared("hsic", given, missing_layers=missing)
+        assert "no neuron is shared by zh and sw" in found.left_out
+        assert found.scores == {"en": None} and found.share == {}
+
+
+def test_layers_that_are_too_few_to_be_counted_choose_nothing() -> None:
+    # Of 4 layers with all neurons none is the eleventh: not the first candidate wins.
+    whole = {layer: [1, 2] for layer in range(4)}
+    sets = neurons_of({"zh": whole, "sw": whole, "en": whole, "de": whole}, 4)
+    probes = recorded(sets, lambda layer, i: np.arange(30.0) * i)
+    given = SimilarityInputs(PAIR, ("en", "de"), sets, probes=probes)
+    code = {"layer_ids": (10, 21), "numbering": "position", "missing_layers": "zero"}
+    found = compared("hsic", given, set="all", match_size=False, **code)
+    assert found.scores == {"en": None, "de": None} and found.draws == 0
+    assert "layers 10 to 21 counted by position" in found.left_out
 
 
 def test_neurons_that_were_not_recorded_are_named() -> None:

@@ -90,7 +90,8 @@ class Dictionary(WordFiles):
     )
     identical: Literal["keep", "drop"] = Field(
         "keep",
-        description="translations that are the very word (names, loans and noise):\n"
+        description="translations that are the very word, or the word of `pivot` that "
+        "they translate (names, loans and noise):\n"
         "`keep`: stay, and are counted (as MUSE has them)\n`drop`: are left out",
     )
 

@@ -155,10 +155,11 @@ class Hsic(Similarity[Parameters]):
         wanted = parameters.of(neurons.layers)
         used = {x: sets.used(x, wanted, parameters.numbering) for x in names}
         compared = sorted({layer for each in used.values() for layer in each})
-        if not compared and parameters.missing_layers == "skip":
+        if not compared:
+            by_place = " counted by position" if parameters.numbering != "ids" else ""
             why = (
-                f"in layers {wanted.start} to {wanted.stop - 1} no neuron is shared by "
-                f"{' and '.join(ends)} beside one of a candidate (set "
+                f"in layers {wanted.start} to {wanted.stop - 1}{by_place} no neuron is "
+                f"shared by {' and '.join(ends)} beside one of a candidate (set "
                 f"{parameters.set}); widen layers, or take another set"
             )
             return Similar(nothing, anchor=0, probes=size, left_out=why)

@@ -9,7 +9,7 @@ much: every sense of each translation (docs/deviations.md).
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -106,7 +106,8 @@ def read(
     Args:
         legs: one, or two with the pivot between; each ``pair`` and ``swapped``.
         paths: of each leg the file of probe words and that of test words.
-        identical: ``drop`` leaves out translations that are the very word; ``keep``.
+        identical: ``drop`` leaves out translations that are the very word, or the word
+            of the language between that they translate; ``keep``.
 
     Returns:
         ``probe`` and ``test``: ``word`` and ``gold``, its translations, in the order of
@@ -123,11 +124,13 @@ def read(
     found: dict[str, list[dict[str, Any]]] = {"probe": [], "test": []}
     same = alone = lost = 0
     for word, given in first.translations.items():
-        gold = _through(given, [one.translations for one in read_in[1:]])
-        same += word in gold
-        alone += list(gold) == [word]
-        if identical == "drop":
-            gold.pop(word, None)
+        ways = _through(word, given, [one.translations for one in read_in[1:]])
+        other = {
+            text: None for text, of in ways.items() if of - {text} and text != word
+        }
+        same += len(ways) > len(other)
+        alone += bool(ways) and not other
+        gold = other if identical == "drop" else dict.fromkeys(ways)
         if not gold:
             lost += 1
             continue
@@ -152,12 +155,21 @@ def read(
 
 
 def _through(
-    given: Mapping[str, None], further: Sequence[Translations]
-) -> dict[str, None]:
-    """Translate words on, leg by leg; a word that is not there has no translation."""
+    word: str, given: Iterable[str], further: Sequence[Translations]
+) -> dict[str, set[str]]:
+    """Translate a word on, leg by leg; a word that is not there has no translation.
+
+    Returns:
+        Its translations, each with the words that the last leg has it for.
+    """
+    found = {text: {word} for text in given}
     for translations in further:
-        given = {t: None for word in given for t in translations.get(word, ())}
-    return dict(given)
+        on: dict[str, set[str]] = {}
+        for between in found:
+            for text in translations.get(between, ()):
+                on.setdefault(text, set()).add(between)
+        found = on
+    return found
 
 
 def _none_left(
