@@ -81,7 +81,8 @@ def similarity(name: str, pair: str, model: str = "m") -> dict[str, Any]:
         "anchor": 11 if drawn else None, "chosen": best if there else None,
         "draws": 200 if drawn else 0,
         "share": {k: float(k == best) * 0.8 for k in candidates} if drawn else {},
-        "probes": 33 if drawn else None, "left_out": None if there else LEFT_OUT,
+        "tied": int(there), "probes": 33 if drawn else None,
+        "left_out": None if there else LEFT_OUT,
     }  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def test_layers_of_fifteen_pairs_fit() -> None:
     scores = {k: {layer: 0.1 * i + layer for layer in range(10, 22)}
               for i, k in enumerate(CANDIDATES)}  # fmt: skip
     one = similarity_files.Similar(
-        "hsic", dict.fromkeys(CANDIDATES, 1.0), scores, {}, {}, 0, 9, 30, "en", ""
+        "hsic", dict.fromkeys(CANDIDATES, 1.0), scores, {}, {}, 0, 9, 30, "en", "", 6
     )
     data = by_layer.layers(dict.fromkeys(PAIRS, one))
     assert len(data) == 15 * 6 * 12

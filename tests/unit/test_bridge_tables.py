@@ -107,6 +107,23 @@ def test_means_over_pairs_count_those_with_a_choice(table: pd.DataFrame) -> None
     assert "is an end" in one(table, "always_english", "en-ur")["left_out"]
 
 
+def test_equals_are_told_beside_the_choice(read: Inputs, tmp_path: Path) -> None:
+    paths = list(read.files["similarities"])
+    for place, path in enumerate(paths):
+        found = json.loads(path.read_text())
+        if found["similarity"] == "wrong" and found["pair"] == "vi-el":
+            found["tied"] = 2
+            paths[place] = tmp_path / "tied.json"
+            paths[place].write_text(json.dumps(found))
+    given = Inputs(dict(read.files) | {"similarities": paths})
+    table = bridges.TABLE.build(bridge_files.spec(), given)
+    assert [one(table, "wrong", x)["tied"] for x in ("vi-ur", "vi-el", "all")] == [
+        1, 2, 1,
+    ]  # fmt: skip
+    text = markdown(bridges.TABLE.layout(table, {}))
+    assert text.count("(0.80, 1 of 2 equal)") == 1
+
+
 def test_two_similarities_are_compared(table: pd.DataFrame) -> None:
     row = one(table, "right", "all", "wrong")
     # On vi-el zh is as good as hi: both are right on the same words.

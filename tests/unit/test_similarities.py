@@ -135,7 +135,8 @@ def test_family_prefers_that_of_the_target() -> None:
     found = compared("family", inputs)
     assert found.scores == {"en": 0, "he": 0.5, "tl": 1}
     nobody = compared("family", SimilarityInputs(PAIR, ("en", "de")))
-    assert similarities.best(nobody.scores) == "en"  # of equals the first
+    assert set(nobody.scores.values()) == {0}
+    assert similarities.best(nobody.scores) is None  # it says nothing of this pair
     moved = compared("family", inputs, families={"en": "Austronesian"})
     assert similarities.best(moved.scores) == "en"
 
@@ -481,11 +482,47 @@ def test_output_says_all_that_tables_need() -> None:
     found = similarities.describe(spec("overlap", ("en", "de")), inputs)
     assert list(found) == [
         "format", "model", "pair", "similarity", "kind", "candidates", "scores",
-        "layers", "sizes", "anchor", "chosen", "draws", "share", "probes", "left_out",
+        "layers", "sizes", "anchor", "chosen", "tied", "draws", "share", "probes",
+        "left_out",
     ]  # fmt: skip
     assert found["format"] == "langneurons/similarity/1"
     assert (found["chosen"], found["draws"], found["probes"]) == ("de", 0, None)
     assert found["layers"]["de"]["5"] == 2
+
+
+def test_of_nothing_but_equals_none_is_chosen() -> None:
+    given = spec("family", ("en", "de"))
+    found = similarities.describe(given, SimilarityInputs(PAIR, ("en", "de")))
+    assert (found["chosen"], found["tied"]) == (None, 2)
+    assert found["left_out"] == ("en, de have the same score, 0: nothing to choose by")
+    alone = similarities.describe(
+        spec("family", ("en",)), SimilarityInputs(PAIR, ("en",))
+    )
+    assert (alone["chosen"], alone["tied"], alone["left_out"]) == ("en", 1, None)
+
+
+def test_of_some_equals_the_first_is_chosen_and_their_number_told() -> None:
+    some = ("en", "tl", "id")
+    inputs = SimilarityInputs(Pair("zh", "sw"), some)
+    given = spec("family", some)
+    given["parameters"] = {"families": {"sw": "Austronesian"}}
+    found = similarities.describe(given, inputs)
+    assert (found["chosen"], found["tied"], found["left_out"]) == ("tl", 2, None)
+    # Products that rounding alone sets apart.
+    assert similarities.tied({"en": 0.1 * 0.6, "de": 0.2 * 0.3, "fr": 0.01}) == [
+        "en", "de",
+    ]  # fmt: skip
+    assert similarities.tied({"en": -1.0, "de": None}) == ["en"]
+    assert similarities.tied({"en": None}) == []
+
+
+def test_a_draw_that_several_win_counts_for_each_in_part() -> None:
+    nan = float("nan")
+    drawn = np.array([[2.0, 2.0, 1.0], [1.0, 0.0, nan], [0.0, 0.0, 0.0], [nan] * 3])
+    found = similarities.shares(("en", "de", "fr"), drawn)
+    assert found == pytest.approx(
+        {"en": (1 / 2 + 1 + 1 / 3) / 4, "de": (1 / 2 + 1 / 3) / 4, "fr": 1 / 12}
+    )
 
 
 def test_scores_must_be_of_the_candidates(monkeypatch: pytest.MonkeyPatch) -> None:

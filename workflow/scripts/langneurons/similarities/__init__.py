@@ -3,6 +3,7 @@
 ``similarities/<kind>.py`` holds a class that is a :class:`Similarity`, with its
 ``PARAMETERS``, and ``SIMILARITY``, an instance of it. A similarity gives every
 candidate of a pair a number; the largest is the bridge, of equals the first candidate.
+Where all are equal nothing is chosen: the similarity says nothing of such a pair.
 Nothing outside this folder knows one by its name.
 """
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 P = TypeVar("P", bound=Frozen)
 READABLE = ("neurons", "activations", "probes", "asked")
 """What a similarity may read: see ``SimilarityInputs``."""
+ROUNDING = 1e-9
+"""Scores that differ by less of themselves are equal: sums are rounded."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class Similar:
         layers: by candidate and layer; empty where there are none.
         sizes: neurons of each candidate that are compared.
         anchor: neurons that they are compared with; None: there are none.
-        share: of the bootstrap draws, how many each candidate wins.
+        share: of the bootstrap draws, how many each candidate wins; one that several
+            win counts for each of them in part.
         draws: number of them; 0: none.
         probes: number of words that were looked at; None: none are needed.
         left_out: why the pair has no similarity; None where it has.
@@ -172,23 +176,33 @@ def ends(pair: Pair, which: str) -> tuple[str, ...]:
     return (pair.target,) if which == "target" else (pair.source, pair.target)
 
 
+def tied(scores: Mapping[str, float | None]) -> list[str]:
+    """List the candidates with the largest score, in their order.
+
+    Returns:
+        One, or several that are equal; empty where no candidate has a score.
+    """
+    given = {name: score for name, score in scores.items() if score is not None}
+    equal = _largest(np.array([[*given.values()]], np.float64))[0] if given else ()
+    return [name for name, is_equal in zip(given, equal, strict=True) if is_equal]
+
+
 def best(scores: Mapping[str, float | None]) -> str | None:
     """Return the candidate with the largest score, of equals the first.
 
     Returns:
-        None where no candidate has one.
+        None where no candidate has one, and where all that have one are equal: the
+        first of them would be chosen by its place in a list.
     """
-    chosen, most = None, -np.inf
-    for name, score in scores.items():
-        if score is not None and score > most:
-            chosen, most = name, score
-    return chosen
+    equal = tied(scores)
+    given = sum(score is not None for score in scores.values())
+    return None if len(equal) == given > 1 or not equal else equal[0]
 
 
 def shares(
     candidates: Sequence[str], drawn: npt.NDArray[np.floating]
 ) -> dict[str, float]:
-    """Return the share of draws that each candidate wins, of equals the first.
+    """Return the share of draws that each candidate wins; equals share a draw.
 
     Args:
         candidates: in their order.
@@ -197,12 +211,24 @@ def shares(
     valid = ~np.isnan(drawn).all(axis=1)
     if not valid.any():
         return {}
-    winners = np.nanargmax(drawn[valid], axis=1)
-    counts = np.bincount(winners, minlength=len(candidates))
-    return {
-        name: float(count) / len(drawn)
-        for name, count in zip(candidates, counts, strict=True)
-    }
+    won = _largest(drawn[valid])
+    parts = (won / won.sum(axis=1, keepdims=True)).sum(axis=0) / len(drawn)
+    return {name: float(x) for name, x in zip(candidates, parts, strict=True)}
+
+
+def _largest(scores: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+    """Mark the largest score of each row: [rows, candidates]; NaN is none."""
+    most = np.nanmax(scores, axis=1, keepdims=True)
+    return np.asarray(scores >= most - ROUNDING * np.abs(most))
+
+
+def _all_equal(scores: Mapping[str, float | None]) -> str | None:
+    """Say that scores choose nothing; None where one is chosen, or none is given."""
+    equal = tied(scores)
+    if not equal or best(scores) is not None:
+        return None
+    score = f"{scores[equal[0]]:.4g}"
+    return f"{', '.join(equal)} have the same score, {score}: nothing to choose by"
 
 
 def describe(spec: Mapping[str, Any], inputs: SimilarityInputs) -> dict[str, Any]:
@@ -242,8 +268,9 @@ def describe(spec: Mapping[str, Any], inputs: SimilarityInputs) -> dict[str, Any
         "sizes": dict(found.sizes),
         "anchor": found.anchor,
         "chosen": best(found.scores),
+        "tied": len(tied(found.scores)),
         "draws": found.draws,
         "share": dict(found.share),
         "probes": found.probes,
-        "left_out": found.left_out,
+        "left_out": found.left_out or _all_equal(found.scores),
     }

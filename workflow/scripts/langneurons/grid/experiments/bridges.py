@@ -74,7 +74,8 @@ class Bridges(Experiment):
     candidates: tuple[Language, ...] = Field(
         min_length=1,
         description="bridges: of each pair those that are neither its source nor its "
-        "target; of two that are equally similar the first is chosen",
+        "target; of two that are most similar the first is chosen, where all are equal "
+        "none",
     )
     selection: Annotated[str, Named("chosen")] = Field(
         description="whose neurons are compared, `method.language_set`; the set has "

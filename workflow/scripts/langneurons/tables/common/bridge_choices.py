@@ -94,7 +94,7 @@ def always_english(tested: Scored, pair: str) -> Similar:
     missing = why or "English is no candidate"
     chosen = ENGLISH if there else None
     return Similar(NOTHING, {}, {}, {}, {}, 0, None, None, chosen,
-                   "" if there else missing)  # fmt: skip
+                   "" if there else missing, int(there))  # fmt: skip
 
 
 Head = tuple[str, str, str]

@@ -62,6 +62,10 @@ COLUMNS = (
     Column("beside", "another similarity, of rows that compare two; else -", key=True),
     Column("kind", "of the similarity"),
     Column("chosen", "the bridge"),
+    Column(
+        "tied", "candidates with the largest score; of all: pairs whose choice has "
+        "equals", "count",
+    ),
     Column("share", "of the bootstrap's draws, that it wins", "number", form=".2f"),
     Column("draws", "of the bootstrap over probes", "count"),
     Column("probes", "words on which neurons are compared", "count"),
@@ -134,6 +138,7 @@ def _of_pair(one: Choice, resamples: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "kind": similar.kind,
         "chosen": similar.chosen,
+        "tied": similar.tied,
         "draws": similar.draws or None,
         "probes": similar.probes,
         "anchor": similar.anchor,
@@ -205,6 +210,7 @@ def _over_pairs(some: Sequence[Choice], resamples: int) -> dict[str, Any]:
     missing = len(some) - len(made)
     found: dict[str, Any] = {
         "kind": some[0].similar.kind,
+        "tied": sum(one.similar.tied > 1 for one in made),
         "pairs": len(made),
         "pairs_english": sum(one.gains(VIA) is not None for one in made),
         "n": sum(len(one.tested.direct) for one in made) or None,

@@ -42,6 +42,9 @@ LEGEND = (
     "of the bootstrap over\n  probes that it wins; ▲ ▼: higher or lower than through "
     "English on the same items, McNemar's exact\n  test after Holm's correction over "
     "the pairs of this similarity.",
+    "- *1 of 2 equal*: two candidates have the largest score, and the first of them "
+    "is the bridge. Where all\n  have the same score nothing is chosen, and the pair "
+    "is left out; draws that several win count for\n  each in part.",
     "- *regret*: accuracy of the best candidate minus that of the chosen. *best "
     "found*: share of pairs whose\n  choice is the best candidate, and the same of a "
     "candidate at random. *ranks*: Spearman's correlation\n  of similarity and "
@@ -147,8 +150,11 @@ def _choice(row: Mapping[Any, Any]) -> Cell:
     if not row["chosen"]:
         return Cell(ABSENT, title=str(row["left_out"]))
     text = f"{row['chosen']} {number(row['accuracy'], '.3f')}"
-    if not math.isnan(as_float(row["share"])):
-        text += f" ({number(row['share'], '.2f')})"
+    given = [] if math.isnan(as_float(row["share"])) else [number(row["share"], ".2f")]
+    if as_float(row["tied"]) > 1:
+        given.append(f"1 of {int(row['tied'])} equal")
+    if given:
+        text += f" ({', '.join(given)})"
     value, p_holm = as_float(row[f"over_{VIA}"]), as_float(row[f"p_{VIA}_holm"])
     title = f"{number(value, '+.3f')} over English"
     return Cell(text + mark(p_holm, value), direction(p_holm, value), title)

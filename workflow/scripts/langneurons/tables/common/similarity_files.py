@@ -16,7 +16,7 @@ KEYS: dict[str, type] = {
     **dict.fromkeys(("format", "model", "pair", "similarity", "kind"), str),
     "candidates": list,
     **dict.fromkeys(("scores", "layers", "sizes", "share"), dict),
-    "draws": int,
+    **dict.fromkeys(("draws", "tied"), int),
 }
 """Keys of a file of similarities that are never null, and the types of their values."""
 
@@ -30,12 +30,15 @@ class Similar:
         scores: of each candidate, in their order; NaN where it has none.
         layers: of each candidate its scores by layer; empty where there are none.
         sizes: neurons of each candidate; empty where there are none.
-        share: share of the bootstrap's draws that each candidate wins; empty without.
+        share: share of the bootstrap's draws that each candidate wins, those that
+            several win in part; empty without.
         draws: of the bootstrap.
         anchor: neurons of the pair; None: the similarity compares none.
         probes: words that were recorded; None: it reads none.
         chosen: the candidate; None: nothing could be compared.
         left_out: why not; empty where one is chosen.
+        tied: candidates with the largest score, of which the first is chosen unless
+            they are all.
     """
 
     kind: str
@@ -48,6 +51,7 @@ class Similar:
     probes: int | None
     chosen: str | None
     left_out: str
+    tied: int
 
 
 def read(path: Path, model: str, similarity: str, pair: str) -> Similar:
@@ -78,6 +82,7 @@ def read(path: Path, model: str, similarity: str, pair: str) -> Similar:
         found.get("probes"),
         chosen,
         found.get("left_out") or "",
+        found["tied"],
     )
 
 
