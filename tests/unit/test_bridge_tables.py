@@ -93,7 +93,11 @@ def test_means_over_pairs_count_those_with_a_choice(table: pd.DataFrame) -> None
     assert (right["pairs"], right["pairs_english"], right["n"]) == (3, 2, 120)
     assert right["over_direct"] == pytest.approx(0.8)
     assert right["over_english"] == pytest.approx(0.6)
-    assert right["p_direct"] == pytest.approx(0.25) == right["p_least"]
+    assert right["p_direct"] == pytest.approx(0.25) == right["p_least_direct"]
+    # Of two pairs that have English.
+    assert right["p_least_english"] == pytest.approx(0.5)
+    # Where it is no end, `few` chooses English itself: no difference is possible.
+    assert np.isnan(one(table, "few", "all")["p_least_english"])
     assert right["p_english"] == pytest.approx(0.5)
     assert (right["found"], right["regret"]) == (1, 0)
     # By chance: 1 of 3, 1 of 4, and 2 of 4 that are best.

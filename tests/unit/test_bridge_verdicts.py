@@ -20,7 +20,8 @@ KINDS = {"hsic": "hsic", "plain": "overlap"}
 
 def chose(kind: str, bridge: str | None, names: list[str]) -> Similar:
     scores = {k: float(k == bridge) for k in names}
-    return Similar(kind, scores, {}, {}, {}, 0, 5, 30, bridge, "" if bridge else "few")
+    return Similar(kind, scores, {}, {}, {}, 0, 5, 30, bridge, "" if bridge else "few",
+                   1)  # fmt: skip
 
 
 def table(
@@ -99,6 +100,30 @@ def test_h9_sets_hsic_against_three_ways(
     assert found.verdict == verdict and found.key == "H9"
     if verdict != "not run":
         assert found.sentence.startswith("m words, hsic: over English ")
+
+
+@pytest.mark.parametrize(("other", "verdict"), [(9, "not supported"), (4, "undecided")])
+def test_pairs_that_cannot_differ_are_not_counted(other: int, verdict: str) -> None:
+    """Where the choice is English it cannot differ from it, whatever it is worth."""
+    en = np.arange(WORDS) % 2.0
+    ways = {"en": en, "hi": en.copy()}
+    tested, similar = {}, {}
+    for number in range(9):
+        # Of 200 words one is right through hi alone, or through English alone.
+        own = ways | {
+            "hi": np.where(np.arange(WORDS) == number % 2, number % 2 == 0, en)
+        }
+        pair = f"s{chr(97 + number)}-t"
+        tested[Place("b", "words", "m", pair)] = Scored("binary", en, own)
+        chosen = "hi" if number < other else "en"
+        similar["m", "hsic", pair] = chose("hsic", chosen, list(ways))
+        similar["m", "plain", pair] = chose("overlap", "en", list(ways))
+    made = bridge_table(tested, similar, resamples=500)
+    row = made[(made["similarity"] == "hsic") & (made["pair"] == "all")].iloc[0]
+    assert row["pairs_english"] == 9
+    assert row["p_least_english"] == pytest.approx(2.0 ** (1 - other))
+    found = bridge_verdicts.h9(made)
+    assert found.verdict == verdict and "9 pairs" in found.sentence
 
 
 def test_nothing_was_run() -> None:

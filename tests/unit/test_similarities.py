@@ -379,8 +379,9 @@ def test_equal_candidates_go_in_their_order() -> None:
         "hsic", SimilarityInputs(PAIR, names, sets, probes=given.probes), draws=20
     )
     assert found.scores["en"] == pytest.approx(found.scores["es"])
-    assert similarities.best(found.scores) == "es"
-    assert found.share == {"es": 1, "en": 0}
+    assert found.share == {"es": 0.5, "en": 0.5}
+    assert similarities.best(found.scores) is None
+    assert similarities.best({"de": 0.0, **found.scores}) == "es"
 
 
 def test_a_pair_with_too_few_probes_is_left_out() -> None:

@@ -43,8 +43,9 @@ HSIC, PLAIN = "hsic", "overlap"
 """Kinds of similarities: that of the study, and the plain count it is set against."""
 KEYS = ["experiment", "task", "model"]
 Row = Mapping[Any, Any]
-Difference = tuple[str, float, float, float, float, int]
-"""What differs: name, mean, low and high end, p, and the pairs that it is over."""
+Difference = tuple[str, float, float, float, float, int, float]
+"""What differs: name, mean, low and high end, p, the pairs that it is over, and the
+smallest p that those of them can give which differ."""
 
 
 def h8(table: pd.DataFrame | None) -> Verdict:
@@ -58,8 +59,8 @@ def h8(table: pd.DataFrame | None) -> Verdict:
     - not run: no table of bridges, or no pair with either.
     - supported: one is clear and above zero, and the other not clear and below.
     - contradicted: one is clear and below zero, and the other not clear and above.
-    - undecided: neither is clear, and the pairs are too few for p < 0.05, or an
-      interval reaches beyond 2 points to either side.
+    - undecided: neither is clear, and the pairs that differ are too few for p < 0.05,
+      or an interval reaches beyond 2 points to either side.
     - not supported: anything else.
 
     Several tasks and models: see :func:`combine`.
@@ -93,8 +94,9 @@ def h9(table: pd.DataFrame | None) -> Verdict:
     - not run: no similarity of kind hsic chose.
     - supported: all three are clear and above zero.
     - contradicted: one is clear and below zero.
-    - undecided: none of that, and one is missing, or is not clear where the pairs are
-      too few for p < 0.05 or its interval reaches beyond 2 points to either side.
+    - undecided: none of that, and one is missing, or is not clear where the pairs that
+      differ are too few for p < 0.05 or its interval reaches beyond 2 points to either
+      side.
     - not supported: anything else.
 
     Several similarities, tasks and models: see :func:`combine`.
@@ -157,8 +159,8 @@ def _beside(
             found = _difference(row, "beside", f"`{plain}`", int(row["pairs"]))
             if found is None or sign == 1:
                 return found
-            name, mean, low, high, p_value, pairs = found
-            return name, -mean, -high, -low, p_value, pairs
+            name, mean, low, high, p_value, pairs, least = found
+            return name, -mean, -high, -low, p_value, pairs, least
     return None
 
 
@@ -169,18 +171,22 @@ def _difference(row: Row, against: str, title: str, pairs: int) -> Difference | 
     low, high = (as_float(row[f"over_{against}_{end}"]) for end in ("low", "high"))
     # Without a test the two are the same on every pair.
     p_value = as_float(row[f"p_{against}"])
-    return title, mean, low, high, 1.0 if math.isnan(p_value) else p_value, pairs
+    p_value = 1.0 if math.isnan(p_value) else p_value
+    least = as_float(row[f"p_least_{against}"])
+    # No pair differs: that is certain if there are enough of them.
+    least = choices.smallest(pairs) if math.isnan(least) else least
+    return title, mean, low, high, p_value, pairs, least
 
 
 def _corrected(given: Sequence[Difference]) -> list[Difference]:
     """Correct the p-values of a hypothesis for their number."""
     adjusted = significance.holm([one[4] for one in given])
-    return [(*one[:4], p, one[5]) for one, p in zip(given, adjusted, strict=True)]
+    return [(*one[:4], p, *one[5:]) for one, p in zip(given, adjusted, strict=True)]
 
 
 def _sign(one: Difference) -> int:
     """Return the side of zero that a difference is clearly on; 0: on neither."""
-    _, _, low, high, p_value, _ = one
+    _, _, low, high, p_value, *_ = one
     if not p_value < LEVEL:
         return 0
     return 1 if low > 0 else -1 if high < 0 else 0
@@ -188,9 +194,8 @@ def _sign(one: Difference) -> int:
 
 def _is_blunt(one: Difference) -> bool:
     """Tell whether a difference that matters may be there all the same."""
-    _, _, low, high, _, pairs = one
-    few = not choices.smallest(pairs) < LEVEL
-    return few or low < -TWO_POINTS or high > TWO_POINTS
+    _, _, low, high, _, _, least = one
+    return not least < LEVEL or low < -TWO_POINTS or high > TWO_POINTS
 
 
 def _of_either(differences: Sequence[Difference]) -> str:
@@ -220,7 +225,7 @@ def _said(differences: Sequence[Difference]) -> str:
     return ", ".join(
         f"{title} {_points(mean)} [{_points(low)}, {_points(high)}] points"
         f" (p {p_value:.2g}, {pairs} pairs)"
-        for title, mean, low, high, p_value, pairs in differences
+        for title, mean, low, high, p_value, pairs, _ in differences
     )
 
 
@@ -231,7 +236,7 @@ def _points(share: float) -> str:
 def _numbers(differences: Sequence[Difference]) -> dict[str, float]:
     """Return the numbers behind a verdict, in percentage points."""
     found: dict[str, float] = {}
-    for title, mean, low, high, _, pairs in differences:
+    for title, mean, low, high, _, pairs, _ in differences:
         name = f"{title.strip('`')}, points"
         ends = {name: mean, f"{name} low": low, f"{name} high": high}
         found |= {key: 100 * value for key, value in ends.items()}

@@ -17,6 +17,8 @@ from . import significance
 
 Floats = npt.NDArray[np.float64]
 NAN = math.nan
+ROUNDING = 1e-12
+"""Means of shares that are nearer to 0 are 0."""
 
 
 def mean_over(
@@ -74,11 +76,22 @@ def test_over(groups: Sequence[Floats]) -> float:
     return significance.paired_permutation(means, np.zeros(means.size))
 
 
+def differing(groups: Sequence[Floats]) -> int:
+    """Count the groups whose mean is not 0: the test knows no other.
+
+    Where the two ways are one and the same, so are the numbers.
+    """
+    return sum(abs(float(group.mean())) > ROUNDING for group in groups)
+
+
 def smallest(groups: int) -> float:
     """Return the smallest p-value that :func:`test_over` can give; NaN without groups.
 
-    All groups differ in one direction then: one choice of signs of all, and its
-    opposite. Beyond ``significance.ENUMERATED`` groups signs are drawn, and p has the
+    Args:
+        groups: that differ, see :func:`differing`.
+
+    All differ in one direction then: one choice of signs of all, and its opposite.
+    Beyond ``significance.ENUMERATED`` groups signs are drawn, and p has the
     number of draws for its limit; this is left out here.
     """
     return 2.0 ** (1 - groups) if groups else NAN

@@ -50,6 +50,12 @@ def _comparison(name: str, what: str) -> tuple[Column, ...]:
         Column(high, "high end of its 95 % interval", "number", form="+.3f"),
         Column(f"p_{name}", "of its test", "number", form=".2g"),
         Column(f"p_{name}_holm", "after Holm's correction", "number", form=".2g"),
+        Column(
+            f"p_least_{name}",
+            "smallest p that the pairs with a difference can give",
+            "number",
+            form=".2g",
+        ),
     )
 
 
@@ -85,7 +91,6 @@ COLUMNS = (
     *_comparison(VIA, "that through English"),
     *_comparison(RANDOM, "the mean over all candidates"),
     Column("detectable", "smallest difference to English found", "number", form=".3f"),
-    Column("p_least", "smallest p that so many pairs can give", "number", form=".2g"),
     Column("found", "chosen is the best; of all: share", "number", form=".2f"),
     Column("chance", "the same of a candidate at random", "number", form=".2f"),
     Column("spearman", "of similarity and accuracy, ranks", "number", form="+.2f"),
@@ -95,6 +100,10 @@ COLUMNS = (
     Column("over_beside_low", "low end of its 95 % interval", "number", form="+.3f"),
     Column("over_beside_high", "high end of its 95 % interval", "number", form="+.3f"),
     Column("p_beside", "of its test; not corrected", "number", form=".2g"),
+    Column(
+        "p_least_beside", "smallest p that the pairs with a difference can give",
+        "number", form=".2g",
+    ),
     Column("left_out", "why the pair has no choice; of all: how many have none"),
 )  # fmt: skip
 
@@ -215,7 +224,6 @@ def _over_pairs(some: Sequence[Choice], resamples: int) -> dict[str, Any]:
         "pairs_english": sum(one.gains(VIA) is not None for one in made),
         "n": sum(len(one.tested.direct) for one in made) or None,
         "left_out": f"{missing} of {len(some)} pairs" if missing else "",
-        "p_least": choices.smallest(len(made)),
     }
     found |= {str(name): float(mean) for name, mean in each.mean().items()}
     for name in AGAINST:
@@ -223,6 +231,7 @@ def _over_pairs(some: Sequence[Choice], resamples: int) -> dict[str, Any]:
         mean, low, high = choices.mean_over(gains, resamples)
         found |= {f"over_{name}": mean, f"over_{name}_low": low}
         found |= {f"over_{name}_high": high}
+        found[f"p_least_{name}"] = choices.smallest(choices.differing(gains))
         if any(gain.any() for gain in gains):  # or else it is the same way everywhere
             found[f"p_{name}"] = choices.test_over(gains)
     return found
@@ -247,7 +256,7 @@ def _together(
     found |= {"over_beside": mean, "over_beside_low": low, "over_beside_high": high}
     if any(gain.any() for gain in gains):
         found["p_beside"] = choices.test_over(gains)
-    return found | {"p_least": choices.smallest(len(gains))}
+    return found | {"p_least_beside": choices.smallest(choices.differing(gains))}
 
 
 def _scores(one: Choice) -> list[float]:

@@ -37,7 +37,9 @@ LEGEND = (
     "- Over pairs: pairs are resampled, and within each its test items; ▲ ▼: p < 0.05 "
     "of the sign-flip\n  test over pairs, after Holm's correction over all ways to "
     "choose. Pairs that share a language, or test\n  words, are not independent, "
-    "which neither knows. *least p*: the smallest that so many pairs can give.",
+    "which neither knows. *least p*: the smallest that *over English* can have, with "
+    "as many pairs as differ\n  from English at all; where English is chosen nothing "
+    "can differ.",
     "- Pair by pair: the bridge, its accuracy and, in parentheses, the share of draws "
     "of the bootstrap over\n  probes that it wins; ▲ ▼: higher or lower than through "
     "English on the same items, McNemar's exact\n  test after Holm's correction over "
@@ -100,7 +102,7 @@ def _means(rows: pd.DataFrame) -> Grid:
                 number(row["regret"], ".3f"),
                 f"{found} ({number(row['chance'], '.2f')})",
                 number(row["spearman"], "+.2f"),
-                number(row["p_least"], ".2g"),
+                number(row[f"p_least_{VIA}"], ".2g"),
             ]
         )
     titles = ["chosen by", "pairs", "accuracy", *TITLES.values(), "regret"]
