@@ -11,10 +11,13 @@ import pandas as pd
 import pytest
 
 import bridge_files
+from configurations import merge, tiny
 from langneurons import tasks
 from langneurons.config.errors import DataError
+from langneurons.grid.experiments.bridges import Bridges
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.stats import choices
+from langneurons.study.configuration import load
 from langneurons.tables import (
     bridge_candidates,
     bridges,
@@ -273,3 +276,19 @@ def test_shared_neurons_stand_beside_kinship(tmp_path: Path) -> None:
     text = markdown(language_overlap.TABLE.layout(table, {}))
     assert "**2 (0.40)**" in text and "1 (0.17)" in text
     assert "of one family: 0.400 (pairs: 1); of two families: " in text
+
+
+def test_families_are_those_of_similarities_that_are_used() -> None:
+    chosen = {"kind": "family", "parameters": {"families": {"vi": "Austroasiatic"}}}
+    other = {"kind": "family", "parameters": {"families": {"vi": "None"}}}
+    config = load(merge(tiny(), {"similarities": {"mine": chosen, "idle": other}}))
+    entry = Bridges.model_validate(
+        {
+            "kind": "bridges", "models": ["demo"], "tasks": ["bli"],
+            "pairs": ["hi-vi"], "candidates": ["en"], "selection": "lape.world",
+            "similarities": ["mine"], "probes": {"dictionary": "muse"},
+        }
+    )  # fmt: skip
+    changes = {"run": ("a",), "experiments": {"a": entry}}
+    spec = language_overlap.TABLE.spec(config.model_copy(update=changes), "x")
+    assert spec["rows"]["families"]["vi"] == "Austroasiatic"

@@ -173,9 +173,12 @@ class LanguageOverlap(Table):
 
 
 def _families(config: Config) -> dict[str, str]:
-    """Return the family of each language that one is named of."""
+    """Return the family of each language that one is named of.
+
+    By similarities that choose bridges; others of the configuration say nothing here.
+    """
     found = dict(family.STUDY)
-    for entry in config.similarities.values():
+    for entry in map(config.similarity, bridges.similarities(config)):
         if family.SIMILARITY is similarities.load(entry.kind):
             found |= family.Parameters.model_validate(entry.parameters).families
     return found
