@@ -20,7 +20,7 @@ from langneurons.costs.job_estimates import JobEstimates
 from langneurons.grid import bridges
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.neurons import recorded_probes
-from langneurons.neurons.asked_words import AskedWords
+from langneurons.neurons.asked_words import NO_PROBES, AskedWords
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.neurons.recorded_probes import RecordedProbes
 from langneurons.nn.evaluation import probes
@@ -310,13 +310,38 @@ def test_words_that_are_not_asked_need_no_model() -> None:
     assert not {"family", "asked", "names"} & set(asked)
 
 
+@pytest.mark.parametrize("most", [100, 2000])
+def test_as_many_words_are_probes_whether_or_not_they_are_asked(most: int) -> None:
+    text = (
+        "experiments: {bridged: {similarities: [%s], probes: {keep: all, asked: 1500, "
+        "max_pairs: " + str(most) + "}}}"
+    )
+    told, untold = (
+        spec(bridged(text % name), "ask_probes", pair="vi-hi")
+        for name in ("measured", "hsic")
+    )
+    assert "asked" in told and "asked" not in untold
+    assert told["max_pairs"] == untold["max_pairs"] == min(most, 1500)
+
+
+def test_of_a_pair_on_the_way_only_the_answers_are_read() -> None:
+    both = "experiments: {bridged: {probes: {keep: both, max_pairs: 7}}}"
+    step, whole = (
+        spec(bridged(both), "ask_probes", pair=x) for x in ("vi-en", "vi-hi")
+    )
+    assert not {"keep", "max_pairs"} & set(step) and step["asked"] > 0
+    assert (whole["keep"], whole["max_pairs"]) == ("both", 7)
+    assert step == spec(bridged(), "ask_probes", pair="vi-en")
+    assert asking.kept([{"correct": True}], NO_PROBES, 0) == []
+
+
 def test_answers_that_a_similarity_reads_are_asked_for_whatever_is_kept() -> None:
     config = bridged(
         "{experiments: {bridged: {probes: {keep: all}}}, "
         "similarities: {measured: {parameters: {answers: 30}}}}"
     )
     asked = spec(config, "ask_probes", pair="vi-en")
-    assert (asked["keep"], asked["asked"]) == ("all", 30)
+    assert asked["asked"] == 30 and "keep" not in asked
 
 
 def test_another_candidate_reruns_comparisons_only() -> None:

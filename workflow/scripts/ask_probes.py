@@ -1,13 +1,14 @@
 """Ask a model to translate the probe words of a pair, and keep those that it knows.
 
-The spec is {"model", "pair", "dictionary", "keep", "max_pairs", "seed"}; unless nothing
-is asked (keep is all, and no similarity reads answers), also "family", "architecture",
+The spec is {"model", "pair", "dictionary", "seed"}; where some words are probes, and
+not only answers to be read, also "keep" and "max_pairs"; unless nothing is asked (keep
+is all, and no similarity reads answers), also "family", "architecture",
 "attn_implementation", "asked", "names", "post" and "max_new_tokens".
 """
 
 from langneurons.config.names import Pair
 from langneurons.jobs import cli
-from langneurons.neurons.asked_words import AskedWords
+from langneurons.neurons.asked_words import NO_PROBES, AskedWords
 from langneurons.tasks.common import asking
 from langneurons.text.dictionaries import PairDictionary
 
@@ -15,7 +16,7 @@ from langneurons.text.dictionaries import PairDictionary
 def main(job: cli.Job) -> None:
     """Ask, judge the answers, and write all words with the places of the probes."""
     spec, pair = job.spec, Pair.parse(job.spec["pair"])
-    keep, most = spec["keep"], spec["max_pairs"]
+    keep, most = spec.get("keep", NO_PROBES), spec.get("max_pairs", 0)
     words = PairDictionary.read(job.inputs["dictionary"]).probe
     if "asked" not in spec:
         found = asking.untold(asking.drawn(words, spec["seed"], most))

@@ -128,9 +128,10 @@ class JobEstimates:
         probes, words = bridges.probes(self.config), self._answers_read()
         if probes.keep == "all" and not words:
             return Work(rates.SMALL_JOB, 0, 0)
+        ways = 1
         if Pair.parse(wildcards.pair) in bridges.pairs(self.config):
             words = probes.asked
-        ways = 2 if probes.keep == "both" else 1
+            ways = 2 if probes.keep == "both" else 1
         one = self.parts.estimates.asking(wildcards.model, words)
         work = Work(ways * one.seconds, ways * one.tokens, one.disk)
         return self._loaded(wildcards.model, work)

@@ -11,6 +11,8 @@ from langneurons.config.errors import DataError
 from langneurons.jobs import files
 
 FORMAT = "langneurons/probes/1"
+NO_PROBES = "none"
+"""``keep`` of a pair whose answers alone are read."""
 KEYS: dict[str, type] = {
     **dict.fromkeys(("format", "model", "pair", "dictionary", "keep"), str),
     **dict.fromkeys(("words", "kept"), list),
@@ -25,7 +27,7 @@ class AskedWords:
         model: name of the model.
         pair: of languages, ``zh-sw``.
         dictionary: that the words are from.
-        keep: which of them are probes: ``correct``, ``both`` or ``all``.
+        keep: which of them are probes: ``correct``, ``both``, ``all`` or ``none``.
         words: in the order in which they were asked, each with ``word``, ``gold`` (a
             list of translations), ``answer`` and ``correct`` (null where the model was
             not asked); with keep ``both`` also ``back`` and ``back_correct``.

@@ -95,6 +95,9 @@ def wording(config: Config, pair: Pair) -> dict[str, Any]:
 def ask(config: Config, model: str, pair: Pair) -> dict[str, Any]:
     """Say which words a model is asked, and how; beside what it is.
 
+    Of pairs on the way over a candidate only the first answers are read: none of their
+    words is a probe, and none is asked for backwards.
+
     Raises:
         ConfigError: no similarity of ``run`` reads words of this model and pair.
     """
@@ -105,10 +108,14 @@ def ask(config: Config, model: str, pair: Pair) -> dict[str, Any]:
             "reads it"
         )
     probes = bridges.probes(config)
-    keys = ("dictionary", "keep", "max_pairs", "seed")
-    spec = {key: getattr(probes, key) for key in keys} | {"pair": str(pair)}
-    if probes.keep == "all" and not answers_read(config):
-        return spec
+    spec = {key: getattr(probes, key) for key in ("dictionary", "seed")}
+    spec |= {"pair": str(pair)}
+    if (model, pair) in bridges.asked_for(config):
+        # Whether or not they are asked: as many words may be probes.
+        most = min(probes.asked, probes.max_pairs)
+        spec |= {"keep": probes.keep, "max_pairs": most}
+        if probes.keep == "all" and not answers_read(config):
+            return spec
     return spec | {"asked": words} | wording(config, pair)
 
 
