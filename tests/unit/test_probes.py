@@ -13,11 +13,13 @@ import pytest
 import torch
 import yaml
 
+import record_probes
 from configurations import shipped, tiny
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.config.names import Pair
 from langneurons.costs.job_estimates import JobEstimates
 from langneurons.grid import bridges
+from langneurons.jobs.cli import Job
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.neurons import recorded_probes
 from langneurons.neurons.asked_words import NO_PROBES, AskedWords
@@ -129,6 +131,29 @@ def test_too_few_probes_are_told_of_and_a_file_without_any_comes_back(
     made.write(tmp_path / "none.safetensors")
     again = RecordedProbes.read(tmp_path / "none.safetensors")
     assert (again.left_out, again.values.shape, again.words) == (why, (2, 0), ())
+
+
+def test_a_selection_without_any_neuron_leaves_the_pair_out(tmp_path: Path) -> None:
+    words = [{"word": f"w{i}"} for i in range(8)]
+    asked = AskedWords("toy", "en-hi", "muse", "correct", words, [1, 4, 5])
+    asked.write(tmp_path / "asked.json")
+    empty: dict[str, dict[int, list[int]]] = {"en": {}, "hi": {1: []}}
+    sets = NeuronSets("top", "set", "k", "toy", "r", 3, 10, "act_post", empty)
+    sets.write(tmp_path / "neurons.json")
+    given = {
+        "model": "toy",
+        "selection": "top.set",
+        "pair": "en-hi",
+        "tokens": "prompt",
+    }
+    paths = {"asked": tmp_path / "asked.json", "neurons": tmp_path / "neurons.json"}
+    out = tmp_path / "out.safetensors"
+    # There is no model to load.
+    inputs, outputs = paths | {"model": tmp_path / "none"}, {"out": out}
+    record_probes.main(Job(given | {"least": 2}, "", inputs, outputs, 1, 1, 1))
+    found = RecordedProbes.read(out)
+    assert "top.set selects no neuron of toy for any language" in found.left_out
+    assert (found.values.shape, found.words) == ((0, 0), ())
 
 
 # --------------------------------------------------------------------- asking for words

@@ -2,7 +2,8 @@
 
 The spec is {"model", "family", "architecture", "attn_implementation", "pair",
 "selection", "tokens", "least", "names"}; with generated tokens also "max_new_tokens".
-With fewer probes than "least" nothing is recorded, and the file says why.
+With fewer probes than "least", or a selection without any neuron, nothing is recorded,
+and the file says why.
 """
 
 import numpy as np
@@ -22,7 +23,8 @@ def main(job: cli.Job) -> None:
     sets = NeuronSets.read(job.inputs["neurons"])
     layers, neurons = recorded_probes.union(sets)
     words = [asked.words[place]["word"] for place in asked.kept]
-    left_out = recorded_probes.too_few(asked, spec["least"])
+    left_out = recorded_probes.nothing(sets)
+    left_out = left_out or recorded_probes.too_few(asked, spec["least"])
     values = np.empty((len(layers), 0), np.float32)
     if left_out:
         words = []

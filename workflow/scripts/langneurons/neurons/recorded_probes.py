@@ -38,6 +38,21 @@ def union(sets: NeuronSets) -> tuple[Ints, Ints]:
     return layers.astype(np.int32), neurons.astype(np.int32)
 
 
+def nothing(sets: NeuronSets) -> str:
+    """Say that a selection has no neuron to record; empty where it has one.
+
+    Args:
+        sets: of all its languages.
+    """
+    if any(sets.counts.values()):
+        return ""
+    return (
+        f"{sets.method}.{sets.language_set} selects no neuron of {sets.model} for any "
+        "language, so that nothing can be recorded; select more (parameters of "
+        f"methods.{sets.method}), or take another selection"
+    )
+
+
 def too_few(asked: AskedWords, least: int) -> str:
     """Say why the words of a pair are no probes; empty where there are enough.
 
