@@ -101,7 +101,8 @@ def draw_ways(data: pd.DataFrame, title: str) -> Figure:
     first = panels[0]
     first.set_yticks([*spots.values()], pairs)
     first.set_ylim(len(pairs) - 0.4, -0.6)
-    first.set_xlim(-3, 103)
+    top = min(100.0, 10 * math.ceil(0.1 * max(1.0, data["accuracy"].max())))
+    first.set_xlim(-0.03 * top, 1.03 * top)
     handles = [
         Line2D([], [], ls="", mew=0.9, label=way, **style)
         for way, style in WAYS.items()

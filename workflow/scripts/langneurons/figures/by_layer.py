@@ -38,7 +38,8 @@ def layers(found: Mapping[str, Similar]) -> pd.DataFrame:
         for layer, score in sorted(by_layer.items())
         if not math.isnan(score)
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["pair", "candidate", "layer", "score", "chosen"])
+    columns = ["pair", "candidate", "layer", "score", "chosen"]
+    return pd.DataFrame(rows, columns=columns).astype({"layer": int})
 
 
 @styled
@@ -57,6 +58,7 @@ def draw_layers(data: pd.DataFrame, title: str) -> Figure:
     grid = figure.subplots(lines, across, squeeze=False, sharex=True)
     for axes in grid.flat[len(pairs) :]:
         axes.set_visible(False)
+    every = range(int(data["layer"].min()), int(data["layer"].max()) + 1)
     for i, (pair, axes) in enumerate(zip(pairs, grid.flat, strict=False)):
         axes.set_title(pair, pad=3)
         own = data[data["pair"] == pair]
@@ -66,7 +68,9 @@ def draw_layers(data: pd.DataFrame, title: str) -> Figure:
             style: dict[str, Any] = dict(color=colour, marker=marker, ms=3.0, mew=0.7)
             style |= {"mfc": colour if is_chosen else "white"}
             style |= {"lw": 1.4 if is_chosen else 0.7, "zorder": 3 if is_chosen else 2}
-            axes.plot(part["layer"], part["score"], **style)
+            # No line leads over a layer in which nothing was compared.
+            scores = part.set_index("layer")["score"].reindex(every)
+            axes.plot([*every], scores.to_numpy(), **style)
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         axes.locator_params(axis="y", nbins=4)
         # Where a line of panels is not full, the one above the gap has the numbers.

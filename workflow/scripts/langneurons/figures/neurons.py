@@ -115,7 +115,10 @@ def _symmetric(
     axes = on.grid[0, 0]
     # The diagonal is much larger than the rest and would hide it.
     rest = values[~own & ~np.isnan(values)]
-    norm = Normalize(0, rest.max() if rest.any() else 1)
+    top = rest.max() if rest.any() else 1
+    # From 0 on, numbers that differ little would all have one colour.
+    low = rest.min() if rest.any() and 2 * rest.min() > top else 0
+    norm = Normalize(low if low < top else 0, top)
     mesh = heat_map(on, axes, matrix, AMOUNTS, norm, text, plain=own)
     axes.set(xlabel="language", ylabel="language")
     add_bar(on.figure, mesh, axes, bar)
