@@ -393,12 +393,15 @@ def test_a_comparison_reads_only_the_files_of_its_kind() -> None:
         "activations": [],
         "probes": ["results/probes/demo/always.world/vi-hi.safetensors"],
         "asked": [],
+        "dictionary": [],
     }
     assert read["measured"]["asked"] == [
         "results/probes/demo/vi-en.json",
         "results/probes/demo/en-hi.json",
     ]
     assert not read["measured"]["neurons"]
+    # What is tested is no ground to choose by.
+    assert read["measured"]["dictionary"] == ["results/dictionaries/own/vi-hi.json"]
     assert len(read["cosine"]["activations"]) == 3
     assert read["overlap"]["probes"] == []
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +12,17 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+import compare_languages
 from langneurons import similarities
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.config.names import Pair
+from langneurons.jobs.cli import Job
 from langneurons.neurons.asked_words import AskedWords
 from langneurons.neurons.neuron_sets import NeuronSets, from_mask
 from langneurons.neurons.recorded_probes import RecordedProbes
 from langneurons.similarities import Planned, Similar, SimilarityInputs, hsic
 from langneurons.similarities._bridge_sets import Sets, find
+from langneurons.text import dictionaries
 from test_top_probability import with_counts
 
 PAIR = Pair("zh", "sw")
@@ -180,6 +185,46 @@ def test_measured_multiplies_both_steps() -> None:
     untold = {pair: asked(str(pair), [None] * 5) for pair in words}
     with pytest.raises(DataError, match="was not asked"):
         compared("measured", SimilarityInputs(PAIR, ("de",), asked=untold))
+
+
+def test_words_that_the_pair_is_tested_on_choose_nothing(tmp_path: Path) -> None:
+    """All right answers of zh-en, and all but one of zh-de, are test words of zh-sw."""
+    right = {"zh-en": [True] * 4 + [False] * 6, "en-sw": [True] * 5 + [False] * 5,
+             "zh-de": [True] * 5 + [False] * 5, "de-sw": [True] * 10}  # fmt: skip
+    paths = []
+    for pair, found in right.items():
+        paths.append(tmp_path / f"{pair}.json")
+        asked(pair, found).write(paths[-1])
+    tests = [{"word": f"W{i}", "gold": ["g"]} for i in range(4)]
+    made = {"probe": [{"word": "other", "gold": ["g"]}], "test": tests}
+    words = tmp_path / "words.json"
+    dictionaries.write(words, "muse", str(PAIR), made)
+    given = spec("measured", ("en", "de")) | {"parameters": {"answers": 8}}
+    inputs = {key: [] for key in compare_languages.READ} | {
+        "asked": paths, "dictionary": [words],
+    }  # fmt: skip
+    outputs = {"out": tmp_path / "out.json"}
+    compare_languages.main(Job(given, "", inputs, outputs, 1, 1, 1))
+    found = json.loads(outputs["out"].read_text())
+    # zh-de keeps one right answer of six; en-sw and de-sw keep all their words.
+    assert found["scores"] == {"en": 0, "de": pytest.approx(1 / 6)}
+    assert found["chosen"] == "de" and found["probes"] == 8
+
+
+def test_measured_without_any_word_chooses_nothing() -> None:
+    names = ("zh-en", "en-sw")
+    given = {Pair.parse(x): asked(x, [True, False]) for x in names}
+    given[Pair("zh", "en")] = given[Pair("zh", "en")].without(["w0", "W1"])
+    found = compared("measured", SimilarityInputs(PAIR, ("en",), asked=given), draws=9)
+    assert found.scores == {"en": None} and not found.share
+    assert "raise answers" in str(found.left_out)
+
+
+def test_words_that_are_left_out_move_the_places_of_probes() -> None:
+    given = replace(asked("zh-en", [True, False, True, True]), kept=[0, 2, 3])
+    found = given.without(["W2"])
+    assert [x["word"] for x in found.words] == ["w0", "w1", "w3"]
+    assert found.kept == [0, 2]
 
 
 def test_measured_needs_answers() -> None:

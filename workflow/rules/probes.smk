@@ -71,6 +71,7 @@ rule compare_languages:
         activations=probing.reader(CONFIG, "activations"),
         probes=probing.reader(CONFIG, "probes"),
         asked=probing.reader(CONFIG, "asked"),
+        dictionary=probing.reader(CONFIG, "dictionary"),
     output:
         out="<study>/similarities/{model}/{similarity}/{pair}.json",
     log:
@@ -89,5 +90,5 @@ rule compare_languages:
     shell:
         run("compare_languages") + " --spec {params.spec:q} --code {params.code}"
         " --neurons {input.neurons:q} --activations {input.activations:q}"
-        " --probes {input.probes:q} --asked {input.asked:q} --out {output.out:q}"
-        " > {log:q} 2>&1"
+        " --probes {input.probes:q} --asked {input.asked:q}"
+        " --dictionary {input.dictionary:q} --out {output.out:q} > {log:q} 2>&1"

@@ -13,8 +13,9 @@ from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.neurons.recorded_activations import Activations
 from langneurons.neurons.recorded_probes import RecordedProbes
 from langneurons.similarities import SimilarityInputs
+from langneurons.text.dictionaries import PairDictionary
 
-READ = ["neurons", "activations", "probes", "asked"]
+READ = ["neurons", "activations", "probes", "asked", "dictionary"]
 
 
 def main(job: cli.Job) -> None:
@@ -23,9 +24,17 @@ def main(job: cli.Job) -> None:
     neurons = [NeuronSets.read(path) for path in read["neurons"]]
     probes = [RecordedProbes.read(path) for path in read["probes"]]
     asked = [AskedWords.read(path) for path in read["asked"]]
+    pair = Pair.parse(spec["pair"])
+    for words in map(PairDictionary.read, read["dictionary"]):
+        tested = [each.word for each in words.test]
+        # A word that the pair is tested on must not choose its bridge. Another pair's
+        # dictionary may have it among those that are asked.
+        ours = [Pair.parse(one.pair).source == pair.source for one in asked]
+        pairs = zip(asked, ours, strict=True)
+        asked = [one.without(tested) if own else one for one, own in pairs]
     activations = [Activations.open(path) for path in read["activations"]]
     inputs = SimilarityInputs(
-        Pair.parse(spec["pair"]),
+        pair,
         spec["candidates"],
         neurons[0] if neurons else None,
         dict(zip(spec.get("languages", ()), activations, strict=True)),

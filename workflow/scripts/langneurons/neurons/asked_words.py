@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,15 @@ class AskedWords:
     keep: str
     words: Sequence[Mapping[str, Any]]
     kept: Sequence[int]
+
+    def without(self, words: Iterable[str]) -> AskedWords:
+        """Leave words out, in any case of letters: those that a test asks, say."""
+        left_out = {word.lower() for word in words}
+        places = [
+            i for i, x in enumerate(self.words) if x["word"].lower() not in left_out
+        ]
+        kept = [new for new, old in enumerate(places) if old in set(self.kept)]
+        return replace(self, words=[self.words[i] for i in places], kept=kept)
 
     def write(self, path: Path | str) -> None:
         """Write the file."""

@@ -45,7 +45,7 @@ class SimilarityInputs:
         activations: recorded statistics of these languages.
         probes: activations of the selection's neurons on the words of the pair.
         asked: words that the model translated, for the pairs source-candidate and
-            candidate-target.
+            candidate-target, without those that the pair is tested on.
     """
 
     pair: Pair

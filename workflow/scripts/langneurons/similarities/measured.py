@@ -1,9 +1,10 @@
 """What the model itself does on some words: into the candidate, times out of it.
 
 The score is the share of right answers from the source into the candidate, times that
-from the candidate into the target, each over the first words that were asked. It needs
-answers, and no neurons: what choosing by neurons has to beat at the price of a few
-words. Bootstrap draws resample the words of each pair.
+from the candidate into the target, each over the first words that were asked, without
+those that the pair itself is tested on. It needs answers, and no neurons: what choosing
+by neurons has to beat at the price of a few words. Bootstrap draws resample the words
+of each pair.
 """
 
 from __future__ import annotations
@@ -18,12 +19,20 @@ from langneurons.config.names import Pair
 
 from . import Planned, Similar, Similarity, SimilarityInputs, shares
 
+NO_WORD = (
+    "no candidate has words, into it and out of it, that are asked and not tested; "
+    "raise answers and probes.asked"
+)
+
 
 class Parameters(Frozen):
     """Parameters of ``measured``."""
 
     answers: int = Field(
-        50, ge=1, description="words of each pair, the first that are asked"
+        50,
+        ge=1,
+        description="words of each pair, the first that are asked; those that the pair "
+        "is tested on are left out",
     )
     draws: int = Field(
         200, ge=0, le=100_000, description="bootstrap draws over the words; 0: none"
@@ -53,17 +62,19 @@ class Measured(Similarity[Parameters]):
             for step in steps:
                 right = _right(inputs, step, parameters.answers)
                 words = max(words, right.size)
-                share = float(right.mean())
+                share = float(right.mean()) if right.size else np.nan
                 score *= share
-                product *= rng.binomial(right.size, share, parameters.draws)
-                product /= right.size
-            scores[name] = score
+                if right.size:
+                    product *= rng.binomial(right.size, share, parameters.draws)
+                product /= right.size or np.nan
+            scores[name] = None if np.isnan(score) else score
             drawn[:, place] = product
         return Similar(
             scores,
             share=shares(inputs.candidates, drawn) if parameters.draws else {},
             draws=parameters.draws,
             probes=words,
+            left_out=None if any(x is not None for x in scores.values()) else NO_WORD,
         )
 
     def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
@@ -81,7 +92,7 @@ class Measured(Similarity[Parameters]):
 def _right(inputs: SimilarityInputs, pair: Pair, words: int) -> npt.NDArray[np.float64]:
     """Return which of the first words of a pair are right: [words] of 0 and 1."""
     found = [entry["correct"] for entry in inputs.asked[pair].words[:words]]
-    if not found or None in found:
+    if None in found:
         raise DataError(f"words of {pair}: the model was not asked any")
     return np.array(found, np.float64)
 

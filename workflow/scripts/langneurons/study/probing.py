@@ -163,8 +163,11 @@ def files(config: Config, model: str, name: str, pair: Pair) -> dict[str, list[s
         ],
         "probes": [bridges.recorded(model, selection, pair)],
         "asked": [bridges.asked(model, step) for step in steps],
+        # Beside answers, the words that the pair is tested on.
+        "dictionary": [bridges.dictionary(bridges.probes(config).dictionary, pair)],
     }
-    return {role: paths if role in kind.READS else [] for role, paths in every.items()}
+    read = {*kind.READS, *(["dictionary"] if "asked" in kind.READS else ())}
+    return {role: paths if role in read else [] for role, paths in every.items()}
 
 
 def reader(config: Config, role: str) -> Callable[[Any], list[str]]:
