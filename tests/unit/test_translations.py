@@ -48,6 +48,13 @@ def test_a_right_and_a_wrong_answer(post):
         ("water\nriver", "water", "water"),
         ("水，海", "水，海", "水"),
         ("“water”", "“water”", "water"),
+        ("water; sea", "water;", "water"),
+        ("water / sea", "water", "water"),
+        ("water/sea", "water/sea", "water"),
+        ("水；海", "水；海", "水"),
+        ("ماء، بحر", "ماء،", "ماء"),
+        ("ماء؛ بحر", "ماء؛", "ماء"),
+        ("ماء؟", "ماء؟", "ماء"),
         ("", "", ""),
     ],
 )
@@ -56,8 +63,11 @@ def test_what_counts_of_an_answer(text, paper, clean):
     assert translations.answer(text, "clean") == clean
 
 
-def test_the_aid_is_cut_at_a_comma_only():
+def test_the_aid_is_cut_where_a_second_word_begins():
     assert translations.aid('"New York (city), NY"', "paper") == "New York (city)"
+    assert translations.aid("a; b", "paper") == "a; b"
+    for text in ("a (x); b", "a (x)/b", "a (x)، b"):
+        assert translations.aid(text, "clean") == "a (x)"
     assert translations.aid("Big. Apple", "clean") == "Big Apple"
 
 

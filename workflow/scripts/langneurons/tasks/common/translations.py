@@ -47,8 +47,10 @@ POINTS = re.compile("[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7]")
 """Hebrew points and accents; the signs between them are punctuation."""
 AID_ENDS = ","
 ANSWER_ENDS = ",(?"
-WIDE = str.maketrans("，、（？：。", ",,(?:.")
-"""Punctuation of Chinese and Japanese, and what it is in Latin script."""
+CLEAN_ENDS = ";/"
+"""What also parts two answers on one line, with ``clean``."""
+WIDE = str.maketrans("，、（？：。；／،؛؟", ",,(?:.;/,;?")
+"""Punctuation of Chinese, Japanese and Arabic, and what it is in Latin script."""
 
 
 class Translating(Frozen):
@@ -66,7 +68,8 @@ class Translating(Frozen):
         "`paper`: and up to a blank; in small letters and without Hebrew points it is "
         "exactly a translation of the dictionary, which stays as it is: one with a "
         "blank or a capital letter is never met\n"
-        "`clean`: and up to a blank where the translation has none; both sides in "
+        "`clean`: and up to a semicolon or slash, and up to a blank where the "
+        "translation has none; such signs also in Chinese and Arabic; both sides in "
         "NFC, in small letters and without Hebrew points and quotes",
     )
     max_new_tokens: int = Field(
@@ -129,7 +132,7 @@ def aid(text: str, post: Post) -> str:
         text: what the model wrote.
         post: see ``Translating``.
     """
-    return _cut(_said(text, post), AID_ENDS)
+    return _cut(_said(text, post), AID_ENDS + CLEAN_ENDS * (post == "clean"))
 
 
 def answer(text: str, post: Post) -> str:
@@ -139,7 +142,8 @@ def answer(text: str, post: Post) -> str:
         text: what the model wrote.
         post: see ``Translating``.
     """
-    found = _cut(_said(text, post), ANSWER_ENDS)
+    marks = ANSWER_ENDS + CLEAN_ENDS * (post == "clean")
+    found = _cut(_said(text, post), marks)
     if post == "clean":
         return found
     return POINTS.sub("", _cut(found, " ").lower())
