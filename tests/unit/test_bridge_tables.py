@@ -244,6 +244,13 @@ def test_each_bridge_is_set_against_direct_and_against_english(read: Inputs) -> 
     text = markdown(interventions.TABLE.layout(table, spec))
     assert text.startswith("# words (BLI): accuracy directly and through bridges, perc")
     assert "## Against English as the bridge, percentage points" in text
+    assert "| model | pair  |           direct | via_hi |" in text
+    assert "- Strongest bridge: m via_hi on en-ur, +80.0 points" in text
+    assert "- Of 11 bridges 4 raise and 0 lower accuracy significantly" in text
+    assert "on 40 items per pair." in text and "higher or lower than *direct*" in text
+    # Nothing is written into any neurons.
+    for word in ("No Int", "neurons", "ntervention", "not fine-tuned, "):
+        assert word not in text.replace("Models as they are, not fine-tuned, ", "")
     lines = [line for line in text.splitlines() if line.startswith("| m ")]
     direct = next(line for line in lines if "vi-ur" in line)
     assert "90.0 ▲" in direct and "10.0 [" in direct

@@ -14,9 +14,15 @@ from .metrics import Shown
 from .words import ABSENT, BRIDGE, NOTHING, VIA_ENGLISH
 
 TITLE = "directly and through bridges"
+DIRECT = "direct"
 LEGEND = """\
-- *bridge*: nothing is written; the model goes from the first language of the pair into
-  the second through another one, `via_de`. *No Int* is the direct way."""
+- *direct*: from the first language of the pair into the second, with its 95 % interval
+  [Wilson for right or wrong answers, bootstrap over items for scores].
+- *via_de*: the same through a bridge, German. The model is as it is.
+- ▲ ▼: higher or lower than *direct* on the same items, p < 0.05 after Holm's correction
+  over all pairs and bridges of the same model and metric; exact McNemar test for right
+  or wrong answers, paired permutation test for scores. No mark: no such difference was
+  found."""
 AGAINST = """\
 Through each other language minus through English, on the same items, where English is
 no end of the pair; ▲ ▼ as above, but after Holm's correction over these comparisons."""
@@ -55,8 +61,8 @@ def against_english(rows: pd.DataFrame) -> list[Part]:
         for (model, pair), found in own.groupby(["model", "lang"], sort=False):
             cells = {row["statistic"]: row for row in found.to_dict("records")}
             spots = [_cell(cells.get(bridge), first) for bridge in bridges]
-            lines.append([str(model), BRIDGE, str(pair), *spots])
-        parts.append(grid(["model", "neurons", "lang", *bridges], lines, 3))
+            lines.append([str(model), str(pair), *spots])
+        parts.append(grid(["model", "pair", *bridges], lines, 2))
     return [*parts, Paragraph(AGAINST)]
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from langneurons.config.names import BASE, MASKED, Selection, TuningName, split_draw
 
+from .bridged_text import DIRECT, is_bridged
 from .task_lines import Line, Section, without_draw
 from .task_table import is_random_tuning
 from .words import ATTENTION, NOTHING
@@ -18,6 +19,8 @@ Layout = tuple[list[str], list[Line]]
 
 def interventions(section: Section, tuning: str) -> Layout:
     """Lay out Tables 1, 4 and 5: model, method and language down, statistics across.
+
+    Of bridges, which write into no neurons: model and pair down, bridges across.
 
     Args:
         section: rows of a task table.
@@ -35,6 +38,9 @@ def interventions(section: Section, tuning: str) -> Layout:
             for lang in section.langs
             for line in section.untreated(model, tuning, lang, NOTHING)
         ]
+    if is_bridged(section.table):
+        pairs = [Line([line.head[0], line.head[2]], line.cells) for line in lines]
+        return ["model", "pair", DIRECT, *section.statistics], pairs
     return ["model", "neurons", "lang", "No Int", *section.statistics], lines
 
 

@@ -91,7 +91,6 @@ STEERING_LEGENDS = {
     PROMPT: """\
 - *prompt*: nothing is written; an instruction that names the language stands before
   every item.""",
-    BRIDGE: bridged_text.LEGEND,
 }
 LAST_LEGEND = """\
 - The `.tsv` file beside this one has every seed, draw, interval and p-value, and the
@@ -117,7 +116,8 @@ def layout(table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
     title = declared.group_title(groups[0])
     unit = declared.group_unit(groups[0])
     shown = without_pooled_seeds(table)
-    items = f"on {count(table['n'])} items per language."
+    each = "pair" if bridged_text.is_bridged(table) else "language"
+    items = f"on {count(table['n'])} items per {each}."
     parts: list[Part] = [
         Paragraph(f"{_models(table, spec['source_language'])} {items}")
     ]
@@ -221,7 +221,7 @@ def _legend(
         marks = RANDOM_LEGEND.format(reference=reference, seed=seed)
         parts = [BESIDE_LEGENDS[reference], marks]
     else:
-        parts = [LEGEND]
+        parts = [bridged_text.LEGEND if bridged_text.is_bridged(table) else LEGEND]
     if layout == "tunings":
         parts += [TUNING_LEGEND, _marks(against)]
     if (table["tuning"] == BASE).any():
@@ -275,6 +275,7 @@ def in_short(shown: pd.DataFrame) -> str:
     lines: list[str] = []
     for against in (NO_TREATMENT, ATTENTION, BASE):
         what = "intervention" if against == NO_TREATMENT else "tuning"
+        what = BRIDGE if bridged_text.is_bridged(shown) else what
         rows = shown[shown["against"] == against]
         tested = rows[marked[rows.index]]
         lines += _effects(tested, what, metrics)
@@ -331,6 +332,8 @@ def _one_line(row: Any, metric: Shown) -> str:
         prefix = {ATTENTION: "", BASE: "not fine-tuned, "}.get(what, f"tuned {what}, ")
         of, value = neurons(row["method"], row["langset"]), row["statistic"]
         what = f"{prefix}{of if of == value else f'{of}.{value}'}"
+    if row["method"] == BRIDGE:
+        what = row["statistic"]
     number = ""
     counted = row["method"] not in WITHOUT_NEURONS and not pd.isna(row["n_neurons"])
     if row["against"] == NO_TREATMENT and counted:
