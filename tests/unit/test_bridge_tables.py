@@ -131,6 +131,16 @@ def test_equals_are_told_beside_the_choice(read: Inputs, tmp_path: Path) -> None
     assert text.count("(0.80, 1 of 2 equal)") == 1
 
 
+def test_a_reason_to_leave_pairs_out_is_told_once(table: pd.DataFrame) -> None:
+    rows = (table["beside"] == "-") & (table["pair"] != "all")
+    few = rows & table["similarity"].isin(("few", "wrong"))
+    few |= rows & (table["similarity"] == "right") & (table["pair"] == "vi-el")
+    changed = table.assign(left_out=table["left_out"].where(~few, "too few."))
+    text = markdown(bridges.TABLE.layout(changed, {}))
+    left = text.partition(": left out")[2].partition("## How")[0].strip()
+    assert left == "- vi-el (right, wrong, few); en-ur, vi-ur (wrong, few): too few."
+
+
 def test_two_similarities_are_compared(table: pd.DataFrame) -> None:
     row = one(table, "right", "all", "wrong")
     # On vi-el zh is as good as hi: both are right on the same words.

@@ -540,7 +540,9 @@ def test_of_nothing_but_equals_none_is_chosen() -> None:
     given = spec("family", ("en", "de"))
     found = similarities.describe(given, SimilarityInputs(PAIR, ("en", "de")))
     assert (found["chosen"], found["tied"]) == (None, 2)
-    assert found["left_out"] == ("en, de have the same score, 0: nothing to choose by")
+    assert found["left_out"] == (
+        "candidates have one and the same score, 0: nothing to choose by"
+    )
     alone = similarities.describe(
         spec("family", ("en",)), SimilarityInputs(PAIR, ("en",))
     )

@@ -228,7 +228,7 @@ def _all_equal(scores: Mapping[str, float | None]) -> str | None:
     if not equal or best(scores) is not None:
         return None
     score = f"{scores[equal[0]]:.4g}"
-    return f"{', '.join(equal)} have the same score, {score}: nothing to choose by"
+    return f"candidates have one and the same score, {score}: nothing to choose by"
 
 
 def describe(spec: Mapping[str, Any], inputs: SimilarityInputs) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -179,11 +179,17 @@ def _agreement(row: Mapping[Any, Any] | None) -> str:
 
 
 def _left_out(rows: pd.DataFrame) -> Bullets:
-    """Say which pairs are left out, and why, each reason once for a pair."""
-    reasons: dict[tuple[str, str], list[str]] = {}
+    """Say which pairs are left out, and why, each reason once."""
+    reasons: dict[str, dict[str, list[str]]] = {}
     for row in rows.to_dict("records"):
-        key = str(row["pair"]), str(row["left_out"])
-        reasons.setdefault(key, []).append(str(row["similarity"]))
-    return Bullets(
-        tuple(f"{pair} ({', '.join(x)}): {why}" for (pair, why), x in reasons.items())
-    )
+        of = reasons.setdefault(str(row["left_out"]), {})
+        of.setdefault(str(row["pair"]), []).append(str(row["similarity"]))
+    return Bullets(tuple(f"{_who(of)}: {why}" for why, of in reasons.items()))
+
+
+def _who(of: Mapping[str, Sequence[str]]) -> str:
+    """Name pairs with their similarities; those with the same ones together."""
+    pairs: dict[str, list[str]] = {}
+    for pair, names in of.items():
+        pairs.setdefault(", ".join(names), []).append(pair)
+    return "; ".join(f"{', '.join(some)} ({names})" for names, some in pairs.items())
