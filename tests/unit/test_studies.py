@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import dry_runs
-from configurations import amplified, merge, tiny
+from configurations import amplified, bridged, merge, tiny
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import FOLDERS, OF_STUDY, SHARED
 from langneurons.costs import spending
@@ -46,7 +46,8 @@ def own_and_shared(jobs: list[Job]) -> tuple[set[str], set[str]]:
 
 
 def test_its_own_results_are_in_its_folder_and_nothing_else_is_elsewhere() -> None:
-    jobs = dry_runs.jobs(amplified() | {"study": "mine"})
+    run = [*amplified()["run"], "bridges"]
+    jobs = dry_runs.jobs(merge(bridged(), amplified()) | {"run": run, "study": "mine"})
     own, shared = own_and_shared(jobs)
     assert own == {*OF_STUDY, "report.html"}
     assert shared == set(SHARED) - {"text"}  # the demo's text is in its world
