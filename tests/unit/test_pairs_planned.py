@@ -56,8 +56,16 @@ def test_what_jobs_are_told():
         "dictionary": "words",
         "pair": "vi-hi",
         "legs": [
-            {"pair": "vi-en", "swapped": False},
-            {"pair": "en-hi", "swapped": False},
+            {
+                "pair": "vi-en",
+                "swapped": False,
+                "files": ["w/vi-en.a", "w/vi-en.b"],
+            },
+            {
+                "pair": "en-hi",
+                "swapped": False,
+                "files": ["w/en-hi.a", "w/en-hi.b"],
+            },
         ],
         "identical": "keep",
     }

@@ -131,6 +131,26 @@ def test_a_study_without_a_name_takes_nothing_from_others_either(
         records(**OTHER).require_own()
 
 
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"identical": "drop"}, "identical: keep then, drop now"),
+        ({"probe": "my/{source}-{target}.txt"}, "legs[0].files[0]: "),
+    ],
+)
+def test_two_dictionaries_of_one_name_are_told(
+    other: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "results/dictionaries/demo/en-hi.json"
+    make(records(study="first"), path, monkeypatch)
+    records(study="mine").require_own()
+    with pytest.raises(ConfigError) as caught:
+        records(study="mine", dictionaries={"demo": other}).require_own()
+    assert f"  - {path}: study first made it (" in str(caught.value)
+    assert said in str(caught.value)
+
+
 @FIRST
 @pytest.mark.usefixtures("here")
 def test_the_same_is_shared_without_a_word(
