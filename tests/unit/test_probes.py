@@ -388,7 +388,7 @@ def test_costs_know_the_rules() -> None:
         ("experiments: {bridged: {candidates: [en, zh]}}", "'zh'"),
         ("experiments: {bridged: {candidates: [en]}}", "none is left for en-hi"),
         ("experiments: {bridged: {pairs: [en-zh]}}", "'zh'"),
-        ("experiments: {bridged: {probes: {asked: 9}}}", "probes.asked is 9"),
+        ("experiments: {bridged: {probes: {asked: 9, least: 9}}}", "probes.asked is 9"),
         ("experiments: {bridged: {similarities: [hsicc]}}", "hsic"),
         ("similarities: {hsic: {kind: hsicc}}", "unknown similarity kind 'hsicc'"),
         (
@@ -396,8 +396,9 @@ def test_costs_know_the_rules() -> None:
             "similarities.hsic.parameters.variant",
         ),
         (
-            "similarities: {hsic: {parameters: {layer_ids: [10, 21]}}}",
-            "demo has layers 0 to 1",
+            "similarities: {hsic: {parameters: "
+            "{layers: [0.31, 0.66], layer_ids: [10, 21]}}}",
+            "demo: layer_ids go up to 21, but it has layers 0 to 1",
         ),
         ("similarities: {hsic: {parameters: {layer: 3}}}", "parameters.layer"),
         ("similarities: {overlap: {kind: family}}", "no family of vi, hi; add it"),
