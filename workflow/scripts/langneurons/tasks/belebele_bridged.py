@@ -137,6 +137,7 @@ class BelebeleBridged(Task[Parameters]):
         0,
         230,
         "as belebele, and 30 tokens of the instruction",
+        texts=488,
     )
     CONTINUES = True
     PAIRS = True
