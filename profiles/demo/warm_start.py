@@ -5,7 +5,8 @@
 jobs import, except the library of this project. The child gets the arguments, folder,
 environment and files (0, 1 and 2) of the one who asks, who gets its exit status. The
 second process ends with Snakemake, after the last child. Where it cannot be (anything
-but Linux, and where there are GPUs), jobs start as they do without it.
+but Linux, where there are GPUs, and where TMPDIR is too long for a socket's path), jobs
+start as they do without it.
 
 Tests of the workflow start theirs so, too. What runs is the same but for two things:
 children have the hash seed of their parent, and the libraries in its memory are counted
@@ -48,7 +49,7 @@ SNAKEMAKE = """
     snakemake.benchmark snakemake.executors.local snakemake.executors.dryrun
 """
 """For those who ask for Snakemake as well."""
-COLD = ("fetch_model.py", "fetch_text.py")
+COLD = ("fetch_model.py", "fetch_text.py", "pin_models.py", "prepare_task.py")
 """Scripts that may use a network, which libraries are told when they are imported."""
 
 ASK = """#!{python} -IS
@@ -86,6 +87,9 @@ def start(folder: Path, *more: str) -> subprocess.Popen:
         folder: empty; gets ``bin/python``, which asks, and a log. The process ends
             after the last child, once its standard input is closed, and removes it.
         more: modules to import beside those of jobs.
+
+    Raises:
+        OSError: there can be no socket there, as where the path is too long for one.
     """
     place = folder / "socket"
     with socket.socket(socket.AF_UNIX) as listener, (folder / "log").open("wb") as log:
@@ -118,7 +122,11 @@ def command() -> Path:
     if not possible():
         return Path(sys.executable)
     folder = Path(tempfile.mkdtemp(prefix="warm-"))
-    server = start(folder, *SNAKEMAKE.split())
+    try:
+        server = start(folder, *SNAKEMAKE.split())
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        return Path(sys.executable)
 
     def stop() -> None:
         server.kill()
@@ -134,10 +142,15 @@ def main(arguments: list[str]) -> None:
     import psutil
     from snakemake.cli import main as snakemake
 
-    if possible():
-        folder = Path(tempfile.mkdtemp(prefix="warm-"))
+    folder = Path(tempfile.mkdtemp(prefix="warm-"))
+    try:
         # Kept open until this process ends, however it does.
-        globals()["server"] = start(folder)
+        globals()["server"] = start(folder) if possible() else None
+    except OSError:
+        globals()["server"] = None
+    if globals()["server"] is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
         os.environ["PATH"] = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
         children = psutil.Process.children
 
@@ -179,7 +192,11 @@ def serve(listener: socket.socket, folder: Path) -> None:
                     continue
                 if key.fileobj is listener:
                     asker, _ = listener.accept()
-                    asked, by, files = _read(asker)
+                    try:
+                        asked, by, files = _read(asker)
+                    except OSError:  # gone before it had asked; others are served
+                        asker.close()
+                        continue
                     child = os.fork()
                     if not child:
                         _become(asked, files)
@@ -217,15 +234,28 @@ def serve(listener: socket.socket, folder: Path) -> None:
 
 
 def _read(asker: socket.socket) -> tuple[dict, int, list[int]]:
-    """Read what somebody asks for, and who, and take over the files."""
+    """Read what somebody asks for, and who, and take over the files.
+
+    Raises:
+        ConnectionError: it has ended before all was sent.
+    """
     room = array.array("i")
     head, given, *_ = asker.recvmsg(8, socket.CMSG_SPACE(3 * room.itemsize))
-    room.frombytes(given[0][2][: 3 * room.itemsize])
+    if given:
+        room.frombytes(given[0][2][: 3 * room.itemsize])
+    if len(head) < 8 or len(room) < 3:
+        for number in room:
+            os.close(number)
+        raise ConnectionError("no header, or no files with it")
     left, by = struct.unpack("!II", head)
     parts = []
     while left:
         parts.append(asker.recv(left))
         left -= len(parts[-1])
+        if not parts[-1]:
+            for number in room:
+                os.close(number)
+            raise ConnectionError(f"{left} bytes are missing")
     return json.loads(b"".join(parts)), by, list(room)
 
 

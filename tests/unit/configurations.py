@@ -60,6 +60,12 @@ def amplified() -> dict[str, Any]:
     return merge(usual, more | {"run": [*usual["run"], *more["run"]]})
 
 
+def bridged() -> dict[str, Any]:
+    """Return the smallest configuration with the demo's experiment of bridges too."""
+    usual = tiny()
+    return usual | {"run": [*usual["run"], "bridges"]}
+
+
 def tiny(text: str = "") -> dict[str, Any]:
     """Return the smallest configuration that goes through every rule.
 

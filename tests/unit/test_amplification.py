@@ -331,3 +331,16 @@ def test_no_published_number_stands_beside_them() -> None:
     found = rows.task_rows(config, "xquad")
     assert len(found) > 20
     assert not any(partners.values("xquad", row) for row in found)
+
+
+def test_a_layer_and_a_strength_add_treatments_and_change_none() -> None:
+    subject = on_xquad(load(mine()))
+    few = yaml.safe_load(MINE)["experiments"]["mine"]["steering"] | {"layers": [0]}
+    before = spec_of(mine(steering=few), subject)["treatments"]
+    for more, new in (
+        ({"layers": [0, 1]}, {"diffmean-l1-s1", "diffmean-l1-s2_5"}),
+        ({"strengths": [1, 2.5, 4]}, {"diffmean-l0-s4"}),
+    ):
+        after = spec_of(mine(steering=few | more), subject)["treatments"]
+        assert {x.partition(".")[0] for x in after.keys() - before.keys()} == new
+        assert all(after[x] == before[x] for x in before)

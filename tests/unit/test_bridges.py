@@ -14,11 +14,12 @@ from langneurons.config.names import Pair, Selection
 from langneurons.grid import bridges, subjects
 from langneurons.grid.axes import Row
 from langneurons.grid.experiments import load as kind
-from langneurons.grid.experiments.bridges import Bridges
+from langneurons.grid.experiments.bridges import Bridges, Probes
 from langneurons.study import probing
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 from langneurons.study.table_specs import TableSpecs
+from langneurons.tables.common import bridge_numbers
 
 
 def axes(**changes: Any) -> Bridges:
@@ -106,7 +107,7 @@ def test_a_pair_is_two_languages(given: str) -> None:
 def study(changes: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]:
     """Return a configuration that runs two experiments, the second with changes."""
     entry = axes(models=["demo"], tasks=["bli"], pairs=["hi-vi"], candidates=["en"],
-                 similarities=["overlap"])  # fmt: skip
+                 similarities=["overlap"], probes={"dictionary": "demo"})  # fmt: skip
     first = entry.model_dump(mode="json")
     second = merge(first, {"pairs": ["vi-hi"]} | other)
     names = {"hi": "हिन्दी", "vi": "Tiếng Việt"}
@@ -140,12 +141,42 @@ def test_pairs_and_models_may_differ() -> None:
     assert [str(x) for x in bridges.pairs(config)] == ["hi-vi", "vi-hi"]
 
 
+def test_words_of_tasks_and_probes_are_of_one_dictionary() -> None:
+    files = {"probe": "o/{source}-{target}.1", "test": "o/{source}-{target}.2"}
+    other = {"dictionaries": {"other": files}}
+    assert load(study(other))
+    task = {"tasks": {"bli": {"data": {"dictionary": "other"}}}}
+    said = refused(study(merge(other, task)))
+    assert (
+        "experiments.a.tasks: bli tests words of dictionary other, but probes." in said
+    )
+
+
 def test_names_that_tables_give_are_taken() -> None:
     similarity = {"similarities": {"always_english": {"kind": "overlap"}}}
     said = refused(study(similarity))
     assert "similarities.always_english: tables call English as the bridge" in said
+    similarity = {"similarities": {bridge_numbers.ALL: {"kind": "overlap"}}}
+    assert "similarities.all: tables call what holds over all" in refused(
+        study(similarity)
+    )
     method = {"methods": {"bridge": {"kind": "lape"}}}
     assert "methods.bridge: tables call rows so" in refused(study(method))
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"asked": 9}, "least: 20, but asked is 9"),
+        ({"max_pairs": 19}, "least: 20, but max_pairs is 19"),
+    ],
+)
+def test_as_many_words_are_recorded_as_a_pair_needs(
+    changes: dict[str, int], said: str
+) -> None:
+    with pytest.raises(ValidationError, match=said):
+        Probes(dictionary="d", **changes)
+    Probes(dictionary="d", least=2, **changes)
 
 
 @pytest.mark.parametrize(

@@ -392,3 +392,17 @@ def test_a_hash_that_an_edit_overtook_is_not_kept(tree: Path) -> None:
     assert not kept.exists()
     write(tree, MODULES)
     assert remembered(kept, tree) == before
+
+
+def test_a_hash_of_a_version_that_was_there_for_a_while_is_not_kept(
+    tree: Path,
+) -> None:
+    kept = tree / "run" / "hashes.json"
+    before = fresh(tree)
+    fingerprint.remember(kept, writes=False, root=tree)
+    write(tree, {"a": MODULES["a"].replace("FACTOR = 2", "FACTOR = 4")})
+    assert fresh(tree) != before
+    write(tree, MODULES)  # as it was at the start and is at the end
+    fingerprint._known.pop(tree).write()
+    assert not kept.exists()
+    assert remembered(kept, tree) == before

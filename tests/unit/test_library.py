@@ -60,6 +60,8 @@ ITEMS["mlama"] = [
     | {"objects": {"en": "one", "vi": "một"}}
     for i in range(3)
 ]
+ITEMS["bli"] = [{"id": i, "word": f"câu {i}", "gold": ["one", "1"]} for i in range(3)]
+ITEMS["belebele_bridged"] = ITEMS["belebele"]
 # Modules that only what brings them makes somebody import: Snakemake, a GPU's torch.
 BROUGHT = {"snakemake_interface_logger_plugins", "triton"}
 OF_TASK: dict[str, dict[str, Any]] = {
@@ -68,6 +70,8 @@ OF_TASK: dict[str, dict[str, Any]] = {
     "xcopa": {},
     "belebele": {},
     "mlama": {"languages": ["en", "vi"]},
+    "bli": {"max_new_tokens": 4, "names": {"vi": "Việt"}},
+    "belebele_bridged": {},
 }
 
 
@@ -87,8 +91,8 @@ def byte_tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=inner, **names)
 
 
-def build(head: str) -> Any:
-    more = {"vocab_size": 259, "max_position_embeddings": 128}
+def build(head: str, positions: int = 128) -> Any:
+    more = {"vocab_size": 259, "max_position_embeddings": positions}
     return tiny_models.build("llama", head, **more)
 
 
@@ -112,10 +116,11 @@ def save_adapter(folder: Path, head: str) -> None:
 def evaluated(kind: str, change: Any = None) -> pd.DataFrame:
     """Evaluate made-up items of a task."""
     task = tasks.load(kind)
-    model = build("classifier" if task.LABELS else "causal")
+    model = build("classifier" if task.LABELS else "causal", 256)
     lm = ln.LanguageModel.of(model, byte_tokenizer()).in_batches(8).under(change)
     given = task.PARAMETERS.model_validate(OF_TASK[kind])
-    return tasks.checked(task, task.evaluate(lm, ITEMS[kind], given, "vi"))
+    language = "vi-en" if task.PAIRS else "vi"
+    return tasks.checked(task, task.evaluate(lm, ITEMS[kind], given, language))
 
 
 @pytest.fixture(scope="module")

@@ -56,8 +56,16 @@ def test_what_jobs_are_told():
         "dictionary": "words",
         "pair": "vi-hi",
         "legs": [
-            {"pair": "vi-en", "swapped": False},
-            {"pair": "en-hi", "swapped": False},
+            {
+                "pair": "vi-en",
+                "swapped": False,
+                "files": ["w/vi-en.a", "w/vi-en.b"],
+            },
+            {
+                "pair": "en-hi",
+                "swapped": False,
+                "files": ["w/en-hi.a", "w/en-hi.b"],
+            },
         ],
         "identical": "keep",
     }
@@ -104,6 +112,16 @@ def test_a_bridge_takes_about_twice_as_long():
     assert bridged.seconds == pytest.approx(2 * direct.seconds)
     both = parts.estimates.treatments(subject, part.treatments)
     assert both.seconds == pytest.approx(3 * direct.seconds)
+
+
+def test_a_passage_is_translated_once():
+    changes = "tasks: {passages: {parameters: {max_new_tokens: 100}}}"
+    parts = Parts(config(changes))
+    (subject,) = [x for x in parts._tasks if x.task == "passages" and x.lang == "vi-hi"]
+    direct = parts.estimates.treatment(subject)
+    bridged = parts.estimates.treatment(subject, Bridged("en"))
+    # Of 900 questions on 488 passages.
+    assert bridged.tokens - direct.tokens == 488 * (230 + 100)
 
 
 OTHER = "experiments: {{bridged: {{tasks: [other]}}}}\ntasks: {{other: {}}}"

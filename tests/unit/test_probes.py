@@ -18,6 +18,7 @@ from configurations import shipped, tiny
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.config.names import Pair
 from langneurons.costs.job_estimates import JobEstimates
+from langneurons.costs.requests import Requests
 from langneurons.grid import bridges
 from langneurons.jobs.cli import Job
 from langneurons.jobs.fingerprint import code_hash
@@ -416,6 +417,25 @@ def test_the_code_of_a_comparison_is_that_of_its_kind() -> None:
     assert codes["overlap"] == code_hash("compare_languages", ("similarities.overlap",))
 
 
+@pytest.mark.parametrize(
+    ("similarities", "asks"), [("[hsic]", False), ("[hsic, measured]", True)]
+)
+def test_a_gpu_is_asked_for_where_a_model_is_asked(
+    similarities: str, asks: bool
+) -> None:
+    config = bridged(
+        f"experiments: {{bridged: {{similarities: {similarities}, probes: "
+        "{keep: all}}}\nmodels: {demo: {parameters: 8.03e+9}}"
+    )
+    requests = Requests(config)
+    job = SimpleNamespace(model="demo", pair="vi-hi")
+    assert requests.gpu(job) > 0
+    assert requests.asking_gpu(job) == (requests.gpu(job) if asks else 0)
+    memory = requests.memory(job, 2)
+    assert requests.asking_memory(job, 2) == (memory if asks else 8000) > 0
+    assert memory > 8000
+
+
 def test_costs_know_the_rules() -> None:
     estimates = JobEstimates(bridged())
     names = {"model": "demo", "pair": "vi-hi", "similarity": "hsic"}
@@ -425,9 +445,13 @@ def test_costs_know_the_rules() -> None:
     )
     assert asked.tokens == 1500 * 12
     assert asked.seconds > recorded.seconds
+    # 458,752 neurons, 15 languages with a hundredth of them each, 500 words.
+    study = load(shipped() | {"run": ["bridges"]})
+    names_ = {"model": "llama3-8b", "pair": "zh-sw", "method": "m", "langset": "s"}
+    job = JobEstimates(study).job("record_probes", SimpleNamespace(**names_))
+    assert job.disk == pytest.approx(15 * 0.01 * 458_752 * 500 * 4, rel=0.15)
     overlap = SimpleNamespace(**names | {"similarity": "overlap"})
     assert compared.seconds > estimates.job("compare_languages", overlap).seconds
-    study = load(shipped())
     large = JobEstimates(study).job(
         "compare_languages",
         SimpleNamespace(model="llama3-8b", pair="zh-sw", similarity="hsic"),
@@ -441,7 +465,7 @@ def test_costs_know_the_rules() -> None:
         ("experiments: {bridged: {candidates: [en, zh]}}", "'zh'"),
         ("experiments: {bridged: {candidates: [en]}}", "none is left for en-hi"),
         ("experiments: {bridged: {pairs: [en-zh]}}", "'zh'"),
-        ("experiments: {bridged: {probes: {asked: 9}}}", "probes.asked is 9"),
+        ("experiments: {bridged: {probes: {asked: 9, least: 9}}}", "probes.asked is 9"),
         ("experiments: {bridged: {similarities: [hsicc]}}", "hsic"),
         ("similarities: {hsic: {kind: hsicc}}", "unknown similarity kind 'hsicc'"),
         (
@@ -449,8 +473,9 @@ def test_costs_know_the_rules() -> None:
             "similarities.hsic.parameters.variant",
         ),
         (
-            "similarities: {hsic: {parameters: {layer_ids: [10, 21]}}}",
-            "demo has layers 0 to 1",
+            "similarities: {hsic: {parameters: "
+            "{layers: [0.31, 0.66], layer_ids: [10, 21]}}}",
+            "demo: layer_ids go up to 21, but it has layers 0 to 1",
         ),
         ("similarities: {hsic: {parameters: {layer: 3}}}", "parameters.layer"),
         ("similarities: {overlap: {kind: family}}", "no family of vi, hi; add it"),

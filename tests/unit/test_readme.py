@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 import configurations
 import dry_runs
@@ -108,7 +107,8 @@ def test_paths_of_the_project_exist(path: Path) -> None:
             ), word
 
 
-# What the README says of reruns, and the cases of tests/workflow/test_reruns.py for it.
+# What the README says of reruns, and for it cases of tests/workflow/test_reruns.py or,
+# of other experiments than those of the tiny grid, tests by their names.
 RERUNS = {
     "the statistics of an experiment: add one": ["a statistic is added"],
     "a statistic's meaning": ["a statistic changes its meaning"],
@@ -117,6 +117,15 @@ RERUNS = {
         "a parameter of one method",
     ],
     "what activations record": ["which batches have their quantiles taken"],
+    "an instruction's wording; a layer or strength to steer with: add one": [
+        "test_amplification.test_a_factor_computes_itself_alone",
+        "test_amplification.test_a_layer_and_a_strength_add_treatments_and_change_none",
+    ],
+    "a pair, a candidate or a similarity of `bridges`: add one": [
+        "test_bridges.test_a_further_pair_touches_no_other",
+        "test_bridges.test_a_further_candidate_is_tested_and_compared",
+        "test_bridges.test_a_further_similarity_is_compared_and_nothing_else",
+    ],
     "a language set": ["a language set"],
     "training settings of a task": ["the learning rate"],
     "a task's file": ["a task's file"],
@@ -153,12 +162,19 @@ def test_what_the_readme_says_of_reruns_is_tested() -> None:
         and isinstance(node.value, ast.Dict)
         and ast.unparse(node.target) == "CASES"
     )
+    for path in (ROOT / "tests").glob("*/test_*.py"):
+        cases |= {
+            f"{path.stem}.{name}"
+            for name in re.findall(r"^def (test_\w+)", read(path), re.MULTILINE)
+        }
     assert {case for tested in RERUNS.values() for case in tested} <= cases
 
 
 @pytest.fixture(scope="module")
 def paper() -> schema.Config:
-    return load(yaml.safe_load(read(ROOT / "config/config.yaml")))
+    """All studies, also the one that is asked for by name."""
+    raw = configurations.shipped()
+    return load(raw | {"run": [*raw["run"], "bridges"]})
 
 
 def test_the_table_of_tables_names_each_table_once(paper: schema.Config) -> None:
@@ -197,6 +213,8 @@ def file_names() -> dict[str, re.Pattern[str]]:
 def test_the_names_of_files_are_those_that_jobs_write() -> None:
     written = {*dry_runs.outputs(dry_runs.jobs(configurations.shipped()))}
     assert len(written) > 700
+    demo = dry_runs.outputs(dry_runs.jobs(configurations.bridged()))
+    written |= {path for path in demo if not path.startswith("results/demo_world/")}
     said = file_names()
     unsaid = {
         path

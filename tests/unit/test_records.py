@@ -121,6 +121,14 @@ def test_rules_and_records_agree_on_the_files() -> None:
         "safetensors",
         "jsonl",
     }
+    assert {n for n in unknown if n.endswith("json")} == {
+        "results/tokens/{corpus}/{model}/{lang}.json",
+        "results/tokens/{corpus}/{model}/{lang}.heldout.json",
+        "results/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_config.json",
+        "results/adapters/{task}/{model}/{tuning}/seed{seed}/training.json",
+        # No experiment of this run has it.
+        "results/perplexity/{corpus}/{model}/{lang}/part-{part}-of-{parts}.json",
+    }
     assert [n for n in unknown if n.endswith("safetensors")] == [
         "results/activations/{corpus}/{model}/{lang}.safetensors"
     ]

@@ -463,13 +463,26 @@ def test_languages_that_share_nothing_are_left_out() -> None:
 def test_layers_that_are_too_few_to_be_counted_choose_nothing() -> None:
     # Of 4 layers with all neurons none is the eleventh: not the first candidate wins.
     whole = {layer: [1, 2] for layer in range(4)}
-    sets = neurons_of({"zh": whole, "sw": whole, "en": whole, "de": whole}, 4)
+    sets = neurons_of({"zh": whole, "sw": whole, "en": whole, "de": whole}, 24)
     probes = recorded(sets, lambda layer, i: np.arange(30.0) * i)
     given = SimilarityInputs(PAIR, ("en", "de"), sets, probes=probes)
     code = {"layer_ids": (10, 21), "numbering": "position", "missing_layers": "zero"}
     found = compared("hsic", given, set="all", match_size=False, **code)
     assert found.scores == {"en": None, "de": None} and found.draws == 0
     assert "layers 10 to 21 counted by position" in found.left_out
+
+
+@pytest.mark.parametrize("missing", ["skip", "zero"])
+def test_a_pair_is_left_out_where_the_model_lacks_a_layer(missing: str) -> None:
+    whole = {layer: [1, 2] for layer in range(4)}
+    sets = neurons_of({"zh": whole, "sw": whole, "en": whole, "de": whole}, 4)
+    probes = recorded(sets, lambda layer, i: np.arange(30.0) * i)
+    given = SimilarityInputs(PAIR, ("en", "de"), sets, probes=probes)
+    more = {"set": "all", "draws": 0, "missing_layers": missing}
+    found = compared("hsic", given, layer_ids=(1, 4), **more)
+    assert found.scores == {"en": None, "de": None}
+    assert "layer_ids go up to 4, but it has layers 0 to 3" in found.left_out
+    assert not compared("hsic", given, layer_ids=(1, 3), **more).left_out
 
 
 def test_neurons_that_were_not_recorded_are_named() -> None:
@@ -492,6 +505,8 @@ def test_neurons_that_were_not_recorded_are_named() -> None:
         ({"layers": (10, 21)}, "layer_ids"),
         ({"layers": (0.5, 0.2)}, "first not above"),
         ({"layer_ids": (5, 2)}, "layer_ids"),
+        ({"layers": (0.2, 0.5), "layer_ids": (2, 5)}, "layers: is not read beside"),
+        ({"match_size": False, "subsets": 5}, "subsets: is not read beside match_size"),
         ({"set": "most"}, "set"),
         ({"draws": -1}, "draws"),
     ],
@@ -505,8 +520,19 @@ def test_layers_must_exist() -> None:
     known = planned(layers={"tiny": 4, "llama": 32})
     wrong = unmet("hsic", known, layer_ids=(10, 21))
     assert len(wrong) == 1
-    assert "tiny has layers 0 to 3" in wrong[0]
+    assert "tiny: layer_ids go up to 21, but it has layers 0 to 3" in wrong[0]
     assert not unmet("hsic", known)
+
+
+def test_the_unbiased_estimator_needs_four_probes() -> None:
+    for least in (2, 3):
+        (wrong,) = unmet("hsic", planned(least=least), variant="unbiased")
+        assert (
+            f"unbiased needs 4 probes, but least of the experiment's probes is {least}"
+            in wrong
+        )
+        assert not unmet("hsic", planned(least=least))
+    assert not unmet("hsic", planned(least=4), variant="unbiased")
 
 
 # -------------------------------------------------------------------------- the room

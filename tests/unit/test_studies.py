@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import dry_runs
-from configurations import amplified, merge, tiny
+from configurations import amplified, bridged, merge, tiny
 from langneurons.config.errors import ConfigError
 from langneurons.config.schema import FOLDERS, OF_STUDY, SHARED
 from langneurons.costs import spending
@@ -46,7 +46,8 @@ def own_and_shared(jobs: list[Job]) -> tuple[set[str], set[str]]:
 
 
 def test_its_own_results_are_in_its_folder_and_nothing_else_is_elsewhere() -> None:
-    jobs = dry_runs.jobs(amplified() | {"study": "mine"})
+    run = [*amplified()["run"], "bridges"]
+    jobs = dry_runs.jobs(merge(bridged(), amplified()) | {"run": run, "study": "mine"})
     own, shared = own_and_shared(jobs)
     assert own == {*OF_STUDY, "report.html"}
     assert shared == set(SHARED) - {"text"}  # the demo's text is in its world
@@ -128,6 +129,26 @@ def test_a_study_without_a_name_takes_nothing_from_others_either(
     make(records(study="first"), NEURONS, monkeypatch)
     with pytest.raises(ConfigError, match="the study without a name means something"):
         records(**OTHER).require_own()
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"identical": "drop"}, "identical: keep then, drop now"),
+        ({"probe": "my/{source}-{target}.txt"}, "legs[0].files[0]: "),
+    ],
+)
+def test_two_dictionaries_of_one_name_are_told(
+    other: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "results/dictionaries/demo/en-hi.json"
+    make(records(study="first"), path, monkeypatch)
+    records(study="mine").require_own()
+    with pytest.raises(ConfigError) as caught:
+        records(study="mine", dictionaries={"demo": other}).require_own()
+    assert f"  - {path}: study first made it (" in str(caught.value)
+    assert said in str(caught.value)
 
 
 @FIRST

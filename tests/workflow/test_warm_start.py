@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import array
 import os
+import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +14,7 @@ import psutil
 import pytest
 
 import warm_start
+from snakemake_runs import ROOT
 from virtual_cluster import wait_for
 
 pytestmark = pytest.mark.skipif(
@@ -34,7 +38,7 @@ def ask(program: object, folder: Path, what: str) -> subprocess.CompletedProcess
     (folder / "job.py").write_text(SCRIPT)
     return subprocess.run(
         [str(program), "job.py", what], cwd=folder, env=os.environ | {"GIVEN": "ü"},
-        input="piped", capture_output=True, text=True,
+        input="piped", capture_output=True, text=True, timeout=120,
     )  # fmt: skip
 
 
@@ -71,3 +75,43 @@ def test_it_ends_with_the_one_who_started_it(tmp_path: Path) -> None:
         )
 
     wait_for(gone, 300, "end of the process with the libraries")
+
+
+def test_askers_that_die_before_they_have_asked_harm_no_other(tmp_path: Path) -> None:
+    """One says nothing; one sends no files; one ends behind the header."""
+    place = str(Path(warm_start.command()).parents[1] / "socket")
+    head = struct.pack("!II", 100, os.getpid())
+    files = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0, 1, 2]))]
+    for sent, more in ((b"", []), (head, []), (head, files)):
+        with socket.socket(socket.AF_UNIX) as asker:
+            asker.connect(place)
+            if sent:
+                asker.sendmsg([sent], more)
+        assert ask(warm_start.command(), tmp_path, "0").stdout.startswith("True ")
+
+
+def test_where_no_socket_can_be_jobs_start_cold(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    given = os.environ | {"TMPDIR": str(folder)}
+    for what in (
+        "warm_start.main(['--version'])",
+        "print(warm_start.command() == Path(sys.executable))",
+    ):
+        place = Path(warm_start.__file__).parent
+        code = f"import sys; sys.path.insert(0, {str(place)!r}); import warm_start; "
+        code += f"from pathlib import Path; {what}"
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=given, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        said = done.stdout.strip()
+        assert said == "True" or said[0].isdigit()
+        assert list(folder.iterdir()) == []
+
+
+def test_scripts_that_may_use_a_network_are_started_cold() -> None:
+    """The libraries of the others were told when they were imported: none."""
+    scripts = (ROOT / "workflow/scripts").glob("*.py")
+    asking = {x.name for x in scripts if "network=True" in x.read_text("utf-8")}
+    assert asking == set(warm_start.COLD)

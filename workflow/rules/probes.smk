@@ -18,9 +18,9 @@ rule ask_probes:
         "../../envs/gpu.yaml"
     threads: RESOURCES.threads
     resources:
-        gpu=RESOURCES.gpu,
+        gpu=RESOURCES.asking_gpu,
         nodes=1,  # several GPUs are never spread over nodes
-        mem_mb=RESOURCES.memory,
+        mem_mb=RESOURCES.asking_memory,
         runtime=RESOURCES.asking_runtime,
         micro_batch=RESOURCES.micro_batch,
     params:

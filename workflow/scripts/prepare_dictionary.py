@@ -1,7 +1,7 @@
 """Prepare the words of a pair of languages: translate them, part probes from tests.
 
-The spec is {"dictionary", "pair", "legs": [{"pair", "swapped"}], "identical"}; of each
-leg the inputs are the file of probe words and that of test words. See
+The spec is {"dictionary", "pair", "legs": [{"pair", "swapped", "files"}], "identical"};
+of each leg the inputs are its files, that of probe words and that of test words. See
 ``text.dictionaries``.
 """
 

@@ -81,16 +81,21 @@ class Estimates:
         )
 
     def _on_task(self, task: str, name: str, bridged: bool) -> Work:
-        """Estimate a run on a task; through a bridge a model reads an item twice."""
+        """Estimate a run on a task; through a bridge a model reads its text too."""
         entry, model = self.config.task(task), self.config.model(name)
         items = rates.items_of(self.config, task, "test")
-        tokens = items * rates.tokens_of(entry, "test") * (2 if bridged else 1)
-        new = rates.new_tokens(entry, bridged)
-        seconds = self.time(model, tokens)
-        if new:
-            seconds += rates.decoding(model, items, new, self.gpu)
         disk = RECORD_BYTES + ITEM_BYTES * items
-        return Work(seconds, tokens + items * new, disk)
+        asked = [(items, rates.new_tokens(entry))]
+        if bridged:
+            asked.append(rates.on_the_way(entry, items))
+        seconds = tokens = 0.0
+        for number, new in asked:
+            read = number * rates.tokens_of(entry, "test")
+            tokens += read + number * new
+            seconds += self.time(model, read)
+            if new:
+                seconds += rates.decoding(model, number, new, self.gpu)
+        return Work(seconds, tokens, disk)
 
     def _on_text(self, corpus: str, name: str) -> Work:
         entry, chunks = self.config.corpus(corpus), rows.chunks(self.config)

@@ -125,8 +125,8 @@ class JobEstimates:
         return Work(rates.SMALL_JOB, 0, 0)
 
     def _ask_probes(self, wildcards: Any) -> Work:
-        probes, words = bridges.probes(self.config), self._answers_read()
-        if probes.keep == "all" and not words:
+        probes, words = bridges.probes(self.config), answers_read(self.config)
+        if not asks(self.config):
             return Work(rates.SMALL_JOB, 0, 0)
         ways = 1
         if Pair.parse(wildcards.pair) in bridges.pairs(self.config):
@@ -136,21 +136,16 @@ class JobEstimates:
         work = Work(ways * one.seconds, ways * one.tokens, one.disk)
         return self._loaded(wildcards.model, work)
 
-    def _answers_read(self) -> int:
-        """Return how many answers of a pair over a candidate are read; or 0."""
-        most = 0
-        for entry in map(self.config.similarity, bridges.similarities(self.config)):
-            kind = similarities.load(entry.kind)
-            parameters = kind.PARAMETERS.model_validate(entry.parameters)
-            most = max(most, kind.words(parameters))
-        return most
-
     def _record_probes(self, wildcards: Any) -> Work:
         probes = bridges.probes(self.config)
         generates = probes.tokens != "prompt"
         words = probes.max_pairs
         one = self.parts.estimates.asking(wildcards.model, words, generates)
-        return self._loaded(wildcards.model, one)
+        languages = self.config.language_set(bridges.selection(self.config).languages)
+        number = len(languages.languages)
+        size = rates.recorded_bytes(self.config.model(wildcards.model), words, number)
+        whole = Work(one.seconds, one.tokens, one.disk + size)
+        return self._loaded(wildcards.model, whole)
 
     def _compare_languages(self, wildcards: Any) -> Work:
         kind = similarities.load(self.config.similarity(wildcards.similarity).kind)
@@ -167,6 +162,21 @@ class JobEstimates:
         part = self.parts.of_job(wildcards)
         work = self.parts.estimates.treatments(part.subject, part.treatments)
         return self._loaded(part.subject.model, work)
+
+
+def answers_read(config: Config) -> int:
+    """Return how many answers of a pair over a candidate similarities read; or 0."""
+    most = 0
+    for entry in map(config.similarity, bridges.similarities(config)):
+        kind = similarities.load(entry.kind)
+        parameters = kind.PARAMETERS.model_validate(entry.parameters)
+        most = max(most, kind.words(parameters))
+    return most
+
+
+def asks(config: Config) -> bool:
+    """Tell whether a model is asked for words, not only read on them."""
+    return bridges.probes(config).keep != "all" or answers_read(config) > 0
 
 
 def _tokenised(tokens: float) -> Work:

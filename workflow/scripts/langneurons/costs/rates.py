@@ -82,6 +82,10 @@ candidates (a seventh of `python -m benchmarks --only similarity`)."""
 COMPARED = 8e9
 """Parameters of that model."""
 
+SELECTED = 0.01
+"""Share of all neurons that a selection has of a language: what methods that rank all
+neurons take by default. Neurons of several languages count for each."""
+
 BATCH = 16
 """Sequences decoded side by side."""
 
@@ -109,6 +113,18 @@ def statistics_bytes(parameters: float) -> float:
     """
     neurons = 0.12 * parameters ** (2 / 3)
     return float(NEURON_BYTES * neurons)
+
+
+def recorded_bytes(model: Model, probes: int, languages: int) -> float:
+    """Return the size of the float32 activations of a selection on some probes.
+
+    Args:
+        model: its entry.
+        probes: how many.
+        languages: of the selection; the neurons of all are recorded (upper bound).
+    """
+    neurons = statistics_bytes(model.parameters) / NEURON_BYTES
+    return 4 * probes * neurons * min(1.0, SELECTED * languages)
 
 
 def flops(model: Model, gpu: str) -> float:
@@ -214,15 +230,19 @@ def tokens_of(entry: Task, split: str) -> int:
     return each if longest is None else min(each, longest)
 
 
-def new_tokens(entry: Task, bridged: bool = False) -> int:
-    """Return the tokens that are generated at most for an item; 0 for classifiers.
+def new_tokens(entry: Task) -> int:
+    """Return the tokens that are generated at most for an item; 0 for classifiers."""
+    return tasks.load(entry.kind).generates(_parameters(entry))
 
-    Args:
-        entry: the task.
-        bridged: whether it is tested through a third language.
+
+def on_the_way(entry: Task, items: int) -> tuple[int, int]:
+    """Return what a third language adds: texts, and new tokens of each at most.
+
+    A text that several items are about is put into that language once.
     """
     kind, parameters = tasks.load(entry.kind), _parameters(entry)
-    return kind.generates_via(parameters) if bridged else kind.generates(parameters)
+    more = kind.generates_via(parameters) - kind.generates(parameters)
+    return min(items, kind.SIZE.texts or items), more
 
 
 def _parameters(entry: Task) -> Frozen:

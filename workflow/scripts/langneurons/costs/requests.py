@@ -12,7 +12,7 @@ from typing import Any
 
 from langneurons.config.schema import Config
 
-from .job_estimates import JobEstimates
+from .job_estimates import JobEstimates, asks
 from .parts import Parts
 from .rates import GPU_FROM, statistics_bytes, weight_bytes
 
@@ -86,6 +86,14 @@ class Requests:
     def measuring_runtime(self, wildcards: Any, attempt: int) -> int:
         """Minutes for recording a shard."""
         return self._minutes("measure_activations", wildcards, attempt)
+
+    def asking_gpu(self, wildcards: Any) -> int:
+        """GPUs for asking the words of a pair; none where they are only drawn."""
+        return self.gpu(wildcards) if asks(self.config) else 0
+
+    def asking_memory(self, wildcards: Any, attempt: int) -> int:
+        """Main memory in MB for the same: without a model, as for small jobs."""
+        return self.memory(wildcards, attempt) if asks(self.config) else 4000 * attempt
 
     def asking_runtime(self, wildcards: Any, attempt: int) -> int:
         """Minutes for asking the words of a pair."""

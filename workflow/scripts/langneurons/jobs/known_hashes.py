@@ -33,7 +33,7 @@ class KnownHashes:
         self.path, self.root = path, root
         self._state = state(root)
         self._hashes = self._read()
-        self._new = False
+        self._new, self._sound = False, True
         if writes:
             atexit.register(self.write)
 
@@ -41,13 +41,20 @@ class KnownHashes:
         return self._hashes.get(what)
 
     def add(self, what: str, digest: str) -> None:
+        """Keep a hash in mind that was worked out just now.
+
+        Where the code is not, or no longer, what it was at the start, nothing of this
+        process is ever written: what was worked out while another version was there
+        would be taken for this one's, were this one put back before the end.
+        """
         self._hashes[what] = digest
         self._new = True
+        self._sound = self._sound and state(self.root) == self._state
 
     def write(self) -> None:
         """Write the file, if there is something new; where that fails, it is left."""
         # A hash that was asked for after an edit is not one of what was read before it.
-        if not self._new or state(self.root) != self._state:
+        if not (self._new and self._sound) or state(self.root) != self._state:
             return
         kept: dict[str, Any] = {"state": self._state, "hashes": self._hashes}
         with contextlib.suppress(DataError, OSError), files.atomic(self.path) as part:

@@ -91,12 +91,14 @@ class Planned:
         languages: of the selection's language set.
         asked: words that a model is asked at most.
         layers: number of layers by model, of those that the configuration knows.
+        least: probes with which a pair is compared at least.
     """
 
     pairs: Mapping[Pair, Sequence[str]]
     languages: Sequence[str]
     asked: int
     layers: Mapping[str, int] = field(default_factory=dict)
+    least: int = 20
 
 
 class Similarity(Protocol[P]):

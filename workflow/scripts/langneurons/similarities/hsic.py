@@ -115,6 +115,29 @@ class Parameters(Frozen):
             )
         return self
 
+    @model_validator(mode="after")
+    def _none_is_idle(self) -> Parameters:
+        fields = type(self).model_fields
+        for key, off, where in (
+            ("layers", self.layer_ids is not None, "layer_ids"),
+            ("subsets", not self.match_size, "match_size: false"),
+        ):
+            if off and getattr(self, key) != fields[key].default:
+                raise ValueError(
+                    f"{key}: is not read beside {where}; take "
+                    "one out, or give it its default"
+                )
+        return self
+
+    def beyond(self, layers: int) -> str:
+        """Say which layers a model with so many lacks; empty where it has all."""
+        if self.layer_ids is None or self.layer_ids[1] < layers:
+            return ""
+        return (
+            f"layer_ids go up to {self.layer_ids[1]}, but it has layers 0 to "
+            f"{layers - 1}; give layers, which are shares"
+        )
+
     def of(self, layers: int) -> range:
         """Return the layers that are compared, in a model with so many."""
         if self.layer_ids is not None:
@@ -143,6 +166,8 @@ class Hsic(Similarity[Parameters]):
         if probes.left_out or size < least:
             few = f"{size} probes; variant {parameters.variant} needs {least}"
             return Similar(nothing, probes=size, left_out=probes.left_out or few)
+        if beyond := parameters.beyond(neurons.layers):
+            return Similar(nothing, probes=size, left_out=f"the model: {beyond}")
         ends = (inputs.pair.source, inputs.pair.target)
         sets = find(
             neurons,
@@ -201,14 +226,17 @@ class Hsic(Similarity[Parameters]):
         )
 
     def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
-        if parameters.layer_ids is None:
-            return []
-        last = parameters.layer_ids[1]
-        return [
-            f"layer_ids: up to {last}, but {model} has layers 0 to {layers - 1}; give "
-            "layers, which are shares"
+        found = []
+        needed = SMALLEST.get(parameters.variant, 2)
+        if planned.least < needed:
+            found.append(
+                f"variant: {parameters.variant} needs {needed} probes, but least of "
+                f"the experiment's probes is {planned.least}; raise it"
+            )
+        return found + [
+            f"{model}: {beyond}"
             for model, layers in planned.layers.items()
-            if last >= layers
+            if (beyond := parameters.beyond(layers))
         ]
 
 

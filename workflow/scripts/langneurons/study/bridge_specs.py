@@ -32,11 +32,16 @@ class BridgeSpecs:
         }
 
     def prepare_dictionary(self, wildcards: Any) -> str:
-        """Say how words are translated; the files are inputs, in the legs' order."""
+        """Say how words are translated, and from which files, in the legs' order."""
         pair = Pair.parse(wildcards.pair)
         entry = self.config.dictionary(wildcards.dictionary)
         legs = [
-            {"pair": str(leg.pair), "swapped": leg.swapped} for leg in entry.legs(pair)
+            {
+                "pair": str(leg.pair),
+                "swapped": leg.swapped,
+                "files": list(leg.files),
+            }
+            for leg in entry.legs(pair)
         ]
         return canonical(
             {

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SHARED = ("probes", "selection", "candidates", "similarities")
 """Axes that all experiments of ``run`` have in common."""
+OVER_PAIRS = "all"
+"""As ``tables.common.bridge_numbers.ALL``, whose libraries are slow to import."""
 
 
 def problems(config: Config) -> Iterator[str]:
@@ -28,6 +30,25 @@ def problems(config: Config) -> Iterator[str]:
     for name, axes in given.items():
         for key in SHARED:
             yield from _differ(f"experiments.{name}.{key}", axes[key], given, first)
+    yield from _dictionaries(config)
+
+
+def _dictionaries(config: Config) -> Iterator[str]:
+    """Check that tasks and probes part one dictionary: no word that is tested is asked.
+
+    In two dictionaries a test word of one may be a probe word of the other.
+    """
+    for name, axes in bridges.all_axes(config).items():
+        probed = axes.probes.dictionary
+        for task in axes.tasks:
+            tested = config.task(task).data.dictionary
+            if tested not in (None, probed):
+                yield (
+                    f"experiments.{name}.tasks: {task} tests words of dictionary "
+                    f"{tested}, but probes.dictionary is {probed}, among whose words "
+                    f"they may be; give tasks.{task}.data.dictionary and "
+                    "probes.dictionary the same"
+                )
 
 
 def _differ(
@@ -54,9 +75,14 @@ def _said(where: str, value: Any, first: str, other: Any) -> str:
 
 
 def taken(config: Config) -> Iterator[str]:
-    """Check that no similarity is called like what chooses without one."""
+    """Check that no similarity is called like what tables call something else."""
     if ALWAYS_ENGLISH in config.similarities:
         yield (
             f"similarities.{ALWAYS_ENGLISH}: tables call English as the bridge of "
             "every pair so; take another name"
+        )
+    if OVER_PAIRS in config.similarities:
+        yield (
+            f"similarities.{OVER_PAIRS}: tables call what holds over all pairs so; "
+            "take another name"
         )

@@ -41,6 +41,7 @@ def planned(config: Config) -> Planned:
         languages=config.language_set(selection.languages).languages,
         asked=probes.asked,
         layers={name: config.demo_model(name).layers for name in built},
+        least=probes.least,
     )
 
 

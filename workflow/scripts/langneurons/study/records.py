@@ -70,6 +70,7 @@ class Records:
             ),
             "neurons/{model}/{method}.{langset}.json": specs.identify_neurons,
             "directions/{model}/diffmean.{langset}.safetensors": specs.find_directions,
+            "dictionaries/{dictionary}/{pair}.json": specs.prepare_dictionary,
             "probes/{model}/{pair}.json": specs.ask_probes,
             "probes/{model}/{method}.{langset}/{pair}.safetensors": specs.record_probes,
             "similarities/{model}/{similarity}/{pair}.json": specs.compare_languages,
@@ -222,13 +223,13 @@ class Records:
             return
         more = [f"  - and {len(found) - SHOWN:,} more"] if len(found) > SHOWN else []
         raise ConfigError(
-            "Studies share models, text, tokens, activations, neurons and directions "
-            f"by name, and {_called(self.config.study)} means something else by a name "
-            "than the study that used it first:\n"
+            "Studies share models, text, tokens, activations, neurons, directions, "
+            f"dictionaries and probes by name, and {_called(self.config.study)} means "
+            "something else by a name than the study that used it first:\n"
             + "\n".join([*found[:SHOWN], *more])
             + "\n"
-            "Give the corpus, model, method or language set another name here, or "
-            "delete these files, if the other study is given up."
+            "Give the corpus, model, method, language set or dictionary another name "
+            "here, or delete these files, if the other study is given up."
         )
 
     def remarks(self) -> list[str]:

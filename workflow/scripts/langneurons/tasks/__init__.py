@@ -72,6 +72,7 @@ class Size:
         train_tokens: tokens of an English training item, words of the prompt included.
         test_tokens: tokens of a test item, over languages.
         source: where these numbers are from.
+        texts: different ones that test items are about; None: one each.
     """
 
     train: int
@@ -79,6 +80,7 @@ class Size:
     train_tokens: int
     test_tokens: int
     source: str
+    texts: int | None = None
 
 
 UNKNOWN = Size(10_000, 5_000, 128, 128, "assumed")

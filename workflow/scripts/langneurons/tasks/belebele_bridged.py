@@ -137,6 +137,7 @@ class BelebeleBridged(Task[Parameters]):
         0,
         230,
         "as belebele, and 30 tokens of the instruction",
+        texts=488,
     )
     CONTINUES = True
     PAIRS = True
@@ -245,6 +246,10 @@ class BelebeleBridged(Task[Parameters]):
             "aid": "text: the model's translation of the passage; empty where it was "
             "asked directly",
             "raw": "text: what the model wrote as an answer; empty with answer loglik",
+        } | {
+            f"logprob_{number}": f"number: log-probability of answer {letter}, nats; "
+            "only with answer loglik"
+            for number, letter in enumerate("ABCD")
         }
 
 

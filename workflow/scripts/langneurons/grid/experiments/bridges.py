@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from langneurons.config.experiment_entries import Experiment, Named, Tasks
 from langneurons.config.fields import Frozen, Language, PairName, Seed
@@ -58,6 +58,17 @@ class Probes(Frozen):
         description="tokens over which activations are averaged:\n`prompt`: of the "
         "prompt (paper)\n`prompt+generated`: and of the model's answer",
     )
+
+    @model_validator(mode="after")
+    def _enough(self) -> Probes:
+        for key in ("asked", "max_pairs"):
+            most = getattr(self, key)
+            if self.least > most:
+                raise ValueError(
+                    f"least: {self.least}, but {key} is {most}, so that every pair "
+                    f"would be left out; lower least, or raise {key}"
+                )
+        return self
 
 
 class Bridges(Experiment):
