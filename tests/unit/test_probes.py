@@ -351,12 +351,12 @@ def test_as_many_words_are_probes_whether_or_not_they_are_asked(most: int) -> No
 
 
 def test_of_a_pair_on_the_way_only_the_answers_are_read() -> None:
-    both = "experiments: {bridged: {probes: {keep: both, max_pairs: 7}}}"
+    both = "experiments: {bridged: {probes: {keep: both, max_pairs: 70}}}"
     step, whole = (
         spec(bridged(both), "ask_probes", pair=x) for x in ("vi-en", "vi-hi")
     )
     assert not {"keep", "max_pairs"} & set(step) and step["asked"] > 0
-    assert (whole["keep"], whole["max_pairs"]) == ("both", 7)
+    assert (whole["keep"], whole["max_pairs"]) == ("both", 70)
     assert step == spec(bridged(), "ask_probes", pair="vi-en")
     assert asking.kept([{"correct": True}], NO_PROBES, 0) == []
 

@@ -64,8 +64,8 @@ class Config(Frozen):
         max_length=60,
         description="folder below results/ for what is of these experiments: items of "
         "tasks, adapters, evaluations, perplexity, tables, figures and report; models, "
-        "text, tokens, activations, neurons and directions are shared by all studies. "
-        "null: results/ itself",
+        "text, tokens, activations, neurons, directions, dictionaries and probes are "
+        "shared by all studies. null: results/ itself",
     )
     run: tuple[str, ...] = Field(min_length=1, description="experiments to run")
     experiments: dict[str, SerializeAsAny[Experiment]] = Field(
