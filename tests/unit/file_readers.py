@@ -367,7 +367,7 @@ def _provenance(folder: Path) -> Path:
 
 def _read_provenance(path: Path) -> object:
     out = path.with_name("x.tsv")
-    origin.trace([out], {})
+    origin.trace([out], {}, {})
     return provenance.hashes({"out": [out]})
 
 

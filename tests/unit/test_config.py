@@ -30,7 +30,8 @@ def config() -> Config:
 
 def test_the_demo_extends_the_paper_configuration() -> None:
     loaded = load(merge(paper(), read("demo.yaml")))
-    assert rows.models(loaded) == ["demo", "demo_control"]
+    known = ["demo", "demo_control", "demo_bridge", "demo_bridge_swapped"]
+    assert rows.models(loaded) == known
     assert "llama31" in loaded.models  # catalogues merge
 
 

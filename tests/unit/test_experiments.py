@@ -115,7 +115,7 @@ NEEDED: dict[str, dict[str, Any]] = {
         "candidates": ["en"],
         "selection": "lape.world",
         "similarities": ["overlap"],
-        "probes": {"dictionary": "muse"},
+        "probes": {"dictionary": "demo"},
     },
 }
 

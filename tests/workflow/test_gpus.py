@@ -176,7 +176,7 @@ def test_every_job_that_asks_for_gpus_is_told_how_many() -> None:
             if re.search(r"^ *gpu=", rule, re.MULTILINE):
                 assert "--gpus {resources.gpu}" in rule, rule
                 asking += 1
-    assert asking == 5
+    assert asking == 7
 
 
 @pytest.mark.parametrize(

@@ -104,8 +104,8 @@ rule build_cost_table:
         spec=costs_spec,
         code=code_hash("build_cost_table"),
     shell:
-        run("build_cost_table") + " --spec {params.spec:q} --code {params.code}"
-        " --report {input.report:q} --tsv {output.tsv:q} > {log:q} 2>&1"
+        run("build_cost_table", "--report {input.report:q}") + " --code {params.code}"
+        " --tsv {output.tsv:q} > {log:q} 2>&1"
 
 
 rule plan_costs:

@@ -142,7 +142,7 @@ class TableSpecs:
     def _estimates(self, patterns: Mapping[str, str]) -> dict[str, Any]:
         """Say from what follows what jobs should have taken."""
         given = self.config.model_dump(
-            mode="json", exclude_unset=True, exclude={"report"}
+            mode="json", exclude_defaults=True, exclude={"report"}
         )
         return {"config": given, "patterns": dict(patterns)}
 
