@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -212,3 +213,14 @@ def test_text_is_fetched_for_more_than_is_held_out() -> None:
 
     assert size(131_072) == size(HELD_OUT_RESERVE)
     assert size(HELD_OUT_RESERVE) != size(HELD_OUT_RESERVE + 1)
+
+
+@pytest.mark.parametrize("file", ["config.yaml", "demo.yaml", "small.yaml"])
+def test_what_costs_are_estimated_from_is_the_configuration(file: str) -> None:
+    raw = read("paper")
+    more = yaml.safe_load((ROOT / "config" / file).read_text("utf-8"))
+    update_config(raw, more)
+    config = load(raw)
+    again = load(json.loads(TableSpecs(config).costs({}))["config"])
+    assert rows.tables(again) == rows.tables(config)
+    assert again.model_dump() == config.model_dump()

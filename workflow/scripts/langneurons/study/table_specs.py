@@ -141,8 +141,13 @@ class TableSpecs:
 
     def _estimates(self, patterns: Mapping[str, str]) -> dict[str, Any]:
         """Say from what follows what jobs should have taken."""
+        # Read again by the job: no key that was not given. And no default, or writing
+        # one out would be a change.
         given = self.config.model_dump(
-            mode="json", exclude_defaults=True, exclude={"report"}
+            mode="json",
+            exclude_unset=True,
+            exclude_defaults=True,
+            exclude={"report"},
         )
         return {"config": given, "patterns": dict(patterns)}
 
