@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parent.parent.parent
-for folder in ("workflow/scripts", "tests/workflow", "profiles/demo"):
+for folder in ("workflow/scripts", "tests/workflow"):
     sys.path.insert(0, str(ROOT / folder))
 
 from snakemake_runs import copy_project  # noqa: E402

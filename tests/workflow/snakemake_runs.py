@@ -12,9 +12,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import warm_start
-
 ROOT = Path(__file__).parent.parent.parent
+# Benchmarks import this module, too, without the paths of the tests.
+sys.path.append(str(ROOT / "profiles/demo"))
+
+import warm_start  # noqa: E402
+
 TINY = Path(__file__).parent / "tiny.yaml"
 PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
 
