@@ -77,9 +77,9 @@ TRUTHS = {
         0.1,
     ),
     "bridge_wrong": Truth(
-        "natural assignment: words right through wrong bridges, mean of pairs",
-        lambda f: float(ways(f, NATURAL)["wrong"].mean()),
-        "under",
+        "natural assignment: words right through the right bridge minus wrong ones",
+        lambda f: float((ways(f, NATURAL)["right"] - ways(f, NATURAL)["wrong"]).mean()),
+        "over",
         0.2,
     ),
     "bridge_right": Truth(
