@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from langneurons.grid import bridges
 from langneurons.grid.experiments.bridges import CANDIDATES as NAME
 
 from . import Table
@@ -28,9 +27,7 @@ from .common.document import (
 from .common.words import ABSENT
 
 if TYPE_CHECKING:
-    from langneurons.config.schema import Config
-
-    from .common.inputs import Inputs, Reads
+    from .common.inputs import Inputs
 
 COLUMNS = (
     Column("experiment", "of the configuration", key=True),
@@ -118,22 +115,13 @@ def _cell(row: Mapping[Any, Any]) -> Cell:
     return Cell(text, "own" if row["chosen"] else "")
 
 
-class BridgeCandidates(Table):
+class BridgeCandidates(bridge_rows.OfChoices, Table):
     """Scores and accuracies of all candidates."""
 
     NAME = NAME
     COLUMNS = COLUMNS
     SHOWS = "how similar every candidate for a bridge is, and what it is worth"
     PLACE = 47
-
-    def names(self, config: Config) -> list[str]:
-        return [self.NAME] if bridges.all_axes(config) else []
-
-    def reads(self, config: Config, name: str) -> Reads:
-        return bridge_rows.reads(config)
-
-    def spec(self, config: Config, name: str) -> dict[str, Any]:
-        return bridge_rows.spec(config)
 
     def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
         return columns.frame(list(lines(bridge_rows.read(spec, read))), COLUMNS)

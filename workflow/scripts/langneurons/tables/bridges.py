@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from langneurons.grid import bridges
 from langneurons.grid.experiments.bridges import TABLE as NAME
 
 from . import Table
@@ -16,27 +15,16 @@ from .common.bridge_numbers import COLUMNS, bridge_table
 from .common.document import Document
 
 if TYPE_CHECKING:
-    from langneurons.config.schema import Config
-
-    from .common.inputs import Inputs, Reads
+    from .common.inputs import Inputs
 
 
-class Bridges(Table):
+class Bridges(bridge_rows.OfChoices, Table):
     """Choices by every similarity, against the direct way, English and chance."""
 
     NAME = NAME
     COLUMNS = COLUMNS
     SHOWS = "which bridge each similarity chooses, and what the choice is worth"
     PLACE = 46
-
-    def names(self, config: Config) -> list[str]:
-        return [self.NAME] if bridges.all_axes(config) else []
-
-    def reads(self, config: Config, name: str) -> Reads:
-        return bridge_rows.reads(config)
-
-    def spec(self, config: Config, name: str) -> dict[str, Any]:
-        return bridge_rows.spec(config)
 
     def build(self, spec: Mapping[str, Any], read: Inputs) -> pd.DataFrame:
         return bridge_table(*bridge_rows.read(spec, read))

@@ -71,6 +71,21 @@ def spec(config: Config) -> dict[str, Any]:
     }
 
 
+class OfChoices:
+    """What the tables of bridges and of their candidates have in common."""
+
+    NAME: str
+
+    def names(self, config: Config) -> list[str]:
+        return [self.NAME] if bridges.all_axes(config) else []
+
+    def reads(self, config: Config, name: str) -> Reads:
+        return reads(config)
+
+    def spec(self, config: Config, name: str) -> dict[str, Any]:
+        return spec(config)
+
+
 class Read(NamedTuple):
     """What a table of choices is made of.
 
