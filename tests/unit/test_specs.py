@@ -216,7 +216,12 @@ def test_text_is_fetched_for_more_than_is_held_out() -> None:
 
 
 @pytest.mark.parametrize("file", ["config.yaml", "demo.yaml", "small.yaml"])
-def test_what_costs_are_estimated_from_is_the_configuration(file: str) -> None:
+def test_what_costs_are_estimated_from_is_the_configuration(
+    file: str, tmp_path: Path, request: Any, monkeypatch: Any
+) -> None:
+    if file == "small.yaml":  # its corpora lie in data/ of the folder of the run
+        (tmp_path / "data").symlink_to(request.getfixturevalue("shared_data"))
+        monkeypatch.chdir(tmp_path)
     raw = read("paper")
     more = yaml.safe_load((ROOT / "config" / file).read_text("utf-8"))
     update_config(raw, more)
