@@ -9,7 +9,7 @@ an older time that takes another's place would, too.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -165,13 +165,23 @@ def _tasks(config: Config) -> Iterator[Named]:
                 yield Named(f"tasks.{name}.data.{split}", path, made)
 
 
+def of_parameters(config: Config, name: str) -> list[str]:
+    """List the files that a task's parameters name, which its evaluations read."""
+    return list(_by_parameter(config, name).values())
+
+
+def _by_parameter(config: Config, name: str) -> Mapping[str, str]:
+    entry = config.task(name)
+    kind = tasks.load(entry.kind)
+    return kind.files(kind.PARAMETERS.model_validate(entry.parameters))
+
+
 def _parameters(config: Config) -> Iterator[Named]:
     """Yield the files that parameters of tasks name; evaluations are made from them."""
     for name in rows.tasks(config):
-        entry = config.task(name)
         folder = Path(config.results, "evaluations", name)
         made = list(map(str, folder.glob("*/*/*/*/part-*.json")))
-        for key, path in tasks.files_of(entry.kind, entry.parameters).items():
+        for key, path in _by_parameter(config, name).items():
             yield Named(f"tasks.{name}.parameters.{key}", path, made)
 
 
