@@ -212,7 +212,7 @@ END = 'TITLE = "Endings"'
 WORDS = END + "; PAIRS = WORDS = True; evaluate_via = generates_via = print"
 RIGHT = '"right": Metric("binary", "right")'
 REAL_SUMS = '"r": Metric("real", "R", score=sum)'
-SUMS = '"r": Metric("resummed", "R", statistics=("a", "b"), score=sum)'
+SUMS = '"r": Metric("resummed", "R", statistics=("a", "b"), score=len)'
 
 
 @pytest.mark.parametrize(
