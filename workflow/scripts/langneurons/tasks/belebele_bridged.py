@@ -320,7 +320,7 @@ def _answered(
     else:
         letters = [f" {letter}" for letter in LETTERS]
         given = [
-            Continued(item["id"], text, letters)
+            Continued.of(item["id"], text, letters)
             for item, text in zip(items, prompts, strict=True)
         ]
         found = score(lm, given, boundary="alone")
