@@ -83,7 +83,8 @@ def test_through_a_bridge_the_translation_is_the_premise(items, monkeypatch):
     assert list(found["aid"]) == ["the red sun", "the red sun", ""]
     other = [x | {"premise": aid} for x, aid in zip(items, found["aid"], strict=True)]
     direct = run(lm, other, "none")
-    assert found.drop(columns="aid").equals(direct)
+    assert set(direct["aid"]) == {""}
+    assert found.drop(columns="aid").equals(direct.drop(columns="aid"))
     assert not direct.equals(run(lm, items, "none"))
 
 
@@ -91,8 +92,7 @@ def test_a_tiny_model_translates_for_itself(items):
     lm = opened(model("llama"), tokenizer())
     found = run(lm, items, "via_zh", max_new_tokens=6, called="code")
     assert found["aid"].map(bool).any()
-    explained = {*TASK.METRICS, *TASK.per_item(), "item"}
-    assert set(found) <= explained
+    assert set(found) == {*TASK.METRICS, *TASK.per_item(), "item"}
     assert TASK.generates(Parameters()) == 0
     assert TASK.generates_via(Parameters(max_new_tokens=6)) == 6
 

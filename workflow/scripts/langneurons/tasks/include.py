@@ -126,12 +126,13 @@ class Parameters(Switched):
     listed: Literal["dot", "dot_uneven", "paren", "not"] | None = Field(
         None,
         description="how answers stand below the question; null: as the wording says\n"
-        "`dot`: `A. ...`\n`dot_uneven`: likewise, with a blank before the D (as the "
-        "harness has it)\n`paren`: `A) ...`\n`not`: they do not",
+        "`dot`: each behind its letter and a full stop\n`dot_uneven`: likewise, with a "
+        "blank before the D (as the harness has it)\n`paren`: behind its letter and a "
+        "bracket\n`not`: they do not",
     )
     target: Literal["spaced", "bare", "answer"] | None = Field(
         None,
-        description="what is scored behind `Answer:`; null: as the wording says\n"
+        description="what is scored at the end; null: as the wording says\n"
         "`spaced`: a blank and the letter\n`bare`: the letter\n"
         "`answer`: a blank and the answer",
     )

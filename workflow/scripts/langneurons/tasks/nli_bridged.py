@@ -93,6 +93,16 @@ class NliBridged(Entailment[Parameters]):
         """Write an item of a pair with the words of its target language."""
         return super().wording(item, parameters, Pair.parse(language).target)
 
+    def evaluate(
+        self,
+        lm: LanguageModel,
+        items: Sequence[Item],
+        parameters: Parameters,
+        language: str,
+    ) -> pd.DataFrame:
+        """Score hypotheses behind the premise as it is."""
+        return super().evaluate(lm, items, parameters, language).assign(aid="")
+
     def evaluate_via(
         self,
         lm: LanguageModel,
@@ -109,14 +119,15 @@ class NliBridged(Entailment[Parameters]):
             item | {"premise": premise}
             for item, premise in zip(items, premises, strict=True)
         ]
-        return self.evaluate(lm, changed, parameters, language).assign(aid=premises)
+        made = super().evaluate(lm, changed, parameters, language)
+        return made.assign(aid=premises)
 
     def per_item(self) -> Mapping[str, str]:
         """Explain the columns of the tables."""
         return {
             **super().per_item(),
-            "aid": "text: the model's translation of the premise; only through a "
-            "bridge",
+            "aid": "text: the model's translation of the premise; empty where it was "
+            "asked directly",
         }
 
 

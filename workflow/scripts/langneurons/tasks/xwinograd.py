@@ -60,8 +60,8 @@ class Parameters(Switched):
     join: Literal["as_written", "space"] | None = Field(
         None,
         description="between an option and what follows it; null: as the wording says\n"
-        "`as_written`: as between `_` and what follows it: nothing in ja and zh, or "
-        "before a full stop. Items in which nothing does, 10 of ru, are not asked\n"
+        "`as_written`: what is there in the sentence: nothing in ja and zh, or before "
+        "a full stop. Items in which nothing follows, 10 of ru, are not asked\n"
         "`space`: always a blank; it is all that follows in those",
     )
     boundary: Boundary | None = Field(

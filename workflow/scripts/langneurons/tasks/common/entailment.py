@@ -131,14 +131,14 @@ class Parameters(Switched):
     vocabulary: Literal["harness", "repaired"] | None = Field(
         None,
         description="words between premise and hypothesis; null: as the wording says\n"
-        "`harness`: its own, of which that for neutral means `therefore` in all "
-        "languages but de, en and fr, and the Arabic `no` is that of `No. 1`\n"
-        "`repaired`: `also` and `no` there",
+        "`harness`: its own, of which that for neutral means so or therefore in all "
+        "languages but de, en and fr, and the Arabic no is that of number one\n"
+        "`repaired`: also, and no, there",
     )
     marks: Literal["ascii", "by_language"] | None = Field(
         None,
         description="comma and question mark; null: as the wording says\n"
-        "`ascii`: `,` and `?`, each with a blank behind it\n"
+        "`ascii`: those of English, each with a blank behind it\n"
         "`by_language`: in ar, el, ur and zh their own, in zh without blanks",
     )
     trim: Literal["nothing", "final_punct"] | None = Field(
