@@ -200,7 +200,9 @@ def _with_untreated(given: Iterable[tuple[str, Row]]) -> list[tuple[str, Row]]:
 
 
 def target(treatment: Treatment) -> str | None:
-    """Return the language that a treatment steers to; None: it names none."""
+    """Return the language that a treatment steers to; None: it names none, or many."""
+    if isinstance(treatment, Overwritten) and len(treatment.languages) > 1:
+        return None
     if isinstance(treatment, Overwritten | Prompted | Steered):
         return treatment.language
     return None
