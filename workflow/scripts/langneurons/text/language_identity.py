@@ -31,6 +31,19 @@ NOTHING = "un"
 # Jokes and scripts of its tables, which are no language of a corpus.
 NO_LANGUAGE = ("xx-", "zz", "tlh")
 
+KNOWN: frozenset[str] = frozenset(
+    """
+    aa ab af ak am ar as ay az ba be bg bh bi bn bo br bs ca ceb chr co crs cs cy da
+    de dv dz el en eo es et eu fa fi fj fo fr fy ga gd gl gn gu gv ha haw he hi hmn
+    hr ht hu hy ia id ie ig ik is it iu ja jv ka kha kk kl km kn ko ks ku ky la lb
+    lg lif ln lo lt lv mfe mg mi mk ml mn mr ms mt my na ne nl nn no nr nso ny oc om
+    or pa pl ps pt qu rm rn ro ru rw sa sco sd sg si sk sl sm sn so sq sr ss st su
+    sv sw syr ta te tg th ti tk tl tn to tr ts tt ug uk ur uz ve vi vo war wo xh yi
+    yo za zh zu
+    """.split()
+)
+"""Languages that CLD2 can find, by our codes; a plan is made without the package."""
+
 
 class Identifier(Protocol):
     """One way to tell languages."""
@@ -53,10 +66,7 @@ class Cld2:
 
     def known(self) -> frozenset[str]:
         """Return codes of the languages that it can find."""
-        module = _module()
-        names = set(module.DETECTED_LANGUAGES)
-        found = {_ours(code) for name, code in module.LANGUAGES if name in names}
-        return frozenset(code for code in found if code is not None)
+        return KNOWN
 
     def identify(self, text: str) -> str | None:
         """Return the language of the largest part of a text.
