@@ -238,9 +238,7 @@ class Overwritten(Treatment):
 
     @classmethod
     def _read(cls, text: str) -> Overwritten | None:
-        match = re.fullmatch(
-            rf"({PART}\.{PART})\.(?:({LANGUAGES})\.)?({PART})", text
-        )
+        match = re.fullmatch(rf"({PART}\.{PART})\.(?:({LANGUAGES})\.)?({PART})", text)
         if not match:
             return None
         selection, language, statistic = match.groups()

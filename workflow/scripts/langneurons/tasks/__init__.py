@@ -112,7 +112,8 @@ class Task(Protocol[P]):
         OPEN: whether answers are open text whose language is told, so that languages
             may be switched off one after another: per-item tables have the share of an
             answer that is in every language of the parameter ``languages``, by words
-            (``words_{l}``) and lines (``lines_{l}``), in any ``other`` and in ``none``.
+            (``words_{l}``) and lines (``lines_{l}``), in any ``other`` and in ``none``,
+            and ``repetition``, ``loops``, ``empty`` and ``length``.
         PAIRS: whether it is tested on pairs of languages, directly and through a third
             one: models as they are only, in pairs that an experiment names.
         WORDS: of a task on pairs, whether its items are the test words of a dictionary

@@ -1,19 +1,18 @@
 """Open prompts, answered under steering: which language an answer is in, line by line.
 
 Language forcing, as in CLaS-Bench (Gurgurov et al. 2026, arXiv 2601.08331), but nobody
-judges what is said: damage is what can be counted, repetition, loops, length and answers
-without a word (docs/amplification.md 8).
+judges what is said: damage is what can be counted, repetition, loops, length and
+answers without a letter (docs/amplification.md 8).
 """
 
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from pydantic import AfterValidator, Field
 
 from langneurons.config import user_paths
@@ -22,8 +21,17 @@ from langneurons.config.fields import Frozen, Language
 from langneurons.text import corpora, language_identity
 
 from . import Item, Metric, Size, Task
-from .common import columns, questions, rows
+from .common import columns, open_answers, questions, rows
 from .common.items import read_jsonl
+from .common.open_answers import (
+    GRAM,
+    LINES,
+    LOOP_TIMES,
+    LOOP_TOKENS,
+    NONE,
+    OTHER,
+    WORDS,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,14 +42,6 @@ COLUMNS = ("prompt", "question", "inputs", "instruction")
 """Columns that a prompt may stand in; the first that is there."""
 SPLITS = ("test", "train")
 """Splits of a hub data set, in order of preference; CLaS-Bench has the last only."""
-WORDS, LINES = "words_", "lines_"
-"""Beginnings of columns with shares of an answer, before a language's code."""
-OTHER, NONE = "other", "none"
-"""In place of a code: another language than those asked for, and none that is found."""
-GRAM = 4
-"""Tokens of a piece of text that counts as repeated."""
-LOOP_TIMES, LOOP_TOKENS = 3, 12
-"""A block ends an answer so often in a row, over so many tokens at least: a loop."""
 
 
 def _template(text: str) -> str:
@@ -176,7 +176,7 @@ class Forcing(Task[Parameters]):
         parameters: Parameters,
         language: str,
     ) -> pd.DataFrame:
-        """Answer every prompt; see ``table``."""
+        """Answer every prompt; see ``open_answers.table``."""
         asked = [parameters.template.format(prompt=x["prompt"].strip()) for x in items]
         coded = lm.encode(asked, beginning=True)
         made = lm.generate(coded, parameters.max_new_tokens)
@@ -186,7 +186,7 @@ class Forcing(Task[Parameters]):
             for tokens, ended in zip(made, stopped, strict=True)
         ]
         texts = [lm.decode(tokens) for tokens in kept]
-        found = table(items, kept, texts, (parameters.languages, language))
+        found = open_answers.table(items, kept, texts, (parameters.languages, language))
         return found.assign(stopped=stopped)
 
     def per_item(self) -> Mapping[str, str]:
@@ -212,84 +212,6 @@ class Forcing(Task[Parameters]):
             "answer": "text: what the model wrote, without control tokens",
             "stopped": "true or false: whether the model ended its answer itself",
         }
-
-
-def table(
-    items: Sequence[Item],
-    made: Sequence[Sequence[int]],
-    texts: Sequence[str],
-    of: tuple[Sequence[str], str],
-) -> pd.DataFrame:
-    """Say of each answer which language it is in, and how it repeats itself.
-
-    Args:
-        items: with ``id`` and ``prompt``.
-        made: tokens of each answer, without its end.
-        texts: the answers.
-        of: languages whose shares are kept, and that of the prompts, one of them.
-
-    Returns:
-        DataFrame: item int32; words, lines, repetition and length float32; loops and
-        empty bool; ``words_`` and ``lines_`` of each language, other and none float32;
-        prompt and answer text.
-    """
-    import pandas as pd
-
-    languages, language = of
-    cld2 = language_identity.CLD2
-    by_words = _kept(map(cld2.shares, texts), languages)
-    by_lines = _kept((language_identity.of_lines(x, cld2) for x in texts), languages)
-    numbers: dict[str, Any] = {
-        "words": by_words[language],
-        "lines": by_lines[language],
-        "repetition": [repetition(tokens) for tokens in made],
-        "length": [len(tokens) for tokens in made],
-        **{f"{WORDS}{name}": values for name, values in by_words.items()},
-        **{f"{LINES}{name}": values for name, values in by_lines.items()},
-    }
-    found = pd.DataFrame({"item": np.asarray([x["id"] for x in items], np.int32)})
-    return found.assign(
-        **{name: np.asarray(values, np.float32) for name, values in numbers.items()},
-        loops=[loops(tokens) for tokens in made],
-        empty=[not any(map(str.isalpha, text)) for text in texts],
-        prompt=[item["prompt"] for item in items],
-        answer=list(texts),
-    )
-
-
-def _kept(
-    given: Iterable[Mapping[str, float]], languages: Sequence[str]
-) -> dict[str, list[float]]:
-    """Take the shares of languages, of all others together, and what is left."""
-    found: dict[str, list[float]] = {x: [] for x in (*languages, OTHER, NONE)}
-    for shares in given:
-        for lang in languages:
-            found[lang].append(shares.get(lang, 0.0))
-        other = sum(share for x, share in shares.items() if x not in languages)
-        found[OTHER].append(other)
-        found[NONE].append(max(0.0, 1 - sum(shares.values())))
-    return found
-
-
-def repetition(tokens: Sequence[int]) -> float:
-    """Return the share of a text's 4-grams of tokens that stood there before."""
-    grams = [tuple(tokens[i : i + GRAM]) for i in range(len(tokens) - GRAM + 1)]
-    return 1 - len(set(grams)) / len(grams) if grams else 0.0
-
-
-def loops(tokens: Sequence[int]) -> bool:
-    """Tell whether a text ends in a block that stands there again and again."""
-    for period in range(1, len(tokens) // LOOP_TIMES + 1):
-        same = 0
-        for now, before in zip(
-            reversed(tokens), reversed(tokens[:-period]), strict=False
-        ):
-            if now != before:
-                break
-            same += 1
-        if same + period >= max(LOOP_TIMES * period, LOOP_TOKENS):
-            return True
-    return False
 
 
 def _item(row: int, cells: Mapping[str, Any], where: str) -> Item:

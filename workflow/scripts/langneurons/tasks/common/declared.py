@@ -13,7 +13,15 @@ from .. import Metric, Size, Task
 from .classifier import Classifier
 
 KINDS = get_args(get_type_hints(Metric)["kind"])
-TRUTHS = ("CONTINUES", "SHIFTS", "OPEN", "ALL_LANGUAGES", "NAMED_ROWS", "PAIRS", "WORDS")
+TRUTHS = (
+    "CONTINUES",
+    "SHIFTS",
+    "OPEN",
+    "ALL_LANGUAGES",
+    "NAMED_ROWS",
+    "PAIRS",
+    "WORDS",
+)
 # The wildcard {metric} of figures has the same pattern.
 METRIC_NAME = re.compile("[a-z0-9_]+")
 
