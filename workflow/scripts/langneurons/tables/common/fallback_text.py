@@ -18,11 +18,11 @@ ENOUGH = 0.05
 """A language is shown if it has so much of the answers in some step."""
 REST = "rest"
 LEGEND = (
-    "- Rows: language of the prompts, and the languages whose neurons are overwritten\n"
-    "  together. Columns: share of the answers' words in each language, in percent; in\n"
-    "  parentheses under as many random neurons, mean over draws. *other*: a language\n"
-    "  whose share is not kept; *none*: no language is found; *rest*: languages with\n"
-    "  less than 5 % in every row.",
+    "- Rows: language of the prompts, and languages whose neurons are overwritten\n"
+    "  together. Columns: share of the answers' words in each language, in percent;\n"
+    "  in parentheses under as many random neurons, mean of draws. *other*: a\n"
+    "  language whose share is not kept; *none*: no language is found; *rest*:\n"
+    "  languages with less than 5 % in every row.",
     "- *largest*: the language that most of the answers is in, and in how many of the "
     "resamples of the\n  prompts it is that. *all*: mean over the languages of the "
     "prompts.",
