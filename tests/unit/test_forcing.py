@@ -176,3 +176,22 @@ def test_bad_parameters_and_languages() -> None:
     said = list(forcing.TASK.unmet(own, ["en", "fr"]))
     assert len(said) == 2
     assert "unknown language 'qq'" in said[0] and "unknown language 'fr'" in said[1]
+
+
+def test_a_batch_changes_no_answer() -> None:
+    pytest.importorskip("pycld2")
+    from test_classification import word_tokenizer
+    from tiny_models import build, opened
+
+    items = [
+        {"id": i, "prompt": " ".join(f"w{3 + (i + j) % 20}" for j in range(2 + 3 * i))}
+        for i in range(4)
+    ]
+    own = forcing.Parameters(languages=("en",), max_new_tokens=12)
+    model, tokenizer = build("llama"), word_tokenizer()
+    one, three = (
+        forcing.TASK.evaluate(opened(model, tokenizer, size), items, own, "en")
+        for size in (1, 3)
+    )
+    assert one.equals(three)
+    assert one["answer"].nunique() > 1 and (one["length"] > 1).any()

@@ -68,8 +68,9 @@ class Parameters(Frozen):
         description="whose share of each answer is kept; each tested language is among "
         "them, and only to these can a treatment be seen to steer",
     )
-    template: Annotated[str, AfterValidator(_template)] = Field(
-        "{prompt}", description="words around a prompt, which stands for `{prompt}`"
+    template: Annotated[str, AfterValidator(_template)] | None = Field(
+        None,
+        description="words around a prompt, which stands for `{prompt}`; null: none",
     )
     max_new_tokens: int = Field(
         64, ge=1, description="tokens generated at most, EOS included"
@@ -177,7 +178,8 @@ class Forcing(Task[Parameters]):
         language: str,
     ) -> pd.DataFrame:
         """Answer every prompt; see ``open_answers.table``."""
-        asked = [parameters.template.format(prompt=x["prompt"].strip()) for x in items]
+        template = parameters.template or "{prompt}"
+        asked = [template.format(prompt=item["prompt"].strip()) for item in items]
         coded = lm.encode(asked, beginning=True)
         made = lm.generate(coded, parameters.max_new_tokens)
         stopped = [lm.eos in tokens[-1:] for tokens in made]
