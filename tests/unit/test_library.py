@@ -62,6 +62,9 @@ ITEMS["mlama"] = [
 ]
 ITEMS["bli"] = [{"id": i, "word": f"câu {i}", "gold": ["one", "1"]} for i in range(3)]
 ITEMS["belebele_bridged"] = ITEMS["belebele"]
+ITEMS["translation"] = ITEMS["translation_untargeted"] = [
+    {"id": i, "source": f"câu {i}", "reference": f"sentence {i}"} for i in range(3)
+]
 # Modules that only what brings them makes somebody import: Snakemake, a GPU's torch.
 BROUGHT = {"snakemake_interface_logger_plugins", "triton"}
 OF_TASK: dict[str, dict[str, Any]] = {
@@ -72,6 +75,8 @@ OF_TASK: dict[str, dict[str, Any]] = {
     "mlama": {"languages": ["en", "vi"]},
     "bli": {"max_new_tokens": 4, "names": {"vi": "Việt"}},
     "belebele_bridged": {},
+    "translation": {"max_new_tokens": 4},
+    "translation_untargeted": {"max_new_tokens": 4},
 }
 
 

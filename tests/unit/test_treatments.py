@@ -358,6 +358,7 @@ def evaluation(study, adapter, treated, kind="xnli"):
     shared = shared | {"task": kind, "kind": kind, "parameters": PARAMETERS[kind]}
     shared |= {"tuning": "attention", "seed": 1, "language": "vi"}
     inputs = common | {"adapter": adapter, "items": folder / f"{kind}.test.jsonl"}
+    inputs |= {"files": []}
     out = folder / "out" / kind / "part-1-of-1.json"
     outs = {name: out.with_name(f"{name}.parquet") for name in treated}
     spec = packed({"shared": shared, "treatments": treated})

@@ -8,9 +8,8 @@ knows a task by its name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from langneurons.config import plugins
 from langneurons.config.errors import ConfigError
@@ -21,6 +20,9 @@ from langneurons.nn.evaluation.examples import Examples
 from .common import predictions as tables
 from .common import preparing
 from .common.items import means
+from .common.measures import UNKNOWN as UNKNOWN
+from .common.measures import Metric as Metric
+from .common.measures import Size as Size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,58 +36,6 @@ Item = dict[str, Any]
 P = TypeVar("P", bound=Frozen)
 
 
-@dataclass(frozen=True)
-class Metric:
-    """What is measured of each item, or of all of them together.
-
-    Attributes:
-        kind: ``binary`` (0 or 1 per item), ``score`` (0 to 1 per item), ``real`` (any
-            number per item) or ``corpus`` (only of all items together).
-        title: as it is written in tables and figures.
-        unit: ``%`` is shown times 100, any other as it is; empty for a plain number.
-        group: metrics of one group share a cell of a table.
-        about: in words, for the legends of tables; empty: the title says it.
-        decimals: digits behind the point, as it is shown.
-        drawn: whether it has figures.
-        matters: smallest difference that a study should be able to see, as the numbers
-            are kept (0.02 for 2 points of a ``%``); None: 2 points for ``%``, and not
-            known for any other unit.
-    """
-
-    kind: Literal["binary", "score", "real", "corpus"]
-    title: str
-    unit: str = "%"
-    group: str = ""
-    about: str = ""
-    decimals: int = 1
-    drawn: bool = True
-    matters: float | None = None
-
-
-@dataclass(frozen=True)
-class Size:
-    """Size of a task's data set, for estimates of time.
-
-    Attributes:
-        train: rows of its training split.
-        test: rows of its test split.
-        train_tokens: tokens of an English training item, words of the prompt included.
-        test_tokens: tokens of a test item, over languages.
-        source: where these numbers are from.
-        texts: different ones that test items are about; None: one each.
-    """
-
-    train: int
-    test: int
-    train_tokens: int
-    test_tokens: int
-    source: str
-    texts: int | None = None
-
-
-UNKNOWN = Size(10_000, 5_000, 128, 128, "assumed")
-
-
 class Task(Protocol[P]):
     """What a task says of itself, and how it is read, learnt and scored.
 
@@ -94,7 +44,8 @@ class Task(Protocol[P]):
         TITLE: name in tables and the report.
         METRICS: by name, the primary one first; per-item tables have a column of each
             name, unless its kind is ``corpus``: such a one stands under ``metrics`` in
-            the record of an evaluation only.
+            the record of an evaluation only; or ``resummed``: then the columns of its
+            ``statistics``.
         LABELS: classes of a classifier, in the order of their numbers; empty where the
             model answers in its own words. A task whose ``examples`` are ``Labelled``
             needs them: they say how many outputs the head on the model has.
@@ -181,6 +132,13 @@ class Task(Protocol[P]):
         """Return the tokens generated at most for an item through a third language."""
         return 0
 
+    def files(self, parameters: P) -> Mapping[str, str]:
+        """Return files of the user that parameters name: parameter -> path.
+
+        They are inputs of every evaluation, which opens them by these paths.
+        """
+        return {}
+
     def join(
         self, source: Sequence[Item], target: Sequence[Item], where: str
     ) -> Iterable[Item]:
@@ -228,7 +186,8 @@ class Task(Protocol[P]):
             One row per item: ``item``, its ``id``, whole numbers, each once; a column
             for each metric whose kind is not ``corpus``: bool, or the integers 0 and 1
             (``binary``), finite floats from 0 to 1 (``score``), finite floats
-            (``real``); and what else a reader may want to see (``per_item``).
+            (``real``), and those of the statistics of ``resummed`` ones; and what else
+            a reader may want to see (``per_item``).
         """
         ...
 
@@ -326,6 +285,12 @@ def metrics(
     """
     whole = dict(task.corpus(predictions, parameters, language))
     tables.check_whole(whole, task.METRICS, task.TITLE)
+    summed = {
+        name: one.resummed(predictions).value
+        for name, one in task.METRICS.items()
+        if one.kind == "resummed"
+    }
+    whole |= summed
     found = whole | means(predictions, [n for n in task.METRICS if n not in whole])
     return {name: found[name] for name in task.METRICS}
 
