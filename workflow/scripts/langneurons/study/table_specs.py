@@ -240,5 +240,6 @@ def files_of(parts: Parts, reads: Reads) -> dict[str, list[str]]:
         "similarities": [
             bridges.similarity(parts.config, *names) for names in reads.similarities
         ],
+        "alignments": [one.path(parts.config) for one in reads.alignments],
         "tables": [targets.table(parts.config, name) for name in reads.tables],
     }
