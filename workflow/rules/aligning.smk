@@ -26,3 +26,57 @@ rule measure_alignment:
         run("measure_alignment") + " --spec {params.spec:q} --code {params.code}"
         " --activations {input.activations:q} --first {input.first:q}"
         " --second {input.second:q} --out {output.out:q} > {log:q} 2>&1"
+
+
+rule draw_alignment:
+    """How well languages are aligned with the pivot, layer by layer."""
+    input:
+        alignments=TABLES.aligned,
+    output:
+        svg=report(
+            drawn("{{model}}/{kind}.{{corpus}}", ["aligned"], "svg"),
+            caption="../report/alignment_figure.rst",
+            category="Figures",
+        ),
+        others=drawn("{{model}}/{kind}.{{corpus}}", ["aligned"], "png tsv"),
+    log:
+        "logs/<study>/figures/{model}/aligned.{corpus}.log",
+    benchmark:
+        "benchmarks/<study>/figures/{model}/aligned.{corpus}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        spec=TABLES.draw_alignment,
+        code=code_hash("draw_alignment"),
+    shell:
+        run("draw_alignment") + " --spec {params.spec:q} --code {params.code}"
+        " --alignments {input.alignments:q} --figures {output:q} > {log:q} 2>&1"
+
+
+rule draw_transfer:
+    """Alignment of languages against their scores on a task."""
+    input:
+        aligned="<study>/tables/alignment.tsv",
+        scores="<study>/tables/{task}.tsv",
+    output:
+        svg=report(
+            drawn("{{model}}/{kind}.{{task}}", ["transfer"], "svg"),
+            caption="../report/alignment_figure.rst",
+            category="Figures",
+        ),
+        others=drawn("{{model}}/{kind}.{{task}}", ["transfer"], "png tsv"),
+    log:
+        "logs/<study>/figures/{model}/transfer.{task}.log",
+    benchmark:
+        "benchmarks/<study>/figures/{model}/transfer.{task}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        spec=TABLES.draw_transfer,
+        code=code_hash("draw_transfer"),
+    shell:
+        run("draw_transfer") + " --spec {params.spec:q} --code {params.code}"
+        " --aligned {input.aligned:q} --scores {input.scores:q}"
+        " --figures {output:q} > {log:q} 2>&1"

@@ -1,8 +1,4 @@
-"""Correlation over languages, or within pairs of languages, with intervals.
-
-Points come in groups that are drawn together: a language is a group of one point, a
-pair of languages one of as many as it has candidates for a bridge.
-"""
+"""Correlation over languages, or within pairs of languages, with intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +11,10 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 LEAST, LEAST_DRAWN = 3, 5
-"""Points of which a correlation can be said, and groups whose resampling says of it."""
+"""Points of which a correlation can be said, and points, or groups of them, whose
+resampling says something of it."""
+ROUNDING = 1e-12
+"""Numbers that differ by less of themselves are the same."""
 
 
 class Correlation(NamedTuple):
@@ -26,69 +25,105 @@ class Correlation(NamedTuple):
     high: float = math.nan
 
 
-def correlate(
-    groups: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]],
+def over_points(
+    first: npt.ArrayLike,
+    second: npt.ArrayLike,
     *,
     ranks: bool = False,
-    within: bool = False,
     resamples: int = 2000,
     seed: int = 0,
     level: float = 0.95,
 ) -> Correlation:
-    """Correlate two numbers of points, and resample their groups.
+    """Correlate two numbers of points, and resample the points.
 
     Args:
-        groups: of each, [points] of both numbers.
+        first: [points].
+        second: [points].
         ranks: Spearman's coefficient; else Pearson's.
-        within: each group's mean is taken off first, and ranks are those within it, so
-            that differences between groups play no part.
-        resamples: of the bootstrap over groups.
+        resamples: of the bootstrap. Those in which one of the two is the same
+            everywhere are left out.
         seed: of the resampling.
-        level: share of the resamples inside the interval. Those in which one of the
-            two is the same everywhere are left out.
+        level: share of the resamples inside the interval.
 
     Returns:
         NaN with fewer than ``LEAST`` points or where a number is the same everywhere;
-        no interval with fewer than ``LEAST_DRAWN`` groups.
+        no interval with fewer than ``LEAST_DRAWN`` points.
     """
-    given = [np.array([x, y], np.float64) for x, y in groups]
-    if within:
-        # One point of a group says nothing of what differs within it.
-        given = [_inside(x, ranks) for x in given if x.shape[1] > 1]
-        ranks = False
-    value = _coefficient(given, ranks) if given else math.nan
-    if math.isnan(value) or len(given) < LEAST_DRAWN:
-        return Correlation(value)
-    rng = np.random.default_rng(seed)
-    drawn = np.array(
-        [
-            _coefficient([given[i] for i in chosen], ranks)
-            for chosen in rng.integers(0, len(given), (resamples, len(given)))
-        ]
-    )
+    both = np.array([first, second], np.float64)
+    n = both.shape[1]
+    if n < LEAST:
+        return Correlation()
+    drawn = np.random.default_rng(seed).integers(0, n, (resamples, n))
+    values = _coefficients(both[:, None, :], ranks)
+    return _interval(values[0], _coefficients(both[:, drawn], ranks), n, level)
+
+
+def within_groups(
+    groups: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]],
+    *,
+    ranks: bool = False,
+    resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Correlation:
+    """Correlate two numbers within groups, and resample the groups.
+
+    Each group's means are taken off first, and ranks are those within it, so that
+    differences between groups play no part. A group of one point says nothing.
+
+    Args:
+        groups: of each, [points] of both numbers.
+        ranks: see :func:`over_points`, as for the other arguments and what is returned.
+        resamples: of the bootstrap over groups, whole groups being drawn.
+        seed: of the resampling.
+        level: share of the resamples inside the interval.
+    """
+    sums, points = [], 0
+    for first, second in groups:
+        x, y = np.array([first, second], np.float64)
+        if x.size > 1:
+            x, y = (_centred(_ranked(v) if ranks else v) for v in (x, y))
+            sums.append([x @ y, x @ x, y @ y])
+            points += x.size
+    if points < LEAST:
+        return Correlation()
+    whole, n = np.array(sums), len(sums)
+    drawn = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), resamples)
+    value = _of_sums(whole.sum(axis=0, keepdims=True))[0]
+    return _interval(value, _of_sums(drawn @ whole), n, level)
+
+
+def _interval(value: float, drawn: Floats, groups: int, level: float) -> Correlation:
+    known = drawn[~np.isnan(drawn)]
+    if math.isnan(value) or groups < LEAST_DRAWN or not known.size:
+        return Correlation(float(value))
     tail = (1 - level) / 2
-    if np.isnan(drawn).all():
-        return Correlation(value)
-    low, high = np.asarray(np.nanquantile(drawn, [tail, 1 - tail]))
-    return Correlation(value, float(low), float(high))
+    low, high = np.quantile(known, [tail, 1 - tail])
+    return Correlation(float(value), float(low), float(high))
 
 
-def _inside(points: Floats, ranks: bool) -> Floats:
-    """Take the mean of a group off its points, or of their ranks: [2, points]."""
-    rows = _ranked(points) if ranks else points
-    centred: Floats = rows - rows.mean(axis=1, keepdims=True)
-    return centred
+def _coefficients(both: Floats, ranks: bool) -> Floats:
+    """Return the coefficient of each row: [rows], of [2, rows, points]."""
+    x, y = (_centred(_ranked(v) if ranks else v) for v in both)
+    return _of_sums(np.stack([(x * y).sum(-1), (x * x).sum(-1), (y * y).sum(-1)], -1))
 
 
-def _ranked(points: Floats) -> Floats:
+def _centred(values: Floats) -> Floats:
+    """Take off the mean over points; what is the same everywhere becomes 0."""
+    centred = values - values.mean(axis=-1, keepdims=True)
+    largest = np.abs(values).max(axis=-1, keepdims=True)
+    return np.where(np.abs(centred) > ROUNDING * largest, centred, 0.0)
+
+
+def _ranked(values: Floats) -> Floats:
     from scipy.stats import rankdata
 
-    return np.asarray(rankdata(points, axis=1), np.float64)
+    return np.asarray(rankdata(values, axis=-1), np.float64)
 
 
-def _coefficient(groups: Sequence[Floats], ranks: bool) -> float:
-    points = np.concatenate(groups, axis=1)
-    if points.shape[1] < LEAST or (np.ptp(points, axis=1) == 0).any():
-        return math.nan
-    rows = _ranked(points) if ranks else points
-    return float(np.corrcoef(rows)[0, 1])
+def _of_sums(sums: Floats) -> Floats:
+    """Return coefficients of sums of products and squares: [rows], of [rows, 3]."""
+    product, *squares = np.moveaxis(sums, -1, 0)
+    size = np.sqrt(squares[0] * squares[1])
+    there = size > 0
+    return np.where(there, product / np.where(there, size, 1), np.nan)

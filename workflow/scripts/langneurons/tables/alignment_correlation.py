@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from langneurons import tasks
@@ -21,12 +20,9 @@ from langneurons.grid import aligned_with, alignment
 from langneurons.grid.aligned_with import GAIN
 from langneurons.grid.axes import Row
 from langneurons.grid.experiments.alignment import CORRELATION as NAME
-from langneurons.neurons.aligned_languages import STATES
-from langneurons.stats.correlations import LEAST, correlate
 
 from . import Table
-from .common import alignment_files, columns, planned
-from .common.alignment_files import RETRIEVAL, Measured
+from .common import alignment_files, alignment_points, columns, planned
 from .common.columns import Column
 from .common.document import (
     Bullets,
@@ -38,7 +34,7 @@ from .common.document import (
     grid,
     number,
 )
-from .common.evaluations import Evaluation, Evaluations
+from .common.evaluations import Evaluations
 from .common.inputs import Reads
 from .common.words import NOTHING
 
@@ -65,7 +61,6 @@ COLUMNS = (
     Column("spearman_high", "its upper end", "number", form="+.2f"),
     Column("left_out", "why there is none"),
 )
-MEASURES = ("mutual", RETRIEVAL, "gap")
 ABOUT = {
     aligned_with.TRANSFER: "zero-shot transfer",
     aligned_with.AS_IS: "score of the model as it is",
@@ -86,60 +81,6 @@ LEGEND = (
     "- Alignment and scores both rise with how much text of a language a model has "
     "seen: a correlation is no cause.",
 )
-
-
-class Points(NamedTuple):
-    """Two numbers of the points of one correlation, by group.
-
-    Attributes:
-        place: experiment, model, against, task, tuning.
-        groups: of each group its points: how to score it, and the other number.
-    """
-
-    place: tuple[str, ...]
-    groups: Sequence[tuple[Sequence[Sequence[tuple[str, str, str]]], Sequence[float]]]
-
-
-Found = Mapping[tuple[str, str, str], Mapping[str, Measured]]
-
-
-def lines(points: Points, found: Found) -> Iterator[dict[str, Any]]:
-    """Yield a line for each kind of states and measure.
-
-    Args:
-        points: each has the keys of one or more alignments, whose mean is taken.
-        found: alignments by corpus, model and pair.
-    """
-    within = points.place[2] == GAIN
-    for states in STATES:
-        for measure in MEASURES:
-            groups = [
-                (
-                    [
-                        np.mean([found[key][states].score(measure) for key in keys])
-                        for keys in some
-                    ],
-                    numbers,
-                )
-                for some, numbers in points.groups
-            ]
-            line: dict[str, Any] = dict(zip(columns.key(COLUMNS), points.place,
-                                            strict=False))  # fmt: skip
-            line |= {"states": states, "measure": measure}
-            used = [g for g in groups if not within or len(g[0]) > 1]
-            line |= {"n": sum(len(x) for x, _ in used), "groups": len(used)}
-            for name, ranks in (("pearson", False), ("spearman", True)):
-                value = correlate(groups, ranks=ranks, within=within)
-                ends = (name, f"{name}_low", f"{name}_high")
-                line |= dict(zip(ends, value, strict=True))
-            if math.isnan(line["pearson"]):
-                few = line["n"] < LEAST
-                line["left_out"] = (
-                    f"{line['n']} points; at least {LEAST} are needed"
-                    if few
-                    else "one of the two is the same everywhere"
-                )
-            yield line
 
 
 def layout(table: pd.DataFrame) -> Document:
@@ -233,10 +174,10 @@ class AlignmentCorrelation(Table):
         metrics = {task: tasks.load(k).METRICS for task, k in spec["kinds"].items()}
         evaluated = Evaluations(read.files.get("evaluations", ()), metrics)
         points = [
-            *_scored(rows["scored"], rows["pivots"], evaluated),
-            *_gains(rows["bridges"], evaluated),
+            *alignment_points.of_scores(rows["scored"], rows["pivots"], evaluated),
+            *alignment_points.of_bridges(rows["bridges"], evaluated),
         ]
-        made = [line for each in points for line in lines(each, found)]
+        made = [line for each in points for line in alignment_points.lines(each, found)]
         made += [_left_out(*given) for given in rows["absent"]]
         return columns.frame(made, COLUMNS)
 
@@ -248,68 +189,6 @@ def _left_out(experiment: str, model: str, against: str, why: str) -> dict[str, 
     unknown = dict.fromkeys(("task", "tuning", "states", "measure"), NOTHING)
     place = {"experiment": experiment, "model": model, "against": against}
     return place | unknown | {"n": 0, "groups": 0, "left_out": why}
-
-
-def _scored(
-    scored: Sequence[Mapping[str, Any]],
-    pivots: Mapping[str, tuple[str, str]],
-    evaluated: Evaluations,
-) -> Iterator[Points]:
-    """Yield a point for each language: its alignment, and its mean over seeds."""
-    for one in scored:
-        experiment, model, _, task, _ = one["place"]
-        corpus, pivot = pivots[experiment]
-        scores: dict[str, list[float]] = {}
-        for row in one["rows"]:
-            named = dict(row) | {"task": task, "treatment": str(UNTREATED)}
-            scores.setdefault(row["lang"], []).append(_primary(evaluated.of(named)))
-        groups = [
-            ([[_key(corpus, model, lang, pivot)]], [float(np.mean(of))])
-            for lang, of in scores.items()
-        ]
-        yield Points(tuple(one["place"]), groups)
-
-
-def _gains(
-    bridges: Sequence[Sequence[str]], evaluated: Evaluations
-) -> Iterator[Points]:
-    """Yield a group for each pair: its candidates' alignments and gains."""
-    by_place: dict[tuple[str, ...], dict[str, list[tuple[str, str]]]] = {}
-    for experiment, model, corpus, _, task, pair, candidate in bridges:
-        place = (experiment, model, GAIN, task, BASE)
-        own = by_place.setdefault(place, {}).setdefault(pair, [])
-        if (corpus, candidate) not in own:
-            own.append((corpus, candidate))
-    for place, pairs in by_place.items():
-        model, task, tuning = place[1], place[3], place[4]
-        groups = []
-        for pair, candidates in pairs.items():
-            axes: dict[str, Any] = {"task": task, "model": model, "tuning": tuning}
-            axes |= {"seed": BASE_SEED, "lang": pair}
-            direct = evaluated.of(axes, treatment=str(UNTREATED))
-            source, target = pair.split("-")
-            keys, gains = [], []
-            for corpus, candidate in candidates:
-                via = evaluated.of(axes, treatment=str(Bridged(candidate)))
-                via.check_items(direct)
-                gains.append(_primary(via) - _primary(direct))
-                keys.append(
-                    [_key(corpus, model, candidate, x) for x in (source, target)]
-                )
-            groups.append((keys, gains))
-        yield Points(place, groups)
-
-
-def _key(corpus: str, model: str, one: str, other: str) -> tuple[str, str, str]:
-    aligned = alignment.Aligned.of(corpus, model, one, other)
-    return aligned.corpus, aligned.model, str(aligned.pair)
-
-
-def _primary(one: Evaluation) -> float:
-    """Return the first metric of an evaluation: of its items, or of all together."""
-    for scores in one.scores.values():
-        return float(np.asarray(scores, np.float64).mean())
-    return float(next(iter(one.values.values())))
 
 
 TABLE = AlignmentCorrelation()
