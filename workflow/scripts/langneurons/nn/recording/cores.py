@@ -81,7 +81,10 @@ def add_moments(
     with np.errstate(all="ignore"):
         found[0] += positive
         found[1:] += parts.sum(1, dtype=np.float64).reshape(6, width)
-        for bound, ours, of in ((low, ends[0], np.minimum), (high, ends[1], np.maximum)):
+        for bound, ours, of in (
+            (low, ends[0], np.minimum),
+            (high, ends[1], np.maximum),
+        ):
             of(bound.numpy(), of.reduce(ours, 1), out=bound.numpy())
 
 
