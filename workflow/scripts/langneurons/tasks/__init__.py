@@ -60,6 +60,11 @@ class Task(Protocol[P]):
             parameter ``languages``: columns ``logprob_{l}`` (nats), ``tokens_{l}`` and
             ``object_{l}``, empty where there is none. ``item`` is the same in all
             languages then.
+        OPEN: whether answers are open text whose language is told, so that languages
+            may be switched off one after another: per-item tables have the share of an
+            answer that is in every language of the parameter ``languages``, by words
+            (``words_{l}``) and lines (``lines_{l}``), in any ``other`` and in ``none``,
+            and ``repetition``, ``loops``, ``empty`` and ``length``.
         PAIRS: whether it is tested on pairs of languages, directly and through a third
             one: models as they are only, in pairs that an experiment names.
         WORDS: of a task on pairs, whether its items are the test words of a dictionary
@@ -67,6 +72,8 @@ class Task(Protocol[P]):
             ``join``.
         ALL_LANGUAGES: whether a file of items has those of all languages; each item
             names its own (``language``).
+        NAMED_ROWS: whether a data set on the hub may have the rows of all languages,
+            each of which names its own; ``read_hub`` refuses one that does not.
         BESIDE: names of files that lie beside a file of items and are read with it.
         NOTES: what its metrics measure, in sentences; the report has them among its
             terms.
@@ -82,9 +89,11 @@ class Task(Protocol[P]):
     DEMO: str | None = None
     CONTINUES: bool = False
     SHIFTS: bool = False
+    OPEN: bool = False
     PAIRS: bool = False
     WORDS: bool = False
     ALL_LANGUAGES: bool = False
+    NAMED_ROWS: bool = False
     BESIDE: tuple[str, ...] = ()
     NOTES: tuple[str, ...] = ()
 

@@ -42,6 +42,7 @@ from langneurons.grid.axes import (
     Block,
     Row,
     TextRow,
+    expand_draws,
     neuron_languages,
     written,
 )
@@ -135,6 +136,33 @@ class OfTask(Frozen):
     )
 
 
+class SwitchedOff(Frozen):
+    """Languages whose neurons are overwritten together, one more from step to step.
+
+    A statistic that is measured is, for each neuron, that of the first of them whose
+    neuron it is.
+    """
+
+    tasks: Tasks = Field(
+        min_length=1,
+        description="in whose answers one looks which language appears: those of the "
+        "experiment's tasks, in all its languages, whose answers are open (forcing)",
+    )
+    languages: tuple[Language, ...] = Field(
+        min_length=1,
+        description="in this order: the neurons of the first, of the first two, and so "
+        "on",
+    )
+    selections: Selections = Field(
+        min_length=1,
+        description="whose neurons, each `method.language_set`; a random method stands "
+        "for all its draws, as many random neurons",
+    )
+    statistics: Statistics = Field(
+        min_length=1, description="what is written into them, such as zero"
+    )
+
+
 class Amplification(Experiment):
     """Neurons of every language are amplified, beside prompts and steering."""
 
@@ -178,6 +206,11 @@ class Amplification(Experiment):
     steering: Steering | None = Field(
         None, description="the mean difference between languages; null: none"
     )
+    switched_off: SwitchedOff | None = Field(
+        None,
+        description="languages that are switched off one after another, to see which "
+        "one open answers fall back to; null: none",
+    )
     ties: Literal["drop", "count_as_fail"] = Field(
         "drop",
         description="facts whose object is the same word in both languages of a pair, "
@@ -197,10 +230,13 @@ class Product(Kind[Amplification]):
     """Models x languages x treatments, by task; then those of text."""
 
     PARAMETERS = Amplification
-    TABLES = ("amplification", "steering", PERPLEXITY, "{task}")
+    TABLES = (
+        "amplification", "steering", "open_text", "fallback", PERPLEXITY, "{task}",
+    )  # fmt: skip
 
     def selections(self, axes: Amplification) -> tuple[str, ...]:
-        return axes.selections
+        off = axes.switched_off.selections if axes.switched_off else ()
+        return tuple(dict.fromkeys((*axes.selections, *off)))
 
     def rows(
         self, config: Config, name: str, axes: Amplification
@@ -208,9 +244,11 @@ class Product(Kind[Amplification]):
         base = TuningName(BASE)
         for task in axes.tasks:
             languages = tested(config, axes, task)
-            own = of_task(axes, task)
-            of = {x: (*_usual(config, own, x), *_prompts(config, own, x))
-                  for x in languages}  # fmt: skip
+            own, off = of_task(axes, task), switched(config, axes, task)
+            of = {
+                x: (*_usual(config, own, x), *_prompts(config, own, x), *off)
+                for x in languages
+            }
             for model in axes.models:
                 for lang, treatments in of.items():
                     row = Row(model, base, BASE_SEED, lang, UNTREATED, name)
@@ -268,6 +306,29 @@ def _usual(config: Config, axes: Amplification, lang: str) -> list[Treatment]:
             for strength in steering.strengths
         ]
     return found
+
+
+def switched(config: Config, axes: Amplification, task: str) -> tuple[Overwritten, ...]:
+    """List the steps in which languages are switched off on a task, in any language."""
+    off = axes.switched_off
+    if off is None or task not in off.tasks:
+        return ()
+    return tuple(
+        Overwritten(selection, statistic, "+".join(off.languages[:step]))
+        for text in off.selections
+        for selection in expand_draws(config, text)
+        if set(off.languages) <= set(config.language_set(selection.languages).languages)
+        for statistic in off.statistics
+        for step in range(1, len(off.languages) + 1)
+    )
+
+
+def only_switched(
+    config: Config, axes: Amplification, lang: str, task: str
+) -> frozenset[Treatment]:
+    """Return the steps that are nothing but that: no way to amplify a language."""
+    usual = _usual(config, of_task(axes, task), lang)
+    return frozenset(switched(config, axes, task)) - set(usual)
 
 
 def _whose(config: Config, axes: Amplification, langset: str, lang: str) -> list[str]:
