@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from langneurons.stats import significance, steering
+from langneurons.stats import significance
 from langneurons.stats.cells import Cells
 
 from . import columns
@@ -22,12 +22,13 @@ from .evaluations import RESAMPLES
 from .metrics import PERCENT
 from .open_items import DAMAGE, SHARES, Treated
 from .task_table import NEURONS
-from .ways import Gathered, Place, Way, Ways, with_means
+from .ways import Gathered, Place, Way, first_half, together, with_means
 from .words import DIFFMEAN, NOTHING, PROMPT, RANDOM
 
 ALL, SECOND = "all", "second half"
 NONE = "none"
 WORDS = SHARES[0]
+Ways = dict[Way, dict[str, Cells]]
 UNITS = dict.fromkeys((*SHARES, *DAMAGE), PERCENT) | {"length": "tokens"}
 
 COLUMNS = (
@@ -85,10 +86,13 @@ def gather(found: Iterable[Treated]) -> dict[Place, Sides]:
 
 def _cells(gathered: Gathered, place: Place) -> Ways:
     ways = {
-        way: {metric: Cells.of(parts) for metric, parts in by_metric.items()}
+        way: {metric: together(parts) for metric, parts in by_metric.items()}
         for way, by_metric in gathered.parts[place].items()
     }
-    return with_means(ways)
+    return {
+        way: {name: one for name, one in by_metric.items() if isinstance(one, Cells)}
+        for way, by_metric in with_means(ways).items()
+    }
 
 
 def open_text_table(
@@ -143,8 +147,7 @@ def best_setting(ways: Ways) -> Way | None:
     means: dict[Way, float] = {}
     for way, cells in ways.items():
         if way.method == DIFFMEAN:
-            words = cells[WORDS]
-            half = words.where(steering.first_half(words.items))
+            half = first_half(cells[WORDS])
             if not half.is_empty:
                 means[way] = half.mean()
     return max(means, key=means.__getitem__, default=None)
@@ -188,9 +191,7 @@ def _against(
     after, change, control = three
     prompts = SECOND if name == DIFFMEAN else ALL
     if name == DIFFMEAN:  # its setting is chosen on the first half
-        after, change = (
-            x.where(~steering.first_half(x.items)) for x in (after, change)
-        )
+        after, change = (first_half(x, other=True) for x in (after, change))
     difference = change.minus(control)
     if difference.is_empty:
         return {"against": name, "prompts": prompts}
