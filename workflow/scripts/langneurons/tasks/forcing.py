@@ -2,7 +2,7 @@
 
 Language forcing, as in CLaS-Bench (Gurgurov et al. 2026, arXiv 2601.08331), but nobody
 judges what is said: damage is what can be counted, repetition, loops, length and
-answers without a letter (docs/amplification.md 8).
+answers without a letter (docs/amplification.md 11).
 """
 
 from __future__ import annotations
