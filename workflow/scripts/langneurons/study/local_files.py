@@ -17,7 +17,7 @@ from langneurons import methods, tasks
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import Pair
 from langneurons.config.schema import RESULTS, Config
-from langneurons.grid import bridges, result_paths, rows, steering
+from langneurons.grid import alignment, bridges, result_paths, rows, steering
 from langneurons.nn.models import fetching
 
 from . import check_dictionaries
@@ -109,6 +109,7 @@ def texts(config: Config) -> list[tuple[str, str]]:
         languages = config.language_set(means.languages).languages
         wanted |= {(means.corpus, lang): None for lang in languages}
     wanted |= {(row.corpus, row.lang): None for row, _ in rows.text_blocks(config)}
+    wanted |= dict.fromkeys(alignment.texts(config))
     return list(wanted)
 
 

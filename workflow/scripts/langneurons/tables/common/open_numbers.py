@@ -8,12 +8,12 @@ that is steered to, which differ); means, intervals and tests are those of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 
-from langneurons.stats import significance
+from langneurons.stats import significance, steering
 from langneurons.stats.cells import Cells
 
 from . import columns
@@ -22,13 +22,12 @@ from .evaluations import RESAMPLES
 from .metrics import PERCENT
 from .open_items import DAMAGE, SHARES, Treated
 from .task_table import NEURONS
-from .ways import Gathered, Place, Way, first_half, together, with_means
+from .ways import Gathered, Place, Way, together, with_means
 from .words import DIFFMEAN, NOTHING, PROMPT, RANDOM
 
 ALL, SECOND = "all", "second half"
 NONE = "none"
 WORDS = SHARES[0]
-Ways = dict[Way, dict[str, Cells]]
 UNITS = dict.fromkeys((*SHARES, *DAMAGE), PERCENT) | {"length": "tokens"}
 
 COLUMNS = (
@@ -60,6 +59,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
+Ways = dict[Way, dict[str, Cells]]
+
+
 class Sides(NamedTuple):
     """Numbers with treatment, and their change against none, of all ways."""
 
@@ -86,13 +88,11 @@ def gather(found: Iterable[Treated]) -> dict[Place, Sides]:
 
 def _cells(gathered: Gathered, place: Place) -> Ways:
     ways = {
-        way: {metric: together(parts) for metric, parts in by_metric.items()}
+        # Of every answer there are numbers, so that none is a score of all of them.
+        way: {name: cast("Cells", together(cells)) for name, cells in by_metric.items()}
         for way, by_metric in gathered.parts[place].items()
     }
-    return {
-        way: {name: one for name, one in by_metric.items() if isinstance(one, Cells)}
-        for way, by_metric in with_means(ways).items()
-    }
+    return with_means(ways)
 
 
 def open_text_table(
@@ -147,7 +147,8 @@ def best_setting(ways: Ways) -> Way | None:
     means: dict[Way, float] = {}
     for way, cells in ways.items():
         if way.method == DIFFMEAN:
-            half = first_half(cells[WORDS])
+            words = cells[WORDS]
+            half = words.where(steering.first_half(words.items))
             if not half.is_empty:
                 means[way] = half.mean()
     return max(means, key=means.__getitem__, default=None)
@@ -191,7 +192,9 @@ def _against(
     after, change, control = three
     prompts = SECOND if name == DIFFMEAN else ALL
     if name == DIFFMEAN:  # its setting is chosen on the first half
-        after, change = (first_half(x, other=True) for x in (after, change))
+        after, change = (
+            x.where(~steering.first_half(x.items)) for x in (after, change)
+        )
     difference = change.minus(control)
     if difference.is_empty:
         return {"against": name, "prompts": prompts}
