@@ -129,6 +129,7 @@ ELSEWHERE = {
     ("methods.plnd", "minus"): {"others", "none"},
     ("methods.published", "path"): {".pth"},
     ("similarities.family", "families"): {"zh: Sino-Tibetan"},
+    ("tasks.forcing", "lexicon"): {"{lang}"},
     ("tasks.forcing", "template"): {"{prompt}"},
     ("tasks.xnli", "template"): {"{premise}", "{hypothesis}"},
 }
