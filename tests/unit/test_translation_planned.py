@@ -163,3 +163,20 @@ def test_sentences_pass_through_bridges():
     raw = merge(merge(tiny(), yaml.safe_load(BRIDGED)), yaml.safe_load(untargeted))
     with pytest.raises(ConfigError, match="flores: is not tested through a bridge"):
         load(raw)
+
+
+def test_of_one_task_only_own_neurons_may_be_amplified():
+    """As the study did: translation only into the language that is amplified."""
+    own = {"by_task": {"flores": {"neuron_languages": "target"}}}
+    flores = treatments(mine(**own), "flores", "en-hi")
+    assert {x for x in flores if x.startswith("lape")} == {"lape.world.hi.p_max"}
+    assert {x for x in flores if x.startswith("prompt")} == {"prompt.hi"}
+    assert treatments(mine(**own), "open", "en-hi") == (
+        treatments(mine(), "open", "en-hi")
+    )
+    none = {"by_task": {"flores": {"control_statistics": []}}}
+    found = treatments(mine(**none), "flores", "en-hi")
+    assert found == {x for x in treatments(mine(), "flores", "en-hi") if x[0] != "r"}
+    unknown = {"by_task": {"flores": {"neuron_languages": ["fr"]}}}
+    with pytest.raises(ConfigError, match=r"by_task.flores.neuron_languages: unknown"):
+        load(mine(**unknown))

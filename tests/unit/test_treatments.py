@@ -352,13 +352,16 @@ def tune(study, name, kind="xnli", **more):
     return outputs
 
 
-def evaluation(study, adapter, treated, kind="xnli"):
-    """Make the job that evaluates treatments, and return its outputs by name."""
+def evaluation(study, adapter, treated, kind="xnli", language="vi", given=()):
+    """Make the job that evaluates treatments, and return its outputs by name.
+
+    ``given``: files that parameters of the task name.
+    """
     folder, common, shared, read = study
     shared = shared | {"task": kind, "kind": kind, "parameters": PARAMETERS[kind]}
-    shared |= {"tuning": "attention", "seed": 1, "language": "vi"}
+    shared |= {"tuning": "attention", "seed": 1, "language": language}
     inputs = common | {"adapter": adapter, "items": folder / f"{kind}.test.jsonl"}
-    inputs |= {"files": []}
+    inputs |= {"files": list(given)}
     out = folder / "out" / kind / "part-1-of-1.json"
     outs = {name: out.with_name(f"{name}.parquet") for name in treated}
     spec = packed({"shared": shared, "treatments": treated})
@@ -456,6 +459,32 @@ def test_without_an_adapter_the_model_is_as_it_is(study, monkeypatch):
     assert read["adapter"] == files.sha256(adapter)
     tuned = pd.read_parquet(outs["none"])
     assert not tuned.equals(tables["none"])
+
+
+def test_files_that_parameters_name_are_what_a_result_is_made_from(study, monkeypatch):
+    folder, kind = study[0], "translation"
+    pair = [{"id": i, "source": f"w{i}", "reference": f"w{i + 9}"} for i in range(4)]
+    task_items.write_jsonl(folder / f"{kind}.test.jsonl", pair)
+    lexica = {"en": folder / "en.txt", "vi": folder / "vi.txt"}
+    for code, path in lexica.items():
+        path.write_text(f"{code}\n", encoding="utf-8")
+    given = {"lexicon": f"{folder}/{{lang}}.txt", "lexicon_languages": ["en", "vi"]}
+    monkeypatch.setitem(PARAMETERS, kind, given | {"max_new_tokens": 3})
+    asked = {"kind": kind, "language": "en-vi", "given": lexica.values()}
+    treated = {"none": {}, "lape.set1.vi.zero": treatment()}
+    job, outs = evaluation(study, None, treated, **asked)
+    evaluate_task.main(job)
+    made = treatments.read_record(outs["none"])
+    assert made["made_from"]["inputs"]["files-1"] == files.sha256(lexica["vi"])
+    table = pd.read_parquet(outs["none"])
+    sums = table[[f"chrf_c1_{part}" for part in ("answer", "reference")]].sum()
+    assert sums["chrf_c1_reference"] == sum(len(x["reference"]) for x in pair)
+    assert set(made["result"]["metrics"]) == set(tasks.load(kind).METRICS)
+    evaluate_task.main(job)
+    assert job.notes["computed"] == []
+    lexica["vi"].write_text("vi\nother\n", encoding="utf-8")
+    evaluate_task.main(job)
+    assert job.notes["computed"] == list(treated)
 
 
 def perplexity_job(study, treated):

@@ -132,7 +132,9 @@ class OfTask(Frozen):
         "elsewhere where these are null too",
     )
     neuron_languages: NeuronLanguages | None = Field(
-        None, description="whose neurons, and whom the prompt names; null: as elsewhere"
+        None,
+        description="whose neurons, and whom the prompt names, `all`, a list or "
+        "`target`: see `neuron_languages` of the experiment; null: as elsewhere",
     )
 
 
