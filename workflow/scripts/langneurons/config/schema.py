@@ -79,8 +79,8 @@ class Config(Frozen):
         None,
         description="tables of `snakemake all`: names of tasks (interventions), "
         "`finetune_{task}`, `random_{task}`, `perplexity`, `activation_statistics`, "
-        "`profiles`, `steering`, `amplification`, `bridges`, `bridge_candidates`, "
-        "`language_overlap`, `reproduction`; null: every one",
+        "`profiles`, `steering`, `amplification`, `open_text`, `fallback`, `bridges`, "
+        "`bridge_candidates`, `language_overlap`, `reproduction`; null: every one",
     )
     bundle_size: int | None = Field(
         None,

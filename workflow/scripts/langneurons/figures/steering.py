@@ -110,7 +110,9 @@ def task_changes(
         factor: what is written into the neurons.
     """
     mine = table[(table["model"] == model) & (table["metric"] == metric)]
-    mine = mine[mine["tuning"] == names.BASE]
+    # Neurons of several languages together are no column of the matrix.
+    is_one = ~mine["neuron_lang"].str.contains("+", regex=False)
+    mine = mine[(mine["tuning"] == names.BASE) & is_one]
     scale = Shown.read(mine.iloc[0]).scale if len(mine) else 1.0
     return _cells(mine.assign(value=scale * mine["delta"]), selection, factor)
 
@@ -188,7 +190,8 @@ def _draw(data: pd.DataFrame, title: str, look: Look) -> Figure:
     shape = (1, len(panels)) if beside else (len(panels), 1)
     printed = [*map(look.text, data["value"].dropna())] or ["0"]
     on = sheet(title, rows, columns, printed, shape)
-    same = np.equal.outer(np.array(rows), np.array(columns)) if look.boxed else None
+    targets = np.array([names.target_of(row) for row in rows])
+    same = np.equal.outer(targets, np.array(columns)) if look.boxed else None
     for i, (axes, neurons) in enumerate(zip(on.grid.flat, panels, strict=True)):
         part = data[data["neurons"] == neurons]
         matrix = pivot(part, "lang", "neuron_lang", "value")

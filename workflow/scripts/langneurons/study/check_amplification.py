@@ -10,9 +10,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from langneurons import tasks
+from langneurons.config.errors import unknown_name
+from langneurons.config.names import Selection
 from langneurons.grid import steering
 from langneurons.grid.experiments import of_kind
-from langneurons.grid.experiments.amplification import Amplification, prompt_languages
+from langneurons.grid.experiments.amplification import (
+    Amplification,
+    of_task,
+    prompt_languages,
+    tested,
+)
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -27,8 +34,10 @@ def problems(config: Config) -> list[str]:
     for name, axes in of_kind(config, Amplification).items():
         where = f"experiments.{name}"
         found += _tasks(config, axes, where)
+        found += _pairs(config, axes, where)
         found += _steering(config, axes, where)
         found += _names(config, axes, where)
+        found += _switched_off(config, axes, f"{where}.switched_off")
         found += _nothing(axes, where)
     return list(dict.fromkeys(found))
 
@@ -65,6 +74,27 @@ def _tasks(config: Config, axes: Amplification, where: str) -> Iterator[str]:
             )
 
 
+def _pairs(config: Config, axes: Amplification, where: str) -> Iterator[str]:
+    """Check that tasks on pairs have pairs, and that what is tested is read."""
+    on_pairs = [task for task in axes.tasks if tasks.load(config.task(task).kind).PAIRS]
+    if on_pairs and not axes.pairs:
+        yield (
+            f"{where}.pairs: missing; {', '.join(on_pairs)} is tested on pairs of "
+            "languages; name them, as in pairs: [en-vi], or take it out of its tasks"
+        )
+    if axes.pairs and not on_pairs:
+        yield (
+            f"{where}.pairs: none of its tasks ({', '.join(axes.tasks)}) is tested on "
+            "pairs of languages, so nothing reads it; leave it out, or add a task such "
+            "as one of kind translation"
+        )
+    if axes.languages is not None and len(on_pairs) == len(axes.tasks):
+        yield (
+            f"{where}.languages: all of its tasks are tested on pairs of languages, so "
+            "nothing reads it; leave it out"
+        )
+
+
 def _steering(config: Config, axes: Amplification, where: str) -> Iterator[str]:
     if axes.steering is None:
         return
@@ -96,16 +126,46 @@ def _steering(config: Config, axes: Amplification, where: str) -> Iterator[str]:
             )
 
 
+def _switched_off(config: Config, axes: Amplification, where: str) -> Iterator[str]:
+    """Check that every step switches something off, and that its answers show it."""
+    if (off := axes.switched_off) is None:
+        return
+    for name in off.tasks:
+        if name not in axes.tasks:
+            yield unknown_name("task", name, axes.tasks, f"{where}.tasks")
+            continue
+        entry = config.task(name)
+        kind = tasks.load(entry.kind)
+        if not kind.OPEN:
+            yield (
+                f"{where}.tasks: {name} (kind {entry.kind}) has no open answers whose "
+                "language is told; allowed are tasks such as those of kind forcing"
+            )
+            continue
+        told = kind.PARAMETERS.model_validate(entry.parameters).model_dump()
+        for lang in off.languages:
+            if lang not in told["languages"]:
+                there = f"{where}.languages (tasks.{name}.parameters.languages)"
+                yield unknown_name("language", lang, told["languages"], there)
+    for text in off.selections:
+        langset = Selection.parse(text).languages
+        inside = config.language_set(langset).languages
+        for lang in off.languages:
+            if lang not in inside:
+                there = f"{where}.languages (neurons of {text})"
+                yield unknown_name("language", lang, inside, there)
+
+
 def _names(config: Config, axes: Amplification, where: str) -> Iterator[str]:
     """Check that every language that a prompt names has a name."""
     if axes.prompt is None or "{language}" not in axes.prompt:
         return
-    tested = {
-        lang
+    wanted = {
+        code
         for task in axes.tasks
-        for lang in axes.languages or config.task(task).languages
+        for lang in tested(config, axes, task)
+        for code in prompt_languages(config, of_task(axes, task), lang)
     }
-    wanted = {x for lang in tested for x in prompt_languages(config, axes, lang)}
     if missing := sorted(wanted - set(config.language_names)):
         yield (
             f"{where}.prompt: language_names has no English name of "
@@ -116,13 +176,13 @@ def _names(config: Config, axes: Amplification, where: str) -> Iterator[str]:
 
 def _nothing(axes: Amplification, where: str) -> Iterator[str]:
     """Check that something is done to the models, and everything named is."""
-    if not axes.selections and axes.prompt is None and axes.steering is None:
+    if not any((axes.selections, axes.prompt, axes.steering, axes.switched_off)):
         yield (
             f"{where}: nothing is done to its models; give selections with statistics, "
-            "prompt or steering"
+            "prompt, steering or switched_off"
         )
     given: Iterable[tuple[str, ...]] = [
-        axes.statistics, *(own.statistics for own in axes.by_task.values())
+        axes.statistics, *(own.statistics or () for own in axes.by_task.values())
     ]  # fmt: skip
     if axes.selections and not any(given):
         yield f"{where}.statistics: none, so nothing is written into its selections"

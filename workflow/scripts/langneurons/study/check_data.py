@@ -161,7 +161,7 @@ def _items(config: Config) -> Iterator[str]:
             and not user_paths.has_placeholder(data.test)
         ):
             yield _shared(f"{where}.test", data.test, several)
-        if data.hub is not None:
+        if data.hub is not None and not kind.NAMED_ROWS:
             read = set(several)
             if data.train_hub is None and rows.is_trained(config, name):
                 read |= {*task.languages, task.source_language}

@@ -9,7 +9,7 @@ an older time that takes another's place would, too.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,7 +84,7 @@ def _named(config: Config) -> Iterator[Named]:
 
 
 def _all(config: Config) -> Iterator[Named]:
-    for some in (_models, _text, _tasks, _dictionaries):
+    for some in (_models, _text, _tasks, _parameters, _dictionaries):
         yield from some(config)
 
 
@@ -164,6 +164,26 @@ def _tasks(config: Config) -> Iterator[Named]:
             made = [result_paths.items(config, name, split, lang)]
             for path in of_task(config, name, split, lang):
                 yield Named(f"tasks.{name}.data.{split}", path, made)
+
+
+def of_parameters(config: Config, name: str) -> list[str]:
+    """List the files that a task's parameters name, which its evaluations read."""
+    return list(_by_parameter(config, name).values())
+
+
+def _by_parameter(config: Config, name: str) -> Mapping[str, str]:
+    entry = config.task(name)
+    kind = tasks.load(entry.kind)
+    return kind.files(kind.PARAMETERS.model_validate(entry.parameters))
+
+
+def _parameters(config: Config) -> Iterator[Named]:
+    """Yield the files that parameters of tasks name; evaluations are made from them."""
+    for name in rows.tasks(config):
+        folder = Path(config.results, "evaluations", name)
+        made = list(map(str, folder.glob("*/*/*/*/part-*.json")))
+        for key, path in _by_parameter(config, name).items():
+            yield Named(f"tasks.{name}.parameters.{key}", path, made)
 
 
 def _dictionaries(config: Config) -> Iterator[Named]:

@@ -8,9 +8,8 @@ knows a task by its name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from langneurons.config import plugins
 from langneurons.config.errors import ConfigError
@@ -21,6 +20,9 @@ from langneurons.nn.evaluation.examples import Examples
 from .common import predictions as tables
 from .common import preparing
 from .common.items import means
+from .common.measures import UNKNOWN as UNKNOWN
+from .common.measures import Metric as Metric
+from .common.measures import Size as Size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,58 +36,6 @@ Item = dict[str, Any]
 P = TypeVar("P", bound=Frozen)
 
 
-@dataclass(frozen=True)
-class Metric:
-    """What is measured of each item, or of all of them together.
-
-    Attributes:
-        kind: ``binary`` (0 or 1 per item), ``score`` (0 to 1 per item), ``real`` (any
-            number per item) or ``corpus`` (only of all items together).
-        title: as it is written in tables and figures.
-        unit: ``%`` is shown times 100, any other as it is; empty for a plain number.
-        group: metrics of one group share a cell of a table.
-        about: in words, for the legends of tables; empty: the title says it.
-        decimals: digits behind the point, as it is shown.
-        drawn: whether it has figures.
-        matters: smallest difference that a study should be able to see, as the numbers
-            are kept (0.02 for 2 points of a ``%``); None: 2 points for ``%``, and not
-            known for any other unit.
-    """
-
-    kind: Literal["binary", "score", "real", "corpus"]
-    title: str
-    unit: str = "%"
-    group: str = ""
-    about: str = ""
-    decimals: int = 1
-    drawn: bool = True
-    matters: float | None = None
-
-
-@dataclass(frozen=True)
-class Size:
-    """Size of a task's data set, for estimates of time.
-
-    Attributes:
-        train: rows of its training split.
-        test: rows of its test split.
-        train_tokens: tokens of an English training item, words of the prompt included.
-        test_tokens: tokens of a test item, over languages.
-        source: where these numbers are from.
-        texts: different ones that test items are about; None: one each.
-    """
-
-    train: int
-    test: int
-    train_tokens: int
-    test_tokens: int
-    source: str
-    texts: int | None = None
-
-
-UNKNOWN = Size(10_000, 5_000, 128, 128, "assumed")
-
-
 class Task(Protocol[P]):
     """What a task says of itself, and how it is read, learnt and scored.
 
@@ -94,7 +44,8 @@ class Task(Protocol[P]):
         TITLE: name in tables and the report.
         METRICS: by name, the primary one first; per-item tables have a column of each
             name, unless its kind is ``corpus``: such a one stands under ``metrics`` in
-            the record of an evaluation only.
+            the record of an evaluation only; or ``resummed``: then the columns of its
+            ``statistics``.
         LABELS: classes of a classifier, in the order of their numbers; empty where the
             model answers in its own words. A task whose ``examples`` are ``Labelled``
             needs them: they say how many outputs the head on the model has.
@@ -109,6 +60,11 @@ class Task(Protocol[P]):
             parameter ``languages``: columns ``logprob_{l}`` (nats), ``tokens_{l}`` and
             ``object_{l}``, empty where there is none. ``item`` is the same in all
             languages then.
+        OPEN: whether answers are open text whose language is told, so that languages
+            may be switched off one after another: per-item tables have the share of an
+            answer that is in every language of the parameter ``languages``, by words
+            (``words_{l}``) and lines (``lines_{l}``), in any ``other`` and in ``none``,
+            and ``repetition``, ``loops``, ``empty`` and ``length``.
         PAIRS: whether it is tested on pairs of languages, directly and through a third
             one: models as they are only, in pairs that an experiment names.
         WORDS: of a task on pairs, whether its items are the test words of a dictionary
@@ -116,6 +72,8 @@ class Task(Protocol[P]):
             ``join``.
         ALL_LANGUAGES: whether a file of items has those of all languages; each item
             names its own (``language``).
+        NAMED_ROWS: whether a data set on the hub may have the rows of all languages,
+            each of which names its own; ``read_hub`` refuses one that does not.
         BESIDE: names of files that lie beside a file of items and are read with it.
         NOTES: what its metrics measure, in sentences; the report has them among its
             terms.
@@ -131,9 +89,11 @@ class Task(Protocol[P]):
     DEMO: str | None = None
     CONTINUES: bool = False
     SHIFTS: bool = False
+    OPEN: bool = False
     PAIRS: bool = False
     WORDS: bool = False
     ALL_LANGUAGES: bool = False
+    NAMED_ROWS: bool = False
     BESIDE: tuple[str, ...] = ()
     NOTES: tuple[str, ...] = ()
 
@@ -171,6 +131,13 @@ class Task(Protocol[P]):
     def generates_via(self, parameters: P) -> int:
         """Return the tokens generated at most for an item through a third language."""
         return 0
+
+    def files(self, parameters: P) -> Mapping[str, str]:
+        """Return files of the user that parameters name: parameter -> path.
+
+        They are inputs of every evaluation, which opens them by these paths.
+        """
+        return {}
 
     def join(
         self, source: Sequence[Item], target: Sequence[Item], where: str
@@ -219,7 +186,8 @@ class Task(Protocol[P]):
             One row per item: ``item``, its ``id``, whole numbers, each once; a column
             for each metric whose kind is not ``corpus``: bool, or the integers 0 and 1
             (``binary``), finite floats from 0 to 1 (``score``), finite floats
-            (``real``); and what else a reader may want to see (``per_item``).
+            (``real``), and those of the statistics of ``resummed`` ones; and what else
+            a reader may want to see (``per_item``).
         """
         ...
 
@@ -317,6 +285,12 @@ def metrics(
     """
     whole = dict(task.corpus(predictions, parameters, language))
     tables.check_whole(whole, task.METRICS, task.TITLE)
+    summed = {
+        name: one.resummed(predictions).value
+        for name, one in task.METRICS.items()
+        if one.kind == "resummed"
+    }
+    whole |= summed
     found = whole | means(predictions, [n for n in task.METRICS if n not in whole])
     return {name: found[name] for name in task.METRICS}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -24,7 +24,7 @@ from langneurons.config.experiment_entries import (
     Statistics,
     Tasks,
 )
-from langneurons.config.fields import Frozen, Language
+from langneurons.config.fields import Frozen, Language, PairName
 from langneurons.config.names import (
     BASE,
     BASE_SEED,
@@ -35,18 +35,19 @@ from langneurons.config.names import (
     Steered,
     Treatment,
     TuningName,
+    target_of,
 )
 from langneurons.config.schema import Config
 from langneurons.grid.axes import (
     Block,
     Row,
     TextRow,
+    expand_draws,
     neuron_languages,
     written,
 )
 
 from . import Kind
-from .interventions import OfTask
 from .perplexity import TABLE as PERPLEXITY
 
 PLACES = ("language", "code")
@@ -119,6 +120,49 @@ class OnText(Frozen):
     chunks: int = Field(200, ge=1, description="held-out chunks, shared by all cells")
 
 
+class OfTask(Frozen):
+    """What differs for one task; null: as for the others."""
+
+    statistics: SomeStatistics = Field(
+        None, description="what is written into neurons there; null: as elsewhere"
+    )
+    control_statistics: SomeStatistics = Field(
+        None,
+        description="for random neurons; null: the same as `statistics` there, or as "
+        "elsewhere where these are null too",
+    )
+    neuron_languages: NeuronLanguages | None = Field(
+        None, description="whose neurons, and whom the prompt names; null: as elsewhere"
+    )
+
+
+class SwitchedOff(Frozen):
+    """Languages whose neurons are overwritten together, one more from step to step.
+
+    A statistic that is measured is, for each neuron, that of the first of them whose
+    neuron it is.
+    """
+
+    tasks: Tasks = Field(
+        min_length=1,
+        description="in whose answers one looks which language appears: those of the "
+        "experiment's tasks, in all its languages, whose answers are open (forcing)",
+    )
+    languages: tuple[Language, ...] = Field(
+        min_length=1,
+        description="in this order: the neurons of the first, of the first two, and so "
+        "on",
+    )
+    selections: Selections = Field(
+        min_length=1,
+        description="whose neurons, each `method.language_set`; a random method stands "
+        "for all its draws, as many random neurons",
+    )
+    statistics: Statistics = Field(
+        min_length=1, description="what is written into them, such as zero"
+    )
+
+
 class Amplification(Experiment):
     """Neurons of every language are amplified, beside prompts and steering."""
 
@@ -129,6 +173,11 @@ class Amplification(Experiment):
     )
     languages: Languages = Field(
         None, min_length=1, description="languages that are tested; null: the tasks'"
+    )
+    pairs: tuple[PairName, ...] = Field(
+        (),
+        description="ordered pairs of languages, as in en-vi, for its tasks on pairs "
+        "(translation): the tested language is the second",
     )
     selections: Selections = Field(
         (),
@@ -157,6 +206,11 @@ class Amplification(Experiment):
     steering: Steering | None = Field(
         None, description="the mean difference between languages; null: none"
     )
+    switched_off: SwitchedOff | None = Field(
+        None,
+        description="languages that are switched off one after another, to see which "
+        "one open answers fall back to; null: none",
+    )
     ties: Literal["drop", "count_as_fail"] = Field(
         "drop",
         description="facts whose object is the same word in both languages of a pair, "
@@ -164,7 +218,8 @@ class Amplification(Experiment):
         "shifted (paper)",
     )
     by_task: dict[str, OfTask] = Field(
-        default_factory=dict, description="statistics that differ, by task"
+        default_factory=dict,
+        description="statistics, and whose neurons, that differ, by task",
     )
     perplexity: OnText | None = Field(
         None, description="text to measure too; null: none"
@@ -175,19 +230,25 @@ class Product(Kind[Amplification]):
     """Models x languages x treatments, by task; then those of text."""
 
     PARAMETERS = Amplification
-    TABLES = ("amplification", "steering", PERPLEXITY, "{task}")
+    TABLES = (
+        "amplification", "steering", "open_text", "fallback", PERPLEXITY, "{task}",
+    )  # fmt: skip
 
     def selections(self, axes: Amplification) -> tuple[str, ...]:
-        return axes.selections
+        off = axes.switched_off.selections if axes.switched_off else ()
+        return tuple(dict.fromkeys((*axes.selections, *off)))
 
     def rows(
         self, config: Config, name: str, axes: Amplification
     ) -> Iterator[tuple[str, Block]]:
         base = TuningName(BASE)
         for task in axes.tasks:
-            languages = axes.languages or config.task(task).languages
-            of = {x: (*_usual(config, axes, x, task), *_prompts(config, axes, x))
-                  for x in languages}  # fmt: skip
+            languages = tested(config, axes, task)
+            own, off = of_task(axes, task), switched(config, axes, task)
+            of = {
+                x: (*_usual(config, own, x), *_prompts(config, own, x), *off)
+                for x in languages
+            }
             for model in axes.models:
                 for lang, treatments in of.items():
                     row = Row(model, base, BASE_SEED, lang, UNTREATED, name)
@@ -202,16 +263,36 @@ class Product(Kind[Amplification]):
                 yield PERPLEXITY, Block(read, treatments)
 
 
-def _usual(
-    config: Config, axes: Amplification, lang: str, task: str | None = None
-) -> list[Treatment]:
+def tested(config: Config, axes: Amplification, task: str) -> tuple[str, ...]:
+    """List the languages, or pairs, that a task is tested in."""
+    if config.task(task).on_pairs:
+        return axes.pairs
+    return axes.languages or config.task(task).languages
+
+
+def of_task(axes: Amplification, task: str) -> Amplification:
+    """Return the axes as they are for one task (``by_task``)."""
+    own = axes.by_task.get(task)
+    if own is None:
+        return axes
+    changed: dict[str, Any] = {}
+    if own.statistics is not None:
+        changed["statistics"] = own.statistics
+        changed["control_statistics"] = own.control_statistics
+    elif own.control_statistics is not None:
+        changed["control_statistics"] = own.control_statistics
+    if own.neuron_languages is not None:
+        changed["neuron_languages"] = own.neuron_languages
+    return axes.model_copy(update=changed)
+
+
+def _usual(config: Config, axes: Amplification, lang: str) -> list[Treatment]:
     """List ``none`` and what is done inside the model when a language is tested.
 
     Whose neurons is always written out: in a matrix no language is the usual one.
     """
     found: list[Treatment] = [UNTREATED]
-    said = axes.by_task.get(task, axes) if task else axes
-    for selection, statistics in written(config, axes.selections, said):
+    for selection, statistics in written(config, axes.selections, axes):
         found += [
             Overwritten(selection, statistic, whose)
             for whose in _whose(config, axes, selection.languages, lang)
@@ -227,11 +308,34 @@ def _usual(
     return found
 
 
+def switched(config: Config, axes: Amplification, task: str) -> tuple[Overwritten, ...]:
+    """List the steps in which languages are switched off on a task, in any language."""
+    off = axes.switched_off
+    if off is None or task not in off.tasks:
+        return ()
+    return tuple(
+        Overwritten(selection, statistic, "+".join(off.languages[:step]))
+        for text in off.selections
+        for selection in expand_draws(config, text)
+        if set(off.languages) <= set(config.language_set(selection.languages).languages)
+        for statistic in off.statistics
+        for step in range(1, len(off.languages) + 1)
+    )
+
+
+def only_switched(
+    config: Config, axes: Amplification, lang: str, task: str
+) -> frozenset[Treatment]:
+    """Return the steps that are nothing but that: no way to amplify a language."""
+    usual = _usual(config, of_task(axes, task), lang)
+    return frozenset(switched(config, axes, task)) - set(usual)
+
+
 def _whose(config: Config, axes: Amplification, langset: str, lang: str) -> list[str]:
     """List the languages of a set whose turn it is when ``lang`` is tested."""
     asked = axes.neuron_languages
     if asked == "target":
-        asked = (lang,)
+        asked = (target_of(lang),)
     return neuron_languages(config, langset, asked)
 
 
@@ -245,7 +349,7 @@ def _prompts(config: Config, axes: Amplification, lang: str) -> list[Treatment]:
 def prompt_languages(config: Config, axes: Amplification, lang: str) -> list[str]:
     """List the languages that the prompt names when ``lang`` is tested."""
     if axes.neuron_languages == "target":
-        return [lang]
+        return [target_of(lang)]
     if axes.neuron_languages != "all":
         return list(axes.neuron_languages)
     sets = [Selection.parse(text).languages for text in axes.selections]
@@ -254,9 +358,7 @@ def prompt_languages(config: Config, axes: Amplification, lang: str) -> list[str
     everyone = [x for each in sets for x in config.language_set(each).languages]
     if not everyone:
         everyone = [
-            x
-            for task in axes.tasks
-            for x in axes.languages or config.task(task).languages
+            target_of(x) for task in axes.tasks for x in tested(config, axes, task)
         ]
     return list(dict.fromkeys(everyone))
 
