@@ -16,6 +16,7 @@ from langneurons.config.errors import DataError, LangneuronsError
 from langneurons.methods import published
 from langneurons.tasks import xnli, xquad
 from langneurons.text import corpora
+from langneurons.text.language_identity import language_filter
 from script_runs import POINTER, Bench, write_text
 from test_damaged_files import damage
 from test_models import save_model
@@ -144,7 +145,7 @@ EN = (
 )
 def test_angle_brackets(text: str, kept: bool) -> None:
     pytest.importorskip("pycld2", reason="the language filter needs pycld2")
-    assert corpora.language_filter("vi", 80)(text) == kept
+    assert language_filter("vi", 80)(text) == kept
 
 
 @pytest.mark.case("A file of all languages gives a language its own rows only")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from langneurons.config.errors import DataError
 from langneurons.jobs import files, tensors
 from langneurons.text import corpora, packing, token_files
+from langneurons.text.language_identity import language_filter
 
 BOS = 7
 
@@ -307,14 +308,14 @@ def test_language_filter(tmp_path: Path) -> None:
     english = "The committee will meet again on Thursday to discuss the new proposal."
     hindi = "समिति नए प्रस्ताव पर चर्चा करने के लिए गुरुवार को फिर से बैठक करेगी।"
     chinese = "委員會將於星期四再次開會討論新的提案。"
-    keep = corpora.language_filter("en", 80)
+    keep = language_filter("en", 80)
     assert keep(english)
     assert keep(english + "\x07")  # pycld2 itself refuses control characters
     assert not keep(hindi)
     assert not keep(hindi + english)
-    assert corpora.language_filter("zh", 80)(chinese)
+    assert language_filter("zh", 80)(chinese)
     with pytest.raises(DataError, match="does not know language 'xx'"):
-        corpora.language_filter("xx", 80)
+        language_filter("xx", 80)
 
     path = tmp_path / "en.txt"
     path.write_text("\n".join([english, hindi] * 6) + "\n", encoding="utf-8")
@@ -341,7 +342,7 @@ def test_the_language_filter_reads_all_of_the_text() -> None:
         "The city is the capital of the country and has a long history with many "
         "important monuments that people like to visit. "
     )
-    keep = corpora.language_filter("vi", 80)
+    keep = language_filter("vi", 80)
     # CLD2 takes text for HTML, unless told, and skips what follows a "<".
     assert keep("Nếu a < b thì " + vi * 2)
     assert not keep(vi + "p <0.05 " + en * 6)

@@ -1,4 +1,4 @@
-"""Text of one language: fetching, reading, checking and filtering documents.
+"""Text of one language: fetching, reading and checking documents.
 
 Works on files larger than memory: only offsets and a hash a document are held.
 """
@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from langneurons.config.errors import DataError, did_you_mean
+from langneurons.config.errors import DataError
 from langneurons.jobs import files, json_text
 from langneurons.jobs.progress import Progress
 
 from . import hub, row_languages
-
-Keep = Callable[[str], bool]
 
 
 def read_lines(path: Path | str) -> Iterator[tuple[int, int, str]]:
@@ -126,49 +124,6 @@ class Documents:
         if not isinstance(found["text"], str):
             raise DataError(f"{where}: 'text' is not a string")
         return found["text"], row_languages.of(found, where)
-
-
-# Where the code of pycld2 is not that of the corpus.
-CLD2_CODES = {"zh": ("zh", "zh-Hant"), "he": ("iw",), "jv": ("jw",)}
-
-
-def language_filter(language: str, minimum_percent: int) -> Keep:
-    """Build a test for documents that pycld2 takes for the language.
-
-    Args:
-        language: code of the corpus language.
-        minimum_percent: least share of the document's text in that language.
-
-    Raises:
-        DataError: pycld2 is not installed, or does not know the language.
-    """
-    try:
-        import pycld2
-    except ImportError as error:
-        raise DataError(
-            "language_filter needs the Python package 'pycld2', which is not "
-            "installed; try: pip install pycld2"
-        ) from error
-    codes = CLD2_CODES.get(language, (language,))
-    known = {code for _, code in pycld2.LANGUAGES}
-    if not known.intersection(codes):
-        raise DataError(
-            f"language_filter: pycld2 does not know language {language!r}"
-            f"{did_you_mean(language, known)} Leave the filter off for this corpus."
-        )
-
-    def keep(text: str) -> bool:
-        # Unless told, it takes text for HTML, and skips what follows a "<".
-        try:
-            details = pycld2.detect(text, isPlainText=True)[2]
-        except pycld2.error:
-            # It refuses control characters, which are valid UTF-8.
-            clean = "".join(c if c.isprintable() else " " for c in text)
-            details = pycld2.detect(clean, isPlainText=True)[2]
-        share = sum(percent for _, code, percent, _ in details if code in codes)
-        return bool(share >= minimum_percent)
-
-    return keep
 
 
 def fetch_text(spec: dict[str, Any], out: Path) -> int:

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from langneurons.config.errors import DataError
 from langneurons.jobs.progress import Progress
 
-from .corpora import Documents, Keep, language_filter
+from .corpora import Documents
+from .language_identity import Keep, language_filter
 
 Encode = Callable[[list[str]], list[list[int]]]
 

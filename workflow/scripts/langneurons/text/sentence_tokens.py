@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from langneurons.config.errors import DataError
 from langneurons.jobs import files, tensors
 
-from .corpora import language_filter
+from .language_identity import language_filter
 from .packing import Encode
 from .sentences import Sentence, read
 
