@@ -13,6 +13,7 @@ rule evaluate_task:
         model=model_to_load,
         adapter=evaluated_adapter,
         item_file="<study>/tasks/{task}/test.{lang}.jsonl",
+        files=task_files,
         neurons=treated("neurons"),
         activations=treated("activations"),
         directions=treated("directions"),
@@ -43,7 +44,8 @@ rule evaluate_task:
         + " --code {params.code}"
         " --threads {threads} --gpus {resources.gpu} --micro-batch {resources.micro_batch}"
         " --model {input.model:q} --adapter {input.adapter:q}"
-        " --items {input.item_file:q} --out {output.out:q} > {log:q} 2>&1"
+        " --items {input.item_file:q} --files {input.files:q}"
+        " --out {output.out:q} > {log:q} 2>&1"
 
 
 rule measure_perplexity:

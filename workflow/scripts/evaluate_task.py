@@ -16,7 +16,7 @@ from langneurons.nn.evaluation import treatments
 
 
 def main(job: cli.Job) -> None:
-    found, left = treatments.begin(job, ("model", "adapter", "items"))
+    found, left = treatments.begin(job, ("model", "adapter", "items", "files"))
     axes = treatments.axes(job, ("task", "model", "tuning", "seed"))
     if left:
         evaluate(job, left, axes)
@@ -56,5 +56,6 @@ def evaluate(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> 
 
 
 if __name__ == "__main__":
-    read = ["model", "adapter", "items", *subjects.READ]
-    cli.run(main, __doc__, read, many=subjects.READ, optional=["adapter"])
+    many = ["files", *subjects.READ]
+    read = ["model", "adapter", "items", *many]
+    cli.run(main, __doc__, read, many=many, optional=["adapter"])

@@ -141,6 +141,9 @@ LocalPath = Annotated[str, _explained(lambda text: _path(text, ()))]
 CodedPath = Annotated[str, _explained(lambda text: _path(text, ("lang", "code")))]
 """A path with {lang}, or with {code} for what a data set calls the language."""
 
+LanguagePath = Annotated[str, _explained(lambda text: _path(text, ("lang",)))]
+"""A path with {lang}."""
+
 PAIR_PLACEHOLDERS = ("source", "target", "source_code", "target_code")
 PairPath = Annotated[str, _explained(lambda text: _path(text, PAIR_PLACEHOLDERS))]
 """A path with {source} and {target}, or what a dictionary calls these languages."""

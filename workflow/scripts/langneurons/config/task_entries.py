@@ -73,6 +73,12 @@ class TaskData(Frozen):
         description="test file, likewise; several languages need `{lang}` or `{code}` "
         "in it, unless a file of the kind has all languages (mlama)",
     )
+    test_split: str | None = Field(
+        None,
+        pattern=r"^\w+$",
+        description="what the data set on the hub calls the split of its test items; "
+        "null: test",
+    )
     dictionary: str | None = Field(
         None,
         description="catalogue entry whose test words are the items, of tasks on words "
@@ -114,6 +120,8 @@ class TaskData(Frozen):
             )
         if self.train_hub and self.hub is None:
             raise ValueError("'train_hub' goes with 'hub'")
+        if self.test_split and self.hub is None:
+            raise ValueError("'test_split' goes with 'hub'; a file is one split")
         return self
 
     @model_validator(mode="after")
@@ -160,6 +168,11 @@ class Task(Frozen):
     training_by_model: dict[str, Training] = Field(
         default_factory=dict, description="keys of `training` that differ, by model"
     )
+
+    @property
+    def on_pairs(self) -> bool:
+        """Whether it is tested on pairs, which experiments name (checked by kind)."""
+        return not self.languages
 
     @field_serializer("training_by_model")
     def _only_what_differs(self, given: dict[str, Training]) -> dict[str, Any]:

@@ -188,7 +188,8 @@ def _draw(data: pd.DataFrame, title: str, look: Look) -> Figure:
     shape = (1, len(panels)) if beside else (len(panels), 1)
     printed = [*map(look.text, data["value"].dropna())] or ["0"]
     on = sheet(title, rows, columns, printed, shape)
-    same = np.equal.outer(np.array(rows), np.array(columns)) if look.boxed else None
+    targets = np.array([names.target_of(row) for row in rows])
+    same = np.equal.outer(targets, np.array(columns)) if look.boxed else None
     for i, (axes, neurons) in enumerate(zip(on.grid.flat, panels, strict=True)):
         part = data[data["neurons"] == neurons]
         matrix = pivot(part, "lang", "neuron_lang", "value")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import permutations
 
-from langneurons.config.names import Overwritten, Selection, TuningName
+from langneurons.config.names import Overwritten, Selection, TuningName, target_of
 from langneurons.config.schema import RESULTS, Config
 
 DEMO = f"{RESULTS}/demo_world"
@@ -121,11 +121,11 @@ def languages_of(
     Args:
         config: the configuration.
         treatment: of neurons.
-        lang: the evaluation (target) language.
+        lang: the evaluation (target) language, or pair.
         source: the language of the training data.
     """
     entry = config.statistic(treatment.statistic)
-    known = {"target": lang, "source": source}
+    known = {"target": target_of(lang), "source": source}
     whose = treatment.language or known.get(
         entry.neuron_language, entry.neuron_language
     )

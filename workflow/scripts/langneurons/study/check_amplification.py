@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING
 from langneurons import tasks
 from langneurons.grid import steering
 from langneurons.grid.experiments import of_kind
-from langneurons.grid.experiments.amplification import Amplification, prompt_languages
+from langneurons.grid.experiments.amplification import (
+    Amplification,
+    prompt_languages,
+    tested,
+)
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -27,6 +31,7 @@ def problems(config: Config) -> list[str]:
     for name, axes in of_kind(config, Amplification).items():
         where = f"experiments.{name}"
         found += _tasks(config, axes, where)
+        found += _pairs(config, axes, where)
         found += _steering(config, axes, where)
         found += _names(config, axes, where)
         found += _nothing(axes, where)
@@ -65,6 +70,27 @@ def _tasks(config: Config, axes: Amplification, where: str) -> Iterator[str]:
             )
 
 
+def _pairs(config: Config, axes: Amplification, where: str) -> Iterator[str]:
+    """Check that tasks on pairs have pairs, and that what is tested is read."""
+    on_pairs = [task for task in axes.tasks if tasks.load(config.task(task).kind).PAIRS]
+    if on_pairs and not axes.pairs:
+        yield (
+            f"{where}.pairs: missing; {', '.join(on_pairs)} is tested on pairs of "
+            "languages; name them, as in pairs: [en-vi], or take it out of its tasks"
+        )
+    if axes.pairs and not on_pairs:
+        yield (
+            f"{where}.pairs: none of its tasks ({', '.join(axes.tasks)}) is tested on "
+            "pairs of languages, so nothing reads it; leave it out, or add a task such "
+            "as one of kind translation"
+        )
+    if axes.languages is not None and len(on_pairs) == len(axes.tasks):
+        yield (
+            f"{where}.languages: all of its tasks are tested on pairs of languages, so "
+            "nothing reads it; leave it out"
+        )
+
+
 def _steering(config: Config, axes: Amplification, where: str) -> Iterator[str]:
     if axes.steering is None:
         return
@@ -100,12 +126,8 @@ def _names(config: Config, axes: Amplification, where: str) -> Iterator[str]:
     """Check that every language that a prompt names has a name."""
     if axes.prompt is None or "{language}" not in axes.prompt:
         return
-    tested = {
-        lang
-        for task in axes.tasks
-        for lang in axes.languages or config.task(task).languages
-    }
-    wanted = {x for lang in tested for x in prompt_languages(config, axes, lang)}
+    langs = {lang for task in axes.tasks for lang in tested(config, axes, task)}
+    wanted = {x for lang in langs for x in prompt_languages(config, axes, lang)}
     if missing := sorted(wanted - set(config.language_names)):
         yield (
             f"{where}.prompt: language_names has no English name of "

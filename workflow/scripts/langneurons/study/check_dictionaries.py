@@ -9,6 +9,7 @@ from langneurons import tasks
 from langneurons.config.errors import unknown_name
 from langneurons.config.names import Bridged, Pair
 from langneurons.grid import bridges, experiments, rows
+from langneurons.grid.experiments.amplification import Amplification
 from langneurons.grid.experiments.bridges import Bridges
 
 from . import probing
@@ -68,6 +69,8 @@ def names(config: Config) -> Iterator[str]:
 def on_pairs(config: Config) -> Iterator[str]:
     """Check that pairs of languages are given to tasks that are tested on them."""
     for name, axes in experiments.running(config).items():
+        if isinstance(axes, Amplification):
+            continue  # it may have both, see check_amplification
         has_pairs = isinstance(axes, Bridges)
         for task in getattr(axes, "tasks", ()):
             kind = config.task(task).kind
@@ -79,7 +82,7 @@ def on_pairs(config: Config) -> Iterator[str]:
             else:
                 yield (
                     f"{where} is tested on pairs of languages, which only experiments "
-                    "of kind bridges have"
+                    "of kinds amplification and bridges have"
                 )
 
 

@@ -60,6 +60,8 @@ def languages(config: Config) -> Iterator[str]:
             if task not in config.tasks:
                 yield unknown_name("task", task, config.tasks, f"{where}.by_task")
         for task in of_tasks:
+            if config.task(task).on_pairs:
+                continue
             allowed = config.task(task).languages
             for lang in getattr(axes, "languages", None) or ():
                 if lang not in allowed:

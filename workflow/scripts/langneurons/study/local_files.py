@@ -84,7 +84,7 @@ def _named(config: Config) -> Iterator[Named]:
 
 
 def _all(config: Config) -> Iterator[Named]:
-    for some in (_models, _text, _tasks, _dictionaries):
+    for some in (_models, _text, _tasks, _parameters, _dictionaries):
         yield from some(config)
 
 
@@ -163,6 +163,16 @@ def _tasks(config: Config) -> Iterator[Named]:
             made = [result_paths.items(config, name, split, lang)]
             for path in of_task(config, name, split, lang):
                 yield Named(f"tasks.{name}.data.{split}", path, made)
+
+
+def _parameters(config: Config) -> Iterator[Named]:
+    """Yield the files that parameters of tasks name; evaluations are made from them."""
+    for name in rows.tasks(config):
+        entry = config.task(name)
+        folder = Path(config.results, "evaluations", name)
+        made = list(map(str, folder.glob("*/*/*/*/part-*.json")))
+        for key, path in tasks.files_of(entry.kind, entry.parameters).items():
+            yield Named(f"tasks.{name}.parameters.{key}", path, made)
 
 
 def _dictionaries(config: Config) -> Iterator[Named]:

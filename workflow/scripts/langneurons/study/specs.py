@@ -61,6 +61,8 @@ def _hub(data: TaskData, split: str, lang: str) -> Any:
     found = _dump(source)
     if user_paths.has_code(source.config):
         found["config"] = str(source.config).replace("{code}", data.code(lang))
+    if split == "test" and data.test_split:
+        found["split"] = data.test_split
     return found | ({"codes": data.codes} if data.codes else {})
 
 

@@ -66,14 +66,15 @@ class Amplification(Table):
         gathered = Gathered()
         shifts = steering_items.shifted(indexes, rows["shifts"], spec["ties"])
         gathered.add_shifts(shifts)
-        # One metric of single items each, the task's first.
+        # One metric each, the task's first that has something of single items.
         declared = {task: tasks.load(k).METRICS for task, k in spec["kinds"].items()}
         first = {
             task: next((n for n, m in metrics.items() if m.kind != CORPUS), "")
             for task, metrics in declared.items()
         }
+        used = {task: {n: declared[task][n]} for task, n in first.items() if n}
         tested = [row for row in rows["choices"] if first[row["task"]]]
-        found = Evaluations(indexes if tested else (), declared)
+        found = Evaluations(indexes if tested else (), used)
         gathered.add_changes(None, steering_items.chosen(found, tested, first))
         texts = Perplexities(read.files.get("perplexities", ()))
         changes = steering_items.read_texts(texts, rows["texts"])

@@ -27,7 +27,7 @@ from . import Table
 from .common import columns, inputs, planned, profiles_text
 from .common.columns import HIDDEN, Column
 from .common.document import Document
-from .common.evaluations import RESAMPLES, Evaluation, compare, holm
+from .common.evaluations import RESAMPLES, Evaluation, compare, holm, level
 from .common.inputs import Reads
 from .common.metrics import DECLARED, Shown
 from .common.task_table import NEURONS, is_own
@@ -132,7 +132,7 @@ def _numbers(triple: Triple, metric: str, kind: str, resamples: int) -> dict[str
     found["n_neurons"] = triple[1].record["n_neurons"]
     is_corpus = metric in triple[0].values
     none, paper, consistent = (
-        one.values[metric] if is_corpus else one.scores[metric].mean() for one in triple
+        one.values[metric] if is_corpus else level(one.of(metric)) for one in triple
     )
     found |= {"none": none, "paper": paper, "consistent": consistent}
     if found["n_neurons"] == 0:
@@ -140,7 +140,7 @@ def _numbers(triple: Triple, metric: str, kind: str, resamples: int) -> dict[str
     found |= {"paper_delta": paper - none, "consistent_delta": consistent - none}
     if is_corpus:
         return found | {"difference": consistent - paper}
-    scores = [one.scores[metric] for one in triple]
+    scores = [one.of(metric) for one in triple]
     compared = compare(scores[2], scores[1], kind, resamples)
     found |= {"difference": compared["delta"], "p_value": compared["p_value"]}
     found |= {"diff_ci_low": compared["delta_ci_low"]}

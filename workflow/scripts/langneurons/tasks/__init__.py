@@ -17,6 +17,7 @@ from langneurons.config.errors import ConfigError
 from langneurons.config.fields import Frozen
 from langneurons.config.names import Bridged, Treatment
 from langneurons.nn.evaluation.examples import Examples
+from langneurons.stats.resummed import Resummed, Score
 
 from .common import predictions as tables
 from .common import preparing
@@ -40,7 +41,8 @@ class Metric:
 
     Attributes:
         kind: ``binary`` (0 or 1 per item), ``score`` (0 to 1 per item), ``real`` (any
-            number per item) or ``corpus`` (only of all items together).
+            number per item), ``resummed`` (of all items together, from sums of
+            statistics of single items) or ``corpus`` (only of all items together).
         title: as it is written in tables and figures.
         unit: ``%`` is shown times 100, any other as it is; empty for a plain number.
         group: metrics of one group share a cell of a table.
@@ -50,9 +52,13 @@ class Metric:
         matters: smallest difference that a study should be able to see, as the numbers
             are kept (0.02 for 2 points of a ``%``); None: 2 points for ``%``, and not
             known for any other unit.
+        statistics: of a ``resummed`` metric, the columns of per-item tables whose sums
+            make it: finite numbers, at least 0.
+        score: of a ``resummed`` metric, what turns sums of these columns, float64
+            [..., k], into finite scores [...].
     """
 
-    kind: Literal["binary", "score", "real", "corpus"]
+    kind: Literal["binary", "score", "real", "resummed", "corpus"]
     title: str
     unit: str = "%"
     group: str = ""
@@ -60,6 +66,18 @@ class Metric:
     decimals: int = 1
     drawn: bool = True
     matters: float | None = None
+    statistics: tuple[str, ...] = ()
+    score: Score | None = None
+
+    def resummed(self, predictions: pd.DataFrame) -> Resummed:
+        """Return the statistics of a per-item table, of a ``resummed`` metric.
+
+        Raises:
+            ConfigError: it is of another kind.
+        """
+        if self.score is None:
+            raise ConfigError(f"metric {self.title!r} of kind {self.kind} has no sums")
+        return Resummed(predictions[list(self.statistics)].to_numpy(), self.score)
 
 
 @dataclass(frozen=True)
@@ -94,7 +112,8 @@ class Task(Protocol[P]):
         TITLE: name in tables and the report.
         METRICS: by name, the primary one first; per-item tables have a column of each
             name, unless its kind is ``corpus``: such a one stands under ``metrics`` in
-            the record of an evaluation only.
+            the record of an evaluation only; or ``resummed``: then the columns of its
+            ``statistics``.
         LABELS: classes of a classifier, in the order of their numbers; empty where the
             model answers in its own words. A task whose ``examples`` are ``Labelled``
             needs them: they say how many outputs the head on the model has.
@@ -172,6 +191,13 @@ class Task(Protocol[P]):
         """Return the tokens generated at most for an item through a third language."""
         return 0
 
+    def files(self, parameters: P) -> Mapping[str, str]:
+        """Return files of the user that parameters name: parameter -> path.
+
+        They are inputs of every evaluation, which opens them by these paths.
+        """
+        return {}
+
     def join(
         self, source: Sequence[Item], target: Sequence[Item], where: str
     ) -> Iterable[Item]:
@@ -219,7 +245,8 @@ class Task(Protocol[P]):
             One row per item: ``item``, its ``id``, whole numbers, each once; a column
             for each metric whose kind is not ``corpus``: bool, or the integers 0 and 1
             (``binary``), finite floats from 0 to 1 (``score``), finite floats
-            (``real``); and what else a reader may want to see (``per_item``).
+            (``real``), and those of the statistics of ``resummed`` ones; and what else
+            a reader may want to see (``per_item``).
         """
         ...
 
@@ -317,6 +344,12 @@ def metrics(
     """
     whole = dict(task.corpus(predictions, parameters, language))
     tables.check_whole(whole, task.METRICS, task.TITLE)
+    summed = {
+        name: one.resummed(predictions).value
+        for name, one in task.METRICS.items()
+        if one.kind == "resummed"
+    }
+    whole |= summed
     found = whole | means(predictions, [n for n in task.METRICS if n not in whole])
     return {name: found[name] for name in task.METRICS}
 
@@ -345,6 +378,12 @@ def load(kind: str) -> Task[Frozen]:
         problems=problems,
     )
     return cast("Task[Frozen]", task)
+
+
+def files_of(kind: str, parameters: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the files that the parameters of a task name: parameter -> path."""
+    task = load(kind)
+    return task.files(task.PARAMETERS.model_validate(parameters))
 
 
 def files(task: Task[Frozen], path: str) -> list[str]:

@@ -27,8 +27,7 @@ NOTHING = "un"
 # Jokes and scripts of its tables, which are no language of a corpus.
 NO_LANGUAGE = ("xx-", "zz", "tlh")
 
-KNOWN: frozenset[str] = frozenset(
-    """
+_CODES = """
     aa ab af ak am ar as ay az ba be bg bh bi bn bo br bs ca ceb chr co crs cs cy da
     de dv dz el en eo es et eu fa fi fj fo fr fy ga gd gl gn gu gv ha haw he hi hmn
     hr ht hu hy ia id ie ig ik is it iu ja jv ka kha kk kl km kn ko ks ku ky la lb
@@ -36,8 +35,8 @@ KNOWN: frozenset[str] = frozenset(
     or pa pl ps pt qu rm rn ro ru rw sa sco sd sg si sk sl sm sn so sq sr ss st su
     sv sw syr ta te tg th ti tk tl tn to tr ts tt ug uk ur uz ve vi vo war wo xh yi
     yo za zh zu
-    """.split()
-)
+"""
+KNOWN: frozenset[str] = frozenset(_CODES.split())
 """Languages that CLD2 can find, by our codes; a plan is made without the package."""
 
 

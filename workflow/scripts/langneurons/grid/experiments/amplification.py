@@ -24,7 +24,7 @@ from langneurons.config.experiment_entries import (
     Statistics,
     Tasks,
 )
-from langneurons.config.fields import Frozen, Language
+from langneurons.config.fields import Frozen, Language, PairName
 from langneurons.config.names import (
     BASE,
     BASE_SEED,
@@ -35,6 +35,7 @@ from langneurons.config.names import (
     Steered,
     Treatment,
     TuningName,
+    target_of,
 )
 from langneurons.config.schema import Config
 from langneurons.grid.axes import (
@@ -130,6 +131,11 @@ class Amplification(Experiment):
     languages: Languages = Field(
         None, min_length=1, description="languages that are tested; null: the tasks'"
     )
+    pairs: tuple[PairName, ...] = Field(
+        (),
+        description="ordered pairs of languages, as in en-vi, for its tasks on pairs "
+        "(translation): the tested language is the second",
+    )
     selections: Selections = Field(
         (),
         description="neurons to overwrite, each `method.language_set`; a random method "
@@ -185,7 +191,7 @@ class Product(Kind[Amplification]):
     ) -> Iterator[tuple[str, Block]]:
         base = TuningName(BASE)
         for task in axes.tasks:
-            languages = axes.languages or config.task(task).languages
+            languages = tested(config, axes, task)
             of = {x: (*_usual(config, axes, x, task), *_prompts(config, axes, x))
                   for x in languages}  # fmt: skip
             for model in axes.models:
@@ -200,6 +206,13 @@ class Product(Kind[Amplification]):
             for lang, treatments in on_text.items():
                 read = TextRow(corpus, model, lang, UNTREATED, chunks, name)
                 yield PERPLEXITY, Block(read, treatments)
+
+
+def tested(config: Config, axes: Amplification, task: str) -> tuple[str, ...]:
+    """List the languages, or pairs, that a task is tested in."""
+    if config.task(task).on_pairs:
+        return axes.pairs
+    return axes.languages or config.task(task).languages
 
 
 def _usual(
@@ -231,7 +244,7 @@ def _whose(config: Config, axes: Amplification, langset: str, lang: str) -> list
     """List the languages of a set whose turn it is when ``lang`` is tested."""
     asked = axes.neuron_languages
     if asked == "target":
-        asked = (lang,)
+        asked = (target_of(lang),)
     return neuron_languages(config, langset, asked)
 
 
@@ -245,7 +258,7 @@ def _prompts(config: Config, axes: Amplification, lang: str) -> list[Treatment]:
 def prompt_languages(config: Config, axes: Amplification, lang: str) -> list[str]:
     """List the languages that the prompt names when ``lang`` is tested."""
     if axes.neuron_languages == "target":
-        return [lang]
+        return [target_of(lang)]
     if axes.neuron_languages != "all":
         return list(axes.neuron_languages)
     sets = [Selection.parse(text).languages for text in axes.selections]
@@ -254,9 +267,7 @@ def prompt_languages(config: Config, axes: Amplification, lang: str) -> list[str
     everyone = [x for each in sets for x in config.language_set(each).languages]
     if not everyone:
         everyone = [
-            x
-            for task in axes.tasks
-            for x in axes.languages or config.task(task).languages
+            target_of(x) for task in axes.tasks for x in tested(config, axes, task)
         ]
     return list(dict.fromkeys(everyone))
 

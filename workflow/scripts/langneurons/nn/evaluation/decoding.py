@@ -39,13 +39,13 @@ class Limits:
     """When an answer ends, and how much of the text the model sees meanwhile.
 
     Attributes:
-        new: tokens generated at most.
+        new: per prompt, tokens generated at most.
         eos: token that ends an answer.
         window: the model sees the last so many tokens; None: all of them.
         stops: whether an answer has said all that is wanted, EOS apart; None: never.
     """
 
-    new: int
+    new: Sequence[int]
     eos: int
     window: int | None = None
     stops: Callable[[Sequence[int]], bool] | None = None
@@ -70,8 +70,9 @@ class _Decoder:
         self.backbone, self.filler, self.label = run.backbone, run.filler, run.what
         self.prompts, self.limits = prompts, limits
         self.handle, self.progress = handle, progress
-        self.limit = limits.new
-        longest = max(map(len, prompts)) + self.limit - 1
+        self.limit = max(limits.new)
+        wholes = (len(p) + new - 1 for p, new in zip(prompts, limits.new, strict=True))
+        longest = max(wholes)
         self.window: int = limits.window or longest
         self.made: list[list[int]] = [[] for _ in prompts]
 
@@ -102,7 +103,7 @@ class _Decoder:
 
     def _finished(self, row: int) -> bool:
         made, stops = self.made[row], self.limits.stops
-        if len(made) == self.limit or self.limits.eos in made[-1:]:
+        if len(made) == self.limits.new[row] or self.limits.eos in made[-1:]:
             return True
         return bool(made) and stops is not None and stops(made)
 

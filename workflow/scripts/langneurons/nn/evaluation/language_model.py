@@ -167,7 +167,7 @@ class LanguageModel(OpenModel):
     def generate(
         self,
         prompts: Sequence[Tokens],
-        max_new_tokens: int,
+        max_new_tokens: int | Sequence[int],
         *,
         window: int | None = None,
         stop: Sequence[str] = (),
@@ -176,7 +176,7 @@ class LanguageModel(OpenModel):
 
         Args:
             prompts: token ids, at least one each.
-            max_new_tokens: tokens generated at most, EOS included.
+            max_new_tokens: tokens generated at most, EOS included; or of each prompt.
             window: the model sees the last so many tokens; None: all of them.
             stop: texts that end an answer; ``decode`` takes them off again.
 
@@ -189,8 +189,15 @@ class LanguageModel(OpenModel):
         """
         from .decoding import Limits, generate
 
-        if max_new_tokens < 1:
-            raise DataError(f"max_new_tokens is {max_new_tokens}; at least 1 is needed")
+        new = max_new_tokens
+        each = [new] * len(prompts) if isinstance(new, int) else list(new)
+        if len(each) != len(prompts):
+            raise DataError(
+                f"max_new_tokens has {len(each)} numbers, but there are {len(prompts)} "
+                "prompts; each needs one, or all the same"
+            )
+        if min(each, default=1) < 1:
+            raise DataError(f"max_new_tokens is {min(each)}; at least 1 is needed")
         if isinstance(stop, str) or not all(stop):
             raise DataError(
                 f"stop is {stop!r}; a list of texts is needed, none of them empty"
@@ -204,14 +211,15 @@ class LanguageModel(OpenModel):
         if window is not None:
             window += told  # it sees as much of an item as without an instruction
         self.require_tokens(given)
-        longest = max(map(len, given)) + max_new_tokens - 1  # the last is not read
+        # The last token is not read.
+        longest = max(len(ids) + n - 1 for ids, n in zip(given, each, strict=True))
         self.require_positions(
             min(longest, window or longest),
             "the longest prompt with its answer",
             "the task's max_length, max_new_tokens or window",
         )
         stops = self._stops(stop) if stop else None
-        limits = Limits(max_new_tokens, self.eos, window, stops)
+        limits = Limits(each, self.eos, window, stops)
         return generate(self.run(), given, limits)
 
     def _stops(self, stop: Sequence[str]) -> Callable[[Sequence[int]], bool]:

@@ -74,10 +74,15 @@ def begin(job: Job, roles: Sequence[str]) -> tuple[list[Run], list[Run]]:
     Args:
         job: with the inputs ``READ`` of ``grid.subjects``, and the index as its output
             ``out``. Its notes will tell what was computed.
-        roles: inputs that every treatment reads; one that is None is not there.
+        roles: inputs that every treatment reads, some of them lists; one that is None
+            is not there.
     """
-    given = job.inputs
-    common = {role: given[role] for role in roles if given[role] is not None}
+    given, common = job.inputs, dict[str, Path]()
+    for role in roles:
+        if isinstance(given[role], list):
+            common |= {f"{role}-{n}": path for n, path in enumerate(given[role])}
+        elif given[role] is not None:
+            common[role] = given[role]
     folder = job.outputs["out"].parent
     read = {role: given[role] for role in READ}
     found = runs(job.spec, job.code, folder, common, read=read)

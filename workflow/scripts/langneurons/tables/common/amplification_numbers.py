@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from langneurons.stats import significance, steering
-from langneurons.stats.cells import Cells
+from langneurons.stats import significance
 from langneurons.stats.steering import DELTA_B, DELTA_T, LSS, LSS_NORM, LSS_PLUS, SPEC
 
 from . import columns
@@ -24,7 +23,21 @@ from .columns import HIDDEN, Column
 from .evaluations import RESAMPLES
 from .metrics import PERCENT
 from .task_table import NEURONS
-from .ways import OTHER, OWN, Gathered, Place, Ranks, Way, Ways, ranked, with_means
+from .ways import (
+    OTHER,
+    OWN,
+    AnyCells,
+    Gathered,
+    Place,
+    Ranks,
+    Way,
+    Ways,
+    first_half,
+    minus,
+    ranked,
+    together,
+    with_means,
+)
 from .words import DIFFMEAN, NOTHING, PROMPT, RANDOM
 
 ALL, SECOND = "all", "second half"
@@ -51,7 +64,10 @@ COLUMNS = (
     Column("delta", "difference on the same items and pairs", "number", form="+.3f"),
     Column("delta_ci_low", "low end of its 95 % interval", "number", form="+.3f"),
     Column("delta_ci_high", "high end of its 95 % interval", "number", form="+.3f"),
-    Column("p_value", "of the sign-flip test over items", "number", form=".2g"),
+    Column(
+        "p_value", "of the sign-flip test over items; of scores of all items together "
+        "of the paired bootstrap", "number", form=".2g",
+    ),
     Column("p_holm", "after Holm's correction", "number", form=".2g"),
     Column("detectable", "difference found with 80 % power", "number", form=".3f"),
     Column("setting", "what it is set against: factor, or setting of DiffMean"),
@@ -80,7 +96,7 @@ def amplification_table(
     """
     places = {
         place: {
-            way: {metric: Cells.of(cells) for metric, cells in by_metric.items()}
+            way: {metric: together(cells) for metric, cells in by_metric.items()}
             for way, by_metric in ways.items()
         }
         for place, ways in gathered.parts.items()
@@ -130,7 +146,7 @@ def _of_place(ways: Ways, ranks: Ranks, resamples: int) -> Iterator[dict[str, An
         for metric, whole in by_metric.items():
             is_change = metric in (OWN, OTHER)
             for facts in (ALL,) if is_change else (ALL, SECOND):
-                cells = whole if facts == ALL else second_half(whole)
+                cells = whole if facts == ALL else first_half(whole, other=True)
                 if cells.is_empty:
                     continue
                 head = named | {"facts": facts, "metric": metric}
@@ -153,12 +169,7 @@ def _of_place(ways: Ways, ranks: Ranks, resamples: int) -> Iterator[dict[str, An
                         yield head | {"against": name, "setting": setting} | found
 
 
-def second_half(cells: Cells) -> Cells:
-    """Keep the facts on which nothing is chosen."""
-    return cells.where(~steering.first_half(cells.items))
-
-
-def _mean(cells: Cells, resamples: int, tested: bool) -> dict[str, Any]:
+def _mean(cells: AnyCells, resamples: int, tested: bool) -> dict[str, Any]:
     value, low, high = cells.interval(resamples)
     found = {"against": NOTHING, "n": len(cells.items), "cells": len(cells.names)}
     found |= {"value": value, "ci_low": low, "ci_high": high}
@@ -168,9 +179,9 @@ def _mean(cells: Cells, resamples: int, tested: bool) -> dict[str, Any]:
     return found
 
 
-def _difference(cells: Cells, control: Cells, resamples: int) -> dict[str, Any]:
+def _difference(cells: AnyCells, control: AnyCells, resamples: int) -> dict[str, Any]:
     """Set a way against a control, on the items and pairs that both have."""
-    difference = cells.minus(control)
+    difference = minus(cells, control)
     if difference.is_empty:
         return {}
     there = [name for name in cells.names if name in difference.names]

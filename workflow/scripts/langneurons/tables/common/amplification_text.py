@@ -61,6 +61,9 @@ LEGEND = (
     "the same model\n  and metric; sign-flip test over items.",
     "- *own*: change where the language that is amplified is tested; *other*: where "
     "another one is.\n  Text: nats per token more; above 0, it has become harder.",
+    "- A task has its first metric: of translation chrF++, of untargeted translation "
+    "the share in\n  the target language. A score of all sentences together has its "
+    "interval and test from a\n  paired bootstrap of their statistics.",
     "- *(pilot ...)*: from the released pilot of Rahmanisa et al. 2025, where the "
     "procedure is the same.",
     "- The `.tsv` file beside this one has every draw and setting, and what each test "

@@ -24,7 +24,7 @@ from . import similarity_files
 from .bridge_choices import Place, Scored
 from .evaluations import Evaluations
 from .inputs import Inputs, Reads
-from .metrics import CORPUS
+from .metrics import OF_ALL
 from .similarity_files import Similar
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _tested(
     candidates: list[str],
     metrics: Mapping[str, Metric],
 ) -> Scored:
-    name = next((n for n, m in metrics.items() if m.kind != CORPUS), None)
+    name = next((n for n, m in metrics.items() if m.kind not in OF_ALL), None)
     if name is None:
         raise DataError(f"task {place.task}: no metric of single items to choose by")
     axes: dict[str, Any] = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from langneurons.config.errors import DataError
-from langneurons.stats import significance
+from langneurons.stats import resummed, significance
+from langneurons.stats.resummed import Resummed
 from langneurons.tasks import Metric
 
 from .indexes import Indexes, Listed
-from .metrics import CORPUS
+from .metrics import CORPUS, OF_ALL, RESUMMED
 from .words import POOLED, VIA_ENGLISH
 
 RESAMPLES = 10_000  # of each bootstrap
 BINARY, REAL = "binary", "real"
 
+Scores = npt.NDArray[Any] | Resummed
+"""Numbers of items: [n], or the statistics that make one of all items together."""
 
 AXES: dict[str, type] = {
     **dict.fromkeys(("task", "model", "tuning"), str),
@@ -45,7 +48,8 @@ class Evaluation:
         items: int [n] ids of the items.
         scores: for each metric of single items [n] numbers: bool where an item is
             right or wrong, else float64, from 0 to 1 for a score.
-        values: for each metric of all items together its number.
+        sums: for each metric of kind resummed the statistics of the items.
+        values: for each other metric of all items together its number.
     """
 
     path: Path
@@ -53,6 +57,11 @@ class Evaluation:
     items: npt.NDArray[np.int64]
     scores: Mapping[str, npt.NDArray[Any]]
     values: Mapping[str, float]
+    sums: Mapping[str, Resummed] = field(default_factory=dict)
+
+    def of(self, metric: str) -> Scores:
+        """Return what single items have of a metric."""
+        return self.sums[metric] if metric in self.sums else self.scores[metric]
 
     def check_items(self, other: Evaluation) -> None:
         """Refuse to compare evaluations of different test items.
@@ -106,8 +115,10 @@ class Evaluations:
 
 def _evaluation(listed: Listed, metrics: Mapping[str, Metric]) -> Evaluation:
     """Read an evaluation, and check it; see ``Evaluations.of``."""
-    kinds = {k: m.kind for k, m in metrics.items() if m.kind != CORPUS}
-    table = _predictions(listed, kinds)
+    kinds = {k: m.kind for k, m in metrics.items() if m.kind not in OF_ALL}
+    summed = {k: m for k, m in metrics.items() if m.kind == RESUMMED}
+    statistics = list(dict.fromkeys(x for m in summed.values() for x in m.statistics))
+    table = _predictions(listed, kinds, statistics)
     if len(table) != listed.record["n"]:
         raise DataError(
             f"{listed.path}: {len(table)} items, but {listed.index.name} says "
@@ -117,9 +128,10 @@ def _evaluation(listed: Listed, metrics: Mapping[str, Metric]) -> Evaluation:
         name: table[name].to_numpy(np.bool_ if kind == BINARY else np.float64)
         for name, kind in kinds.items()
     }
-    values = {k: _of_all(listed, k) for k in metrics if k not in kinds}
+    values = {k: _of_all(listed, k) for k, m in metrics.items() if m.kind == CORPUS}
     items = table["item"].to_numpy(np.int64)
-    return Evaluation(listed.path, listed.record, items, scores, values)
+    sums = {name: metric.resummed(table) for name, metric in summed.items()}
+    return Evaluation(listed.path, listed.record, items, scores, values, sums)
 
 
 def _of_all(listed: Listed, metric: str) -> float:
@@ -139,18 +151,25 @@ def _of_all(listed: Listed, metric: str) -> float:
     return number
 
 
-def _predictions(listed: Listed, metrics: Mapping[str, str]) -> pd.DataFrame:
+def _predictions(
+    listed: Listed, metrics: Mapping[str, str], statistics: Sequence[str]
+) -> pd.DataFrame:
     """Read the items and scores of a per-item table, and check their types.
 
     Args:
         listed: the evaluation.
         metrics: metric of single items -> its kind.
+        statistics: columns that are summed, of other metrics.
+
+    Returns:
+        The table; statistics in the smallest type that holds them.
 
     Raises:
         DataError: the file is damaged, lacks a column, or has a gap or other values.
     """
-    table = listed.read(["item", *metrics])
+    table = listed.read(["item", *metrics, *statistics])
     checks = {"item": pd.api.types.is_integer_dtype}
+    checks |= dict.fromkeys(statistics, pd.api.types.is_numeric_dtype)
     for name, kind in metrics.items():
         checks[name] = (
             pd.api.types.is_bool_dtype
@@ -161,46 +180,62 @@ def _predictions(listed: Listed, metrics: Mapping[str, str]) -> pd.DataFrame:
         column, wrong = table[name], ""
         if not right(column.dtype) or column.isna().any():
             wrong = f"has gaps or values of type {column.dtype}"
+        elif name in statistics:
+            there = np.isfinite(column).all() and (column >= 0).all()
+            wrong = "" if there else "has a number below 0, or one that is not finite"
         elif metrics.get(name) == REAL:
             wrong = "" if np.isfinite(column).all() else "is not finite everywhere"
         elif name in metrics and not column.between(0, 1).all():
             wrong = "is not from 0 to 1 everywhere"
         if wrong:
             raise DataError(f"{listed.path}: {name} {wrong}; {listed.again}")
-    return table
+    whole = [x for x in statistics if pd.api.types.is_integer_dtype(table[x].dtype)]
+    most = int(table[whole].to_numpy().max()) if whole else 0
+    return table.astype(dict.fromkeys(whole, np.min_scalar_type(most)))
+
+
+def level(values: Scores) -> float:
+    """Return the mean over items, or the score of all of them."""
+    return values.value if isinstance(values, Resummed) else float(values.mean())
 
 
 def mean_interval(
-    values: npt.NDArray[Any], kind: str, resamples: int
+    values: Scores, kind: str, resamples: int
 ) -> tuple[float, float, float]:
     """Return the mean of a metric and its 95 % interval.
 
     Args:
-        values: [n] one number per item.
-        kind: "binary" (Wilson's interval), "score" or "real" (percentile bootstrap).
+        values: [n] one number per item, or their statistics.
+        kind: "binary" (Wilson's interval), "score" or "real" (percentile bootstrap), or
+            "resummed" (bootstrap of sums).
         resamples: of the bootstrap.
     """
+    if isinstance(values, Resummed):
+        return resummed.interval(values, resamples)
     if kind == BINARY:
         right, n = int(values.sum()), len(values)
         return right / n, *significance.wilson(right, n)
     return significance.bootstrap_mean(values, resamples)
 
 
-def compare(
-    a: npt.NDArray[Any], b: npt.NDArray[Any], kind: str, resamples: int
-) -> dict[str, float]:
+def compare(a: Scores, b: Scores, kind: str, resamples: int) -> dict[str, float]:
     """Set a metric against the same items under another treatment.
 
     Args:
         a: [n] the metric with the treatment.
         b: [n] the metric of what it is set against.
-        kind: "binary" (McNemar's exact test), "score" or "real" (paired permutation).
+        kind: "binary" (McNemar's exact test), "score" or "real" (paired permutation),
+            or "resummed" (bootstrap of sums).
         resamples: of the paired bootstrap.
 
     Returns:
         ``delta``, ``delta_ci_low``, ``delta_ci_high``, ``p_value`` and ``detectable``,
         the smallest difference that the test would have found with 80 % power.
     """
+    if isinstance(a, Resummed) and isinstance(b, Resummed):
+        return resummed.compare(a, b, resamples)
+    if isinstance(a, Resummed) or isinstance(b, Resummed):
+        raise DataError("sums of statistics are set against numbers of single items")
     delta, low, high = significance.paired_bootstrap(a, b, resamples)
     if kind == BINARY:
         p_value = significance.mcnemar_exact(a, b)

@@ -20,11 +20,13 @@ from .columns import HIDDEN, Column
 from .document import number
 
 PERCENT = "%"
-CORPUS = "corpus"
+CORPUS, RESUMMED = "corpus", "resummed"
+OF_ALL = (CORPUS, RESUMMED)
+"""Kinds that are of all items together; of the others each item has a number."""
 DECLARED = (
     Column("metric_title", "as the task writes it", form=HIDDEN),
     Column("metric_about", "the metric in words", form=HIDDEN),
-    Column("metric_kind", "binary, score, real or corpus", form=HIDDEN),
+    Column("metric_kind", "binary, score, real, resummed, corpus", form=HIDDEN),
     Column("metric_group", "metrics of one group share a cell", form=HIDDEN),
     Column("unit", "%: kept as a fraction; else the unit", form=HIDDEN),
     Column("decimals", "digits behind the point", "count", form=HIDDEN),
@@ -45,7 +47,7 @@ class Shown:
         name: in the column ``metric``, and in names of files.
         metric_title: as a task writes it.
         metric_about: in words.
-        metric_kind: binary, score, real or corpus.
+        metric_kind: binary, score, real, resummed or corpus.
         metric_group: metrics of one group share a cell.
         unit: ``%`` is shown times 100, any other as it is; empty for a plain number.
         decimals: digits behind the point.
@@ -86,7 +88,7 @@ class Shown:
 
     @property
     def is_tested(self) -> bool:
-        """Whether it is of single items, so that there are intervals and tests."""
+        """Whether single items make it, so that there are intervals and tests."""
         return self.metric_kind != CORPUS
 
     @property

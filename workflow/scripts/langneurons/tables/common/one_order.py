@@ -10,12 +10,15 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from langneurons.config.names import target_of
+
 
 def languages(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Order the languages of a matrix.
 
     Args:
-        rows: with ``lang`` (tested) and ``neuron_lang``, in the order of a table.
+        rows: with ``lang`` (tested, or a pair) and ``neuron_lang``, in the order of a
+            table.
 
     Returns:
         The tested languages, those without neurons last, and the languages of neurons.
@@ -24,7 +27,8 @@ def languages(rows: pd.DataFrame) -> tuple[list[str], list[str]]:
     whose = merged([list(dict.fromkeys(own)) for _, own in by_lang])
     place = {lang: i for i, lang in enumerate(whose)}
     tested = dict.fromkeys(rows["lang"])
-    return sorted(tested, key=lambda lang: place.get(lang, len(place))), whose
+    end = len(place)
+    return sorted(tested, key=lambda lang: place.get(target_of(lang), end)), whose
 
 
 def merged(lists: Iterable[Sequence[str]]) -> list[str]:

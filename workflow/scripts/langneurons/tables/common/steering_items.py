@@ -13,6 +13,7 @@ import pandas as pd
 from langneurons.config.errors import DataError
 from langneurons.config.names import NO_TREATMENT
 from langneurons.stats import steering
+from langneurons.stats.score_cells import Change
 from langneurons.stats.steering import Answers, Shift, Ties
 
 from .evaluations import AXES, KEYS, Evaluations
@@ -35,11 +36,15 @@ class Shifted(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """A treated row, the items, and each one's change against no treatment."""
+    """A treated row, the items, and the change against no treatment.
+
+    Attributes:
+        change: of each item [n], or of the score of all of them.
+    """
 
     row: Row
     items: npt.NDArray[np.int64]
-    change: npt.NDArray[np.float64]
+    change: npt.NDArray[np.float64] | Change
     n_neurons: int
 
 
@@ -125,12 +130,12 @@ def answers(listed: Listed) -> Answers:
 def chosen(
     found: Evaluations, rows: Sequence[Row], metrics: Mapping[str, str]
 ) -> Iterator[Changed]:
-    """Take the change of a choice task's metric, item by item.
+    """Take the change of a task's metric, item by item, or of all items together.
 
     Args:
         found: the evaluations.
         rows: see ``steering_rows.of_task``; untreated ones are read, not yielded.
-        metrics: of each task the one that is taken, of single items.
+        metrics: of each task the one that is taken, of single items or resummed.
 
     Raises:
         DataError: an evaluation is missing, damaged, or of other items.
@@ -140,11 +145,14 @@ def chosen(
             continue
         before, after = found.of(row, treatment=NO_TREATMENT), found.of(row)
         after.check_items(before)
-        name = metrics[row["task"]]
+        name, number = metrics[row["task"]], after.record["n_neurons"]
+        if name in after.sums:
+            whole = Change.of(after.sums[name], before.sums[name])
+            yield Changed(row, after.items, whole, number)
+            continue
         change = np.subtract(after.scores[name], before.scores[name], dtype=np.float64)
         order = np.argsort(after.items, kind="stable")
-        own = after.items[order], change[order]
-        yield Changed(row, *own, after.record["n_neurons"])
+        yield Changed(row, after.items[order], change[order], number)
 
 
 def read_texts(found: Perplexities, rows: Sequence[Row]) -> Iterator[Changed]:

@@ -20,8 +20,9 @@ from langneurons.config.names import (
     NO_TREATMENT,
     TuningName,
     split_draw,
+    target_of,
 )
-from langneurons.stats import significance
+from langneurons.stats import resummed, significance
 from langneurons.tasks import Metric
 
 from . import columns
@@ -75,7 +76,7 @@ COLUMNS = (
     Column("metric", "what is measured of each item", key=True),
     Column("against", "what it is set against on the same items", key=True),
     Column("n", "test items", "count"),
-    Column("value", "mean over items", "number", form="value"),
+    Column("value", "mean over items, or of all together", "number", form="value"),
     Column("ci_low", "low end of its 95 % interval", "number", form="value"),
     Column("ci_high", "high end of its 95 % interval", "number", form="value"),
     Column("delta", "the difference to that", "number", form="change"),
@@ -141,15 +142,17 @@ def task_table(
         ``delta``, no intervals and no test.
 
         - ``value``, ``ci``: mean over items with its 95 % interval, Wilson's for a
-          binary metric, else a bootstrap over items.
+          binary metric, else a bootstrap over items; of a resummed metric the score of
+          all items, and the bootstrap sums their statistics up anew.
         - ``against``: ``none`` (the same model, tuning, seed and language without
           intervention), ``attention`` (that tuning without intervention, the same
           model, seed and language), ``base`` (the same model as it is, the same
           language), ``via_en`` (of a bridge, in a second row: through English), or
           ``-``: a reference, or an intervention on no neurons; set against nothing.
         - ``delta``: the difference with a paired bootstrap 95 % interval over items.
-        - ``p_value``: McNemar's exact test for a binary metric, else a paired
-          permutation test; in pooled rows that of each item's mean over the seeds.
+        - ``p_value``: McNemar's exact test for a binary metric, that of the paired
+          bootstrap for a resummed one, else a paired permutation test; in pooled rows
+          that of each item's mean over the seeds.
         - ``p_holm``: the same after Holm's correction over the rows of the same
           experiment, model and metric that a layout marks (:func:`is_marked`);
           comparisons with ``via_en`` are tests of their own.
@@ -208,10 +211,10 @@ def is_marked(table: pd.DataFrame) -> pd.Series:
 
 
 def is_own(table: pd.DataFrame, key: Sequence[str]) -> pd.Series:
-    """Tell which rows are of the only neurons, or of those of the items' language."""
+    """Tell which rows are of the only neurons, or of those of the tested language."""
     names = [name for name in key if name != "neuron_lang"]
     whose = table.groupby(names, dropna=False)["neuron_lang"].transform("nunique")
-    return (whose <= 1) | (table["neuron_lang"] == table["lang"])
+    return (whose <= 1) | (table["neuron_lang"] == table["lang"].map(target_of))
 
 
 def _axes(row: Mapping[str, Any], **changed: str | int) -> Axes:
@@ -282,11 +285,11 @@ def _line(compared: Compared, metric: str, kind: str, resamples: int) -> dict[st
         if reference is not None:
             line["delta"] = line["value"] - reference.values[metric]
         return line
-    scores = evaluation.scores[metric]
+    scores = evaluation.of(metric)
     value, low, high = mean_interval(scores, kind, resamples)
     line |= {"value": value, "ci_low": low, "ci_high": high}
     if reference is not None:
-        line |= compare(scores, reference.scores[metric], kind, resamples)
+        line |= compare(scores, reference.of(metric), kind, resamples)
     return line
 
 
@@ -323,6 +326,13 @@ def _pooled_line(
         if compared:
             other = float(np.mean([one.values[metric] for one in beside]))
             line["delta"] = line["value"] - other
+        return line
+    if metric in first.sums:
+        own = [one[1].sums[metric] for one in group]
+        line |= resummed.pooled(own, resamples=resamples)
+        if compared:
+            others_sums = [one.sums[metric] for one in beside]
+            line |= resummed.pooled(own, others_sums, resamples)
         return line
     scores = np.stack([one[1].scores[metric] for one in group]).astype(np.float64)
     value, low, high = significance.pooled(scores, resamples)

@@ -13,7 +13,7 @@ from langneurons.config.names import BASE, NO_TREATMENT
 from . import bridged_text
 from . import metrics as declared
 from .document import Bullets, Document, Heading, Paragraph, Part, count
-from .metrics import Shown
+from .metrics import RESUMMED, Shown
 from .task_layouts import entries, interventions, random, tunings
 from .task_lines import Line, Section, grids
 from .task_table import KEY, is_control, is_marked
@@ -77,6 +77,10 @@ PAIR_LEGEND = (
 )
 CORPUS_LEGEND = (
     "- {titles}: a number of all items together; without intervals, tests and marks."
+)
+RESUMMED_LEGEND = (
+    "- {titles}: a number of all items together, made of statistics of single items; "
+    "interval and test are those of a bootstrap that sums them up anew."
 )
 POOLED_LEGEND = """\
 - *pooled*: mean over seeds; the interval is for other seeds and other items, and the
@@ -246,6 +250,9 @@ def _legend(
     untested = [x.metric_title for g in groups for x in g if not x.is_tested]
     if untested:
         parts.append(_wrapped(CORPUS_LEGEND, titles=", ".join(untested)))
+    summed = [x.metric_title for g in groups for x in g if x.metric_kind == RESUMMED]
+    if summed:
+        parts.append(_wrapped(RESUMMED_LEGEND, titles=", ".join(summed)))
     return [*parts, LAST_LEGEND]
 
 

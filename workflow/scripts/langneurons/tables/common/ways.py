@@ -6,7 +6,7 @@ written into them, a prompt, or one setting of DiffMean.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from langneurons.config.errors import DataError
+from langneurons.config.names import target_of
 from langneurons.stats import steering
 from langneurons.stats.cells import Cells
+from langneurons.stats.score_cells import Change, ScoreCells
 from langneurons.stats.steering import LSS, LSS_PLUS, MEASURES
 
 from .steering_items import Changed, Shifted
@@ -59,7 +61,19 @@ class Place(NamedTuple):
     model: str
 
 
-Parts = dict[Hashable, tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]
+Numbers = npt.NDArray[np.float64] | Change
+Parts = dict[Hashable, tuple[npt.NDArray[np.int64], Numbers]]
+AnyCells = Cells | ScoreCells
+
+
+def together(parts: Parts) -> AnyCells:
+    """Put cells side by side: numbers of items, or changes of scores of all items."""
+    changes = {k: (i, x) for k, (i, x) in parts.items() if isinstance(x, Change)}
+    if changes:
+        return ScoreCells.of(changes)
+    return Cells.of(
+        {k: (i, x) for k, (i, x) in parts.items() if not isinstance(x, Change)}
+    )
 
 
 @dataclass
@@ -106,11 +120,23 @@ class Gathered:
         for row, items, change, n_neurons in changes:
             if is_empty(dict(row) | {"n_neurons": n_neurons}):
                 continue
-            metric = OWN if row["lang"] == row["neuron_lang"] else OTHER
+            own = target_of(row["lang"]) == row["neuron_lang"]
+            metric = OWN if own else OTHER
             self.add(row, task or row["task"], metric, items, change)
 
 
-Ways = dict[Way, dict[str, Cells]]
+Ways = dict[Way, dict[str, AnyCells]]
+
+
+def first_half(cells: AnyCells, other: bool = False) -> Cells:
+    """Keep the facts on which settings are chosen, or the others.
+
+    Raises:
+        DataError: these are no numbers of single facts.
+    """
+    if not isinstance(cells, Cells):
+        raise DataError("a score of all items together has no halves")
+    return cells.where(steering.first_half(cells.items) != other)
 
 
 class Ranks(NamedTuple):
@@ -135,9 +161,7 @@ def ranked(ways: Ways) -> Ranks:
     for way, cells in ways.items():
         if LSS not in cells or way.method in (RANDOM, PROMPT):
             continue
-        halves = [
-            cells[m].where(steering.first_half(cells[m].items)) for m in (LSS, LSS_PLUS)
-        ]
+        halves = [first_half(cells[metric]) for metric in (LSS, LSS_PLUS)]
         if not halves[0].is_empty:
             means[way] = halves[0].mean(), halves[1].mean()
 
@@ -153,12 +177,32 @@ def ranked(ways: Ways) -> Ranks:
 
 def with_means(ways: Ways) -> Ways:
     """Add the mean over draws of each random control, as a way without a draw."""
-    drawn: dict[Way, list[dict[str, Cells]]] = {}
+    drawn: dict[Way, list[dict[str, AnyCells]]] = {}
     for way, cells in ways.items():
         if way.method == RANDOM:
             drawn.setdefault(way._replace(draw=None), []).append(cells)
     found = dict(ways)
     for way, several in drawn.items():
         metrics = [m for m in several[0] if all(m in one for one in several)]
-        found[way] = {m: Cells.average([one[m] for one in several]) for m in metrics}
+        found[way] = {m: _average([one[m] for one in several]) for m in metrics}
     return found
+
+
+def _average(several: Sequence[AnyCells]) -> AnyCells:
+    scores = [one for one in several if isinstance(one, ScoreCells)]
+    if scores:
+        return ScoreCells.average(scores)
+    return Cells.average([one for one in several if isinstance(one, Cells)])
+
+
+def minus(cells: AnyCells, other: AnyCells) -> AnyCells:
+    """Set two ways against each other on the items and cells that both have.
+
+    Raises:
+        DataError: numbers of items are set against scores of all of them.
+    """
+    if isinstance(cells, Cells) and isinstance(other, Cells):
+        return cells.minus(other)
+    if isinstance(cells, ScoreCells) and isinstance(other, ScoreCells):
+        return cells.minus(other)
+    raise DataError("scores of all items are set against numbers of single items")

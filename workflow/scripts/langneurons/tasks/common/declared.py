@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, get_args, get_type_hints
 
+import numpy as np
+
 from langneurons.config import plugins
 from langneurons.config.fields import Frozen
 
@@ -62,6 +64,24 @@ def _metrics(given: Any) -> Iterator[str]:
             yield f"{where}: unknown kind {metric.kind!r}. Known: {known}"
         if not plugins.is_text(metric.title):
             yield f"{where}: title {metric.title!r} - must be a text"
+        yield from _resummed(metric, where)
+
+
+def _resummed(metric: Metric, where: str) -> Iterator[str]:
+    """Find what a metric of sums lacks, or what another has of it."""
+    has = {"statistics": bool(metric.statistics), "score": metric.score is not None}
+    for name, there in has.items():
+        if metric.kind == "resummed" and not there:
+            yield f"{where}: {name} - is missing, which kind resummed has"
+        elif metric.kind != "resummed" and there:
+            yield f"{where}: {name} - is of kind resummed only"
+    if metric.kind == "resummed" and has["statistics"] and metric.score is not None:
+        found = metric.score(np.zeros((2, len(metric.statistics))))
+        if np.shape(found) != (2,) or not np.isfinite(found).all():
+            yield (
+                f"{where}: score - must turn sums [..., {len(metric.statistics)}] into "
+                "finite numbers [...], zeros too"
+            )
 
 
 def _pairs(task: Any) -> Iterator[str]:

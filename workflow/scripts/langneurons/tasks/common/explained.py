@@ -23,7 +23,8 @@ def item_columns(kind: str) -> dict[str, str]:
 
     Returns:
         Column of ``{treatment}.parquet`` -> what it holds, in words: ``item``, the
-        metrics of single items, and what else the task shows (its ``per_item``).
+        metrics of single items, and what else the task shows (its ``per_item``), such
+        as the statistics of what is of all items together.
 
     Raises:
         ConfigError: there is no such kind.
@@ -31,7 +32,7 @@ def item_columns(kind: str) -> dict[str, str]:
     task = load(kind)
     found = {"item": ITEM}
     for name, metric in task.METRICS.items():
-        if metric.kind != "corpus":
+        if metric.kind in VALUES:
             found[name] = _metric(metric)
     return found | dict(task.per_item())
 

@@ -13,7 +13,7 @@ import numpy as np
 from langneurons.config.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -41,8 +41,8 @@ def checked(
 
     Raises:
         DataError: no row, no numbers of items or not each once, a metric without a
-            column, or values that are not of its kind; names the column, a value and
-            its item.
+            column, or values that are not of its kind or no statistics; names the
+            column, a value and its item.
     """
     import pandas as pd
 
@@ -50,18 +50,21 @@ def checked(
         raise DataError(
             f"{where}: returned {type(table).__name__}; a pandas DataFrame is needed"
         )
-    wanted = {n: m.kind for n, m in metrics.items() if m.kind != "corpus"}
-    for name in ("item", *wanted):
+    wanted = {n: m.kind for n, m in metrics.items() if m.kind in WANTED}
+    summed = list(dict.fromkeys(s for m in metrics.values() for s in m.statistics))
+    for name in ("item", *wanted, *summed):
         times = list(table.columns).count(name)
         if times != 1:
             raise DataError(
                 f"{where}: {times or 'no'} columns named {name!r}; there must be one "
-                f"of each of: item, {', '.join(wanted)}. Found: {list(table.columns)}"
+                f"of each of: {', '.join(('item', *wanted, *summed))}. Found: "
+                f"{list(table.columns)}"
             )
     if table.empty:
         raise DataError(f"{where}: the table has no row; one per item is needed")
     items = table["item"].to_numpy()
     _check_items(items, where)
+    _check_statistics(table, summed, where)
     cast = {}
     for name, kind in wanted.items():
         values = table[name].to_numpy()
@@ -77,6 +80,16 @@ def checked(
                 bad |= (values < 0) | (values > 1)
             _refuse(bad, name, kind, items, values, where)
     return table.assign(**cast) if cast else table
+
+
+def _check_statistics(table: pd.DataFrame, names: Sequence[str], where: str) -> None:
+    """Refuse statistics that cannot be summed."""
+    for name in names:
+        values = table[name].to_numpy()
+        bad = np.ones(len(values), np.bool_)
+        if values.dtype.kind in "iuf":
+            bad = ~np.isfinite(values) | (values < 0)
+        _refuse(bad, name, "resummed", table["item"].to_numpy(), values, where)
 
 
 def _check_items(items: np.ndarray[Any, Any], where: str) -> None:
@@ -107,7 +120,8 @@ def _refuse(
         value = values[row].item() if hasattr(values[row], "item") else values[row]
         raise DataError(
             f"{where}: column {name!r} of kind {kind} has {value!r} "
-            f"({values.dtype}) at item {items[row]}; needed: {WANTED[kind]}"
+            f"({values.dtype}) at item {items[row]}; needed: "
+            f"{WANTED.get(kind, 'finite numbers, at least 0')}"
         )
 
 

@@ -70,7 +70,8 @@ def _of_one(
         found = (item for path in paths for item in task.read_file(path))
     else:
         place = f"{where}: hub dataset {source['repo']}"
-        found = task.read_hub(source, language, spec["split"])
+        split = source.get("split", spec["split"])
+        found = task.read_hub(source, language, split)
     return Own(language, place).of_items(found), place
 
 

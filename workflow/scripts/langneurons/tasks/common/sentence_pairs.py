@@ -1,0 +1,110 @@
+"""Sentences and their translations: files of a language each, or FLORES on the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from langneurons.config.errors import DataError
+from langneurons.text.corpora import read_lines
+
+from . import columns, rows
+
+TEXTS = ("sentence", "text")
+"""Columns of the sentence in the two editions of FLORES on the hub, and in files."""
+ID = "id"
+SUFFIXES = (".txt", ".tsv", ".jsonl")
+
+Item = dict[str, Any]
+
+
+def read_file(path: Path | str) -> Iterator[Item]:
+    """Read the sentences of one language.
+
+    Args:
+        path: .txt (a sentence per line), or .tsv or .jsonl with a column ``sentence``
+            or ``text`` and, if sentences are matched by it and not by line, ``id``.
+
+    Yields:
+        ``id`` (number of the row), ``key`` (of its translation too; None: its row is)
+        and ``text``.
+
+    Raises:
+        DataError: another suffix, no such column, or an empty sentence.
+    """
+    path = Path(path)
+    if path.suffix not in SUFFIXES:
+        raise DataError(f"{path}: sentences are in {', '.join(SUFFIXES)} files")
+    if path.suffix == ".txt":
+        yield from _lines(path)
+        return
+    read = columns.read_tsv if path.suffix == ".tsv" else rows.of_file
+    yield from (_item(row, cells, where) for row, cells, where in read(path, ()))
+
+
+def read_hub(source: Mapping[str, Any], language: str, split: str) -> Iterator[Item]:
+    """Stream the sentences of one language; see :func:`read_file`."""
+    for row, cells, where in rows.of_hub(source, language, split, ()):
+        yield _item(row, cells, where)
+
+
+def _lines(path: Path) -> Iterator[Item]:
+    """Read a sentence per line; blank lines at the end are none."""
+    blank: int | None = None
+    for number, _, line in read_lines(path):
+        if not line.strip():
+            blank = blank or number
+            continue
+        if blank is not None:
+            raise DataError(
+                f"{path}: line {blank:,} is empty; lines of two languages belong "
+                "together by their number, so take it out in all of them"
+            )
+        where = f"{path}: line {number:,}"
+        yield _item(number - 1, {TEXTS[0]: line}, where)
+
+
+def _item(row: int, cells: Mapping[str, Any], where: str) -> Item:
+    name = next((name for name in TEXTS if name in cells), None)
+    if name is None:
+        raise DataError(
+            f"{where}: no column {' or '.join(TEXTS)}; has {', '.join(map(str, cells))}"
+        )
+    key = None if cells.get(ID) is None else str(cells[ID]).strip()
+    text = columns.text(cells, name, where).strip()
+    return {"id": row, "key": key, "text": text, **columns.language(cells, where)}
+
+
+def join(source: Sequence[Item], target: Sequence[Item], where: str) -> Iterator[Item]:
+    """Put sentences and their translations together, by ``key`` or by row.
+
+    Yields:
+        ``id`` (as in the source language), ``source`` and ``reference``.
+
+    Raises:
+        DataError: a key stands twice or on one side only, or other numbers of rows.
+    """
+    keyed = [[item["key"] for item in side] for side in (source, target)]
+    if any(None in side for side in keyed):
+        if any(key is not None for side in keyed for key in side):
+            raise DataError(f"{where}: some rows have an {ID}, and others do not")
+        if len(source) != len(target):
+            raise DataError(
+                f"{where}: {len(source):,} sentences, but {len(target):,} "
+                "translations; they belong together line by line"
+            )
+        others = list(target)
+    else:
+        for side in keyed:
+            if twice := sorted({key for key in side if side.count(key) > 1}):
+                raise DataError(f"{where}: {ID} {twice[0]!r} stands twice")
+        found = {item["key"]: item for item in target}
+        if missing := sorted(set(keyed[0]) ^ set(found)):
+            raise DataError(
+                f"{where}: {ID} {missing[0]!r} is in one of the two languages only, "
+                f"and so are {len(missing) - 1:,} others; both need the same sentences"
+            )
+        others = [found[key] for key in keyed[0]]
+    for one, other in zip(source, others, strict=True):
+        yield {"id": one["id"], "source": one["text"], "reference": other["text"]}
