@@ -13,7 +13,7 @@ rule evaluate_task:
         model=model_to_load,
         adapter=evaluated_adapter,
         item_file="<study>/tasks/{task}/test.{lang}.jsonl",
-        files=task_files,
+        files=parameter_files,
         neurons=treated("neurons"),
         activations=treated("activations"),
         directions=treated("directions"),

@@ -80,7 +80,7 @@ def method_files(wildcards):
 
 
 @signed
-def task_files(wildcards):
+def parameter_files(wildcards):
     """The user's files that a task's parameters name; none for most tasks."""
     entry = CONFIG.task(wildcards.task)
     return list(tasks.files_of(entry.kind, entry.parameters).values())
