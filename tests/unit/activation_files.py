@@ -37,6 +37,7 @@ def build(
     chunk_means: int = 0,
     contribution_top: float = 0,
     contributions: np.ndarray | None = None,
+    unit: str | None = None,
 ) -> Activations:
     """Write the activations file of pre-activations [tokens, L, F], and open it.
 
@@ -102,7 +103,8 @@ def build(
         "language": language,
         "corpus": "made up",
     }
-    asked = {"chunk_means": chunk_means, "contribution_top": contribution_top}
+    asked: dict[str, object] = {"chunk_means": chunk_means, "unit": unit}
+    asked["contribution_top"] = contribution_top
     metadata |= {key: str(value) for key, value in asked.items() if value}
     tensors.write(path, arrays, metadata)
     return Activations.open(path)

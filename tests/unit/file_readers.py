@@ -41,7 +41,7 @@ from langneurons.tables.common import (
     task_table,
 )
 from langneurons.tables.common.perplexities import Perplexities
-from langneurons.tasks import belebele, mlama, xcopa, xnli, xquad
+from langneurons.tasks import belebele, include, mlama, xcopa, xnli, xquad, xwinograd
 from langneurons.text import corpora
 
 LANGUAGES = ("en", "vi")
@@ -126,6 +126,22 @@ PASSAGES = "".join(
     f'"correct_answer_num": "{1 + i % 4}"}}\n'
     for i in range(8)
 )  # fmt: skip
+PRONOUNS = "".join(
+    json.dumps({"sentence": f"Đỏ {i} _ là.", "option1": "Một", "option2": "Hai"})[:-1]
+    + f', "answer": "{1 + i % 2}"}}\n'
+    for i in range(8)
+)
+OFFICIAL_PRONOUNS = "".join(
+    f'en\tx\t?\tMột {i} là đỏ.\t["Một", "{i}", "là", "đỏ", "."]\t'
+    '["là", [2, 3], ["là"]]\t[["a", [0, 1], ["a"], true], '
+    '["b", [1, 2], ["b"], false]]\n'
+    for i in range(8)
+)
+EXAMS = "".join(
+    json.dumps({"question": f"Màu {i}?", "choices": ["đỏ", "a", "b", f"{i}"]})[:-1]
+    + f', "answer": {i % 4}}}\n'
+    for i in range(8)
+)
 FACTS = "".join(
     json.dumps({"relation": "P36", "sub": {"en": f"s {i}"}, "obj": {"en": "o"}}) + "\n"
     for i in range(8)
@@ -422,6 +438,12 @@ KINDS = [
          lambda p: list(xcopa.TASK.read_file(p)), users=True),
     Kind("belebele.jsonl", _text("b.jsonl", PASSAGES),
          lambda p: list(belebele.TASK.read_file(p)), users=True),
+    Kind("xwinograd.jsonl", _text("w.jsonl", PRONOUNS),
+         lambda p: list(xwinograd.TASK.read_file(p)), users=True),
+    Kind("xwinograd.tsv", _text("w.tsv", OFFICIAL_PRONOUNS),
+         lambda p: list(xwinograd.TASK.read_file(p)), users=True),
+    Kind("include.jsonl", _text("e.jsonl", EXAMS),
+         lambda p: list(include.TASK.read_file(p)), users=True),
     Kind("facts.jsonl", _facts("facts.jsonl"), _read_facts, users=True),
     Kind("templates.tsv", _facts("templates.tsv"), _read_facts, users=True),
     Kind("fact items", _text("i.jsonl", FACT_ITEMS), mlama.TASK.read_items),

@@ -9,6 +9,7 @@ import pytest
 from langneurons import tasks
 from langneurons.config.errors import DataError
 from langneurons.tasks.belebele import TASK
+from langneurons.tasks.common.choices import options
 from test_continuations import model, tokenizer
 from tiny_models import opened
 
@@ -26,17 +27,17 @@ def write(path, *rows):
 def test_wording_by_hand(tmp_path):
     (item,) = TASK.read_file(write(tmp_path / "en.jsonl", ROW))
     assert item["label"] == 2 and "language" not in item
-    context, join, options = TASK.wording(item, TASK.PARAMETERS(), "en")
-    assert context == (
+    listed = (
         "P: The sun is red.\nQ: What is red?\n"
         "A: The sun\nB: A cat\nC: Nobody \nD: All\n"
         "Answer:"
     )
-    assert (join, list(options)) == (" ", ["A", "B", "C", "D"])
+    wanted = options(listed, " ", ["A", "B", "C", "D"])
+    assert TASK.wording(item, TASK.PARAMETERS(), "en") == wanted
     full = TASK.PARAMETERS(wording="answers")
-    context, join, options = TASK.wording(item, full, "en")
-    assert context == "P: The sun is red.\nQ: What is red?\nAnswer:" and join == " "
-    assert list(options) == ["The sun", "A cat", "Nobody", "All"]
+    bare = "P: The sun is red.\nQ: What is red?\nAnswer:"
+    wanted = options(bare, " ", ["The sun", "A cat", "Nobody", "All"])
+    assert TASK.wording(item, full, "en") == wanted
 
 
 def test_both_wordings_are_evaluated(tmp_path):

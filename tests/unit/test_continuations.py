@@ -89,7 +89,7 @@ def test_batches_equal_one_unpadded_text_at_a_time(family, side, where, drawn):
     """Whatever the lengths beside it, with and without an intervention."""
     tokens, whole = tokenizer(side), model(family)
     given_ = [
-        Continued(i, context, [join + text for text in options])
+        Continued.of(i, context, [join + text for text in options])
         for i, (context, join, options) in enumerate(drawn)
     ]
     change = treatment(whole, where) if where else None
@@ -97,8 +97,8 @@ def test_batches_equal_one_unpadded_text_at_a_time(family, side, where, drawn):
     found = score(lm, given_)
     assert len(found) == len(given_)
     for one, likelihood in zip(given_, found, strict=True):
-        for number, text in enumerate(one.continuations):
-            begun, rest = cut(tokens, one.context, text)
+        for number, (context, text) in enumerate(one.pairs):
+            begun, rest = cut(tokens, context, text)
             wanted, greedy = reference(whole, begun, rest, where)
             assert likelihood.logprob[number] == pytest.approx(wanted, abs=1e-4)
             assert likelihood.tokens[number] == len(rest)
@@ -108,12 +108,13 @@ def test_batches_equal_one_unpadded_text_at_a_time(family, side, where, drawn):
 def test_a_token_across_the_boundary_belongs_to_the_continuation():
     """And only then do the contexts of an item differ, so that both are run."""
     lm = opened(model("llama"), tokenizer())
-    one = Continued(0, "the sun is ", ["red. la", "la"])
+    context = "the sun is "
+    one = Continued.of(0, context, ["red. la", "la"])
     (first, merged), (second, rest) = encode(lm, [one], "offsets")[0]
     read = [tokenizer().decode(ids) for ids in (first, merged, second, rest)]
     assert read == ["<bos>", "the sun is red. la", "<bos>the sun is ", "la"]
-    alone = lm.encode([one.context], beginning=True)[0]
-    (apart, rest) = encode(lm, [Continued(0, one.context, ["la"])], "separate")[0][0]
+    alone = lm.encode([context], beginning=True)[0]
+    (apart, rest) = encode(lm, [Continued.of(0, context, ["la"])], "separate")[0][0]
     assert len(apart) == len(alone) and tokenizer().decode(rest) == "la"
     with pytest.raises(DataError, match="item 0: the continuation has no tokens"):
         encode(lm, [one], "separate")  # the whole has fewer tokens than the context
@@ -122,7 +123,7 @@ def test_a_token_across_the_boundary_belongs_to_the_continuation():
 
 def test_the_paper_counts_tokens_of_the_context_where_the_tokenizer_pads_left():
     """By hand: 2 tokens shorter, so the last 2 of the context are counted too."""
-    given_ = [Continued(0, "the sun is", [" a", " mặt a a"])]
+    given_ = [Continued.of(0, "the sun is", [" a", " mặt a a"])]
     whole = model("llama")
     (context, short), (_, long) = encode(opened(whole, tokenizer()), given_, "offsets")[
         0
@@ -160,7 +161,7 @@ def test_a_model_that_is_read_from_a_folder_pads_as_its_makers_have_it(
         kept.pop(name, None)
     path.write_text(json.dumps(kept | said), encoding="utf-8")
     read = load_tokenizer(tmp_path)
-    given_ = [Continued(0, "the sun is", [" a", " mặt a a"])]
+    given_ = [Continued.of(0, "the sun is", [" a", " mặt a a"])]
     whole = model("llama")
     wanted = score(opened(whole, tokenizer(side)), given_, padding="paper_left")[0]
     found = score(opened(whole, read), given_, padding="paper_left")[0]
@@ -170,11 +171,11 @@ def test_a_model_that_is_read_from_a_folder_pads_as_its_makers_have_it(
 
 def test_the_paper_s_batch_is_what_it_says():
     """A left-padded batch, read as if padding were on the right, gives the sum."""
-    given_ = [Continued(0, "the sun is", [" a", " mặt a a"])]
+    given_ = [Continued.of(0, "the sun is", [" a", " mặt a a"])]
     whole, tokens = model("llama"), tokenizer("left")
     paper = score(opened(whole, tokens), given_, padding="paper_left")[0]
     length = len(encode(opened(whole, tokens), given_, "offsets")[0][0][0])
-    batch = tokens([f"the sun is{t}" for t in given_[0].continuations], padding=True,
+    batch = tokens([f"the sun is{t}" for _, t in given_[0].pairs], padding=True,
                    return_tensors="pt")  # fmt: skip
     mask = batch["attention_mask"]
     places = (mask.cumsum(-1) - 1).clamp(min=0)
@@ -196,11 +197,11 @@ def test_the_paper_s_batch_is_what_it_says():
 def test_what_has_no_tokens_is_refused_by_item(context, text, said, boundary):
     lm = opened(model("llama"), tokenizer(bos=False))
     with pytest.raises(DataError, match=said):
-        score(lm, [Continued(7, context, [text])], boundary=boundary)
+        score(lm, [Continued.of(7, context, [text])], boundary=boundary)
 
 
 def test_a_prompt_may_be_the_beginning_alone():
-    one = score(opened(model("llama"), tokenizer()), [Continued(0, "", ["a"])])[0]
+    one = score(opened(model("llama"), tokenizer()), [Continued.of(0, "", ["a"])])[0]
     wanted, _ = reference(model("llama"), np.array([1]), np.array(
         tokenizer().encode("a", add_special_tokens=False)), None)  # fmt: skip
     assert one.logprob[0] == pytest.approx(wanted, abs=1e-4)

@@ -356,12 +356,10 @@ class TestTasks:
         rows = list(task.read_file(folder / f"choices/{code}.jsonl"))
         assert len(rows) == ALL.choices
         for row in rows[:8]:
-            context, join, options = task.wording(row, parameters, code)
             middle = words["so" if row["question"] == "effect" else "because"]
-            assert context == f"{row['premise'].removesuffix('.')} {middle}"
-            assert [f"{join}{text}" for text in options] == [
-                f" {row['choice1']}", f" {row['choice2']}"
-            ]  # fmt: skip
+            context = f"{row['premise'].removesuffix('.')} {middle}"
+            wanted = [(context, " ", row[name]) for name in ("choice1", "choice2")]
+            assert task.wording(row, parameters, code) == wanted
 
     def test_mlama_reads_the_facts(self, folder: Path) -> None:
         rows = list(tasks.load("mlama").read_file(folder / "facts/facts.jsonl"))

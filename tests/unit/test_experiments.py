@@ -109,6 +109,7 @@ NEEDED: dict[str, dict[str, Any]] = {
         "steering": STEERING,
         "perplexity": {"languages": ["vi"], "chunks": 8},
     },
+    "alignment": {"languages": ["vi"], "corpus": "sentences"},
     "bridges": {
         "tasks": ["bli"],
         "pairs": ["hi-vi"],
@@ -175,7 +176,7 @@ LISTS = [
 
 def test_every_list_of_names_is_known_to_be_one() -> None:
     assert {what for _, _, what in LISTS} == set(UNKNOWN)
-    assert len(LISTS) == 8 + 7 + 5 + 2 + 10 + 5
+    assert len(LISTS) == 2 + 8 + 7 + 5 + 2 + 10 + 5
 
 
 @pytest.mark.parametrize(("kind", "path", "what"), LISTS)

@@ -1,4 +1,4 @@
-"""XCOPA and Belebele equal lm-evaluation-harness, item by item.
+"""Tasks scored by likelihood equal lm-evaluation-harness, item by item.
 
 It needs that package: make test-harness. The files are written here, in the layout of
 the official ones.
@@ -13,8 +13,9 @@ import os
 import numpy as np
 import pytest
 
-from harness_runs import requests, scores
+from harness_runs import ours_of, requests, scores
 from langneurons import tasks
+from langneurons.tasks.common.entailment import HARNESS
 from langneurons.tasks.xcopa import CONNECTORS
 from test_continuations import model, tokenizer
 from tiny_models import opened
@@ -63,26 +64,83 @@ def belebele(path, lang):
     return write(path, rows)
 
 
-CASES = [("xcopa", lang, xcopa, i % 2 == 0) for i, lang in enumerate(CONNECTORS)]
-CASES += [("belebele", "eng_Latn", belebele, True)]
-CASES += [("belebele", "deu_Latn", belebele, False)]
+def xwinograd(path, lang):
+    """Options with a blank at the end, sentences that end in the pronoun."""
+    before, behind = PRONOUNS[lang]
+    rows = []
+    for i in range(8):
+        rest = ("", f"{behind}  {i}", f" {i}{behind}")[min(i, 2)]
+        cells = {"sentence": f"{i} {before}_{rest}", "answer": str(1 + i % 2)}
+        cells |= {"option1": f"sun {i}" + " " * (i == 3), "option2": f"the red {i}{i}"}
+        rows.append(cells)
+    return write(path, rows)
 
 
-@pytest.mark.parametrize(("kind", "lang", "make", "bos"), CASES)
+PRONOUNS = {
+    "en": ("because ", " is too large."),
+    "fr": ("car ", " est trop grande."),
+    "jp": ("なぜなら", "は大きい。"),
+    "pt": ("porque ", " é muito grande."),
+    "ru": ("потому что ", " большой."),
+    "zh": ("因为", "太大。"),
+}
+
+
+def include(path, lang):
+    """All of one domain: the harness has a task for each."""
+    rows = []
+    for i in range(8):
+        cells = {"language": lang, "question": f" What is red in {i}?\n"}
+        cells |= {f"option_{x}": f"{x} sun {i} " * n for n, x in enumerate("abcd", 1)}
+        domain = DOMAINS[lang][0]
+        rows.append(cells | {"answer": i % 4, "domain": domain, "country": "x"})
+    return write(path, rows)
+
+
+DOMAINS = {
+    "vietnamese": ("STEM", "stem"),
+    "indonesian": ("Arts & Humanities", "arts_humanities"),
+    "chinese": ("Health oriented education", "health_oriented_education"),
+    "tamil": ("General knowledge", "general_knowledge"),
+}
+
+
+def xnli_prompt(path, lang):
+    rows = []
+    for i in range(8):
+        cells = {"premise": f"{i} the sun is red. ", "hypothesis": "la sun " * (i + 1)}
+        rows.append(cells | {"label": i % 3})
+    return write(path, rows)
+
+
+CASES = [(f"xcopa_{x}", "xcopa", x, xcopa) for x in CONNECTORS]
+CASES += [(f"belebele_{x}", "belebele", x, belebele) for x in ("eng_Latn", "deu_Latn")]
+CASES += [(f"xwinograd_{x}", "xwinograd", x, xwinograd) for x in PRONOUNS]
+CASES += [
+    (f"include_base_44_{x}_{y}", "include", x, include) for x, (_, y) in DOMAINS.items()
+]
+CASES += [(f"xnli_{x}", "xnli_prompt", x, xnli_prompt) for x in HARNESS]
+OPTIONS = {"xcopa": 2, "xwinograd": 2, "xnli_prompt": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "lang", "make", "bos"),
+    [(*case, number % 2 == 0) for number, case in enumerate(CASES)],
+)
 def test_every_item_is_scored_as_the_harness_scores_it(
-    kind, lang, make, bos, tmp_path, monkeypatch
+    name, kind, lang, make, bos, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
     path = make(tmp_path / "items.jsonl", lang)
     whole, tokens = model("llama"), tokenizer("left", bos)
-    theirs, right = scores(whole, tokens, requests(kind, lang, path))
+    theirs, right = scores(whole, tokens, requests(name, path))
     task = tasks.load(kind)
     given = task.PARAMETERS.model_validate({"wording": "harness"})
     lm = opened(whole, tokens)
-    table = task.evaluate(lm, list(task.read_file(path)), given, lang)
+    table = task.evaluate(lm, list(ours_of(kind, path)), given, lang)
     ours = table.filter(regex="^logprob_").to_numpy()
-    assert ours.shape == theirs.shape == (8, 2 if kind == "xcopa" else 4)
+    assert ours.shape == theirs.shape == (8, OPTIONS.get(kind, 4))
     assert np.allclose(ours, theirs, atol=1e-4)
     assert table["correct"].tolist() == [bool(x) for x in right]
     assert np.abs(np.diff(ours, axis=1)).min() > 1e-3  # so that a swap would show

@@ -376,3 +376,20 @@ def test_bad_values_and_unresolved_sites_are_refused():
         build(NEURONS, values(np.nan), statistic())
     with pytest.raises(ConfigError, match="'write' is null"):
         build(NEURONS, values(), Statistic(value="mean"))
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_activations_are_copied_only_where_gradients_may_need_them(write):
+    model = tiny("llama")
+    layer, seen = mlp_sites(model).layers[0], []
+    if write == "act_post":
+        layer.act.register_forward_hook(lambda m, a, o: seen.append(o))
+    else:
+        module = layer.down if write == "prod" else layer.act
+        module.register_forward_pre_hook(lambda m, a: seen.append(a[0]))
+    for with_gradients in (True, False):
+        change = overwrite({0: [1, 3]}, 2.0, write=write)
+        with torch.set_grad_enabled(with_gradients), applied(model, change):
+            model(input_ids=tokens())
+    copied, written = (bool((x[..., [1, 3]] != 2).any()) for x in seen)
+    assert copied and not written

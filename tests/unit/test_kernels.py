@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from langneurons.nn.recording import accelerated
+from langneurons.nn.recording import accelerated, cores
 from langneurons.nn.recording.accelerated import kernels_for
 
 UNIT = Path(__file__).parent
@@ -54,9 +54,9 @@ def test_kernels_compile_for_a100_and_h100(tmp_path, architecture):
     run(tmp_path, "compile", str(architecture), TRITON_INTERPRET="0")
 
 
-def test_only_gpus_have_kernels():
-    for device in ("cpu", "meta"):
-        assert kernels_for(torch.device(device)) is None
+def test_a_cpu_uses_its_cores_and_other_devices_plain_torch():
+    assert kernels_for(torch.device("cpu")) is cores
+    assert kernels_for(torch.device("meta")) is None
 
 
 def test_one_line_says_why_there_are_no_kernels(monkeypatch, caplog):

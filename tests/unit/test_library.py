@@ -62,6 +62,19 @@ ITEMS["mlama"] = [
 ]
 ITEMS["bli"] = [{"id": i, "word": f"câu {i}", "gold": ["one", "1"]} for i in range(3)]
 ITEMS["belebele_bridged"] = ITEMS["belebele"]
+ITEMS["xwinograd"] = [
+    {"id": i, "sentence": f"Câu {i} là _ hai.", "option1": "một", "option2": "ba"}
+    | {"label": i % 2}
+    for i in range(3)
+]
+ITEMS["include"] = [
+    {"id": i, "question": "gì?", "choices": list("1234"), "label": i, "domain": None}
+    for i in range(3)
+]
+ITEMS["xnli_prompt"] = ITEMS["nli_bridged"] = ITEMS["xnli"][:3]
+ITEMS["translation"] = ITEMS["translation_untargeted"] = [
+    {"id": i, "source": f"câu {i}", "reference": f"sentence {i}"} for i in range(3)
+]
 # Modules that only what brings them makes somebody import: Snakemake, a GPU's torch.
 BROUGHT = {"snakemake_interface_logger_plugins", "triton"}
 OF_TASK: dict[str, dict[str, Any]] = {
@@ -72,6 +85,12 @@ OF_TASK: dict[str, dict[str, Any]] = {
     "mlama": {"languages": ["en", "vi"]},
     "bli": {"max_new_tokens": 4, "names": {"vi": "Việt"}},
     "belebele_bridged": {},
+    "xwinograd": {},
+    "include": {},
+    "xnli_prompt": {},
+    "nli_bridged": {},
+    "translation": {"max_new_tokens": 4},
+    "translation_untargeted": {"max_new_tokens": 4},
 }
 
 

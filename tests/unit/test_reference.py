@@ -87,6 +87,8 @@ ELSEWHERE = {
         "reproduction",
         "steering",
         "amplification",
+        "open_text",
+        "fallback",
         "bridges",
         "bridge_candidates",
         "language_overlap",
@@ -94,6 +96,7 @@ ELSEWHERE = {
     ("Experiment", "kind"): {"grid/experiments/"},
     ("experiments.amplification", "selections"): {"method.language_set"},
     ("experiments.amplification", "prompt"): {"{language}", "{code}"},
+    ("experiments.amplification.SwitchedOff", "selections"): {"method.language_set"},
     ("experiments.bridges", "selection"): {"method.language_set"},
     ("experiments.interventions", "selections"): {"method.language_set"},
     ("experiments.interventions", "tunings"): {"base"},
@@ -122,6 +125,7 @@ ELSEWHERE = {
     ("methods.plnd", "minus"): {"others", "none"},
     ("methods.published", "path"): {".pth"},
     ("similarities.family", "families"): {"zh: Sino-Tibetan"},
+    ("tasks.forcing", "template"): {"{prompt}"},
     ("tasks.xnli", "template"): {"{premise}", "{hypothesis}"},
 }
 
@@ -135,7 +139,19 @@ def test_every_exception_is_of_a_key_and_needed() -> None:
 
 
 def test_the_tables_that_are_named_are_those_that_can_be_made() -> None:
-    config = load(shipped() | {"run": [*shipped()["run"], "bridges"]})
+    raw = shipped()
+    raw["tasks"]["prompts"] = {
+        "kind": "forcing",
+        "languages": ["en"],
+        "data": {"hub": {"repo": "a/b", "revision": None}},
+        "parameters": {"languages": ["en", "id"]},
+    }
+    steered = raw["experiments"]["amplification"]
+    off = {"tasks": ["prompts"], "languages": ["en"], "statistics": ["zero"]}
+    steered |= {"switched_off": off | {"selections": steered["selections"][:1]}}
+    steered["tasks"] = [*steered["tasks"], "prompts"]
+    run = dict.fromkeys([*raw["run"], "amplification", "bridges"])
+    config = load(raw | {"run": list(run)})
     task = re.compile(rf"({'|'.join(config.tasks)})$")
     tables = {task.sub("{task}", name) for name in by_name(config)}
     said = quoted(SCHEMA["properties"]["tables"]["description"])

@@ -75,8 +75,8 @@ def seen_at(model, change, ids, mask, write="act_post"):
 
     def watch(into):
         if is_output:
-            return module.register_forward_hook(lambda m, a, o: into.append(o))
-        return module.register_forward_pre_hook(lambda m, a: into.append(a[0]))
+            return module.register_forward_hook(lambda m, a, o: into.append(o.clone()))
+        return module.register_forward_pre_hook(lambda m, a: into.append(a[0].clone()))
 
     hooks = [watch(before)]
     with applied(model, change) as handle:
@@ -85,7 +85,7 @@ def seen_at(model, change, ids, mask, write="act_post"):
         model(input_ids=ids, attention_mask=mask)
     for hook in hooks:
         hook.remove()
-    return before[0].clone(), after[0]
+    return before[0], after[0]
 
 
 @pytest.mark.parametrize("write", WRITES)

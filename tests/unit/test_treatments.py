@@ -120,10 +120,10 @@ def left(world, forced_since=0.0):
 
 def test_each_treatment_reads_its_own_files(world, neurons):
     found = runs(world)
-    assert (found["none"].neurons, found["none"].activations) == (None, None)
+    assert (found["none"].neurons, found["none"].activations) == (None, ())
     assert found["lape.set1.zero"].neurons == neurons
-    assert found["lape.set1.zero"].activations is None
-    assert found["lape.set1.p90"].activations == world["read"]["activations"][0]
+    assert found["lape.set1.zero"].activations == ()
+    assert found["lape.set1.p90"].activations == (world["read"]["activations"][0],)
     assert found["lape.set1.p90"].path.name == "lape.set1.p90.parquet"
     assert len({run.fingerprint for run in found.values()}) == 3
 
@@ -358,6 +358,7 @@ def evaluation(study, adapter, treated, kind="xnli"):
     shared = shared | {"task": kind, "kind": kind, "parameters": PARAMETERS[kind]}
     shared |= {"tuning": "attention", "seed": 1, "language": "vi"}
     inputs = common | {"adapter": adapter, "items": folder / f"{kind}.test.jsonl"}
+    inputs |= {"files": []}
     out = folder / "out" / kind / "part-1-of-1.json"
     outs = {name: out.with_name(f"{name}.parquet") for name in treated}
     spec = packed({"shared": shared, "treatments": treated})

@@ -10,8 +10,8 @@ import pytest
 from langneurons import tasks
 from langneurons.config.errors import DataError
 from langneurons.nn.evaluation.examples import Likelihood
-from langneurons.tasks.common.choices import table
-from langneurons.tasks.xcopa import ASKED, CONNECTORS, DEFECTIVE, SWITCHES, TASK
+from langneurons.tasks.common.choices import options, table
+from langneurons.tasks.xcopa import ASKED, CONNECTORS, DEFECTIVE, TASK, Parameters
 from test_continuations import model, tokenizer
 from tiny_models import opened
 
@@ -30,14 +30,19 @@ def write(path, *rows):
     return path
 
 
+def context(item, given, lang):
+    (found,) = {option.context for option in TASK.wording(item, given, lang)}
+    return found
+
+
 def official(folder, lang, split="test"):
     return list(TASK.read_file(folder / f"xcopa/{lang}/{split}.{lang}.jsonl"))
 
 
 def test_a_wording_sets_the_switches_and_each_can_be_set_alone():
     said = {
-        name: tuple(getattr(parameters(wording=name), key) for key in SWITCHES)
-        for name in ("repaired", "harness", "paper")
+        name: tuple(getattr(parameters(wording=name), key) for key in switches)
+        for name, switches in Parameters.WORDINGS.items()
     }
     assert said == {
         "repaired": ("final_punct", "repaired", "by_language", "offsets", "exact"),
@@ -69,7 +74,7 @@ def test_a_wording_sets_the_switches_and_each_can_be_set_alone():
 def test_wording_by_hand(lang, premise, asked, given, context, join):
     item = {"id": 0, "premise": premise, "question": asked, "asked": asked, "label": 0}
     item |= {"choice1": "Su içti.", "choice2": "Ev yandı."}
-    wanted = (context, join, ["su içti.", "ev yandı."])
+    wanted = options(context, join, ["su içti.", "ev yandı."])
     assert TASK.wording(item, parameters(**given), lang) == wanted
 
 
@@ -82,10 +87,10 @@ def test_the_first_thai_premise_keeps_its_last_letter(shared_data):
         ("final_punct", th["premise"]),
     ):
         given = parameters(trim=trim)
-        assert TASK.wording(th, given, "th")[0].startswith(
-            kept + CONNECTORS["th"][1]
-        ) or (TASK.wording(th, given, "th")[0] == kept + CONNECTORS["th"][0])
-        assert "。" not in TASK.wording(zh, given, "zh")[0]
+        assert context(th, given, "th").startswith(kept + CONNECTORS["th"][1]) or (
+            context(th, given, "th") == kept + CONNECTORS["th"][0]
+        )
+        assert "。" not in context(zh, given, "zh")
 
 
 @pytest.mark.parametrize("lang", CONNECTORS)
@@ -101,7 +106,7 @@ def test_repaired_questions_are_those_of_the_other_languages(lang, shared_data):
         assert (lang in DEFECTIVE) == (differ > 0)
     items = official(shared_data, lang)
     contexts = {
-        way: [TASK.wording(x, parameters(question=way), lang)[0] for x in items]
+        way: [context(x, parameters(question=way), lang) for x in items]
         for way in ("as_is", "repaired")
     }
     changed = np.array(contexts["as_is"]) != np.array(contexts["repaired"])
@@ -126,10 +131,8 @@ def test_another_file_cannot_be_repaired_and_needs_it_in_five_languages(tmp_path
     assert [item["asked"] for item in items] == [None, None]
     with pytest.raises(DataError, match="item 0: question: repaired.*500 rows.*as_is"):
         TASK.wording(items[0], parameters(), "tr")
-    assert TASK.wording(items[0], parameters(question="as_is"), "tr")[0].endswith(
-        "yüzden"
-    )
-    assert TASK.wording(items[0], parameters(), "vi")[0].endswith("vì vậy")
+    assert context(items[0], parameters(question="as_is"), "tr").endswith("yüzden")
+    assert context(items[0], parameters(), "vi").endswith("vì vậy")
 
 
 @pytest.mark.parametrize(

@@ -80,13 +80,6 @@ def method_files(wildcards):
 
 
 @signed
-def parameter_files(wildcards):
-    """The user's files that a task's parameters name; none for most tasks."""
-    entry = CONFIG.task(wildcards.task)
-    return list(tasks.files_of(entry.kind, entry.parameters).values())
-
-
-@signed
 def training_items(wildcards):
     """The training items of a task, in its source language."""
     source = CONFIG.task(wildcards.task).source_language

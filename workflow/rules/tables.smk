@@ -11,6 +11,7 @@ rule build_table:
         activations=TABLES.files("activations"),
         neurons=TABLES.files("neurons"),
         similarities=TABLES.files("similarities"),
+        alignments=TABLES.files("alignments"),
         tables=TABLES.files("tables"),
         published=published_numbers,
     output:
@@ -37,7 +38,7 @@ rule build_table:
             "build_table",
             "--evaluations {input.evaluations:q} --perplexities {input.perplexities:q}"
             " --activations {input.activations:q} --neurons {input.neurons:q}"
-            " --similarities {input.similarities:q}"
+            " --similarities {input.similarities:q} --alignments {input.alignments:q}"
             " --tables {input.tables:q} --published {input.published:q}",
         )
         + " --code {params.code}"

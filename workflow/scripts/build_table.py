@@ -10,7 +10,8 @@ from langneurons.tables.common.columns import write_tsv
 from langneurons.tables.common.inputs import Inputs
 
 ROLES = (
-    "evaluations", "perplexities", "activations", "neurons", "similarities", "tables",
+    "evaluations", "perplexities", "activations", "neurons", "similarities",
+    "alignments", "tables",
 )  # fmt: skip
 
 

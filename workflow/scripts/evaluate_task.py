@@ -56,6 +56,5 @@ def evaluate(job: cli.Job, left: list[treatments.Run], axes: dict[str, Any]) -> 
 
 
 if __name__ == "__main__":
-    many = ["files", *subjects.READ]
-    read = ["model", "adapter", "items", *many]
-    cli.run(main, __doc__, read, many=many, optional=["adapter"])
+    read, many = ["model", "adapter", "items"], ["files", *subjects.READ]
+    cli.run(main, __doc__, [*read, *many], many=many, optional=["adapter"])

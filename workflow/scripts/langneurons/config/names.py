@@ -119,7 +119,7 @@ class TuningName:
             )
         entry, selection, languages = match.groups()
         parsed = Selection.parse(selection)
-        return cls(entry or MASKED, parsed, tuple(languages.split("+")))
+        return cls(entry or MASKED, parsed, together(languages))
 
     def __str__(self) -> str:
         if self.selection is None:
@@ -155,6 +155,11 @@ class Pair:
         return f"{self.source}-{self.target}"
 
 
+def together(joined: str) -> tuple[str, ...]:
+    """Split the codes of languages that stand for one, as in ``en+zh``."""
+    return tuple(joined.split("+"))
+
+
 def target_of(lang: str) -> str:
     """Return the language that is tested: of a pair its target, else the language."""
     return Pair.parse(lang).target if "-" in lang else lang
@@ -188,7 +193,7 @@ class Treatment:
         raise ConfigError(
             f"treatment {text!r} is neither {UNTREATED} nor of the form "
             "method.language_set.statistic, such as lape.set1.p90, "
-            "method.language_set.language.statistic, prompt[.language], "
+            "method.language_set.languages.statistic (en, en+zh), prompt[.language], "
             "diffmean-l12-s2[.language] (layer, strength) or via_en"
         )
 
@@ -223,7 +228,8 @@ class Overwritten(Treatment):
         selection: where the neurons come from.
         statistic: what is written into them.
         language: whose neurons, when that is not the statistic's own
-            ``neuron_language``: ``lape.indic.hi.zero``.
+            ``neuron_language``: ``lape.indic.hi.zero``; of several languages together
+            ``hi+ta``.
     """
 
     selection: Selection
@@ -232,11 +238,19 @@ class Overwritten(Treatment):
 
     @classmethod
     def _read(cls, text: str) -> Overwritten | None:
-        match = re.fullmatch(rf"({PART}\.{PART})\.(?:({LANGUAGE})\.)?({PART})", text)
+        match = re.fullmatch(rf"({PART}\.{PART})\.(?:({LANGUAGES})\.)?({PART})", text)
         if not match:
             return None
         selection, language, statistic = match.groups()
-        return cls(Selection.parse(selection), statistic, language)
+        found = cls(Selection.parse(selection), statistic, language)
+        if len(set(found.languages)) < len(found.languages):
+            return None
+        return found
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Each language of ``language``; none where the statistic says whose."""
+        return together(self.language) if self.language else ()
 
     def __str__(self) -> str:
         middle = f".{self.language}" if self.language else ""

@@ -43,7 +43,7 @@ SHARED = (
 """Folders of results/ that all studies share."""
 OF_STUDY = (
     "tasks", "tables", "figures", "adapters", "perplexity", "evaluations",
-    "similarities",
+    "similarities", "alignment",
 )  # fmt: skip
 """Folders of results/, or of the study's folder in it, that are of one study."""
 FOLDERS = (*SHARED, *OF_STUDY)
@@ -79,8 +79,8 @@ class Config(Frozen):
         None,
         description="tables of `snakemake all`: names of tasks (interventions), "
         "`finetune_{task}`, `random_{task}`, `perplexity`, `activation_statistics`, "
-        "`profiles`, `steering`, `amplification`, `bridges`, `bridge_candidates`, "
-        "`language_overlap`, `reproduction`; null: every one",
+        "`profiles`, `steering`, `amplification`, `open_text`, `fallback`, `bridges`, "
+        "`bridge_candidates`, `language_overlap`, `reproduction`; null: every one",
     )
     bundle_size: int | None = Field(
         None,

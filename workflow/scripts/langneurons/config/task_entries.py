@@ -71,7 +71,8 @@ class TaskData(Frozen):
     test: CodedPath | None = Field(
         None,
         description="test file, likewise; several languages need `{lang}` or `{code}` "
-        "in it, unless a file of the kind has all languages (mlama)",
+        "in it, unless a file of the kind has all languages (include, mlama, "
+        "xwinograd)",
     )
     test_split: str | None = Field(
         None,

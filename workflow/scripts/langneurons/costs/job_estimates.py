@@ -42,6 +42,7 @@ class JobEstimates:
             "ask_probes": self._ask_probes,
             "record_probes": self._record_probes,
             "compare_languages": self._compare_languages,
+            "measure_alignment": self._measure_alignment,
             "tune_model": self._tune_model,
             "evaluate_task": self._treat,
             "measure_perplexity": self._treat,
@@ -153,6 +154,10 @@ class JobEstimates:
         if "probes" in kind.READS:
             seconds = rates.comparing(self.config.model(wildcards.model))
         return Work(seconds, 0, 0)
+
+    def _measure_alignment(self, wildcards: Any) -> Work:
+        read = 2 * self._statistics(wildcards.model, wildcards.corpus)
+        return Work(rates.SMALL_JOB + read / rates.READ, 0, 0)
 
     def _tune_model(self, wildcards: Any) -> Work:
         axes = (wildcards.task, wildcards.model, wildcards.tuning)

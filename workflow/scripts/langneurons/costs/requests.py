@@ -107,6 +107,10 @@ class Requests:
         """Minutes for comparing the candidates of a pair."""
         return self._minutes("compare_languages", wildcards, attempt)
 
+    def aligning_runtime(self, wildcards: Any, attempt: int) -> int:
+        """Minutes for aligning two languages."""
+        return self._minutes("measure_alignment", wildcards, attempt)
+
     def training_runtime(self, wildcards: Any, attempt: int) -> int:
         """Minutes for fine-tuning; a killed job goes on from its checkpoint."""
         return self._minutes("tune_model", wildcards, attempt)

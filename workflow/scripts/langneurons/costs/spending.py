@@ -40,6 +40,7 @@ STAGES = {
     "dictionaries": "prepare dictionaries",
     "probes": "ask and record probes",
     "similarities": "compare languages",
+    "alignment": "align languages",
     "adapters": "fine-tune",
     "evaluations": "evaluate on tasks",
     "perplexity": "measure perplexity",

@@ -118,6 +118,9 @@ def languages_of(
 ) -> tuple[str, str]:
     """Say whose neurons a treatment overwrites, and with whose statistics.
 
+    Of several languages together both are joined, ``en+zh``: a neuron gets the
+    statistic of the first of them whose neuron it is.
+
     Args:
         config: the configuration.
         treatment: of neurons.

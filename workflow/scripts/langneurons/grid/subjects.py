@@ -20,6 +20,7 @@ from langneurons.config.names import (
     Treatment,
     TuningName,
     hashed,
+    together,
 )
 from langneurons.config.schema import Config
 
@@ -149,6 +150,8 @@ def read_files(
         if config.statistic(parsed.statistic).value not in UNMEASURED:
             values = result_paths.languages_of(config, parsed, subject.lang, source)[1]
             corpus = config.method_corpus(parsed.selection.method)
-            path = result_paths.activations(corpus, model, values)
-            files["activations"][path] = None
+            files["activations"] |= {
+                result_paths.activations(corpus, model, each): None
+                for each in together(values)
+            }
     return {role: list(paths) for role, paths in files.items()}

@@ -53,6 +53,12 @@ class ChunkStatistics:
             return 0
         return int(self._handle.get_slice("chunk_numbers").get_shape()[0])
 
+    def chunk_numbers(self) -> npt.NDArray[np.int64]:
+        """Return the numbers, in the corpus, of the chunks whose means are kept."""
+        if "chunk_numbers" not in self._keys:
+            return np.array([], np.int64)
+        return self._handle.get_tensor("chunk_numbers").astype(np.int64, copy=False)
+
     def chunk_means(self, site: str, layer: int) -> npt.NDArray[np.float16]:
         """Read the means of one layer's neurons over the tokens of single chunks.
 

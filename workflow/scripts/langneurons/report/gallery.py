@@ -22,6 +22,9 @@ STEERING = ("lss", "lss_plus", "change", "ladder", "damage")
 BRIDGES = ("bridged", "gain", "by_layer")
 """Kinds of figures of bridges."""
 
+ALIGNMENT = ("aligned", "transfer")
+"""Kinds of figures of alignment."""
+
 WIDE = 360
 """Points (5 inches) from which a figure gets the whole width."""
 
@@ -100,6 +103,8 @@ def _group(parts: Sequence[str]) -> str:
         return f"Amplification: {parts[0]}"
     if kind in BRIDGES:
         return f"Bridges: {parts[0]}"
+    if kind in ALIGNMENT:
+        return f"Alignment: {parts[0]}"
     if kind in ("forest", "size"):
         return f"Effects: {parts[0]}"
     return f"Neurons: {', '.join(parts[:-1])}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .studies import AMPLIFICATION, BRIDGES, TRANSFER, Study
+from .studies import ALIGNMENT, AMPLIFICATION, BRIDGES, TRANSFER, Study
 
 
 class Term(NamedTuple):
@@ -82,6 +82,13 @@ GLOSSARY = (
         "other over the words of a dictionary; high for a bridge whose neurons do as "
         "those that both languages of a pair share.",
         (BRIDGES,),
+    ),
+    Term(
+        "alignment",
+        "how alike the states of neurons are on a sentence and on its translation: "
+        "mutual is the share of sentences that are each other's nearest by cosine, gap "
+        "the mean cosine of translations minus that of other pairs.",
+        (ALIGNMENT,),
     ),
     Term(
         "zero-shot transfer",

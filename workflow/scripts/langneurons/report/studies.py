@@ -60,7 +60,15 @@ BRIDGES = Study(
     "Xu et al. 2025 (arXiv 2508.17078)",
     ("H8", "H9"),
 )
-STUDIES = (TRANSFER, AMPLIFICATION, BRIDGES)
+ALIGNMENT = Study(
+    ("alignment",),
+    "Do sentences of one meaning end in the same neurons, whatever their language?",
+    "How alike are the states of neurons on sentences and on their translations, and "
+    "do languages that are alike transfer better, or make better bridges?",
+    "Huang et al. 2025 (arXiv 2507.14900)",
+    (),
+)
+STUDIES = (TRANSFER, AMPLIFICATION, BRIDGES, ALIGNMENT)
 
 
 def running(config: Mapping[str, Any]) -> list[Study]:

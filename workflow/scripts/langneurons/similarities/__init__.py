@@ -92,6 +92,8 @@ class Planned:
         asked: words that a model is asked at most.
         layers: number of layers by model, of those that the configuration knows.
         least: probes with which a pair is compared at least.
+        sentences: parallel ones whose means are kept of the selection's corpus.
+        unparallel: why that corpus has no parallel sentences; empty where it may have.
     """
 
     pairs: Mapping[Pair, Sequence[str]]
@@ -99,6 +101,8 @@ class Planned:
     asked: int
     layers: Mapping[str, int] = field(default_factory=dict)
     least: int = 20
+    sentences: int = 0
+    unparallel: str = ""
 
 
 class Similarity(Protocol[P]):

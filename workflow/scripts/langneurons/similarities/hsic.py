@@ -25,6 +25,7 @@ import numpy.typing as npt
 from pydantic import Field, model_validator
 
 from langneurons.config.fields import Frozen, Seed
+from langneurons.jobs.workers import spread
 from langneurons.stats.hsic import Variant
 
 from . import Planned, Similar, Similarity, SimilarityInputs, shares
@@ -207,8 +208,8 @@ class Hsic(Similarity[Parameters]):
             )
             for name, score in one.point().items():
                 points[name][layer] = score
-            for row, each in enumerate(times):
-                for name, score in one.draw(row, each).items():
+            for row, scored in enumerate(spread(one.draw, range(len(times)), times)):
+                for name, score in scored.items():
                     drawn[row, names.index(name)] += score
         counts = _counts(used, wanted, parameters)
         scores = {x: _mean(points[x].values(), counts[x]) for x in names}

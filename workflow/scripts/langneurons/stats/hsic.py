@@ -13,8 +13,8 @@ All follow from tr(KHLH) and the sums of the kernels' rows. Instead of S x S pro
 per pair of neurons there are products of their factors (``kernels``), those of the
 directions that matter: what is left out is at most ``EXACT`` of the product of both
 traces, of a resample ``ROUGH``. Where that would be more work, whole kernels are
-multiplied. The similarity of a layer is then right to 3e-6 and 1e-4 (values of .06 to
-.10; 300 probes, normal, t(3) and log-normal values).
+multiplied. The similarity of a layer is then right to 3e-6 and 2e-4 (values of .06 to
+.10; 300 and 500 probes, normal, t(3), t(4) and log-normal values).
 
 A resample of the probes is a weight per probe, the number of times that it was drawn.
 Then z-scores and widths stay those of all probes: the measure is fixed and its probes
@@ -34,7 +34,7 @@ import numpy.typing as npt
 from .kernels import Block, Doubles, Floats, factored
 
 Variant = Literal["code", "biased", "unbiased", "cka"]
-EXACT, ROUGH = 1e-3, 1e-2
+EXACT, ROUGH = 1e-3, 2e-2
 """Of the product of two traces, the share that pairs of directions may lack, on all
 probes and on a resample of them."""
 WHOLE_AT_ONCE = 1 << 24

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from langneurons import tasks
+from langneurons.config.errors import unknown_name
+from langneurons.config.names import Selection
 from langneurons.grid import steering
 from langneurons.grid.experiments import of_kind
 from langneurons.grid.experiments.amplification import (
@@ -34,6 +36,7 @@ def problems(config: Config) -> list[str]:
         found += _pairs(config, axes, where)
         found += _steering(config, axes, where)
         found += _names(config, axes, where)
+        found += _switched_off(config, axes, f"{where}.switched_off")
         found += _nothing(axes, where)
     return list(dict.fromkeys(found))
 
@@ -122,6 +125,36 @@ def _steering(config: Config, axes: Amplification, where: str) -> Iterator[str]:
             )
 
 
+def _switched_off(config: Config, axes: Amplification, where: str) -> Iterator[str]:
+    """Check that every step switches something off, and that its answers show it."""
+    if (off := axes.switched_off) is None:
+        return
+    for name in off.tasks:
+        if name not in axes.tasks:
+            yield unknown_name("task", name, axes.tasks, f"{where}.tasks")
+            continue
+        entry = config.task(name)
+        kind = tasks.load(entry.kind)
+        if not kind.OPEN:
+            yield (
+                f"{where}.tasks: {name} (kind {entry.kind}) has no open answers whose "
+                "language is told; allowed are tasks such as those of kind forcing"
+            )
+            continue
+        told = kind.PARAMETERS.model_validate(entry.parameters).model_dump()
+        for lang in off.languages:
+            if lang not in told["languages"]:
+                there = f"{where}.languages (tasks.{name}.parameters.languages)"
+                yield unknown_name("language", lang, told["languages"], there)
+    for text in off.selections:
+        langset = Selection.parse(text).languages
+        inside = config.language_set(langset).languages
+        for lang in off.languages:
+            if lang not in inside:
+                there = f"{where}.languages (neurons of {text})"
+                yield unknown_name("language", lang, inside, there)
+
+
 def _names(config: Config, axes: Amplification, where: str) -> Iterator[str]:
     """Check that every language that a prompt names has a name."""
     if axes.prompt is None or "{language}" not in axes.prompt:
@@ -138,10 +171,10 @@ def _names(config: Config, axes: Amplification, where: str) -> Iterator[str]:
 
 def _nothing(axes: Amplification, where: str) -> Iterator[str]:
     """Check that something is done to the models, and everything named is."""
-    if not axes.selections and axes.prompt is None and axes.steering is None:
+    if not any((axes.selections, axes.prompt, axes.steering, axes.switched_off)):
         yield (
             f"{where}: nothing is done to its models; give selections with statistics, "
-            "prompt or steering"
+            "prompt, steering or switched_off"
         )
     given: Iterable[tuple[str, ...]] = [
         axes.statistics, *(own.statistics for own in axes.by_task.values())

@@ -13,7 +13,7 @@ from langneurons.config.errors import unknown_name
 from langneurons.config.names import Selection, languages_of
 from langneurons.config.task_entries import Task
 from langneurons.demo.world_files import SOURCE
-from langneurons.grid import result_paths, rows, steering
+from langneurons.grid import alignment, result_paths, rows, steering
 from langneurons.grid.experiments import of_kind
 from langneurons.grid.experiments.interventions import Interventions
 from langneurons.text import hub
@@ -63,6 +63,8 @@ def texts_needed(config: Config) -> dict[str, set[str]]:
         found.setdefault(means.corpus, set()).update(languages)
     for row, _ in rows.text_blocks(config):
         found.setdefault(row.corpus, set()).add(row.lang)
+    for corpus, lang in alignment.texts(config):
+        found.setdefault(corpus, set()).add(lang)
     known = set(known_languages(config))
     for selection, name in used_statistics(config):
         statistic = config.statistics[name]
@@ -159,7 +161,7 @@ def _items(config: Config) -> Iterator[str]:
             and not user_paths.has_placeholder(data.test)
         ):
             yield _shared(f"{where}.test", data.test, several)
-        if data.hub is not None:
+        if data.hub is not None and not kind.NAMED_ROWS:
             read = set(several)
             if data.train_hub is None and rows.is_trained(config, name):
                 read |= {*task.languages, task.source_language}

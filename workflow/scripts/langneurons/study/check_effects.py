@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from langneurons import tasks
 from langneurons.config.catalogue import OF_MEANS, UNMEASURED, Statistic
 from langneurons.config.errors import unknown_name
-from langneurons.config.names import Overwritten, Selection, Treatment
+from langneurons.config.names import Overwritten, Selection, Treatment, together
 from langneurons.config.task_entries import Task
 from langneurons.grid import result_paths, rows
 
@@ -137,10 +137,10 @@ def _used(config: Config) -> Iterator[str]:
         )[0]
         langset = parsed.selection.languages
         inside = config.language_set(langset).languages
-        if whose not in inside:
+        for each in (x for x in together(whose) if x not in inside):
             yield (
                 f"{where}.neuron_language: tasks.{name} would overwrite neurons of "
-                f"{whose!r}, of which language set {langset} has none "
+                f"{each!r}, of which language set {langset} has none "
                 f"(its languages: {', '.join(inside)})"
             )
 

@@ -64,7 +64,7 @@ def _means(config: Config, what: str, corpus: str) -> Iterator[str]:
             f"set activations.chunk_means, or corpora.{corpus}.chunk_means, to how "
             "many (paper: 100)"
         )
-    elif (most := _most_rows(entry)) is not None and most < asked:
+    elif (most := most_rows(entry)) is not None and most < asked:
         rows = "recorded" if entry.sentences else "tokens"
         yield (
             f"{what} is taken over the means that chunk_means keeps, {asked}, but "
@@ -73,7 +73,7 @@ def _means(config: Config, what: str, corpus: str) -> Iterator[str]:
         )
 
 
-def _most_rows(entry: Corpus) -> int | None:
+def most_rows(entry: Corpus) -> int | None:
     """Return how many rows a corpus can have; None: it is not known beforehand."""
     if not entry.sentences:
         return entry.tokens // entry.chunk_length

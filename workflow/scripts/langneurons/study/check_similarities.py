@@ -10,7 +10,7 @@ from langneurons.config.names import Selection, languages_of
 from langneurons.grid import bridges
 from langneurons.similarities import Planned
 
-from . import probing
+from . import check_alignment, probing
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -35,6 +35,8 @@ def planned(config: Config) -> Planned:
     """Return what similarities can know before the first job."""
     probes, selection = bridges.probes(config), bridges.selection(config)
     models = {model for model, _ in bridges.asked_for(config)}
+    corpus = config.method_corpus(selection.method)
+    unparallel = check_alignment.unparallel(config.corpus(corpus), f"corpora.{corpus}")
     built = {x: config.model(x) for x in sorted(models) if config.model(x).builder}
     return Planned(
         pairs={x: bridges.candidates(config, x) for x in bridges.pairs(config)},
@@ -42,6 +44,8 @@ def planned(config: Config) -> Planned:
         asked=probes.asked,
         layers={name: config.demo_model(name).layers for name in built},
         least=probes.least,
+        sentences=config.recorded(corpus).chunk_means,
+        unparallel=next(unparallel, ""),
     )
 
 

@@ -28,6 +28,7 @@ from langneurons.nn.models import families
 from langneurons.published import numbers
 
 from . import (
+    check_alignment,
     check_amplification,
     check_bridges,
     check_data,
@@ -72,6 +73,7 @@ def cross_check(config: Config) -> list[str]:
     problems += check_experiments.chunks(config)
     problems += dict.fromkeys(check_experiments.corpora(config))
     checked = (
+        check_alignment,
         check_amplification,
         check_bridges,
         check_dictionaries,

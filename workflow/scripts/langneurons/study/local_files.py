@@ -9,7 +9,7 @@ an older time that takes another's place would, too.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from langneurons import methods, tasks
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import Pair
 from langneurons.config.schema import RESULTS, Config
-from langneurons.grid import bridges, result_paths, rows, steering
+from langneurons.grid import alignment, bridges, result_paths, rows, steering
 from langneurons.nn.models import fetching
 
 from . import check_dictionaries
@@ -109,6 +109,7 @@ def texts(config: Config) -> list[tuple[str, str]]:
         languages = config.language_set(means.languages).languages
         wanted |= {(means.corpus, lang): None for lang in languages}
     wanted |= {(row.corpus, row.lang): None for row, _ in rows.text_blocks(config)}
+    wanted |= dict.fromkeys(alignment.texts(config))
     return list(wanted)
 
 
@@ -165,13 +166,23 @@ def _tasks(config: Config) -> Iterator[Named]:
                 yield Named(f"tasks.{name}.data.{split}", path, made)
 
 
+def of_parameters(config: Config, name: str) -> list[str]:
+    """List the files that a task's parameters name, which its evaluations read."""
+    return list(_by_parameter(config, name).values())
+
+
+def _by_parameter(config: Config, name: str) -> Mapping[str, str]:
+    entry = config.task(name)
+    kind = tasks.load(entry.kind)
+    return kind.files(kind.PARAMETERS.model_validate(entry.parameters))
+
+
 def _parameters(config: Config) -> Iterator[Named]:
     """Yield the files that parameters of tasks name; evaluations are made from them."""
     for name in rows.tasks(config):
-        entry = config.task(name)
         folder = Path(config.results, "evaluations", name)
         made = list(map(str, folder.glob("*/*/*/*/part-*.json")))
-        for key, path in tasks.files_of(entry.kind, entry.parameters).items():
+        for key, path in _by_parameter(config, name).items():
             yield Named(f"tasks.{name}.parameters.{key}", path, made)
 
 

@@ -74,6 +74,7 @@ class Records:
             "probes/{model}/{pair}.json": specs.ask_probes,
             "probes/{model}/{method}.{langset}/{pair}.safetensors": specs.record_probes,
             "similarities/{model}/{similarity}/{pair}.json": specs.compare_languages,
+            "alignment/{corpus}/{model}/{pair}.json": specs.measure_alignment,
             "tasks/{task}/{split}.{lang}.jsonl": specs.prepare_task,
             f"{adapter}/adapter_model.safetensors": specs.tune_model,
             f"{evaluations}/{part}": self._treated,

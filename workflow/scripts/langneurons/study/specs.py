@@ -38,6 +38,7 @@ from langneurons.jobs.fingerprint import code_hash
 from langneurons.text import pins
 
 from . import sentence_specs
+from .alignment_specs import AlignmentSpecs
 from .bridge_specs import BridgeSpecs
 from .rule_functions import signed
 from .treatment_specs import named
@@ -66,7 +67,7 @@ def _hub(data: TaskData, split: str, lang: str) -> Any:
     return found | ({"codes": data.codes} if data.codes else {})
 
 
-class Specs(BridgeSpecs):
+class Specs(AlignmentSpecs, BridgeSpecs):
     """Builds the ``spec`` of every rule from one configuration."""
 
     def __init__(self, config: Config, parts: Parts | None = None) -> None:

@@ -13,7 +13,7 @@ from langneurons.config.errors import ConfigError, unknown_name
 from langneurons.config.names import Pair
 from langneurons.config.schema import Config
 from langneurons.costs.parts import Parts
-from langneurons.grid import bridges, result_paths, rows, subjects
+from langneurons.grid import alignment, bridges, result_paths, rows, subjects
 from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.tables.common import metrics
@@ -213,6 +213,29 @@ class TableSpecs:
             for pair in self._pairs(model)
         ]
 
+    def _aligned(self, wildcards: Any) -> dict[str, alignment.Aligned]:
+        """Return what is drawn of a model and corpus, by language."""
+        found: dict[str, alignment.Aligned] = {}
+        for _, lang, one in alignment.with_pivot(self.config):
+            if (one.corpus, one.model) == (wildcards.corpus, wildcards.model):
+                found.setdefault(lang, one)
+        return found
+
+    def aligned(self, wildcards: Any) -> list[str]:
+        """List the alignments of a model's languages with the pivot."""
+        found = self._aligned(wildcards).values()
+        return [one.path(self.config) for one in found]
+
+    def draw_alignment(self, wildcards: Any) -> str:
+        found = self._aligned(wildcards).items()
+        names = [[x.corpus, x.model, str(x.pair), lang] for lang, x in found]
+        return self.figure(model=wildcards.model, names=names)
+
+    def draw_transfer(self, wildcards: Any) -> str:
+        metric = targets.metrics(self.config, wildcards.task)[0]
+        names = {"task": wildcards.task, "model": wildcards.model}
+        return self.figure(**names, metric=metric)
+
     def _pairs(self, model: str) -> list[Pair]:
         found = bridges.asked_for(self.config)
         return [pair for name, pair in found if name == model]
@@ -240,5 +263,6 @@ def files_of(parts: Parts, reads: Reads) -> dict[str, list[str]]:
         "similarities": [
             bridges.similarity(parts.config, *names) for names in reads.similarities
         ],
+        "alignments": [one.path(parts.config) for one in reads.alignments],
         "tables": [targets.table(parts.config, name) for name in reads.tables],
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 from langneurons import similarities, tables, tasks
 from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
-from langneurons.grid import bridges, experiments, rows
+from langneurons.grid import aligned_with, alignment, bridges, experiments, rows
 from langneurons.grid.axes import is_control
 from langneurons.grid.experiments.perplexity import Perplexity
 from langneurons.grid.rows import drawn_selections, models, text_blocks
@@ -197,6 +197,17 @@ def _bridged(config: Config) -> Iterator[str]:
         yield from (f"{model}/by_layer.{name}" for name in by_layer(config))
 
 
+def _aligned(config: Config) -> Iterator[str]:
+    """List the figures of alignment: by layer, and against the tables of tasks."""
+    for one in dict.fromkeys((x.model, x.corpus) for x in alignment.asked_for(config)):
+        yield "{}/aligned.{}".format(*one)
+    wanted = tables.wanted(config)
+    tested = ((x.model, x.task) for x in aligned_with.scored(config))
+    for model, task in dict.fromkeys(tested):
+        if {"alignment", task} <= {*wanted} and metrics(config, task):
+            yield f"{model}/transfer.{task}"
+
+
 def by_layer(config: Config) -> list[str]:
     """List the similarities that are drawn by layer: those of recorded neurons."""
     if not bridges.all_axes(config):
@@ -230,5 +241,6 @@ def _stems(config: Config) -> Iterator[str]:
             yield from (f"profiles/sites.{task}.{m}" for m in metrics(config, task))
     yield from _steered(config)
     yield from _bridged(config)
+    yield from _aligned(config)
     for name in published_sets(config):
         yield from (f"published/{name}/{kind}" for kind in PUBLISHED_KINDS)

@@ -8,20 +8,21 @@ knows a task by its name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from langneurons.config import plugins
 from langneurons.config.errors import ConfigError
 from langneurons.config.fields import Frozen
 from langneurons.config.names import Bridged, Treatment
 from langneurons.nn.evaluation.examples import Examples
-from langneurons.stats.resummed import Resummed, Score
 
 from .common import predictions as tables
 from .common import preparing
 from .common.items import means
+from .common.measures import UNKNOWN as UNKNOWN
+from .common.measures import Metric as Metric
+from .common.measures import Size as Size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,75 +34,6 @@ Item = dict[str, Any]
 """One item: ``id``, its number in the file, and what the task reads of it."""
 
 P = TypeVar("P", bound=Frozen)
-
-
-@dataclass(frozen=True)
-class Metric:
-    """What is measured of each item, or of all of them together.
-
-    Attributes:
-        kind: ``binary`` (0 or 1 per item), ``score`` (0 to 1 per item), ``real`` (any
-            number per item), ``resummed`` (of all items together, from sums of
-            statistics of single items) or ``corpus`` (only of all items together).
-        title: as it is written in tables and figures.
-        unit: ``%`` is shown times 100, any other as it is; empty for a plain number.
-        group: metrics of one group share a cell of a table.
-        about: in words, for the legends of tables; empty: the title says it.
-        decimals: digits behind the point, as it is shown.
-        drawn: whether it has figures.
-        matters: smallest difference that a study should be able to see, as the numbers
-            are kept (0.02 for 2 points of a ``%``); None: 2 points for ``%``, and not
-            known for any other unit.
-        statistics: of a ``resummed`` metric, the columns of per-item tables whose sums
-            make it: finite numbers, at least 0.
-        score: of a ``resummed`` metric, what turns sums of these columns, float64
-            [..., k], into finite scores [...].
-    """
-
-    kind: Literal["binary", "score", "real", "resummed", "corpus"]
-    title: str
-    unit: str = "%"
-    group: str = ""
-    about: str = ""
-    decimals: int = 1
-    drawn: bool = True
-    matters: float | None = None
-    statistics: tuple[str, ...] = ()
-    score: Score | None = None
-
-    def resummed(self, predictions: pd.DataFrame) -> Resummed:
-        """Return the statistics of a per-item table, of a ``resummed`` metric.
-
-        Raises:
-            ConfigError: it is of another kind.
-        """
-        if self.score is None:
-            raise ConfigError(f"metric {self.title!r} of kind {self.kind} has no sums")
-        return Resummed(predictions[list(self.statistics)].to_numpy(), self.score)
-
-
-@dataclass(frozen=True)
-class Size:
-    """Size of a task's data set, for estimates of time.
-
-    Attributes:
-        train: rows of its training split.
-        test: rows of its test split.
-        train_tokens: tokens of an English training item, words of the prompt included.
-        test_tokens: tokens of a test item, over languages.
-        source: where these numbers are from.
-        texts: different ones that test items are about; None: one each.
-    """
-
-    train: int
-    test: int
-    train_tokens: int
-    test_tokens: int
-    source: str
-    texts: int | None = None
-
-
-UNKNOWN = Size(10_000, 5_000, 128, 128, "assumed")
 
 
 class Task(Protocol[P]):
@@ -128,6 +60,11 @@ class Task(Protocol[P]):
             parameter ``languages``: columns ``logprob_{l}`` (nats), ``tokens_{l}`` and
             ``object_{l}``, empty where there is none. ``item`` is the same in all
             languages then.
+        OPEN: whether answers are open text whose language is told, so that languages
+            may be switched off one after another: per-item tables have the share of an
+            answer that is in every language of the parameter ``languages``, by words
+            (``words_{l}``) and lines (``lines_{l}``), in any ``other`` and in ``none``,
+            and ``repetition``, ``loops``, ``empty`` and ``length``.
         PAIRS: whether it is tested on pairs of languages, directly and through a third
             one: models as they are only, in pairs that an experiment names.
         WORDS: of a task on pairs, whether its items are the test words of a dictionary
@@ -135,6 +72,8 @@ class Task(Protocol[P]):
             ``join``.
         ALL_LANGUAGES: whether a file of items has those of all languages; each item
             names its own (``language``).
+        NAMED_ROWS: whether a data set on the hub may have the rows of all languages,
+            each of which names its own; ``read_hub`` refuses one that does not.
         BESIDE: names of files that lie beside a file of items and are read with it.
         NOTES: what its metrics measure, in sentences; the report has them among its
             terms.
@@ -150,9 +89,11 @@ class Task(Protocol[P]):
     DEMO: str | None = None
     CONTINUES: bool = False
     SHIFTS: bool = False
+    OPEN: bool = False
     PAIRS: bool = False
     WORDS: bool = False
     ALL_LANGUAGES: bool = False
+    NAMED_ROWS: bool = False
     BESIDE: tuple[str, ...] = ()
     NOTES: tuple[str, ...] = ()
 
@@ -378,12 +319,6 @@ def load(kind: str) -> Task[Frozen]:
         problems=problems,
     )
     return cast("Task[Frozen]", task)
-
-
-def files_of(kind: str, parameters: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the files that the parameters of a task name: parameter -> path."""
-    task = load(kind)
-    return task.files(task.PARAMETERS.model_validate(parameters))
 
 
 def files(task: Task[Frozen], path: str) -> list[str]:

@@ -16,7 +16,7 @@ from langneurons.config.fields import Frozen
 
 from . import Item, Size
 from .common import columns, rows
-from .common.choices import Choices
+from .common.choices import Choices, Option, options
 from .common.continuations import Boundary, Padding
 from .common.items import read_jsonl
 
@@ -74,14 +74,15 @@ class Belebele(Choices[Parameters]):
 
     def wording(
         self, item: Item, parameters: Parameters, language: str
-    ) -> tuple[str, str, Sequence[str]]:
+    ) -> Sequence[Option]:
         """Write passage, question and what follows; a blank stands before an option."""
         lines = [f"P: {item['flores_passage']}", f"Q: {item['question'].strip()}"]
         answers = [item[name] for name in ANSWERS]
         if parameters.wording == "answers":
-            return "\n".join([*lines, "Answer:"]), " ", [a.strip() for a in answers]
+            full = [answer.strip() for answer in answers]
+            return options("\n".join([*lines, "Answer:"]), " ", full)
         listed = [f"{a}: {b}" for a, b in zip(LETTERS, answers, strict=True)]
-        return "\n".join([*lines, *listed, "Answer:"]), " ", LETTERS
+        return options("\n".join([*lines, *listed, "Answer:"]), " ", LETTERS)
 
 
 def item_of(row: int, cells: Mapping[str, Any], where: str) -> Item:

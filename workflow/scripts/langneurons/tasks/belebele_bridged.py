@@ -17,42 +17,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from langneurons.config.errors import DataError, unknown_name
-from langneurons.config.fields import Frozen, Language
+from langneurons.config.errors import DataError
 from langneurons.config.names import Pair
 
 from . import Item, Metric, Size, Task
 from .belebele import ANSWERS, COLUMNS, LETTERS, item_of
-from .common import rows, translations
+from .common import rows
 from .common.continuations import Continued, score
 from .common.items import read_jsonl
+from .common.translating import Translated, translated
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from langneurons.nn.evaluation.language_model import LanguageModel
 
-# Code, as FLORES-200 has it, and English name of each language of the study.
-LANGUAGES: Mapping[str, tuple[str, str]] = {
-    "en": ("eng_Latn", "English"),
-    "de": ("deu_Latn", "German"),
-    "fr": ("fra_Latn", "French"),
-    "it": ("ita_Latn", "Italian"),
-    "pt": ("por_Latn", "Portuguese"),
-    "es": ("spa_Latn", "Spanish"),
-    "zh": ("zho_Hans", "Chinese"),
-    "ja": ("jpn_Jpan", "Japanese"),
-    "ar": ("arb_Arab", "Arabic"),
-    "he": ("heb_Hebr", "Hebrew"),
-    "id": ("ind_Latn", "Indonesian"),
-    "tl": ("tgl_Latn", "Tagalog"),
-    "sw": ("swh_Latn", "Swahili"),
-    "fi": ("fin_Latn", "Finnish"),
-    "hu": ("hun_Latn", "Hungarian"),
-}
-TRANSLATE = (
-    "Translate the following text from {source} to {target}:\n{text}\nTranslation: "
-)
 # The paper has one instruction in English; its words are not known here.
 INSTRUCTION = "Read the passage and answer the question with one letter: A, B, C, or D."
 LETTER = re.compile(r"\b[A-D]\b")
@@ -61,7 +40,7 @@ NONE = -1
 """Choice of an answer without a letter."""
 
 
-class Parameters(Frozen):
+class Parameters(Translated):
     """How passages are translated, and how an answer is read.
 
     Files have a JSON object per line, in the layout of the hub, one file per language.
@@ -79,25 +58,11 @@ class Parameters(Frozen):
         "own:\n`case_sensitive`: capital A, B, C or D\n`paper`: small ones too, so "
         "that the English article is answer A",
     )
-    called: Literal["code", "name"] = Field(
-        "code",
-        description="what the prompt for a translation calls languages:\n`code`: by "
-        "their codes in FLORES-200, such as zho_Hans (paper)\n`name`: by their English "
-        "names",
-    )
-    names: dict[Language, str] = Field(
-        default_factory=dict,
-        description="what that prompt calls a language, by its code here, beside or "
-        "instead of codes and names of the study's languages",
-    )
     first: int | None = Field(
         None,
         ge=1,
         description="only the first so many items of the data set are asked (paper: "
         "500); null: all of them",
-    )
-    max_new_tokens: int = Field(
-        512, ge=1, description="tokens of a translation at most (paper: 512)"
     )
     answer_tokens: int = Field(
         10, ge=1, description="tokens of an answer at most, answer generate (paper: 10)"
@@ -118,11 +83,6 @@ class Parameters(Frozen):
                 "or give answer: generate"
             )
         return self
-
-    def known(self) -> dict[str, str]:
-        """Return what the prompt calls each language, by its code here."""
-        which = 0 if self.called == "code" else 1
-        return {k: v[which] for k, v in LANGUAGES.items()} | self.names
 
 
 class BelebeleBridged(Task[Parameters]):
@@ -149,10 +109,7 @@ class BelebeleBridged(Task[Parameters]):
 
     def unmet(self, parameters: Parameters, languages: Sequence[str]) -> Iterator[str]:
         """Find languages that passages are translated from or into without a name."""
-        named = {Pair.parse(x).source if "-" in x else x for x in languages}
-        known = parameters.known()
-        for code in sorted(named - set(known)):
-            yield unknown_name("language", code, known, "parameters.names")
+        return parameters.nameless(languages)
 
     def read_file(self, path: Path | str) -> Iterator[Item]:
         return _placed(rows.of_file(path, (*COLUMNS, *PLACE)))
@@ -223,16 +180,12 @@ class BelebeleBridged(Task[Parameters]):
     ) -> pd.DataFrame:
         """Ask every question about the model's own translation of the passage."""
         asked = _asked(items, parameters)
-        names, source = parameters.known(), Pair.parse(language).source
-        # Several questions are about one passage, which is translated once.
-        wanted = list(dict.fromkeys(item["flores_passage"] for item in asked))
-        prompts = [
-            TRANSLATE.format(source=names[source], target=names[bridge], text=text)
-            for text in wanted
-        ]
-        made = translations.ask(lm, prompts, parameters.max_new_tokens)
-        known = dict(zip(wanted, (text.strip() for text in made), strict=True))
-        passages = [known[item["flores_passage"]] for item in asked]
+        passages = translated(
+            lm,
+            [item["flores_passage"] for item in asked],
+            (Pair.parse(language).source, bridge),
+            parameters,
+        )
         return _answered(lm, asked, passages, passages, parameters)
 
     def per_item(self) -> Mapping[str, str]:
@@ -320,7 +273,7 @@ def _answered(
     else:
         letters = [f" {letter}" for letter in LETTERS]
         given = [
-            Continued(item["id"], text, letters)
+            Continued.of(item["id"], text, letters)
             for item, text in zip(items, prompts, strict=True)
         ]
         found = score(lm, given, boundary="alone")

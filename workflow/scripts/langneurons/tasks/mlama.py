@@ -152,7 +152,7 @@ class Mlama(Task[Parameters]):
         join = blank(language, parameters.join)
         scored = [_scored(one, parameters, language) for one in asked]
         given = [
-            Continued(
+            Continued.of(
                 one["id"],
                 prompt(one, parameters.prompt),
                 [join + text for text in dict.fromkeys(objects.values())],

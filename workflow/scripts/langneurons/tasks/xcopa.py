@@ -11,18 +11,19 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from langneurons.config.errors import DataError, unknown_name
 from langneurons.config.fields import Frozen, Language
 
 from . import Item, Size
 from .common import columns, rows
-from .common.choices import Choices
+from .common.choices import Choices, Option, options
 from .common.continuations import BOUNDARY, Boundary, Padding, blank
 from .common.items import read_jsonl
+from .common.switches import Switched
 
 CONNECTORS = {
     "et": ("sest", "seetõttu"),
@@ -50,12 +51,6 @@ ASKED = {
 DEFECTIVE = ("id", "it", "sw", "th", "tr")
 """Languages whose official files name the wrong question in some rows; th never says
 cause."""
-WORDINGS = {
-    "repaired": ("final_punct", "repaired", "by_language", "offsets", "exact"),
-    "harness": ("last_char", "as_is", "space", "alone", "exact"),
-    "paper": ("last_char", "as_is", "space", "separate", "paper_left"),
-}
-SWITCHES = ("trim", "question", "join", "boundary", "padding")
 
 
 class Connectors(Frozen):
@@ -65,12 +60,36 @@ class Connectors(Frozen):
     effect: str = Field(min_length=1, description="before its effect (so)")
 
 
-class Parameters(Frozen):
+class Parameters(Switched):
     """How an item is written. Files have a JSON object per line, as the official ones.
 
     The columns are ``premise``, ``choice1``, ``choice2``, ``question`` (cause or
     effect), ``label`` (0 or 1) and, if it is there, ``idx``.
     """
+
+    WORDINGS: ClassVar = {
+        "repaired": {
+            "trim": "final_punct",
+            "question": "repaired",
+            "join": "by_language",
+            "boundary": "offsets",
+            "padding": "exact",
+        },
+        "harness": {
+            "trim": "last_char",
+            "question": "as_is",
+            "join": "space",
+            "boundary": "alone",
+            "padding": "exact",
+        },
+        "paper": {
+            "trim": "last_char",
+            "question": "as_is",
+            "join": "space",
+            "boundary": "separate",
+            "padding": "paper_left",
+        },
+    }
 
     wording: Literal["repaired", "harness", "paper"] = Field(
         "repaired",
@@ -117,21 +136,6 @@ class Parameters(Frozen):
         description="of languages that XCOPA does not have, or others than its own",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _as_the_wording_says(cls, given: Any) -> Any:
-        """Fill in the switches, so that the settings of a job name each of them."""
-        if not isinstance(given, Mapping):
-            return given
-        said = WORDINGS.get(
-            str(given.get("wording", "repaired")), (None,) * len(SWITCHES)
-        )
-        filled = dict(given)
-        for name, value in zip(SWITCHES, said, strict=True):
-            if filled.get(name) is None:
-                filled[name] = value
-        return filled
-
 
 class Xcopa(Choices[Parameters]):
     """Causes and effects; see the module."""
@@ -175,7 +179,7 @@ class Xcopa(Choices[Parameters]):
 
     def wording(
         self, item: Item, parameters: Parameters, language: str
-    ) -> tuple[str, str, Sequence[str]]:
+    ) -> Sequence[Option]:
         """Write premise and connector, and both options with a small first letter."""
         asked = item["question"]
         if parameters.question == "repaired" and language in DEFECTIVE:
@@ -191,9 +195,9 @@ class Xcopa(Choices[Parameters]):
         if parameters.trim == "last_char" or _is_punctuation(premise[-1]):
             premise = premise[:-1]
         join = blank(language, str(parameters.join))
-        options = [item[name] for name in self.OPTIONS]
-        small = [text[0].lower() + text[1:] for text in options]
-        return premise + join + connector, join, small
+        texts = [item[name] for name in self.OPTIONS]
+        small = [text[0].lower() + text[1:] for text in texts]
+        return options(premise + join + connector, join, small)
 
 
 def _connector(asked: str, parameters: Parameters, language: str) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from langneurons.config.errors import DataError
 
 from . import Size
-from .common import classifier
+from .common import classifier, entailment
 from .common.classifier import Classifier
 
 
@@ -62,8 +62,8 @@ class Xnli(Classifier[Parameters]):
 
     PARAMETERS = Parameters
     TITLE = "XNLI"
-    COLUMNS = ("premise", "hypothesis")
-    LABELS = ("entailment", "neutral", "contradiction")  # numbered as on the hub
+    COLUMNS = entailment.TEXTS
+    LABELS = entailment.CLASSES
     PUBLISHED = "xnli"
     SIZE = Size(
         392_702,

@@ -6,10 +6,12 @@ an artificial world it does not know; there a language is told by its lexicon.
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from langneurons.config.errors import DataError, did_you_mean
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 Keep = Callable[[str], bool]
+Details = tuple[tuple[str, str, int, float], ...]
+"""Languages that CLD2 found: name, code, percent of the bytes, and a score."""
 
 # Where the code of CLD2 is not the one used here.
 OURS: Mapping[str, str] = {"zh-Hant": "zh", "iw": "he", "jw": "jv"}
@@ -52,7 +56,7 @@ class Identifier(Protocol):
         ...
 
     def shares(self, text: str) -> dict[str, float]:
-        """Return the share of a text that is in each language; at most 1 together."""
+        """Return the share of a text's words in each language; at most 1 together."""
         ...
 
 
@@ -76,8 +80,19 @@ class Cld2:
         return _ours(details[0][1]) if reliable else None
 
     def shares(self, text: str) -> dict[str, float]:
-        """Return the share of a text's bytes in each of its up to three languages."""
-        return {code: percent / 100 for code, percent in _percents(text).items()}
+        """Return the share of a text's words in each language, weighed by letters.
+
+        Line by line, and within a line by the chunks that CLD2 parts it into. Letters
+        are counted, as not all scripts part words; of a chunk those of its most
+        frequent script, so that names in Latin letters are not taken for Chinese. In
+        most short lines no chunk is reliable even where the whole line is: the letters
+        left are of the line's language, if they are of the script that it has there.
+        """
+        total = sum(map(str.isalpha, text))
+        found: Counter[str] = Counter()
+        for line in text.splitlines():
+            found += _letters(line)
+        return {code: n / total for code, n in found.items()}
 
 
 class Lexicon:
@@ -146,6 +161,18 @@ class Lexicon:
 CLD2 = Cld2()
 
 
+def of_lines(text: str, identifier: Identifier) -> dict[str, float]:
+    """Return the share of a text's lines in each language; those without letters aside.
+
+    Args:
+        text: of any number of lines.
+        identifier: tells the language of a line.
+    """
+    lines = [x for x in text.splitlines() if any(map(str.isalpha, x))]
+    found = Counter(map(identifier.identify, lines))
+    return {code: n / len(lines) for code, n in found.items() if code is not None}
+
+
 def identify(text: str) -> str | None:
     """Return the language of a text by CLD2; see ``Cld2.identify``."""
     return CLD2.identify(text)
@@ -178,6 +205,42 @@ def language_filter(language: str, minimum_percent: int) -> Keep:
     return keep
 
 
+def _letters(line: str) -> Counter[str]:
+    """Count the letters of a line that are in each language; see ``Cld2.shares``."""
+    text, (reliable, _, details, chunks) = _detected(line, returnVectors=True)
+    coded = text.encode("utf-8")
+    found: Counter[str] = Counter()
+    left: Counter[str] = Counter()
+    written: dict[str, str] = {}
+    for start, size, _, code in chunks:
+        part = coded[start : start + size].decode("utf-8", "ignore")
+        scripts = _scripts(part)
+        if scripts and (language := _ours(code)) is not None:
+            most = written.setdefault(language, _most(scripts))
+            found[language] += scripts.pop(most, 0)
+        left += scripts
+    whole = _ours(details[0][1]) if reliable else None
+    if whole is not None:
+        found[whole] += left[written.get(whole) or _most(_scripts(text))]
+    return +found
+
+
+def _most(counted: Counter[str]) -> str:
+    return counted.most_common(1)[0][0]
+
+
+def _scripts(text: str) -> Counter[str]:
+    """Count the letters of a text by their script."""
+    return Counter(map(_script, filter(str.isalpha, text)))
+
+
+@cache
+def _script(letter: str) -> str:
+    """Name the script of a letter; those of Chinese and Japanese are one."""
+    name = unicodedata.name(letter, "").partition(" ")[0]
+    return "CJK" if name in ("HIRAGANA", "KATAKANA") else name
+
+
 def _percents(text: str) -> Counter[str]:
     """Return percents of a text, in bytes, of each of up to three languages."""
     found: Counter[str] = Counter()
@@ -194,19 +257,23 @@ def _ours(code: str) -> str | None:
     return OURS.get(code, code)
 
 
-def _detect(text: str) -> tuple[bool, int, tuple[tuple[str, str, int, float], ...]]:
+def _detect(text: str) -> tuple[bool, int, Details]:
     """Run CLD2 on plain text; see ``pycld2.detect``."""
+    reliable, size, details = _detected(text)[1]
+    return bool(reliable), int(size), tuple(details)
+
+
+def _detected(text: str, **options: bool) -> tuple[str, Any]:
+    """Run CLD2 on plain text; return also the text that it read, of equal length."""
     module = _module()
     # Unless told, it takes text for HTML, and skips what follows a "<".
     try:
-        found = module.detect(text, isPlainText=True)
+        return text, module.detect(text, isPlainText=True, **options)
     except (module.error, UnicodeEncodeError):
         # It refuses control characters, which are valid UTF-8; and half of a
         # surrogate pair, which a model may write, is none.
         clean = "".join(c if c.isprintable() else " " for c in text)
-        found = module.detect(clean, isPlainText=True)
-    reliable, size, details = found
-    return bool(reliable), int(size), tuple(details)
+        return clean, module.detect(clean, isPlainText=True, **options)
 
 
 def _module() -> ModuleType:

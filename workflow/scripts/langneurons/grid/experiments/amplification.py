@@ -42,6 +42,7 @@ from langneurons.grid.axes import (
     Block,
     Row,
     TextRow,
+    expand_draws,
     neuron_languages,
     written,
 )
@@ -120,6 +121,33 @@ class OnText(Frozen):
     chunks: int = Field(200, ge=1, description="held-out chunks, shared by all cells")
 
 
+class SwitchedOff(Frozen):
+    """Languages whose neurons are overwritten together, one more from step to step.
+
+    A statistic that is measured is, for each neuron, that of the first of them whose
+    neuron it is.
+    """
+
+    tasks: Tasks = Field(
+        min_length=1,
+        description="in whose answers one looks which language appears: those of the "
+        "experiment's tasks, in all its languages, whose answers are open (forcing)",
+    )
+    languages: tuple[Language, ...] = Field(
+        min_length=1,
+        description="in this order: the neurons of the first, of the first two, and so "
+        "on",
+    )
+    selections: Selections = Field(
+        min_length=1,
+        description="whose neurons, each `method.language_set`; a random method stands "
+        "for all its draws, as many random neurons",
+    )
+    statistics: Statistics = Field(
+        min_length=1, description="what is written into them, such as zero"
+    )
+
+
 class Amplification(Experiment):
     """Neurons of every language are amplified, beside prompts and steering."""
 
@@ -163,6 +191,11 @@ class Amplification(Experiment):
     steering: Steering | None = Field(
         None, description="the mean difference between languages; null: none"
     )
+    switched_off: SwitchedOff | None = Field(
+        None,
+        description="languages that are switched off one after another, to see which "
+        "one open answers fall back to; null: none",
+    )
     ties: Literal["drop", "count_as_fail"] = Field(
         "drop",
         description="facts whose object is the same word in both languages of a pair, "
@@ -181,10 +214,13 @@ class Product(Kind[Amplification]):
     """Models x languages x treatments, by task; then those of text."""
 
     PARAMETERS = Amplification
-    TABLES = ("amplification", "steering", PERPLEXITY, "{task}")
+    TABLES = (
+        "amplification", "steering", "open_text", "fallback", PERPLEXITY, "{task}",
+    )  # fmt: skip
 
     def selections(self, axes: Amplification) -> tuple[str, ...]:
-        return axes.selections
+        off = axes.switched_off.selections if axes.switched_off else ()
+        return tuple(dict.fromkeys((*axes.selections, *off)))
 
     def rows(
         self, config: Config, name: str, axes: Amplification
@@ -192,8 +228,11 @@ class Product(Kind[Amplification]):
         base = TuningName(BASE)
         for task in axes.tasks:
             languages = tested(config, axes, task)
-            of = {x: (*_usual(config, axes, x, task), *_prompts(config, axes, x))
-                  for x in languages}  # fmt: skip
+            off = switched(config, axes, task)
+            of = {
+                x: (*_usual(config, axes, x, task), *_prompts(config, axes, x), *off)
+                for x in languages
+            }
             for model in axes.models:
                 for lang, treatments in of.items():
                     row = Row(model, base, BASE_SEED, lang, UNTREATED, name)
@@ -238,6 +277,30 @@ def _usual(
             for strength in steering.strengths
         ]
     return found
+
+
+def switched(config: Config, axes: Amplification, task: str) -> tuple[Overwritten, ...]:
+    """List the steps in which languages are switched off on a task, in any language."""
+    off = axes.switched_off
+    if off is None or task not in off.tasks:
+        return ()
+    return tuple(
+        Overwritten(selection, statistic, "+".join(off.languages[:step]))
+        for text in off.selections
+        for selection in expand_draws(config, text)
+        if set(off.languages) <= set(config.language_set(selection.languages).languages)
+        for statistic in off.statistics
+        for step in range(1, len(off.languages) + 1)
+    )
+
+
+def only_switched(
+    config: Config, axes: Amplification, lang: str, task: str
+) -> frozenset[Treatment]:
+    """Return the steps that are nothing but that: no way to amplify a language."""
+    return frozenset(switched(config, axes, task)) - set(
+        _usual(config, axes, lang, task)
+    )
 
 
 def _whose(config: Config, axes: Amplification, langset: str, lang: str) -> list[str]:

@@ -1,7 +1,8 @@
 """Writing an intervention into a model while it runs.
 
 One hook per touched layer writes all of its neurons at once. Neurons that are not named
-keep their bits.
+keep their bits. Without gradients the activations are written where they are: whoever
+wants them as they were must copy them before.
 """
 
 from __future__ import annotations
@@ -196,7 +197,7 @@ def _writer(
             if (numbers.device, numbers.dtype) != (values.device, activations.dtype):
                 numbers = values.to(activations.dtype)
             shape = (*activations.shape[:-1], len(numbers))
-            return activations.index_copy(-1, neurons, numbers.expand(shape))
+            return _written(activations, neurons, numbers.expand(shape))
         old = activations.index_select(-1, neurons)
         value = values
         if measure is not None:
@@ -205,9 +206,17 @@ def _writer(
         new = op(old.float(), value, weight).to(activations.dtype)
         if where is not None:
             new = torch.where(where, new, old)
-        return activations.index_copy(-1, neurons, new)
+        return _written(activations, neurons, new)
 
     return write
+
+
+def _written(activations: Tensor, neurons: Tensor, new: Tensor) -> Tensor:
+    """Return activations with other values of some neurons."""
+    if torch.is_grad_enabled():  # the values before may be needed for a gradient
+        return activations.index_copy(-1, neurons, new)
+    # The model has just computed them and reads nothing but what is returned.
+    return activations.index_copy_(-1, neurons, new)
 
 
 def _mover(

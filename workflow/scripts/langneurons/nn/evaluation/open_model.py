@@ -157,6 +157,13 @@ class OpenModel:
         return token
 
     @property
+    def prefix(self) -> list[int]:
+        """What lm-evaluation-harness puts before a text of its own: BOS, else EOS."""
+        begins = self.tokenizer.bos_token_id
+        token = self.eos if begins is None else begins
+        return [] if token is None else [int(token)]
+
+    @property
     def padding_side(self) -> str:
         """Side that the tokenizer pads on as its makers have it: left or right."""
         return padding_side(self.tokenizer)

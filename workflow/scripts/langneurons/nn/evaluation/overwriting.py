@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import DataError
-from langneurons.config.names import Overwritten, Steered, Treatment
+from langneurons.config.names import Overwritten, Steered, Treatment, together
 from langneurons.neurons import directions
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.neurons.recorded_activations import Activations
@@ -116,18 +117,60 @@ def overwritten(
     sets = NeuronSets.read(run.neurons)
     # Published sets carry no revision of ours; their sizes must still agree.
     sets.require_model(*shape, None, run.neurons)
-    chosen = sets.of(run.settings["neuron_language"])
-    if run.activations is None:
+    of_each = [sets.of(x) for x in together(run.settings["neuron_language"])]
+    chosen = _union(of_each)
+    if not run.activations:
         fill = statistic.constant if statistic.value == "const" else 0.0
         return chosen, np.full(shape, fill, dtype=np.float32), statistic
-    measured = Activations.open(run.activations)
-    if (measured.layers, measured.width) != shape:
-        raise DataError(
-            f"{run.activations}: of a model with {measured.layers} layers of "
-            f"{measured.width} neurons, but {manifest['model']} has {shape[0]} of "
-            f"{shape[1]}"
-        )
     if statistic.measure is None or statistic.quantile is None:
         raise DataError(f"{run.name}: statistic has no 'measure' or 'quantile'")
-    values = measured.value(statistic.value, statistic.measure, statistic.quantile)
+    own = statistic.value, statistic.measure, statistic.quantile
+    measured = [
+        _open(path, shape, manifest["model"]).value(*own) for path in run.activations
+    ]
+    values = measured[0]
+    if len(measured) > 1:
+        values = _of_the_first(of_each, measured)
     return chosen, values, statistic
+
+
+def _open(path: Path, shape: tuple[int, int], model: str) -> Activations:
+    """Open activations.
+
+    Raises:
+        DataError: they are of a model of another size.
+    """
+    found = Activations.open(path)
+    if (found.layers, found.width) != shape:
+        raise DataError(
+            f"{path}: of a model with {found.layers} layers of {found.width} neurons, "
+            f"but {model} has {shape[0]} of {shape[1]}"
+        )
+    return found
+
+
+Neurons = dict[int, list[int]]
+
+
+def _union(of_each: Sequence[Neurons]) -> Neurons:
+    """Put the neurons of several languages together, layer by layer."""
+    if len(of_each) == 1:
+        return of_each[0]
+    layers = sorted({layer for one in of_each for layer in one})
+    return {x: sorted({n for one in of_each for n in one.get(x, ())}) for x in layers}
+
+
+def _of_the_first(
+    of_each: Sequence[Neurons], measured: Sequence[np.ndarray[Any, Any]]
+) -> np.ndarray[Any, Any]:
+    """Give each neuron the value of the first language whose neuron it is.
+
+    Args:
+        of_each: neurons of each language.
+        measured: of each language the value of every neuron, [layers, width].
+    """
+    values = np.zeros_like(measured[0])
+    for neurons, own in reversed(list(zip(of_each, measured, strict=True))):
+        for layer, ids in neurons.items():
+            values[layer, ids] = own[layer, ids]
+    return values

@@ -24,7 +24,13 @@ import pyarrow.parquet
 
 from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import DataError
-from langneurons.config.names import Overwritten, Prompted, Steered, Treatment
+from langneurons.config.names import (
+    Overwritten,
+    Prompted,
+    Steered,
+    Treatment,
+    together,
+)
 from langneurons.grid.subjects import READ
 from langneurons.jobs import files, provenance
 
@@ -50,7 +56,7 @@ class Run:
         made_from: all that determines its result: its ``spec``, the ``code``, and the
             hashes of its ``inputs`` by role.
         neurons: neuron file it reads, or None.
-        activations: activation file it reads, or None.
+        activations: activation files it reads, one per language of the values.
         directions: file of directions it reads, or None.
     """
 
@@ -59,7 +65,7 @@ class Run:
     path: Path
     made_from: Mapping[str, Any]
     neurons: Path | None = None
-    activations: Path | None = None
+    activations: tuple[Path, ...] = ()
     directions: Path | None = None
 
     @property
@@ -125,36 +131,49 @@ def runs(
     for name in spec["treatments"]:
         settings, own = _settings(spec, name)
         own_files = _files(name, settings, read)
+        measured = _measured(name, settings, read)
         inputs = {
             role: sha256_of(path)
-            for role, path in {**common, **own_files}.items()
+            for role, path in {**common, **own_files, **measured}.items()
             if path
         }
         made_from = {"spec": own, "code": code, "inputs": inputs}
-        path = folder / f"{name}.parquet"
-        found.append(Run(name, settings, path, made_from, **own_files))
+        path, values = folder / f"{name}.parquet", tuple(measured.values())
+        found.append(
+            Run(name, settings, path, made_from, activations=values, **own_files)
+        )
     return found
 
 
 def _files(
     name: str, settings: Mapping[str, Any], given: Mapping[str, Sequence[Path]]
 ) -> dict[str, Path | None]:
-    """Find the files of one treatment, by role."""
-    found: dict[str, Path | None] = dict.fromkeys(READ)
+    """Find the files of one treatment, by role, but activations."""
+    found: dict[str, Path | None] = {"neurons": None, "directions": None}
     if langset := settings.get("language_set"):
         found["directions"] = _one(
             [p for p in given["directions"] if p.stem == f"diffmean.{langset}"],
             f"{name}: directions of {langset}",
         )
-    if "selection" not in settings:
-        return found
-    found["neurons"] = _one(
-        [p for p in given["neurons"] if p.stem == settings["selection"]],
-        f"{name}: neuron file of {settings['selection']}",
-    )
-    if settings["statistic"]["value"] not in UNMEASURED:
-        language, corpus = settings["value_language"], settings["corpus"]
-        found["activations"] = _one(
+    if "selection" in settings:
+        found["neurons"] = _one(
+            [p for p in given["neurons"] if p.stem == settings["selection"]],
+            f"{name}: neuron file of {settings['selection']}",
+        )
+    return found
+
+
+def _measured(
+    name: str, settings: Mapping[str, Any], given: Mapping[str, Sequence[Path]]
+) -> dict[str, Path]:
+    """Find the activations that values are of, by role; of several languages each."""
+    if "selection" not in settings or settings["statistic"]["value"] in UNMEASURED:
+        return {}
+    languages, corpus = together(settings["value_language"]), settings["corpus"]
+    found = {}
+    for language in languages:
+        role = "activations" if len(languages) == 1 else f"activations.{language}"
+        found[role] = _one(
             [
                 p
                 for p in given["activations"]

@@ -1,4 +1,4 @@
-"""Whether the recorder's GPU kernels can be used, found out once for each device."""
+"""What the recorder computes with, found out once for each device."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ log = logging.getLogger(__name__)
 
 @cache
 def kernels_for(device: torch.device) -> Any:
-    """Return the module ``kernels`` if it works on a device, else None.
+    """Return the module ``cores`` on a CPU, ``kernels`` on a GPU where it works.
 
-    It needs an NVIDIA GPU, Triton, and a C compiler for Triton's launcher. Where one is
-    missing, one line says so and the recorder uses plain torch, which gives the same
-    counts and histograms and sums that differ by rounding.
+    The latter needs an NVIDIA GPU, Triton, and a C compiler for Triton's launcher.
+    Where one is missing, one line says so and the recorder uses plain torch (None),
+    which gives the same counts and histograms and sums that differ by rounding.
     """
+    if device.type == "cpu":
+        from . import cores
+
+        return cores
     if device.type != "cuda":
         return None
     if torch.version.hip:

@@ -48,16 +48,26 @@ def add_histogram(sample: Tensor, histogram: Tensor, kernels: Any = None) -> Non
     Args:
         sample: [tokens, neurons].
         histogram: int32 [neurons * BINS], changed in place.
-        kernels: the module ``kernels``, or None for plain torch; the counts are equal.
+        kernels: from ``kernels_for``; None is plain torch. The counts are equal.
     """
     if kernels is not None:
         kernels.add_histogram(sample, histogram)
         return
+    count(sample, histogram.view(-1, BINS))
+
+
+def count(sample: Tensor, table: Tensor) -> None:
+    """Count values in their neurons' bins, with plain torch.
+
+    Args:
+        sample: [tokens, neurons].
+        table: int32 [neurons, BINS], changed in place.
+    """
     # A row for each neuron: its few bins are in the cache while they are counted.
     whole = torch.contiguous_format
     bins = histogram_bins(sample).t().to(torch.int64, memory_format=whole)
     ones = torch.ones(1, dtype=torch.int32, device=sample.device).expand(bins.shape)
-    histogram.view(-1, BINS).scatter_add_(1, bins, ones)
+    table.scatter_add_(1, bins, ones)
 
 
 def percentiles(values: Tensor, kernels: Any = None) -> Tensor:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from langneurons.config.errors import DataError
 from langneurons.config.names import Pair, Selection
+from langneurons.grid.alignment import Aligned
 from langneurons.grid.axes import Row, TextRow
 from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.neurons.recorded_activations import Activations
@@ -31,6 +32,7 @@ class Reads:
         activations: model, corpus and language of each.
         neurons: model and selection of each.
         similarities: model, similarity and pair of each.
+        alignments: model, corpus and pair of each.
         tables: names of other tables.
         published: whether it reads the file of published numbers.
     """
@@ -40,6 +42,7 @@ class Reads:
     activations: Sequence[tuple[str, str, str]] = ()
     neurons: Sequence[tuple[str, Selection]] = ()
     similarities: Sequence[tuple[str, str, Pair]] = ()
+    alignments: Sequence[Aligned] = ()
     tables: Sequence[str] = ()
     published: bool = False
 
@@ -50,7 +53,8 @@ class Inputs:
 
     Attributes:
         files: evaluations and perplexities -> the indexes that list them; activations,
-            neurons, similarities and tables -> files, in the order of :class:`Reads`.
+            neurons, similarities, alignments and tables -> files, in the order of
+            :class:`Reads`.
         published: the file of published numbers, where it is read.
     """
 

@@ -21,6 +21,8 @@ from langneurons.config.names import (
 )
 from langneurons.grid import experiments
 from langneurons.grid.axes import Row, TextRow, is_control
+from langneurons.grid.experiments import amplification
+from langneurons.grid.experiments.amplification import Amplification
 from langneurons.grid.kept import kept
 from langneurons.stats.steering import TIES, Ties
 
@@ -63,9 +65,10 @@ def steering(config: Config) -> Steering:
         for table, block in experiments.load(axes.kind).rows(config, name, axes):
             if table in shifting:
                 continue
+            left_out = only_switched(config, axes, table, block.row)
             for each in block.treatments:
                 row = block.row.under(each)
-                if target(each) is None:
+                if target(each) is None or each in left_out:
                     continue
                 if isinstance(row, TextRow):
                     texts.append(row)
@@ -121,7 +124,9 @@ def overwrites(config: Config) -> Overwrites:
             if table not in asked or not isinstance(row, Row) or not row.tuning.is_base:
                 continue
             if id(some) not in named:  # models share their treatments
-                named[id(some)] = _overwriting(config, some)
+                left_out = only_switched(config, axes, table, row)
+                kept = [each for each in some if each not in left_out]
+                named[id(some)] = _overwriting(config, kept)
             shifts = table in shifting
             able = _targets(config, table, row) if shifts else frozenset()
             listed = found.shifts if shifts else found.choices
@@ -139,13 +144,22 @@ def _overwriting(
     """Name what is written into chosen neurons, and whose they are."""
     return list(
         dict.fromkeys(
-            (f"{each.selection}.{each.statistic}", each.language)
+            (f"{each.selection}.{each.statistic}", whose)
             for each in treatments
             if isinstance(each, Overwritten)
-            and each.language is not None
+            and (whose := target(each)) is not None
             and not is_control(config, each.selection)
         )
     )
+
+
+def only_switched(
+    config: Config, axes: Any, task: str, row: Row | TextRow
+) -> frozenset[Treatment]:
+    """Return treatments of an experiment that switch languages off, no way to steer."""
+    if not isinstance(axes, Amplification) or isinstance(row, TextRow):
+        return frozenset()
+    return amplification.only_switched(config, axes, row.lang, task)
 
 
 def _steering_experiments(
@@ -200,7 +214,9 @@ def _with_untreated(given: Iterable[tuple[str, Row]]) -> list[tuple[str, Row]]:
 
 
 def target(treatment: Treatment) -> str | None:
-    """Return the language that a treatment steers to; None: it names none."""
+    """Return the language that a treatment steers to; None: it names none, or many."""
+    if isinstance(treatment, Overwritten) and len(treatment.languages) > 1:
+        return None
     if isinstance(treatment, Overwritten | Prompted | Steered):
         return treatment.language
     return None

@@ -9,10 +9,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from langneurons.config.errors import DataError
 from langneurons.config.fields import Frozen
 from langneurons.nn.evaluation.examples import Likelihood
 
@@ -27,8 +28,27 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=Frozen)
 
 
+class Option(NamedTuple):
+    """A possible choice, as it is scored: a text behind its context.
+
+    Attributes:
+        context: text before it, from the beginning.
+        join: what stands between the two, a blank for example.
+        text: whose likelihood counts; divided by its characters, for one metric.
+    """
+
+    context: str
+    join: str
+    text: str
+
+
+def options(context: str, join: str, texts: Sequence[str]) -> list[Option]:
+    """Let all choices follow one context."""
+    return [Option(context, join, text) for text in texts]
+
+
 class Choices(Task[C], Generic[C]):
-    """A task whose items are a context and its possible continuations.
+    """A task whose items are texts behind contexts: one for all, or one for each.
 
     A subclass gives ``PARAMETERS``, ``TITLE``, ``OPTIONS``, how items are read, and
     ``wording``; items have the right option as ``label``, numbered from 0.
@@ -62,10 +82,10 @@ class Choices(Task[C], Generic[C]):
     )
 
     @abstractmethod
-    def wording(
-        self, item: Item, parameters: C, language: str
-    ) -> tuple[str, str, Sequence[str]]:
-        """Write the context of an item, what joins it to an option, and the options.
+    def wording(self, item: Item, parameters: C, language: str) -> Sequence[Option]:
+        """Write the choices of an item, in the order of ``OPTIONS``.
+
+        None at all say that the item is not asked: it has no row in the table.
 
         Args:
             item: a test item.
@@ -81,15 +101,26 @@ class Choices(Task[C], Generic[C]):
     def evaluate(
         self, lm: LanguageModel, items: Sequence[Item], parameters: C, language: str
     ) -> pd.DataFrame:
-        """Score the options of every item; see ``table``."""
+        """Score the options of every item that is asked; see ``table``.
+
+        Raises:
+            DataError: no item is, or see ``score``.
+        """
         written = [self.wording(item, parameters, language) for item in items]
+        asked = [item for item, each in zip(items, written, strict=True) if each]
+        if not asked:
+            raise DataError(
+                f"{language}: none of {len(items)} items can be asked; see the task's "
+                "parameters"
+            )
+        written = list(filter(None, written))
         given = [
-            Continued(item["id"], context, [join + text for text in texts])
-            for item, (context, join, texts) in zip(items, written, strict=True)
+            Continued(item["id"], [(one.context, one.join + one.text) for one in each])
+            for item, each in zip(asked, written, strict=True)
         ]
         boundary, padding = self.scoring(parameters)
         found = score(lm, given, boundary=boundary, padding=padding)
-        return table(items, found, [texts for _, _, texts in written])
+        return table(asked, found, [[one.text for one in each] for each in written])
 
     def per_item(self) -> Mapping[str, str]:
         """Explain the columns of ``table``."""
@@ -133,7 +164,7 @@ def table(
 
     logs = np.stack([one.logprob for one in found])
     tokens = np.stack([one.tokens for one in found])
-    characters = np.array([[len(text) for text in each] for each in texts])
+    characters = np.array([[max(len(text), 1) for text in each] for each in texts])
     label = np.asarray([item["label"] for item in items], dtype=np.int64)
     choice = logs.argmax(axis=1)
     columns: dict[str, Any] = {

@@ -18,11 +18,9 @@ from pydantic import Field
 from langneurons.config.errors import DataError
 from langneurons.config.fields import Frozen
 from langneurons.nn.evaluation.examples import Labelled, Reading
-from langneurons.text import hub
 
 from .. import Item, Metric, Task
-from . import columns
-from .items import read_jsonl
+from . import labelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,33 +74,18 @@ class Classifier(Task[C], Generic[C]):
         return " ".join(f"{{{name}}}" for name in self.COLUMNS)
 
     def read_file(self, path: Path | str) -> Iterator[Item]:
-        """Read a tab-separated file; see ``columns.read_tsv``."""
-        names = (*self.COLUMNS, "label")
-        for row, cells, where in columns.read_tsv(path, names):
-            yield self._item(row, cells, where)
+        return self._rows().read_file(path)
 
     def read_hub(
         self, source: Mapping[str, Any], language: str, split: str
     ) -> Iterator[Item]:
-        """Stream a split of a hub data set that has the columns."""
-        for row, cells in enumerate(hub.rows(source, language, split)):
-            where = f"hub dataset {source['repo']}, {language} {split}, row {row + 1:,}"
-            columns.require(cells, (*self.COLUMNS, "label"), where)
-            yield self._item(row, cells, where)
-
-    def _item(self, row: int, cells: Mapping[str, Any], where: str) -> Item:
-        texts = {name: columns.text(cells, name, where) for name in self.COLUMNS}
-        label = columns.label(cells["label"], self.LABELS, where)
-        own = {"id": row, **texts, "label": label}
-        return own | columns.language(cells, where)
+        return self._rows().read_hub(source, language, split)
 
     def read_items(self, path: Path | str) -> list[Item]:
-        """Read prepared items (JSON lines, as ``tasks.prepare`` writes them)."""
-        items = read_jsonl(path, keys=("id", *self.COLUMNS, "label"))
-        for number, item in enumerate(items, start=1):
-            where = f"{path}: line {number:,}"
-            item["label"] = columns.label(item["label"], self.LABELS, where)
-        return items
+        return self._rows().read_items(path)
+
+    def _rows(self) -> labelled.Labelled:
+        return labelled.Labelled(self.COLUMNS, self.LABELS)
 
     def longest(self, parameters: C) -> int:
         """Return the length that items are cut to."""

@@ -6,8 +6,9 @@ follows. A context and its continuation are therefore encoded as one text, and c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,8 +19,12 @@ from langneurons.nn.evaluation.examples import Ids, Likelihood
 if TYPE_CHECKING:
     from langneurons.nn.evaluation.language_model import LanguageModel
 
-Boundary = Literal["offsets", "separate", "alone"]
+Boundary = Literal["offsets", "separate", "alone", "apart"]
 Padding = Literal["exact", "paper_left"]
+Pairs = Sequence[tuple[str, str]]
+"""Contexts and continuations, as texts."""
+Cut = tuple[list[int], list[int]]
+"""The tokens of a context and those of a continuation."""
 
 BOUNDARY = (
     "where the tokens of a continuation begin:\n"
@@ -27,7 +32,9 @@ BOUNDARY = (
     "`separate`: after as many tokens as the context alone has (paper)\n"
     "`alone`: there too, behind the tokens that the context alone has (as "
     "lm-evaluation-harness does, which repeats or loses characters where a token would "
-    "hold some of both)"
+    "hold some of both)\n"
+    "`apart`: with its own tokens, as it has them by itself, behind those of the "
+    "context"
 )
 UNSPACED = {"ja", "jpn", "zh", "zho", "th", "tha"}
 """Languages that put no blank between words, as codes of two or three letters."""
@@ -35,17 +42,22 @@ UNSPACED = {"ja", "jpn", "zh", "zho", "th", "tha"}
 
 @dataclass(frozen=True)
 class Continued:
-    """A context and what may follow it.
+    """What may be said of an item: contexts, and what follows them.
 
     Attributes:
         item: number of the item, for messages.
-        context: text, from its beginning.
-        continuations: texts that follow it, the blank before them included.
+        pairs: a context, as text from its beginning, and a continuation, the blank
+            before it included. The continuations that are compared may follow one
+            context, or each its own.
     """
 
     item: int
-    context: str
-    continuations: Sequence[str]
+    pairs: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of(cls, item: int, context: str, continuations: Sequence[str]) -> Continued:
+        """Let all continuations follow one context."""
+        return cls(item, [(context, text) for text in continuations])
 
 
 def blank(language: str, join: str) -> str:
@@ -66,7 +78,7 @@ def score(
     boundary: Boundary = "offsets",
     padding: Padding = "exact",
 ) -> list[Likelihood]:
-    """Score the continuations of each context; one that is equal for all is run once.
+    """Score the continuations of items; a context that several follow is run once.
 
     Args:
         lm: the model, as it is or under an intervention.
@@ -74,20 +86,20 @@ def score(
         boundary: where the tokens of a continuation begin; see ``BOUNDARY``.
         padding: ``paper_left`` makes the mistake of the code of Rahmanisa et al. 2025
             where the tokenizer pads on the left: their scorer takes padding to be on
-            the right, so that a continuation shorter than the longest of its item by p
-            tokens also counts the last p tokens of its context. The first token of a
-            text, which nothing predicts, is never counted.
+            the right, so that where a text is p tokens shorter than the longest of its
+            item, the last p tokens of its context are counted too. The first token of
+            a text, which nothing predicts, is never counted.
 
     Returns:
-        Per context, the likelihoods of its continuations; ``tokens`` counts those of
-        the continuations only.
+        Per item, the likelihoods of its continuations; ``tokens`` counts those of the
+        continuations only.
 
     Raises:
         DataError: a context or a continuation has no tokens, or see
             ``LanguageModel.loglikelihood``.
     """
     coded = encode(lm, given, boundary)
-    # Where tokens were joined across the boundary, contexts of one item differ.
+    # Contexts of one item differ also where tokens were joined across the boundary.
     contexts: list[Ids] = []
     continuations: list[list[Ids]] = []
     places: list[list[tuple[int, int]]] = []
@@ -124,37 +136,82 @@ def encode(
     What the tokenizer puts in front of a text (BOS) belongs to the context.
 
     Returns:
-        Per context, for each of its continuations the tokens of the context and those
-        of the continuation, int64.
+        Per item, for each of its pairs the tokens of the context and those of the
+        continuation, int64.
 
     Raises:
         DataError: one of them has no tokens; names the item.
     """
-    whole = [one.context + text for one in given for text in one.continuations]
-    coded = iter(lm.encode_with_ends(whole))
-    alone: list[list[int]] = [[]] * len(given)
-    if boundary != "offsets":
-        alone = lm.encode([one.context for one in given], beginning=True)
+    pairs = [pair for one in given for pair in one.pairs]
+    if boundary == "alone":
+        pairs = list(map(_blanks_behind, pairs))
+    coded = zip(pairs, _ENCODERS[boundary](lm, pairs), strict=True)
     found = []
-    for one, begun in zip(given, alone, strict=True):
-        pairs = []
-        for text in one.continuations:
-            ids, ends = next(coded)
-            start = len(begun)
-            if boundary == "offsets":
-                beyond = (i for i, end in enumerate(ends) if end > len(one.context))
-                start = next(beyond, len(ids))
-            if start == 0 or start >= len(ids):
-                what = "continuation" if start else "context"
+    for one in given:
+        own = []
+        for (context, text), (begun, rest) in islice(coded, len(one.pairs)):
+            if not begun or not rest:
+                what = "continuation" if begun else "context"
                 raise DataError(
-                    f"item {one.item}: the {what} has no tokens; context "
-                    f"{one.context!r}, continuation {text!r}, {len(ids)} tokens in all"
+                    f"item {one.item}: the {what} has no tokens; context {context!r}, "
+                    f"continuation {text!r}, {len(begun) + len(rest)} tokens in all"
                 )
-            context = begun if boundary == "alone" else ids[:start]
-            pair = np.asarray(context, np.int64), np.asarray(ids[start:], np.int64)
-            pairs.append(pair)
-        found.append(pairs)
+            own.append((np.asarray(begun, np.int64), np.asarray(rest, np.int64)))
+        found.append(own)
     return found
+
+
+def _blanks_behind(pair: tuple[str, str]) -> tuple[str, str]:
+    """Move blanks at the end of a context to what follows it, as the harness does."""
+    context, text = pair
+    bare = context.rstrip()
+    return bare, context[len(bare) :] + text
+
+
+def _by_characters(lm: LanguageModel, pairs: Pairs) -> Iterator[Cut]:
+    whole = lm.encode_with_ends([context + text for context, text in pairs])
+    for (context, _), (ids, ends) in zip(pairs, whole, strict=True):
+        beyond = (i for i, end in enumerate(ends) if end > len(context))
+        start = next(beyond, len(ids))
+        yield ids[:start], ids[start:]
+
+
+def _by_length(lm: LanguageModel, pairs: Pairs) -> Iterator[Cut]:
+    whole = lm.encode([context + text for context, text in pairs], beginning=True)
+    for ids, begun in zip(whole, _contexts(lm, pairs), strict=True):
+        yield ids[: len(begun)], ids[len(begun) :]
+
+
+def _behind_contexts(lm: LanguageModel, pairs: Pairs) -> Iterator[Cut]:
+    behind = [pair for pair in pairs if pair[0]]
+    cuts = zip(_contexts(lm, behind), _by_length(lm, behind), strict=True)
+    alone = iter(lm.encode([text for context, text in pairs if not context]))
+    for context, _ in pairs:
+        if context:
+            begun, (_, rest) = next(cuts)
+            yield begun, rest
+        else:
+            yield lm.prefix, next(alone)
+
+
+def _by_themselves(lm: LanguageModel, pairs: Pairs) -> Iterator[Cut]:
+    texts = lm.encode([text for _, text in pairs])
+    return zip(_contexts(lm, pairs), texts, strict=True)
+
+
+def _contexts(lm: LanguageModel, pairs: Pairs) -> list[list[int]]:
+    """Encode contexts from their beginning; each of several that are equal once."""
+    distinct = list(dict.fromkeys(context for context, _ in pairs))
+    coded = dict(zip(distinct, lm.encode(distinct, beginning=True), strict=True))
+    return [coded[context] for context, _ in pairs]
+
+
+_ENCODERS: Mapping[Boundary, Callable[[LanguageModel, Pairs], Iterator[Cut]]] = {
+    "offsets": _by_characters,
+    "separate": _by_length,
+    "alone": _behind_contexts,
+    "apart": _by_themselves,
+}
 
 
 def _shifts(

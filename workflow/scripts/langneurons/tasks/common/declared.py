@@ -15,7 +15,15 @@ from .. import Metric, Size, Task
 from .classifier import Classifier
 
 KINDS = get_args(get_type_hints(Metric)["kind"])
-TRUTHS = ("CONTINUES", "SHIFTS", "ALL_LANGUAGES", "PAIRS", "WORDS")
+TRUTHS = (
+    "CONTINUES",
+    "SHIFTS",
+    "OPEN",
+    "ALL_LANGUAGES",
+    "NAMED_ROWS",
+    "PAIRS",
+    "WORDS",
+)
 # The wildcard {metric} of figures has the same pattern.
 METRIC_NAME = re.compile("[a-z0-9_]+")
 
@@ -102,7 +110,7 @@ def _pairs(task: Any) -> Iterator[str]:
         yield "join(): nothing calls it of a task with WORDS = True"
     if task.LABELS or type(task).examples is not Task.examples:
         yield "PAIRS: a task on pairs is not trained; leave out LABELS and examples()"
-    for name in ("SHIFTS", "ALL_LANGUAGES"):
+    for name in ("SHIFTS", "OPEN", "ALL_LANGUAGES"):
         if getattr(task, name) is True:
             yield f"{name}: does not go with PAIRS = True"
 

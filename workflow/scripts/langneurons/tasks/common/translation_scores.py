@@ -1,4 +1,4 @@
-"""chrF++ and BLEU of translations: counts by sacrebleu, and what their sums score.
+"""Scores of translations, chrF++ and BLEU: counts by sacrebleu, and what sums score.
 
 chrF++ (Popovic 2017) has counts of character n-grams up to 6 and of words up to 2; BLEU
 (Papineni et al. 2002) of words, or sentence pieces, up to 4. A corpus has the score of
