@@ -134,6 +134,14 @@ def test_sentences_to_translate_are_written_as_in_the_lines(world: World) -> Non
         assert not any(x.endswith(".") for x in items.translations(world, code))
 
 
+def test_what_is_asked_changes_no_text_that_is_learnt(world: World) -> None:
+    other = World(ALL.model_copy(update={"translations": 3}))
+    assert len(list(items.translations(other, "en"))) == 3
+    for text in (World.pretraining, lambda w: lines.documents(w, Planting(), 3_000)):
+        first, second = (list(itertools.islice(text(w), 100)) for w in (world, other))
+        assert first == second
+
+
 def test_a_lexicon_has_the_words_that_a_language_owns(world: World) -> None:
     known = {code: set(items.lexicon(world, code)) for code in world.languages}
     for code, language in world.languages.items():
