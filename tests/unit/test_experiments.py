@@ -202,7 +202,7 @@ def test_an_unknown_name_is_told_by_its_place(
         (
             "experiments: {mine: {kind: intervention}}",
             "experiments.mine.kind: unknown experiment kind 'intervention' - did you "
-            "mean 'interventions'? Known: amplification, bridges, finetuning, interv",
+            "mean 'interventions'? Known: alignment, amplification, bridges, finetun",
         ),
         ("experiments: {mine: {chunks: 3}}", "experiments.mine.chunks: unknown key"),
         (

@@ -504,8 +504,34 @@ def test_a_repository_with_a_script_is_read_from_its_parquet_files(
     base = f"hf://datasets/owner/name@{REVISION}/data/20230901/en/train-000"
     urls = [f"{base}{i}-of-0002.parquet" for i in (0, 1)]
     assert opened == [{"train": urls}]
-    with pytest.raises(DataError, match="no Parquet files"):
+    with pytest.raises(DataError, match="no Parquet or JSONL files"):
         next(hub.rows(source, "xx", "train"))
+
+
+def test_a_repository_with_a_script_is_read_from_its_json_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A file for each language in a folder of the split, as XWinograd has them."""
+    datasets = pytest.importorskip("datasets")
+    listed = ["xwinograd.py", "test/en.jsonl", "train/fr.jsonl", "test/fr.jsonl"]
+    opened: list[Any] = []
+
+    def load(name: str, *args: Any, **options: Any) -> Any:
+        if name != "json":
+            raise RuntimeError("Dataset scripts are no longer supported, but found x")
+        opened.append(options["data_files"])
+        return datasets.Dataset.from_list([{"text": "a"}]).to_iterable_dataset()
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    monkeypatch.setattr(
+        huggingface_hub.HfApi, "list_repo_files", lambda self, *a, **k: listed
+    )
+    source = HUB | {"config": "{lang}"}
+    assert list(hub.rows(source, "fr", "test")) == [{"text": "a"}]
+    base = f"hf://datasets/owner/name@{REVISION}"
+    assert opened == [{"test": [f"{base}/test/fr.jsonl"]}]
+    with pytest.raises(DataError, match="no Parquet or JSONL files"):
+        next(hub.rows(source, "xx", "test"))
 
 
 def test_an_unknown_configuration_lists_the_known_ones(

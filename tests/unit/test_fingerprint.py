@@ -305,6 +305,7 @@ OF_MODEL = {"evaluate_task", "measure_perplexity"}  # they open a language model
         ("nn/evaluation/decoding", OF_MODEL),
         ("nn/evaluation/applying", OF_MODEL),
         ("nn/evaluation/interventions", OF_MODEL),  # training changes no neurons
+        ("nn/evaluation/continuing", OF_MODEL),
         ("nn/evaluation/likelihood", OF_MODEL | {"tune_model"}),
         ("nn/models/backbone", OF_MODEL | {"tune_model"}),
         ("nn/tuning/losses", {"tune_model"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations, pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ from langneurons.config.errors import DataError
 from langneurons.nn.evaluation import decoding
 from langneurons.nn.evaluation.examples import Answered
 from langneurons.nn.evaluation.interventions import build
-from langneurons.nn.evaluation.padding import pad_left, pad_right, positions
+from langneurons.nn.evaluation.padding import alike, pad_left, pad_right, positions
 from langneurons.nn.models.architectures import mlp_sites
 from langneurons.nn.tuning import losses
 from langneurons.tasks.common import prompts
@@ -329,6 +330,23 @@ def test_padding():
     assert ids.tolist() == [[0, 0, 7], [4, 5, 6]]
     assert mask.tolist() == [[0, 0, 1], [1, 1, 1]]
     assert positions(mask).tolist() == [[0, 0, 0], [0, 1, 2]]
+
+
+def test_batches_of_like_lengths_are_the_cheapest_of_all_cuts():
+    rng = np.random.default_rng(0)
+    for price in (0, 1, 5, 40):
+        lengths = rng.integers(1, 12, 9).tolist()
+        found = alike(lengths, price)
+        assert sorted(i for part in found for i in part) == list(range(9))
+        cost = sum(price + len(part) * max(lengths[i] for i in part) for part in found)
+        ordered = sorted(lengths)
+        cheapest = min(
+            sum(price + (b - a) * ordered[b - 1] for a, b in pairwise([0, *cuts, 9]))
+            for many in range(9)
+            for cuts in combinations(range(1, 9), many)
+        )
+        assert cost == cheapest
+    assert len(alike([3, 1, 1], 0)) == 2 and alike([], 5) == []
 
 
 def training_items(tokenizer, loss):

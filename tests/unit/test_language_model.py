@@ -11,6 +11,7 @@ import torch
 import langneurons.nn.evaluation.open_model as open_model
 from langneurons.config.errors import DataError
 from langneurons.jobs import files
+from langneurons.nn.evaluation import continuing
 from langneurons.nn.evaluation.examples import Reading
 from langneurons.nn.evaluation.language_model import LanguageModel
 from langneurons.nn.models import folders
@@ -87,17 +88,20 @@ def reference(model, context, continuation, where):
 
 @pytest.mark.parametrize("where", POSITIONS)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_likelihoods_equal_plain_forward_passes(family, where):
+def test_likelihoods_equal_plain_forward_passes(family, where, monkeypatch):
     """Contexts of 19 tokens leave the sliding window of 16 that gemma3 has."""
     model = tiny(family, tie_word_embeddings=False)
     change = treatment(model, where) if where else None
     given, texts = contexts(), continuations()
     greedy = plain_logits(model, given[1], len(given[1]), where)[-1].argmax()
     texts[1].append(np.array([int(greedy)]))  # the most likely token
-    for micro_batch in (1, 3):
+    # Continuations in one pass, those of each length in their own, and as whole texts.
+    alone = [each[-1:] for each in texts]
+    for micro_batch, price, asked in ((1, 99, texts), (3, 0, texts), (3, 0, alone)):
+        monkeypatch.setitem(continuing.PASS, "cpu", price)
         lm = opened(model, micro_batch=micro_batch).under(change)
-        found = lm.loglikelihood(given, texts)
-        for context, each, one in zip(given, texts, found, strict=True):
+        found = lm.loglikelihood(given, asked)
+        for context, each, one in zip(given, asked, found, strict=True):
             wanted = [reference(model, context, text, where) for text in each]
             assert one.tokens.tolist() == [len(text) for text in each]
             assert one.logprob.dtype == np.float64
@@ -200,7 +204,8 @@ def test_likelihoods_fetch_nothing_before_the_end():
             lm.loglikelihood(contexts(), continuations())
         with counted(found):
             lm.next_tokens(contexts(), [3])
-    padding = (1, 5)  # where padding is, is known on the CPU
+    # Where padding is, is known on the CPU; one item has answers of one token only.
+    padding = (1, 4)
     assert found == [1 + padding[0], 1, 1 + padding[1], 1]
 
 

@@ -78,6 +78,10 @@ ELSEWHERE = {
     ("Dictionary", "probe"): {"{source}", "{target}"} | OF_CODES,
     ("Dictionary", "codes"): OF_CODES,
     ("WordFilesOfLanguage", "probe"): {"{source}", "{target}"} | OF_CODES,
+    ("tasks.translation", "lexicon"): {"{lang}"},
+    ("tasks.translation", "template"): {"{source}", "{target}", "{text}"},
+    ("tasks.translation_untargeted", "lexicon"): {"{lang}"},
+    ("tasks.translation_untargeted", "template"): {"{source}", "{text}"},
     ("", "report"): {"make report"},
     ("", "tables"): {"snakemake all", "finetune_{task}", "random_{task}"}
     | {
@@ -125,6 +129,7 @@ ELSEWHERE = {
     ("methods.plnd", "minus"): {"others", "none"},
     ("methods.published", "path"): {".pth"},
     ("similarities.family", "families"): {"zh: Sino-Tibetan"},
+    ("tasks.forcing", "lexicon"): {"{lang}"},
     ("tasks.forcing", "template"): {"{prompt}"},
     ("tasks.xnli", "template"): {"{premise}", "{hypothesis}"},
 }

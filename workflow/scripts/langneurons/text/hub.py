@@ -221,29 +221,39 @@ def _open(repo: str, revision: str, config: str | None, split: str) -> Any:
     except RuntimeError as error:
         if "scripts are no longer supported" not in str(error):
             raise
-    # graelo/wikipedia is such a repository: a loading script beside Parquet files,
-    # data/20230901/en/train-0000-of-0101.parquet for the configuration 20230901.en.
-    found = _parquet_files(repo, revision, config, split)
+    # Such a repository has a loading script beside files that do without it.
+    form, found = _own_files(repo, revision, config, split)
     if not found:
         raise DataError(
             needs_script(repo)
             or f"{where}: the data set needs a loading script, which no current "
-            "version of 'datasets' runs, and has no Parquet files of that name; use a "
-            "copy in Parquet"
+            "version of 'datasets' runs, and has no Parquet or JSONL files of that "
+            "name; use a copy in Parquet"
         )
     urls = [f"hf://datasets/{repo}@{revision}/{name}" for name in found]
     return datasets.load_dataset(
-        "parquet", data_files={split: urls}, split=split, streaming=True
+        form, data_files={split: urls}, split=split, streaming=True
     )
 
 
-def _parquet_files(
+def _own_files(
     repo: str, revision: str, config: str | None, split: str
-) -> list[str]:
-    """List the Parquet files of a configuration and split, in order."""
+) -> tuple[str, list[str]]:
+    """List the files of a configuration and split, in order, and say what they are.
+
+    In graelo/wikipedia data/20230901/en/train-0000-of-0101.parquet is of the
+    configuration 20230901.en; in Muennighoff/xwinograd test/en.jsonl is of en.
+    """
     from huggingface_hub import HfApi
 
     listed = HfApi().list_repo_files(repo, revision=revision, repo_type="dataset")
+    if found := _parquet_files(listed, config, split):
+        return "parquet", found
+    ends = {f"/{split}/{config}.jsonl", f"/{config}/{split}.jsonl"}
+    return "json", [n for n in listed if f"/{n}".endswith(tuple(ends))][:1]
+
+
+def _parquet_files(listed: list[str], config: str | None, split: str) -> list[str]:
     folders = {config, config.replace(".", "/")} if config else {""}
     return sorted(
         name

@@ -118,7 +118,7 @@ class LanguageModel(OpenModel):
             DataError: a sequence is empty, longer than the model allows, or has tokens
                 that it does not know; or a likelihood is not finite.
         """
-        from .likelihood import loglikelihood
+        from .continuing import loglikelihood
 
         if len(contexts) != len(continuations):
             raise DataError(

@@ -1,4 +1,4 @@
-"""Log-probabilities of given tokens: of whole texts, continuations, next tokens."""
+"""Log-probabilities of given tokens: of whole texts, and of next tokens."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from langneurons.config.errors import DataError
 from langneurons.jobs.batching import Timer
 from langneurons.jobs.gpus import put
-from langneurons.nn.models.backbone import Backbone, select
+from langneurons.nn.models.backbone import Backbone
 
-from .applying import Handle
-from .examples import Answered, Ids, Likelihood
+from .examples import Answered, Ids
 from .padding import pad_left, pad_right, positions
 from .running import Run
 
@@ -97,159 +96,6 @@ def summed_loss(
         return nn.functional.cross_entropy(scores, targets, reduction="sum") / mean
 
     return loss
-
-
-def loglikelihood(
-    run: Run, contexts: Sequence[Ids], continuations: Sequence[Sequence[Ids]]
-) -> list[Likelihood]:
-    """Score continuations, each context run once for all of its own.
-
-    The context's keys and values are copied for each continuation. For the positions of
-    an intervention a continuation counts as generated: ``prompt`` writes the context
-    only, ``last`` the context's last token and every one of the continuation.
-
-    Args:
-        run: a language model, and what is done to it.
-        contexts: per item, token ids, at least one.
-        continuations: per item, token ids of one or more, at least one each.
-
-    Returns:
-        Per item, the likelihoods of its continuations.
-
-    Raises:
-        DataError: a likelihood is not finite.
-    """
-    order = sorted(range(len(contexts)), key=lambda i: -len(contexts[i]))
-    done: list[Tensor] = []
-    is_whole = run.intervention is not None and bool(run.intervention.runtime)
-    passed = _whole if is_whole else _continued
-    with torch.inference_mode(), run.passes(len(contexts), "items") as (handle, bar):
-
-        def score(rows: Sequence[int]) -> Tensor:
-            given = [contexts[row] for row in rows]
-            return passed(run, handle, given, [continuations[row] for row in rows])
-
-        def trial(count: int, timer: Timer) -> float:
-            score(order[:count])
-            return timer(lambda: score(order[:count]))
-
-        def work(rows: Sequence[int]) -> None:
-            done.append(score(rows))
-            bar.update(len(rows))
-
-        most = max(map(len, continuations))  # they share the memory
-        longest = len(contexts[order[0]])
-        run.batches.settle(f"likelihood of {most}", longest, len(order), trial)
-        run.batches.each(order, work)
-        # Only now: fetching the numbers of each part would wait for the GPU each time.
-        tokens = torch.cat(done).cpu().numpy()
-    found: list[Likelihood | None] = [None] * len(contexts)
-    start = 0
-    for row in order:
-        lengths = np.array([len(ids) for ids in continuations[row]])
-        ends = start + np.cumsum(lengths)
-        parts = [tokens[a:b] for a, b in zip(ends - lengths, ends, strict=True)]
-        start = int(ends[-1])
-        logprob = np.array([-part[:, 0].sum() for part in parts])
-        greedy = np.array([bool(part[:, 1].all()) for part in parts])
-        found[row] = Likelihood(logprob, lengths, greedy)
-    if not np.isfinite(tokens).all():
-        raise DataError(f"{run.what}: the likelihood of a continuation is not finite")
-    return [one for one in found if one is not None]
-
-
-def _continued(
-    run: Run,
-    handle: Handle,
-    contexts: Sequence[Ids],
-    continuations: Sequence[Sequence[Ids]],
-) -> Tensor:
-    """Run a batch of contexts, then their continuations.
-
-    Returns:
-        float64 [tokens, 2]: of every token of every continuation, in their order, the
-        negative log-likelihood (nats) and whether it is the most likely (1 or 0).
-    """
-    backbone = run.backbone
-    device = backbone.device
-    ids, mask = (put(t, device) for t in pad_left(contexts, run.filler))
-    handle.set_mask(mask, torch.zeros_like(ids))
-    with backbone.autocast:
-        states, past = backbone.step(ids, mask, positions(mask))
-    rows = [row for row, texts in enumerate(continuations) for _ in texts]
-    texts = [ids for texts in continuations for ids in texts]
-    # A token is predicted from the one before it; the first from the context's last.
-    read = [i for i, ids in enumerate(texts) if len(ids) > 1]
-    parts = states[:, -1:][put(torch.tensor(rows), device)]
-    width = max(map(len, texts))
-    if read:
-        of = [rows[i] for i in read]
-        begun = pad_right([texts[i][:-1] for i in read], run.filler)
-        ids, more = (put(t, device) for t in begun)
-        whole = torch.cat([mask[put(torch.tensor(of), device)], more], dim=1)
-        select(past, of)
-        handle.set_mask(more, torch.ones_like(ids))
-        with backbone.autocast:
-            after, _ = backbone.step(
-                ids, whole, positions(whole)[:, -width + 1 :], past
-            )
-        rest = parts.new_zeros(len(texts), width - 1, parts.shape[-1])
-        rest[put(torch.tensor(read), device)] = after
-        parts = torch.cat([parts, rest], dim=1)
-    targets, counted = pad_right(texts, run.filler)
-    # Numbers on the CPU: a mask of booleans on a GPU would have to be waited for.
-    wanted = counted.flatten().nonzero()[:, 0]
-    states = parts.flatten(0, 1)[put(wanted, device)]
-    return _judged(backbone, states, put(targets.flatten()[wanted], device))
-
-
-def _whole(
-    run: Run,
-    handle: Handle,
-    contexts: Sequence[Ids],
-    continuations: Sequence[Sequence[Ids]],
-) -> Tensor:
-    """Run each continuation with its context as one text, to its last token.
-
-    What an intervention measures meanwhile is then of all of an item's tokens.
-
-    Returns:
-        As ``_continued``.
-    """
-    backbone = run.backbone
-    pairs = [
-        (context, text)
-        for context, texts in zip(contexts, continuations, strict=True)
-        for text in texts
-    ]
-    padded = pad_right([np.concatenate(pair) for pair in pairs], run.filler)
-    made = torch.zeros_like(padded[0])
-    for row, (context, text) in enumerate(pairs):
-        made[row, len(context) : len(context) + len(text)] = 1
-    ids, mask, made_there = (put(t, backbone.device) for t in (*padded, made))
-    handle.set_mask(mask, made_there)
-    with backbone.autocast:
-        states = backbone.hidden(ids, mask, positions(mask))
-    # Numbers on the CPU, as in ``_continued``.
-    wanted = put(made.flatten().nonzero()[:, 0], backbone.device)
-    target = ids.flatten()[wanted]
-    return _judged(backbone, states.flatten(0, 1)[wanted - 1], target)
-
-
-def _judged(backbone: Backbone, states: Tensor, target: Tensor) -> Tensor:
-    """Return of each token how unlikely it is (nats), and whether it is the likeliest.
-
-    Args:
-        backbone: a language model.
-        states: that the tokens are predicted from, [tokens, size].
-        target: the tokens, int64.
-    """
-    found = []
-    for scores, aim in scored(backbone, states, target):
-        nll = nn.functional.cross_entropy(scores, aim, reduction="none")
-        best = scores.argmax(dim=-1) == aim
-        found.append(torch.stack([nll.double(), best.double()], dim=1))
-    return torch.cat(found).to(backbone.device)
 
 
 def next_tokens(

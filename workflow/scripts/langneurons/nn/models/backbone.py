@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Sequence
 from typing import Any
@@ -142,6 +143,14 @@ def select(past: Any, rows: Sequence[int]) -> None:
         if device not in there:
             there[device] = put(chosen, device)
         layer.batch_select_indices(there[device])
+
+
+def branch(past: Any, rows: Sequence[int]) -> Any:
+    """Return a cache of some rows of another, which stays as it is; see ``select``."""
+    other = copy.copy(past)
+    other.layers = [copy.copy(layer) for layer in past.layers]
+    select(other, rows)
+    return other
 
 
 def _place(module: nn.Module) -> torch.device:

@@ -8,7 +8,7 @@ that is steered to, which differ); means, intervals and tests are those of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ from .evaluations import RESAMPLES
 from .metrics import PERCENT
 from .open_items import DAMAGE, SHARES, Treated
 from .task_table import NEURONS
-from .ways import Gathered, Place, Way, Ways, with_means
+from .ways import Gathered, Place, Way, together, with_means
 from .words import DIFFMEAN, NOTHING, PROMPT, RANDOM
 
 ALL, SECOND = "all", "second half"
@@ -59,6 +59,9 @@ COLUMNS = (
 )  # fmt: skip
 
 
+Ways = dict[Way, dict[str, Cells]]
+
+
 class Sides(NamedTuple):
     """Numbers with treatment, and their change against none, of all ways."""
 
@@ -85,7 +88,8 @@ def gather(found: Iterable[Treated]) -> dict[Place, Sides]:
 
 def _cells(gathered: Gathered, place: Place) -> Ways:
     ways = {
-        way: {metric: Cells.of(parts) for metric, parts in by_metric.items()}
+        # Of every answer there are numbers, so that none is a score of all of them.
+        way: {name: cast("Cells", together(cells)) for name, cells in by_metric.items()}
         for way, by_metric in gathered.parts[place].items()
     }
     return with_means(ways)

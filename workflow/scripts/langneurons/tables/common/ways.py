@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +64,7 @@ class Place(NamedTuple):
 Numbers = npt.NDArray[np.float64] | Change
 Parts = dict[Hashable, tuple[npt.NDArray[np.int64], Numbers]]
 AnyCells = Cells | ScoreCells
+C = TypeVar("C", bound=AnyCells)
 
 
 def together(parts: Parts) -> AnyCells:
@@ -175,9 +176,9 @@ def ranked(ways: Ways) -> Ranks:
     return Ranks(places((0, 1)), places((1, 0)))
 
 
-def with_means(ways: Ways) -> Ways:
+def with_means(ways: Mapping[Way, dict[str, C]]) -> dict[Way, dict[str, C]]:
     """Add the mean over draws of each random control, as a way without a draw."""
-    drawn: dict[Way, list[dict[str, AnyCells]]] = {}
+    drawn: dict[Way, list[dict[str, C]]] = {}
     for way, cells in ways.items():
         if way.method == RANDOM:
             drawn.setdefault(way._replace(draw=None), []).append(cells)
@@ -188,11 +189,12 @@ def with_means(ways: Ways) -> Ways:
     return found
 
 
-def _average(several: Sequence[AnyCells]) -> AnyCells:
+def _average(several: Sequence[C]) -> C:
+    """Average draws, which are all of one kind."""
     scores = [one for one in several if isinstance(one, ScoreCells)]
     if scores:
-        return ScoreCells.average(scores)
-    return Cells.average([one for one in several if isinstance(one, Cells)])
+        return cast("C", ScoreCells.average(scores))
+    return cast("C", Cells.average([one for one in several if isinstance(one, Cells)]))
 
 
 def minus(cells: AnyCells, other: AnyCells) -> AnyCells:
