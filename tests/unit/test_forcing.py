@@ -73,7 +73,7 @@ def test_answers_are_told_by_words_and_lines() -> None:
     explained = set(forcing.TASK.per_item())
     assert set(found) - explained == {
         f"{front}{x}" for front in ("words_", "lines_")
-        for x in ("en", "fr", "other", "none")
+        for x in ("en", "fr")
     }  # fmt: skip
 
 

@@ -96,6 +96,8 @@ ELSEWHERE = {
         "bridges",
         "bridge_candidates",
         "language_overlap",
+        "alignment",
+        "alignment_correlation",
     },
     ("Experiment", "kind"): {"grid/experiments/"},
     ("experiments.amplification", "selections"): {"method.language_set"},

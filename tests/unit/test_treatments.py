@@ -20,6 +20,7 @@ from safetensors.numpy import save_file
 import activation_files
 import evaluate_task
 import measure_perplexity
+import steering_files
 import tune_model
 from langneurons import tasks
 from langneurons.config.errors import ConfigError, DataError
@@ -30,6 +31,8 @@ from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.nn.evaluation import overwriting, treatments
 from langneurons.nn.models import folders
 from langneurons.nn.tuning import adapters
+from langneurons.tables import fallback
+from langneurons.tables.common.inputs import Inputs
 from langneurons.tasks.common import items as task_items
 from test_classification import make_items, word_tokenizer
 from tiny_models import build as tiny
@@ -485,6 +488,38 @@ def test_files_that_parameters_name_are_what_a_result_is_made_from(study, monkey
     lexica["vi"].write_text("vi\nother\n", encoding="utf-8")
     evaluate_task.main(job)
     assert job.notes["computed"] == list(treated)
+
+
+def test_open_answers_go_from_the_job_to_the_table(study, neurons, monkeypatch):
+    pytest.importorskip("pycld2")
+    given = {"languages": ["vi", "hi"], "max_new_tokens": 20}
+    monkeypatch.setitem(PARAMETERS, "forcing", given)
+    asked = [{"id": i, "prompt": " ".join(f"w{3 + i + j}" for j in range(3 + i))}
+             for i in range(7)]  # fmt: skip
+    task_items.write_jsonl(study[0] / "forcing.test.jsonl", asked)
+    known = NeuronSets.read(neurons)
+    replace(known, neurons={**known.neurons, "hi": {0: [5, 6]}}).write(neurons)
+    both = treatment() | dict.fromkeys(("neuron_language", "value_language"), "hi+vi")
+    treated = {"none": {}, "lape.set1.hi.zero": treatment() | {"neuron_language": "hi"}}
+    job, outs = evaluation(
+        study, None, treated | {"lape.set1.hi+vi.zero": both}, "forcing"
+    )
+    evaluate_task.main(job)
+    made = files.read_json(job.outputs["out"])["treatments"]
+    assert made["lape.set1.hi+vi.zero"]["n_neurons"] == 4  # one is of both
+    for name, table in read_tables(outs).items():
+        assert list(made[name]["metrics"]) == list(tasks.load("forcing").METRICS)
+        assert (table["length"] <= 20).all() and table["length"].nunique() > 1
+    rows = [steering_files.row("vi", "hi", name, method="lape", statistic="zero")
+            for name in list(made)[1:]]  # fmt: skip
+    rows = [steering_files.row("vi"), *rows]
+    axes = {"task": "forcing", "model": "tiny", "tuning": "attention", "seed": 1}
+    rows = steering_files.packed([row | axes for row in rows])
+    spec = {"rows": rows, "languages": {"forcing": given["languages"]}}
+    found = fallback.TABLE.build(spec, Inputs({"evaluations": [job.outputs["out"]]}))
+    assert set(found["off"]) == {"-", "hi", "hi+vi"} and set(found["n"]) == {7}
+    together = found.groupby("off")["share"].sum()
+    assert together.tolist() == pytest.approx([1, 1, 1], abs=1e-6)
 
 
 def perplexity_job(study, treated):

@@ -206,11 +206,15 @@ class Forcing(Task[Parameters]):
             "empty": "true or false: whether the answer has no letter",
             "length": "number: tokens of the answer, the end sign not counted",
             f"{WORDS}{{lang}}": "number from 0 to 1: share of the answer's words, "
-            "weighed by their letters, that are in this language of `languages`; "
-            f"{WORDS}{OTHER}: in any other, {WORDS}{NONE}: in none that is found "
-            "(1 where there is no letter)",
-            f"{LINES}{{lang}}": "number from 0 to 1: likewise, share of the answer's "
-            "lines with a letter, each of the language that most of it is in",
+            "weighed by their letters, that are in this language of `languages`",
+            f"{WORDS}{OTHER}": "number from 0 to 1: likewise, in any other language",
+            f"{WORDS}{NONE}": "number from 0 to 1: likewise, in no language that is "
+            "found; 1 where there is no letter",
+            f"{LINES}{{lang}}": "number from 0 to 1: share of the answer's lines with "
+            "a letter that are, for the most part, in this language of `languages`",
+            f"{LINES}{OTHER}": "number from 0 to 1: likewise, in any other language",
+            f"{LINES}{NONE}": "number from 0 to 1: likewise, in no language that is "
+            "found; 1 where there is no letter",
             "prompt": "text: the prompt as it is in the file",
             "answer": "text: what the model wrote, without control tokens",
             "stopped": "true or false: whether the model ended its answer itself",
