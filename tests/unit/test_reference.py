@@ -157,7 +157,9 @@ def test_the_tables_that_are_named_are_those_that_can_be_made() -> None:
     off = {"tasks": ["prompts"], "languages": ["en"], "statistics": ["zero"]}
     steered |= {"switched_off": off | {"selections": steered["selections"][:1]}}
     steered["tasks"] = [*steered["tasks"], "prompts"]
-    run = dict.fromkeys([*raw["run"], "amplification", "bridges"])
+    aligned = {"kind": "alignment", "models": ["llama31"], "languages": ["vi"]}
+    raw["experiments"]["aligned"] = aligned | {"corpus": "flores"}
+    run = dict.fromkeys([*raw["run"], "amplification", "bridges", "aligned"])
     config = load(raw | {"run": list(run)})
     task = re.compile(rf"({'|'.join(config.tasks)})$")
     tables = {task.sub("{task}", name) for name in by_name(config)}
