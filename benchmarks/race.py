@@ -170,7 +170,10 @@ def theirs(
         requests = _requests(course, Path(folder))
     whole = model()
     lm = HFLM(
-        pretrained=whole, tokenizer=tokenizer, batch_size=batch, device=whole.device.type
+        pretrained=whole,
+        tokenizer=tokenizer,
+        batch_size=batch,
+        device=whole.device.type,
     )
 
     def score() -> Scores:
