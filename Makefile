@@ -136,6 +136,8 @@ clean: ## remove the environment and caches; results stay
 $(RUN):
 	@test -n '$(BASE_PYTHON)' || { echo 'make: $(PYTHON) not found;' \
 	  'the pins are for Python 3.11 (make PYTHON=/path/to/python3.11)' >&2; exit 1; }
+	@test ! -L $(VENV) || { echo 'make: $(VENV) is a link to an environment with' \
+	  'other pins; remove the link, or set VENV=/path/of/a/folder' >&2; exit 1; }
 	@echo 'Setting up $(VENV): about 2 GB, some minutes, once'
 	@$(BASE_PYTHON) -m venv --clear $(VENV)
 	@$(INSTALL) --constraint envs/requirements.txt "$$(grep ^torch envs/requirements.txt)"

@@ -24,7 +24,10 @@ for folder in ("workflow/scripts", "tests/workflow"):
 from snakemake_runs import copy_project  # noqa: E402
 
 CAPABILITIES = ("default", "avx2", "avx512")  # of x86, each with the one before
-TABLES = ("xnli", "xquad", "perplexity", "amplification", "xcopa", "bli", "bridges")
+TABLES = (
+    *("xnli", "xquad", "perplexity", "bli", "bridges"),
+    *("amplification", "xcopa", "translation", "translation_told"),
+)
 MODELS = ("demo", "demo_control", "demo_bridge", "demo_bridge_swapped")
 TUNINGS = ("lape.world.ur", "lape.world.en+ur")
 STEERED = ("amplification", "natural")

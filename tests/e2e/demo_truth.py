@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 import bridge_truth
+import translation_truth
 from demo_tables import read
 from truths import Truth
 
@@ -259,5 +260,6 @@ TRUTHS = {
         "over",
         0.7,
     ),
+    **translation_truth.TRUTHS,
     **bridge_truth.TRUTHS,
 }

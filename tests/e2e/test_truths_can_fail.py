@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import translation_truth
 from bridge_truth import BRIDGES
 from demo_tables import TABLES
 from demo_truth import TRUTHS
@@ -49,6 +50,7 @@ def write(folder: Path, right: float, em: float, own: float, other: float) -> No
         "xcopa": [choices | {"lang": x, "value": right} for x in ("en", "zh", "el")],
         "amplification": shifts(works=own > other),
         "bli": bridged(works=own > other),
+        **translated(works=own > other),
         "bridges": choices_of_bridges(works=own > other),
     }
     for name, rows in named.items():
@@ -79,6 +81,28 @@ def shifts(works: bool) -> list[dict[str, str | float]]:
         for a, b, c, *numbers in values
         for metric, x in zip(("lss_plus", "delta_t", "spec"), numbers, strict=True)
     ]
+
+
+def translated(works: bool) -> dict[str, list[dict[str, str | float]]]:
+    """Write shares of translations in the target's language, of both tasks.
+
+    Args:
+        works: own neurons choose the language, and so does a prompt that names it; or
+            neither does, and all neurons do the same.
+    """
+    same = {"metric": "in_target", "statistic": "p_max"}
+    ways = (("lape_sentences", 0.9), ("random", 0.15))
+    found: list[dict[str, str | float]] = []
+    for pair in ("en-vi", "en-el"):
+        row: dict[str, str | float] = {**same, "lang": pair}
+        plain = {"method": "-", "neuron_lang": "-", "statistic": "none"}
+        found.append(row | plain | {"value": 0.15 if works else 0.3})
+        for (method, own), lang in product(ways, ("vi", "el")):
+            right = own if pair.endswith(lang) else 0.02
+            value = {"value": right if works else 0.3}
+            found.append(row | {"method": method, "neuron_lang": lang} | value)
+    named = [{**x, "value": 1.0 if works else 0.2} for x in found[:1]]
+    return {translation_truth.OPEN: found, translation_truth.TOLD: named}
 
 
 PAIRS = ("en-ur", "vi-ur", "en-el", "zh-el")

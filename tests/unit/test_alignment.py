@@ -19,6 +19,7 @@ from configurations import merge, tiny
 from langneurons import similarities, tasks
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.config.names import Pair
+from langneurons.figures import alignment as figures
 from langneurons.grid import aligned_with, alignment
 from langneurons.grid.alignment import Aligned
 from langneurons.jobs import files
@@ -32,6 +33,7 @@ from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 from langneurons.tables import alignment as table_of
 from langneurons.tables import alignment_correlation as correlations
+from langneurons.tables.common import alignment_files
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.inputs import Inputs
 from langneurons.text import parallel
@@ -350,7 +352,11 @@ def test_correlations_of_tuned_models_and_of_bridges(tmp_path: Path) -> None:
                         {"model": "m", "tuning": "attention", "seed": 42, "lang": x}
                         for x in LANGUAGES
                     ],
-                }
+                },
+                {
+                    "place": ["mine", "m", aligned_with.TRANSFER, "xnli", "all_mlp"],
+                    "rows": [],
+                },
             ],
             "bridges": [
                 ["mine", "m", "made", "bridges", "words", pair, k]
@@ -366,7 +372,7 @@ def test_correlations_of_tuned_models_and_of_bridges(tmp_path: Path) -> None:
     written = [aligned(tmp_path, *x, score) for x, score in pairs.items()]
     read = Inputs({"evaluations": evaluations, "alignments": written})
     table = correlations.TABLE.build(spec, read)
-    assert len(table) == 6 + 6 + 1
+    assert len(table) == 6 + 1 + 6 + 1
     tuned = table[table["against"] == "transfer"].iloc[0]
     assert (tuned["n"], tuned["groups"]) == (5, 5)
     assert tuned["spearman"] == pytest.approx(1)
@@ -379,6 +385,37 @@ def test_correlations_of_tuned_models_and_of_bridges(tmp_path: Path) -> None:
     assert gain["pearson"] > 0.5 and gain["tuning"] == "base"
     text = markdown(correlations.TABLE.layout(table, {}))
     assert "No zero-shot transfer: no experiment tests n." in text
+    assert "No zero-shot transfer (xnli, all_mlp): 0 points; at least 3" in text
+
+
+def test_what_figures_show(tmp_path: Path) -> None:
+    _, out = job(tmp_path)
+    found = alignment_files.read(out, "made", "toy", "en-vi")
+    by_layer = figures.layers({"vi": found})
+    assert by_layer[["states", "lang", "layer"]].to_numpy().tolist() == [
+        ["value", "vi", 0], ["binary", "vi", 0],
+    ]  # fmt: skip
+    assert by_layer["mutual"].tolist() == pytest.approx([1 / 3, 1 / 3])
+    aligned_ = pd.DataFrame(
+        [("m", lang, "value", x) for lang, x in (("vi", 0.2), ("hi", 0.1))]
+        + [("n", "vi", "value", 0.9)],
+        columns=list(figures.NEEDED),
+    )
+    rows = [("m", "attention", seed, lang, statistic, "accuracy", value)
+            for seed, lang, statistic, value in (
+                ("1", "vi", "none", 0.5), ("2", "vi", "none", 0.7),
+                ("pooled", "vi", "none", 0.1), ("1", "vi", "zero", 0.3),
+                ("1", "ur", "none", 0.4))]  # fmt: skip
+    scores_ = pd.DataFrame(rows, columns=list(figures.NEEDED_SCORES))
+    data = figures.points(aligned_, scores_, "m", "accuracy")
+    assert data.to_numpy().tolist() == [
+        ["attention", "value", "vi", 0.2, pytest.approx(0.6)]
+    ]
+    for drawn in (
+        figures.draw_layers(by_layer, "title"),
+        figures.draw_points(data, "title", "accuracy, %"),
+    ):
+        assert len(drawn.axes) == (1 if drawn.axes[0].get_ylabel()[0] == "a" else 2)
 
 
 # ------------------------------------------------------------------------ configuration

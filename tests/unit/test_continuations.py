@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import cycle
 
 import numpy as np
 import pytest
@@ -73,8 +74,9 @@ def cut(tokens, context, continuation):
 texts = st.lists(st.sampled_from(WORDS), min_size=1, max_size=8).map(" ".join)
 after = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join)
 joins = st.sampled_from(["", " "])
+contexts = st.lists(texts, min_size=1, max_size=2)
 items = st.lists(
-    st.tuples(texts, joins, st.lists(after, min_size=1, max_size=4)),
+    st.tuples(contexts, joins, st.lists(after, min_size=1, max_size=4)),
     min_size=1,
     max_size=4,
 )
@@ -86,11 +88,14 @@ items = st.lists(
 @settings(max_examples=4, deadline=None, derandomize=True)
 @given(drawn=items)
 def test_batches_equal_one_unpadded_text_at_a_time(family, side, where, drawn):
-    """Whatever the lengths beside it, with and without an intervention."""
+    """Whatever the lengths beside it, with and without an intervention.
+
+    The continuations of an item follow one context, or two in turn.
+    """
     tokens, whole = tokenizer(side), model(family)
     given_ = [
-        Continued.of(i, context, [join + text for text in options])
-        for i, (context, join, options) in enumerate(drawn)
+        Continued(i, [(c, join + text) for c, text in zip(cycle(begun), options)])
+        for i, (begun, join, options) in enumerate(drawn)
     ]
     change = treatment(whole, where) if where else None
     lm = opened(whole, tokens, micro_batch=3).under(change)

@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import re
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from langneurons.demo import items, lines, world_files
 from langneurons.demo.facts import (
     CONNECTORS,
     INTRANSITIVE,
+    NAMES,
+    NUMBERS,
     TRANSITIVE,
     Fact,
     draw_fact,
@@ -75,6 +78,9 @@ def every_text(world: World) -> dict[str, list[str]]:
         "sentences": [s for c in world.languages for s in items.sentences(world, c)],
         "facts": filled,
         "choices": chosen,
+        "translations": [
+            s for c in world.languages for s in items.translations(world, c)
+        ],
         "lines": list(lines.documents(world, Planting(), 20_000)),
     }
 
@@ -89,7 +95,9 @@ def with_templates(world: World) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("kind", ["sentences", "facts", "choices", "lines"])
+@pytest.mark.parametrize(
+    "kind", ["sentences", "facts", "choices", "translations", "lines"]
+)
 def test_every_word_is_in_the_vocabulary(world: World, unknown: Any, kind: str) -> None:
     texts = every_text(world)[kind]
     assert len(texts) > 50
@@ -102,14 +110,47 @@ def test_marks_and_codes_are_tokens(world: World) -> None:
         assert vocabulary.count(token) == 1
 
 
-def test_sentences_say_the_same_in_all_languages(world: World) -> None:
+@pytest.mark.parametrize(
+    ("write", "count"),
+    [(items.sentences, ALL.sentences), (items.translations, ALL.translations)],
+)
+def test_sentences_say_the_same_in_all_languages(
+    world: World, write: Callable[[World, str], Iterator[str]], count: int
+) -> None:
     said = [
         [lang.understand(text.removesuffix(".").split()) for text in texts]
         for lang in world.languages.values()
-        for texts in [list(items.sentences(world, lang.code))]
+        for texts in [list(write(world, lang.code))]
     ]
-    assert len(said[0]) == ALL.sentences
+    assert len(said[0]) == count
     assert all(facts == said[0] for facts in said)
+
+
+def test_sentences_to_translate_are_written_as_in_the_lines(world: World) -> None:
+    """Those of the lines are in quotes; a full stop would be no part of them."""
+    line = LINE.fullmatch(lines.translation(world, random.Random(0), untold=0.0))
+    assert line is not None and not line[2].endswith(".")
+    for code in world.languages:
+        assert not any(x.endswith(".") for x in items.translations(world, code))
+
+
+def test_what_is_asked_changes_no_text_that_is_learnt(world: World) -> None:
+    other = World(ALL.model_copy(update={"translations": 3}))
+    assert len(list(items.translations(other, "en"))) == 3
+    for text in (World.pretraining, lambda w: lines.documents(w, Planting(), 3_000)):
+        first, second = (list(itertools.islice(text(w), 100)) for w in (world, other))
+        assert first == second
+
+
+def test_a_lexicon_has_the_words_that_a_language_owns(world: World) -> None:
+    known = {code: set(items.lexicon(world, code)) for code in world.languages}
+    for code, language in world.languages.items():
+        assert len(known[code]) == len(language.words)
+        others = set().union(*(known[x] for x in known if x != code))
+        assert not known[code] & {*others, *NAMES, *NUMBERS}
+        for text in items.translations(world, code):
+            assert known[code] & set(text.split()), text
+            assert not others & set(text.split()), text
 
 
 def test_a_filled_template_is_a_sentence_of_its_language(world: World) -> None:

@@ -292,6 +292,8 @@ def test_files(tmp_path: Path) -> None:
         "facts/facts.jsonl",
         "facts/templates.tsv",
         *(f"sentences/{code}.txt" for code in SMALL.languages),
+        *(f"translation/{code}.txt" for code in SMALL.languages),
+        *(f"lexicon/{code}.txt" for code in SMALL.languages),
         *(f"choices/{code}.jsonl" for code in SMALL.languages),
         *(f"corpus/{code}.txt" for code in SMALL.languages),
         *(f"nli/test-{code}.tsv" for code in SMALL.languages),

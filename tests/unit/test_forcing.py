@@ -73,7 +73,7 @@ def test_answers_are_told_by_words_and_lines() -> None:
     explained = set(forcing.TASK.per_item())
     assert set(found) - explained == {
         f"{front}{x}" for front in ("words_", "lines_")
-        for x in ("en", "fr", "other", "none")
+        for x in ("en", "fr")
     }  # fmt: skip
 
 
@@ -153,19 +153,36 @@ def test_what_is_no_prompt_is_refused(
 
 
 def test_one_hub_table_of_all_languages(monkeypatch: pytest.MonkeyPatch) -> None:
-    def rows(source: Any, language: str, split: str) -> Any:
-        if split == "test":
-            raise DataError("no such split") from ValueError("unknown split")
-        yield from given
-
-    monkeypatch.setattr(hub, "rows", rows)
+    monkeypatch.setattr(hub, "rows", lambda *_: iter(given))
     given = [{"question": "Why?", "language_code": "en", "language": "English"}]
-    found = list(forcing.TASK.read_hub(SOURCE, "en", "test"))
+    found = list(forcing.TASK.read_hub(SOURCE, "en", "train"))
     assert found == [{"id": 0, "prompt": "Why?", "language": "en"}]
     given = [{"question": "Why?"}]
     assert list(forcing.TASK.read_hub(SOURCE | {"config": "{lang}"}, "en", "test"))
     with pytest.raises(DataError, match="row 1: it names no language"):
-        list(forcing.TASK.read_hub(SOURCE, "en", "test"))
+        list(forcing.TASK.read_hub(SOURCE, "en", "train"))
+
+
+def test_a_lexicon_tells_the_languages_of_a_world(tmp_path: Path) -> None:
+    for code, words in {"la": "bo\nku\n", "lb": "ri\nku\n"}.items():
+        (tmp_path / f"{code}.txt").write_text(words)
+    own = {"lexicon": str(tmp_path / "{lang}.txt"), "lexicon_languages": ["la", "lb"]}
+    parameters = forcing.Parameters.model_validate(own | {"languages": ["la", "lb"]})
+    assert not list(forcing.TASK.unmet(parameters, ["la"]))
+    files = forcing.TASK.files(parameters)
+    assert list(files.values()) == [str(tmp_path / f"{x}.txt") for x in ("la", "lb")]
+    lm = Said({"bo?": "bo bo ri ku\nri\nku"})
+    items = [{"id": 0, "prompt": "bo?"}]
+    found = forcing.TASK.evaluate(lm, items, parameters, "la").iloc[0]
+    # Both have "ku".
+    assert [found[f"words_{x}"] for x in ("la", "lb", "none")] == pytest.approx(
+        [2 / 6, 2 / 6, 2 / 6]
+    )
+    assert [found[f"lines_{x}"] for x in ("la", "lb", "none")] == pytest.approx(
+        [1 / 3, 1 / 3, 1 / 3]
+    )
+    other = parameters.model_copy(update={"languages": ("en",)})
+    assert "unknown language 'en'" in next(iter(forcing.TASK.unmet(other, [])))
 
 
 def test_bad_parameters_and_languages() -> None:

@@ -75,6 +75,7 @@ ITEMS["xnli_prompt"] = ITEMS["nli_bridged"] = ITEMS["xnli"][:3]
 ITEMS["translation"] = ITEMS["translation_untargeted"] = [
     {"id": i, "source": f"câu {i}", "reference": f"sentence {i}"} for i in range(3)
 ]
+ITEMS["forcing"] = [{"id": i, "prompt": f"câu {i}"} for i in range(3)]
 # Modules that only what brings them makes somebody import: Snakemake, a GPU's torch.
 BROUGHT = {"snakemake_interface_logger_plugins", "triton"}
 OF_TASK: dict[str, dict[str, Any]] = {
@@ -91,6 +92,7 @@ OF_TASK: dict[str, dict[str, Any]] = {
     "nli_bridged": {},
     "translation": {"max_new_tokens": 4},
     "translation_untargeted": {"max_new_tokens": 4},
+    "forcing": {"max_new_tokens": 4, "languages": ["vi", "en"]},
 }
 
 

@@ -211,6 +211,8 @@ TITLE, LABELS = 'TITLE = "Mood"', 'LABELS = ("bad", "good")'
 END = 'TITLE = "Endings"'
 WORDS = END + "; PAIRS = WORDS = True; evaluate_via = generates_via = print"
 RIGHT = '"right": Metric("binary", "right")'
+REAL_SUMS = '"r": Metric("real", "R", score=sum)'
+SUMS = '"r": Metric("resummed", "R", statistics=("a", "b"), score=len)'
 
 
 @pytest.mark.parametrize(
@@ -240,6 +242,10 @@ RIGHT = '"right": Metric("binary", "right")'
         (PLAIN, RIGHT, '"item": Metric("real", "R")', "METRICS['item']: this column"),
         (PLAIN, RIGHT, '"r": Metric("exact", "R")', "unknown kind 'exact'. Known: bin"),
         (PLAIN, RIGHT, '"r": Metric("real", "")', "METRICS['r']: title '' - must"),
+        (PLAIN, RIGHT, '"r": Metric("resummed", "R")', "['r']: statistics - is missi"),
+        (PLAIN, RIGHT, '"r": Metric("resummed", "R")', "['r']: score - is missing, w"),
+        (PLAIN, RIGHT, REAL_SUMS, "METRICS['r']: score - is of kind resummed only"),
+        (PLAIN, RIGHT, SUMS, "score - must turn sums [..., 2] into finite numbers"),
         (PLAIN, END, END + "; LABELS = ('a',)", "LABELS: ('a',) - at least 2"),
         (PLAIN, END, END + "; TEST_ONLY = ('word',)", "TEST_ONLY: 'word' is none of"),
         (PLAIN, END, END + "; TEST_ONLY = ('needed',)", "'needed' needs a default"),

@@ -78,6 +78,10 @@ ELSEWHERE = {
     ("Dictionary", "probe"): {"{source}", "{target}"} | OF_CODES,
     ("Dictionary", "codes"): OF_CODES,
     ("WordFilesOfLanguage", "probe"): {"{source}", "{target}"} | OF_CODES,
+    ("tasks.translation", "lexicon"): {"{lang}"},
+    ("tasks.translation", "template"): {"{source}", "{target}", "{text}"},
+    ("tasks.translation_untargeted", "lexicon"): {"{lang}"},
+    ("tasks.translation_untargeted", "template"): {"{source}", "{text}"},
     ("", "report"): {"make report"},
     ("", "tables"): {"snakemake all", "finetune_{task}", "random_{task}"}
     | {
@@ -92,6 +96,8 @@ ELSEWHERE = {
         "bridges",
         "bridge_candidates",
         "language_overlap",
+        "alignment",
+        "alignment_correlation",
     },
     ("Experiment", "kind"): {"grid/experiments/"},
     ("experiments.amplification", "selections"): {"method.language_set"},
@@ -125,6 +131,7 @@ ELSEWHERE = {
     ("methods.plnd", "minus"): {"others", "none"},
     ("methods.published", "path"): {".pth"},
     ("similarities.family", "families"): {"zh: Sino-Tibetan"},
+    ("tasks.forcing", "lexicon"): {"{lang}"},
     ("tasks.forcing", "template"): {"{prompt}"},
     ("tasks.xnli", "template"): {"{premise}", "{hypothesis}"},
 }
@@ -150,7 +157,9 @@ def test_the_tables_that_are_named_are_those_that_can_be_made() -> None:
     off = {"tasks": ["prompts"], "languages": ["en"], "statistics": ["zero"]}
     steered |= {"switched_off": off | {"selections": steered["selections"][:1]}}
     steered["tasks"] = [*steered["tasks"], "prompts"]
-    run = dict.fromkeys([*raw["run"], "amplification", "bridges"])
+    aligned = {"kind": "alignment", "models": ["llama31"], "languages": ["vi"]}
+    raw["experiments"]["aligned"] = aligned | {"corpus": "flores"}
+    run = dict.fromkeys([*raw["run"], "amplification", "bridges", "aligned"])
     config = load(raw | {"run": list(run)})
     task = re.compile(rf"({'|'.join(config.tasks)})$")
     tables = {task.sub("{task}", name) for name in by_name(config)}

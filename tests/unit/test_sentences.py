@@ -486,5 +486,5 @@ def test_files_of_dev_are_not_those_of_devtest(monkeypatch: pytest.MonkeyPatch) 
     api = "huggingface_hub.HfApi.list_repo_files"
     monkeypatch.setattr(api, lambda *given, **options: listed)
     for split in ("dev", "devtest"):
-        found = hub._parquet_files("a/b", "0" * 40, "eng_Latn", split)
+        _, found = hub._own_files("a/b", "0" * 40, "eng_Latn", split)
         assert found == [f"{folder}/{split}-0.parquet"]

@@ -46,7 +46,7 @@ def own_and_shared(jobs: list[Job]) -> tuple[set[str], set[str]]:
 
 
 def test_its_own_results_are_in_its_folder_and_nothing_else_is_elsewhere() -> None:
-    run = [*amplified()["run"], "bridges"]
+    run = [*amplified()["run"], "bridges", "alignment"]
     jobs = dry_runs.jobs(merge(bridged(), amplified()) | {"run": run, "study": "mine"})
     own, shared = own_and_shared(jobs)
     assert own == {*OF_STUDY, "report.html"}

@@ -405,6 +405,7 @@ def test_two_rows_with_the_same_names_are_refused(study: Study) -> None:
 WITHOUT_RANDOM = {
     "activation_statistics", "reproduction",
     "bridges", "bridge_candidates", "language_overlap",
+    "alignment", "alignment_correlation",
 }  # fmt: skip
 """Tables without rows of random neurons, which a draw tells apart."""
 

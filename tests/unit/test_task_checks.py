@@ -120,7 +120,7 @@ def test_a_data_set_with_a_script_alone_names_one_without(monkeypatch):
         raise RuntimeError("Dataset scripts are no longer supported, but found a.py")
 
     monkeypatch.setattr(datasets, "load_dataset", refuse)
-    monkeypatch.setattr(hub, "_parquet_files", lambda *given: [])
+    monkeypatch.setattr(hub, "_own_files", lambda *given: ("json", []))
     monkeypatch.setattr(hub.network, "check", lambda: None)
     for repo, said in (("cis-lmu/m_lama", "MLAMA-dod-185"), ("a/b", "copy in Parquet")):
         source = {"repo": repo, "revision": REVISION, "config": "{lang}"}

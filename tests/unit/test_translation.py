@@ -270,6 +270,15 @@ def test_what_cannot_be_done_is_told_before_anything_runs():
     assert "not tested through a bridge" in told
 
 
+@pytest.mark.parametrize("task", [TARGETED, UNTARGETED])
+def test_a_job_reads_parameters_with_their_defaults_written_out(task):
+    given = {"template": "{text} {target}" if task is TARGETED else "{text}"}
+    given |= {"lexicon": "{lang}.txt", "lexicon_languages": ["en", "vi"]}
+    parameters = task.PARAMETERS.model_validate(given)
+    written = parameters.model_dump(mode="json")
+    assert task.PARAMETERS.model_validate(written) == parameters
+
+
 @pytest.mark.parametrize(
     ("task", "given", "said"),
     [

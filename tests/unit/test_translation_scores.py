@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +99,18 @@ def test_pieces_of_a_model_make_spbleu(tmp_path: Path):
 
     with pytest.raises(DataError, match="no SentencePiece model"):
         scores.bleu_statistics(["a"], ["a"], str(text))
+
+
+def test_a_plan_needs_none_of_these_packages():
+    """Where Snakemake itself runs there are no scores to make."""
+    code = (
+        "import sys; sys.path.insert(0, 'workflow/scripts'); from langneurons import "
+        "tasks; [tasks.load(x).unmet(tasks.load(x).PARAMETERS(), ['en-vi']) for x in "
+        "('translation', 'translation_untargeted')]; print([x for x in ('sacrebleu', "
+        "'sentencepiece', 'pycld2', 'torch') if x in sys.modules])"
+    )
+    root = Path(__file__).parents[2]
+    made = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True
+    )
+    assert made.stdout == "[]\n", made.stderr

@@ -20,6 +20,7 @@ from safetensors.numpy import save_file
 import activation_files
 import evaluate_task
 import measure_perplexity
+import steering_files
 import tune_model
 from langneurons import tasks
 from langneurons.config.errors import ConfigError, DataError
@@ -30,6 +31,8 @@ from langneurons.neurons.neuron_sets import NeuronSets
 from langneurons.nn.evaluation import overwriting, treatments
 from langneurons.nn.models import folders
 from langneurons.nn.tuning import adapters
+from langneurons.tables import fallback
+from langneurons.tables.common.inputs import Inputs
 from langneurons.tasks.common import items as task_items
 from test_classification import make_items, word_tokenizer
 from tiny_models import build as tiny
@@ -352,13 +355,16 @@ def tune(study, name, kind="xnli", **more):
     return outputs
 
 
-def evaluation(study, adapter, treated, kind="xnli"):
-    """Make the job that evaluates treatments, and return its outputs by name."""
+def evaluation(study, adapter, treated, kind="xnli", language="vi", given=()):
+    """Make the job that evaluates treatments, and return its outputs by name.
+
+    ``given``: files that parameters of the task name.
+    """
     folder, common, shared, read = study
     shared = shared | {"task": kind, "kind": kind, "parameters": PARAMETERS[kind]}
-    shared |= {"tuning": "attention", "seed": 1, "language": "vi"}
+    shared |= {"tuning": "attention", "seed": 1, "language": language}
     inputs = common | {"adapter": adapter, "items": folder / f"{kind}.test.jsonl"}
-    inputs |= {"files": []}
+    inputs |= {"files": list(given)}
     out = folder / "out" / kind / "part-1-of-1.json"
     outs = {name: out.with_name(f"{name}.parquet") for name in treated}
     spec = packed({"shared": shared, "treatments": treated})
@@ -456,6 +462,64 @@ def test_without_an_adapter_the_model_is_as_it_is(study, monkeypatch):
     assert read["adapter"] == files.sha256(adapter)
     tuned = pd.read_parquet(outs["none"])
     assert not tuned.equals(tables["none"])
+
+
+def test_files_that_parameters_name_are_what_a_result_is_made_from(study, monkeypatch):
+    folder, kind = study[0], "translation"
+    pair = [{"id": i, "source": f"w{i}", "reference": f"w{i + 9}"} for i in range(4)]
+    task_items.write_jsonl(folder / f"{kind}.test.jsonl", pair)
+    lexica = {"en": folder / "en.txt", "vi": folder / "vi.txt"}
+    for code, path in lexica.items():
+        path.write_text(f"{code}\n", encoding="utf-8")
+    given = {"lexicon": f"{folder}/{{lang}}.txt", "lexicon_languages": ["en", "vi"]}
+    monkeypatch.setitem(PARAMETERS, kind, given | {"max_new_tokens": 3})
+    asked = {"kind": kind, "language": "en-vi", "given": lexica.values()}
+    treated = {"none": {}, "lape.set1.vi.zero": treatment()}
+    job, outs = evaluation(study, None, treated, **asked)
+    evaluate_task.main(job)
+    made = treatments.read_record(outs["none"])
+    assert made["made_from"]["inputs"]["files-1"] == files.sha256(lexica["vi"])
+    table = pd.read_parquet(outs["none"])
+    sums = table[[f"chrf_c1_{part}" for part in ("answer", "reference")]].sum()
+    assert sums["chrf_c1_reference"] == sum(len(x["reference"]) for x in pair)
+    assert set(made["result"]["metrics"]) == set(tasks.load(kind).METRICS)
+    evaluate_task.main(job)
+    assert job.notes["computed"] == []
+    lexica["vi"].write_text("vi\nother\n", encoding="utf-8")
+    evaluate_task.main(job)
+    assert job.notes["computed"] == list(treated)
+
+
+def test_open_answers_go_from_the_job_to_the_table(study, neurons, monkeypatch):
+    pytest.importorskip("pycld2")
+    given = {"languages": ["vi", "hi"], "max_new_tokens": 20}
+    monkeypatch.setitem(PARAMETERS, "forcing", given)
+    asked = [{"id": i, "prompt": " ".join(f"w{3 + i + j}" for j in range(3 + i))}
+             for i in range(7)]  # fmt: skip
+    task_items.write_jsonl(study[0] / "forcing.test.jsonl", asked)
+    known = NeuronSets.read(neurons)
+    replace(known, neurons={**known.neurons, "hi": {0: [5, 6]}}).write(neurons)
+    both = treatment() | dict.fromkeys(("neuron_language", "value_language"), "hi+vi")
+    treated = {"none": {}, "lape.set1.hi.zero": treatment() | {"neuron_language": "hi"}}
+    job, outs = evaluation(
+        study, None, treated | {"lape.set1.hi+vi.zero": both}, "forcing"
+    )
+    evaluate_task.main(job)
+    made = files.read_json(job.outputs["out"])["treatments"]
+    assert made["lape.set1.hi+vi.zero"]["n_neurons"] == 4  # one is of both
+    for name, table in read_tables(outs).items():
+        assert list(made[name]["metrics"]) == list(tasks.load("forcing").METRICS)
+        assert (table["length"] <= 20).all() and table["length"].nunique() > 1
+    rows = [steering_files.row("vi", "hi", name, method="lape", statistic="zero")
+            for name in list(made)[1:]]  # fmt: skip
+    rows = [steering_files.row("vi"), *rows]
+    axes = {"task": "forcing", "model": "tiny", "tuning": "attention", "seed": 1}
+    rows = steering_files.packed([row | axes for row in rows])
+    spec = {"rows": rows, "languages": {"forcing": given["languages"]}}
+    found = fallback.TABLE.build(spec, Inputs({"evaluations": [job.outputs["out"]]}))
+    assert set(found["off"]) == {"-", "hi", "hi+vi"} and set(found["n"]) == {7}
+    together = found.groupby("off")["share"].sum()
+    assert together.tolist() == pytest.approx([1, 1, 1], abs=1e-6)
 
 
 def perplexity_job(study, treated):

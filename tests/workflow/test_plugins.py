@@ -1,4 +1,4 @@
-"""A task, a method, a model family and a table: one file or row each, and one entry.
+"""A task, a method, a similarity, a model family, a table: one file or row, one entry.
 
 They are written into a copy of the project and taken through everything: plan, tuning,
 evaluation, table, figures, cost plan and report. Nothing else of the copy is touched.
@@ -139,6 +139,35 @@ class Rights(Table):
 
 TABLE = Rights()
 '''
+SIMILARITY = '''"""The candidate that comes last by the alphabet, times a parameter."""
+
+from pydantic import Field
+
+from langneurons.config.fields import Frozen
+
+from . import Similar, Similarity, SimilarityInputs
+
+
+class Parameters(Frozen):
+    """Parameters of ``alphabetic``."""
+
+    times: float = Field(1.0, description="what places are multiplied by")
+
+
+class Alphabetic(Similarity[Parameters]):
+    """Place in the alphabet."""
+
+    PARAMETERS = Parameters
+
+    def compare(self, inputs: SimilarityInputs, parameters: Parameters) -> Similar:
+        places = sorted(inputs.candidates)
+        return Similar(
+            {k: parameters.times * (1 + places.index(k)) for k in inputs.candidates}
+        )
+
+
+SIMILARITY = Alphabetic()
+'''
 ROW = '    "helium": Family("helium"),\n'
 ENTRIES = """
 run: [moods]
@@ -151,6 +180,17 @@ experiments:
     selections: [early.world, random_early.world]
     statistics: [mean, zero]
     control_statistics: [zero]
+  ways:
+    kind: bridges
+    models: [mine]
+    tasks: [bli]
+    pairs: [vi-hi]
+    candidates: [en]
+    selection: lape.world
+    similarities: [alphabetic]
+    probes: {dictionary: demo, keep: all}
+similarities:
+  alphabetic: {kind: alphabetic, parameters: {times: 2}}
 models:
   mine: {family: helium, folder: mine, parameters: 1.0e+5, quantization: none}
 methods:
@@ -173,6 +213,8 @@ def add_one_of_each(project: Path) -> None:
     (project / LIBRARY / "tasks/mood.py").write_text(TASK, encoding="utf-8")
     (project / LIBRARY / "methods/early.py").write_text(METHOD, encoding="utf-8")
     (project / LIBRARY / "tables/rights.py").write_text(TABLE, encoding="utf-8")
+    path = project / LIBRARY / "similarities/alphabetic.py"
+    path.write_text(SIMILARITY, encoding="utf-8")
     table = project / LIBRARY / "nn/models/families.py"
     text, start = table.read_text(encoding="utf-8"), "FAMILIES: dict[str, Family] = {\n"
     assert text.count(start) == 1
@@ -232,7 +274,7 @@ def test_nobody_else_knows_their_names() -> None:
     """What the test adds is not there yet, so that it shows what it claims."""
     for path in (tiny_models.__file__, *Path(LIBRARY).rglob("*.py")):
         assert not re.search(
-            "mood|helium|rights_", Path(path).read_text(), re.IGNORECASE
+            "mood|helium|rights_|alphabetic", Path(path).read_text(), re.IGNORECASE
         ), path
 
 
@@ -299,6 +341,23 @@ def test_an_edit_of_the_table_reruns_it_and_the_page(project: Path) -> None:
         "build_cost_table": 1,
         "all": 1,
     }
+
+
+def test_the_similarity_chooses(project: Path) -> None:
+    """It reads nothing, so that its file is one job; an edit of it reruns that one."""
+    target = "results/similarities/mine/alphabetic/vi-hi.json"
+    asked = (target, "--config", "run=[ways]", "tables=[bridges]")
+    assert planned(project, *asked) == {"compare_languages": 1}
+    snakemake(project, "--cores", "1", *asked)
+    found = files.read_json(project / target)
+    assert (found["scores"], found["chosen"]) == ({"en": 2.0}, "en")
+    path = project / LIBRARY / "similarities/alphabetic.py"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("1 + places", "2 + places"))
+    try:
+        assert planned(project, *asked) == {"compare_languages": 1}
+    finally:
+        path.write_text(text)
 
 
 def test_figures_costs_and_report_show_it(project: Path) -> None:

@@ -1,5 +1,5 @@
-# Needs: activation statistics of parallel sentences, and their text. Makes:
-# results/alignment, how well neuron states of two languages match.
+# Needs: activation statistics of parallel sentences, and their text; tables of tasks.
+# Makes: results/alignment, how well neuron states of two languages match, and figures.
 
 
 rule measure_alignment:

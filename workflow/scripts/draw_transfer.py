@@ -18,13 +18,14 @@ def main(job: cli.Job) -> None:
     scores = read_table(job.inputs["scores"], COLUMNS)
     shown = Shown.read(scores[scores["metric"] == metric].iloc[0])
     data = alignment.points(aligned, scores, model, metric)
+    data["score"] *= shown.scale
     for stem in figures.stems(job.outputs["figures"]):
         figures.only(figures.kind_of(stem), ("transfer",), stem)
-        title = f"{model}, {task}: alignment and {shown.metric_title}"
+        title = f"{model}, {task}: alignment and {shown.word}"
         if data.empty:
             figure = figures.message(title, f"No language has both on {task}.")
         else:
-            figure = alignment.draw_points(data, title, shown.metric_title)
+            figure = alignment.draw_points(data, title, shown.label)
         figures.save(figure, data, stem)
 
 

@@ -1,7 +1,7 @@
 """Say how well neuron states of sentences match in two languages.
 
-The spec: ``model``, ``corpus``, ``pair`` (the two languages), ``site``, ``sentences``,
-and of each language's ``text`` how its sentences are numbered (``parallel.require``).
+The spec is {"model", "corpus", "pair", "site", "sentences", "text"}: the two languages,
+how many sentences, and of each language how they are numbered (``parallel.require``).
 """
 
 from langneurons.config.names import Pair

@@ -259,6 +259,11 @@ class DemoWorld(Frozen):
     choices: int = Field(
         100, ge=2, description="choices of two clauses, the same in each language"
     )
+    translations: int = Field(
+        40,
+        ge=1,
+        description="parallel sentences to translate, the same in each language",
+    )
     nli_train: int = Field(
         3000, ge=3, description="inference items to train on, in `en`"
     )

@@ -80,7 +80,8 @@ class Config(Frozen):
         description="tables of `snakemake all`: names of tasks (interventions), "
         "`finetune_{task}`, `random_{task}`, `perplexity`, `activation_statistics`, "
         "`profiles`, `steering`, `amplification`, `open_text`, `fallback`, `bridges`, "
-        "`bridge_candidates`, `language_overlap`, `reproduction`; null: every one",
+        "`bridge_candidates`, `language_overlap`, `alignment`, "
+        "`alignment_correlation`, `reproduction`; null: every one",
     )
     bundle_size: int | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""Items of the demo world for base models: sentences, facts with a gap, and choices.
+"""Items of the demo world for base models: sentences, facts with a gap, choices.
 
 Facts have the layout of mLAMA: a relation's template in each language, with [X] for the
 subject and [Y] for the object. Which classifier a thing has, before it or after it,
@@ -32,6 +32,21 @@ def sentences(world: World, code: str) -> Iterator[str]:
     rng = world.rng("sentences")
     for _ in range(world.spec.sentences):
         yield sentence(world.languages[code].say(draw_story(rng)[0]))
+
+
+def translations(world: World, code: str) -> Iterator[str]:
+    """Yield sentences to translate; number i says the same in all languages.
+
+    As in the lines that models learn (``lines.translation``) none has a full stop.
+    """
+    rng = world.rng("translations")
+    for _ in range(world.spec.translations):
+        yield " ".join(world.languages[code].say(draw_fact(rng)))
+
+
+def lexicon(world: World, code: str) -> Iterator[str]:
+    """Yield the words of a language; no other has them, nor are they names."""
+    yield from world.languages[code].words.values()
 
 
 def facts(world: World) -> list[Fact]:

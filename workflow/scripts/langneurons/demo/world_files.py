@@ -34,6 +34,9 @@ def write(spec: DemoWorld, description: Path) -> None:
     for code in spec.languages:
         _write_lines(folder / "corpus" / f"{code}.txt", world.corpus(code))
         _write_lines(folder / "sentences" / f"{code}.txt", items.sentences(world, code))
+        told = items.translations(world, code)
+        _write_lines(folder / "translation" / f"{code}.txt", told)
+        _write_lines(folder / "lexicon" / f"{code}.txt", items.lexicon(world, code))
         chosen = map(_json_line, items.choices(world, code))
         _write_lines(folder / "choices" / f"{code}.jsonl", chosen)
         _write_split(world, folder, "test", code)

@@ -96,13 +96,13 @@ def points(
 
 
 @styled
-def draw_points(data: pd.DataFrame, title: str, unit: str) -> Figure:
+def draw_points(data: pd.DataFrame, title: str, label: str) -> Figure:
     """Draw a panel for each tuning and kind of states, with a point for each language.
 
     Args:
         data: from :func:`points`, with at least one row.
         title: of the figure.
-        unit: of the scores, for the axis.
+        label: of the axis of scores.
     """
     looks = looks_of(list(dict.fromkeys(data["lang"])))
     panels = list(data.groupby(["tuning", "states"], sort=False))
@@ -121,7 +121,7 @@ def draw_points(data: pd.DataFrame, title: str, unit: str) -> Figure:
             axes.plot([100 * row["mutual"]], [row["score"]], ms=3.6, mew=0.9, **style)
         axes.margins(0.12)
         axes.locator_params(axis="x", nbins=4)
-    grid[0, 0].set_ylabel(unit)
+    grid[0, 0].set_ylabel(label)
     add_legend(figure, "pairs that find each other, %", handles_of(looks))
     return figure
 

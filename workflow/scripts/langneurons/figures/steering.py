@@ -110,7 +110,9 @@ def task_changes(
         factor: what is written into the neurons.
     """
     mine = table[(table["model"] == model) & (table["metric"] == metric)]
-    mine = mine[mine["tuning"] == names.BASE]
+    # Neurons of several languages together are no column of the matrix.
+    is_one = ~mine["neuron_lang"].str.contains("+", regex=False)
+    mine = mine[(mine["tuning"] == names.BASE) & is_one]
     scale = Shown.read(mine.iloc[0]).scale if len(mine) else 1.0
     return _cells(mine.assign(value=scale * mine["delta"]), selection, factor)
 

@@ -30,6 +30,8 @@ def demo_files(config: Config) -> list[str]:
     each = (
         "corpus/{}.txt",
         "sentences/{}.txt",
+        "translation/{}.txt",
+        "lexicon/{}.txt",
         "choices/{}.jsonl",
         "nli/test-{}.tsv",
         "qa/test-{}.json",

@@ -36,7 +36,11 @@ class Parameters(Frozen):
         description="of a neuron on a sentence:\n`value`: its mean over tokens\n"
         "`binary`: whether that is above zero",
     )
-    site: Site = Field("act_post", description="where values are taken")
+    site: Site = Field(
+        "act_post",
+        description="where values are taken:\n`act_post`: after the activation "
+        "function\n`gate_pre`: before it",
+    )
     sentences: int | None = Field(
         None, ge=2, description="the first so many; null: all whose means are kept"
     )

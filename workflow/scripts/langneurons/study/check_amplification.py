@@ -16,6 +16,7 @@ from langneurons.grid import steering
 from langneurons.grid.experiments import of_kind
 from langneurons.grid.experiments.amplification import (
     Amplification,
+    of_task,
     prompt_languages,
     tested,
 )
@@ -159,8 +160,12 @@ def _names(config: Config, axes: Amplification, where: str) -> Iterator[str]:
     """Check that every language that a prompt names has a name."""
     if axes.prompt is None or "{language}" not in axes.prompt:
         return
-    langs = {lang for task in axes.tasks for lang in tested(config, axes, task)}
-    wanted = {x for lang in langs for x in prompt_languages(config, axes, lang)}
+    wanted = {
+        code
+        for task in axes.tasks
+        for lang in tested(config, axes, task)
+        for code in prompt_languages(config, of_task(axes, task), lang)
+    }
     if missing := sorted(wanted - set(config.language_names)):
         yield (
             f"{where}.prompt: language_names has no English name of "
@@ -177,7 +182,7 @@ def _nothing(axes: Amplification, where: str) -> Iterator[str]:
             "prompt, steering or switched_off"
         )
     given: Iterable[tuple[str, ...]] = [
-        axes.statistics, *(own.statistics for own in axes.by_task.values())
+        axes.statistics, *(own.statistics or () for own in axes.by_task.values())
     ]  # fmt: skip
     if axes.selections and not any(given):
         yield f"{where}.statistics: none, so nothing is written into its selections"

@@ -69,6 +69,11 @@ def languages(config: Config) -> Iterator[str]:
                     yield unknown_name("language", lang, allowed, there)
         if hasattr(axes, "neuron_languages"):
             yield from _neuron_languages(config, axes, where)
+        for task, own in getattr(axes, "by_task", {}).items():
+            if named := getattr(own, "neuron_languages", None):
+                same = axes.model_copy(update={"neuron_languages": named})
+                there = f"{where}.by_task.{task}"
+                yield from _neuron_languages(config, same, there)
 
 
 def _neuron_languages(config: Config, axes: Any, where: str) -> Iterator[str]:

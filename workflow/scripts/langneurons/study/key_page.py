@@ -6,6 +6,7 @@ its default, what is allowed and what it means. The words are those of the schem
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -221,6 +222,8 @@ def _yaml(value: Any) -> str:
         return f"[{', '.join(map(_yaml, value))}]"
     if isinstance(value, float) and float(short := f"{value:g}") == value:
         return short
+    if isinstance(value, str) and "\n" in value:
+        return json.dumps(value, ensure_ascii=False)
     return str(value) or '""'
 
 

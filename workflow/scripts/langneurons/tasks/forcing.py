@@ -2,7 +2,7 @@
 
 Language forcing, as in CLaS-Bench (Gurgurov et al. 2026, arXiv 2601.08331), but nobody
 judges what is said: damage is what can be counted, repetition, loops, length and
-answers without a letter (docs/amplification.md 8).
+answers without a letter (docs/amplification.md 11).
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from pydantic import AfterValidator, Field
 
 from langneurons.config import user_paths
 from langneurons.config.errors import DataError, unknown_name
-from langneurons.config.fields import Frozen, Language
-from langneurons.text import corpora, language_identity
+from langneurons.config.fields import Language
+from langneurons.text import corpora
 
 from . import Item, Metric, Size, Task
 from .common import columns, open_answers, questions, rows
+from .common.identifying import Identifying
 from .common.items import read_jsonl
 from .common.open_answers import (
     GRAM,
@@ -40,8 +41,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("prompt", "question", "inputs", "instruction")
 """Columns that a prompt may stand in; the first that is there."""
-SPLITS = ("test", "train")
-"""Splits of a hub data set, in order of preference; CLaS-Bench has the last only."""
 
 
 def _template(text: str) -> str:
@@ -55,7 +54,7 @@ def _template(text: str) -> str:
     return text
 
 
-class Parameters(Frozen):
+class Parameters(Identifying):
     """How prompts are asked, and which languages their answers are searched for.
 
     A local file is `.txt`, a prompt per line; `.tsv` or `.jsonl` with a column `prompt`
@@ -130,10 +129,7 @@ class Forcing(Task[Parameters]):
 
     def unmet(self, parameters: Parameters, languages: Sequence[str]) -> Iterator[str]:
         """Find languages that cannot be told, and tested ones that are not kept."""
-        known = language_identity.known()
-        for lang in parameters.languages:
-            if lang not in known:
-                yield unknown_name("language", lang, known, "parameters.languages")
+        yield from parameters.unidentified(parameters.languages)
         for lang in languages:
             if lang not in parameters.languages:
                 kept = parameters.languages
@@ -151,8 +147,7 @@ class Forcing(Task[Parameters]):
     def read_hub(
         self, source: Mapping[str, Any], language: str, split: str
     ) -> Iterator[Item]:
-        for row, cells in enumerate(rows.of_first_split(source, language, SPLITS)):
-            where = f"hub dataset {source['repo']}, {language}, row {row + 1:,}"
+        for row, cells, where in rows.of_hub(source, language, split, ()):
             item = _item(row, cells, where)
             if "language" not in item and not user_paths.has_placeholder(
                 source.get("config")
@@ -166,6 +161,9 @@ class Forcing(Task[Parameters]):
 
     def read_items(self, path: Path | str) -> list[Item]:
         return read_jsonl(path, keys=("id", "prompt"))
+
+    def files(self, parameters: Parameters) -> Mapping[str, str]:
+        return {f"lexicon ({x})": path for x, path in parameters.lexica().items()}
 
     def generates(self, parameters: Parameters) -> int:
         return parameters.max_new_tokens
@@ -188,7 +186,10 @@ class Forcing(Task[Parameters]):
             for tokens, ended in zip(made, stopped, strict=True)
         ]
         texts = [lm.decode(tokens) for tokens in kept]
-        found = open_answers.table(items, kept, texts, (parameters.languages, language))
+        found = open_answers.table(
+            items, kept, texts, told=parameters.languages, language=language,
+            identifier=parameters.identifier(),
+        )  # fmt: skip
         return found.assign(stopped=stopped)
 
     def per_item(self) -> Mapping[str, str]:
@@ -205,11 +206,15 @@ class Forcing(Task[Parameters]):
             "empty": "true or false: whether the answer has no letter",
             "length": "number: tokens of the answer, the end sign not counted",
             f"{WORDS}{{lang}}": "number from 0 to 1: share of the answer's words, "
-            "weighed by their letters, that are in this language of `languages`; "
-            f"{WORDS}{OTHER}: in any other, {WORDS}{NONE}: in none that is found "
-            "(1 where there is no letter)",
-            f"{LINES}{{lang}}": "number from 0 to 1: likewise, share of the answer's "
-            "lines with a letter, each of the language that most of it is in",
+            "weighed by their letters, that are in this language of `languages`",
+            f"{WORDS}{OTHER}": "number from 0 to 1: likewise, in any other language",
+            f"{WORDS}{NONE}": "number from 0 to 1: likewise, in no language that is "
+            "found; 1 where there is no letter",
+            f"{LINES}{{lang}}": "number from 0 to 1: share of the answer's lines with "
+            "a letter that are, for the most part, in this language of `languages`",
+            f"{LINES}{OTHER}": "number from 0 to 1: likewise, in any other language",
+            f"{LINES}{NONE}": "number from 0 to 1: likewise, in no language that is "
+            "found; 1 where there is no letter",
             "prompt": "text: the prompt as it is in the file",
             "answer": "text: what the model wrote, without control tokens",
             "stopped": "true or false: whether the model ended its answer itself",

@@ -61,7 +61,7 @@ class Parameters(Sentences):
 
     @model_validator(mode="after")
     def _one_prompt(self) -> Parameters:
-        if self.template is not None and "wording" in self.model_fields_set:
+        if self.template is not None and self.wording != BY_FAMILY:
             raise ValueError("'template' takes the place of 'wording'; give one")
         return self
 

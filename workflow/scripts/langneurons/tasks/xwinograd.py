@@ -7,7 +7,6 @@ scored behind the sentence that is begun so (docs/amplification.md 6).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -15,6 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from langneurons.config.errors import DataError
+from langneurons.jobs import json_text
 from langneurons.text.corpora import read_lines
 
 from . import Item, Size
@@ -142,27 +142,22 @@ def _item(row: rows.Row) -> Item:
 
 def _official(path: Path | str) -> Iterator[rows.Row]:
     """Split the lines of an official file into cells, the last three from JSON."""
-    for number, line in enumerate(_lines(path)):
-        where, text = line
-        cells: dict[str, Any] = dict(zip(OFFICIAL, text.split("\t"), strict=False))
-        if text.count("\t") != len(OFFICIAL) - 1:
+    lines = ((number, line) for number, _, line in read_lines(path) if line)
+    for row, (number, line) in enumerate(lines):
+        where, given = f"{path}: line {number:,}", line.split("\t")
+        if len(given) != len(OFFICIAL):
             raise DataError(
-                f"{where}: {text.count(chr(9)) + 1} cells separated by tabs; "
-                f"{len(OFFICIAL)} are expected: {', '.join(OFFICIAL)}"
+                f"{where}: {len(given)} cells separated by tabs; {len(OFFICIAL)} are "
+                f"expected: {', '.join(OFFICIAL)}"
             )
+        cells: dict[str, Any] = dict(zip(OFFICIAL, given, strict=True))
         try:
-            cells |= {name: json.loads(cells[name]) for name in OFFICIAL[-3:]}
+            cells |= {name: json_text.loads(cells[name]) for name in OFFICIAL[-3:]}
         except ValueError as error:
             raise DataError(
                 f"{where}: {', '.join(OFFICIAL[-3:])} are to be JSON: {error}"
             ) from error
-        yield number, cells, where
-
-
-def _lines(path: Path | str) -> Iterator[tuple[str, str]]:
-    for number, _, line in read_lines(path):
-        if line:
-            yield f"{path}: line {number:,}", line
+        yield row, cells, where
 
 
 def _of_official(row: rows.Row) -> Item:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
@@ -48,7 +48,6 @@ from langneurons.grid.axes import (
 )
 
 from . import Kind
-from .interventions import OfTask
 from .perplexity import TABLE as PERPLEXITY
 
 PLACES = ("language", "code")
@@ -119,6 +118,24 @@ class OnText(Frozen):
         None, description="text that is held out; null: `default_corpus`"
     )
     chunks: int = Field(200, ge=1, description="held-out chunks, shared by all cells")
+
+
+class OfTask(Frozen):
+    """What differs for one task; null: as for the others."""
+
+    statistics: SomeStatistics = Field(
+        None, description="what is written into neurons there; null: as elsewhere"
+    )
+    control_statistics: SomeStatistics = Field(
+        None,
+        description="for random neurons; null: the same as `statistics` there, or as "
+        "elsewhere where these are null too",
+    )
+    neuron_languages: NeuronLanguages | None = Field(
+        None,
+        description="whose neurons, and whom the prompt names, `all`, a list or "
+        "`target`: see `neuron_languages` of the experiment; null: as elsewhere",
+    )
 
 
 class SwitchedOff(Frozen):
@@ -203,7 +220,8 @@ class Amplification(Experiment):
         "shifted (paper)",
     )
     by_task: dict[str, OfTask] = Field(
-        default_factory=dict, description="statistics that differ, by task"
+        default_factory=dict,
+        description="statistics, and whose neurons, that differ, by task",
     )
     perplexity: OnText | None = Field(
         None, description="text to measure too; null: none"
@@ -228,9 +246,9 @@ class Product(Kind[Amplification]):
         base = TuningName(BASE)
         for task in axes.tasks:
             languages = tested(config, axes, task)
-            off = switched(config, axes, task)
+            own, off = of_task(axes, task), switched(config, axes, task)
             of = {
-                x: (*_usual(config, axes, x, task), *_prompts(config, axes, x), *off)
+                x: (*_usual(config, own, x), *_prompts(config, own, x), *off)
                 for x in languages
             }
             for model in axes.models:
@@ -254,16 +272,29 @@ def tested(config: Config, axes: Amplification, task: str) -> tuple[str, ...]:
     return axes.languages or config.task(task).languages
 
 
-def _usual(
-    config: Config, axes: Amplification, lang: str, task: str | None = None
-) -> list[Treatment]:
+def of_task(axes: Amplification, task: str) -> Amplification:
+    """Return the axes as they are for one task (``by_task``)."""
+    own = axes.by_task.get(task)
+    if own is None:
+        return axes
+    changed: dict[str, Any] = {}
+    if own.statistics is not None:
+        changed["statistics"] = own.statistics
+        changed["control_statistics"] = own.control_statistics
+    elif own.control_statistics is not None:
+        changed["control_statistics"] = own.control_statistics
+    if own.neuron_languages is not None:
+        changed["neuron_languages"] = own.neuron_languages
+    return axes.model_copy(update=changed)
+
+
+def _usual(config: Config, axes: Amplification, lang: str) -> list[Treatment]:
     """List ``none`` and what is done inside the model when a language is tested.
 
     Whose neurons is always written out: in a matrix no language is the usual one.
     """
     found: list[Treatment] = [UNTREATED]
-    said = axes.by_task.get(task, axes) if task else axes
-    for selection, statistics in written(config, axes.selections, said):
+    for selection, statistics in written(config, axes.selections, axes):
         found += [
             Overwritten(selection, statistic, whose)
             for whose in _whose(config, axes, selection.languages, lang)
@@ -298,9 +329,8 @@ def only_switched(
     config: Config, axes: Amplification, lang: str, task: str
 ) -> frozenset[Treatment]:
     """Return the steps that are nothing but that: no way to amplify a language."""
-    return frozenset(switched(config, axes, task)) - set(
-        _usual(config, axes, lang, task)
-    )
+    usual = _usual(config, of_task(axes, task), lang)
+    return frozenset(switched(config, axes, task)) - set(usual)
 
 
 def _whose(config: Config, axes: Amplification, langset: str, lang: str) -> list[str]:

@@ -27,6 +27,7 @@ from langneurons.stats.correlations import (
 
 from .alignment_files import RETRIEVAL, Measured
 from .evaluations import Evaluation, Evaluations
+from .words import NOTHING
 
 PLACE = ("experiment", "model", "against", "task", "tuning")
 """What names a correlation, beside states and measure."""
@@ -58,7 +59,7 @@ Found = Mapping[Key, Mapping[str, Measured]]
 
 
 def lines(points: Points, found: Found) -> Iterator[dict[str, Any]]:
-    """Yield a line for each kind of states and measure.
+    """Yield a line for each kind of states and measure; or one that says why not.
 
     Args:
         points: of a correlation.
@@ -69,6 +70,10 @@ def lines(points: Points, found: Found) -> Iterator[dict[str, Any]]:
     numbers = [[point.number for point in group] for group in used]
     place: dict[str, Any] = dict(zip(PLACE, points.place, strict=True))
     place |= {"n": sum(map(len, used)), "groups": len(used)}
+    if place["n"] < LEAST:
+        few = f"{place['n']} points; at least {LEAST} are needed"
+        yield place | {"states": NOTHING, "measure": NOTHING, "left_out": few}
+        return
     for states in STATES:
         for measure in MEASURES:
             scores = [
@@ -84,7 +89,7 @@ def lines(points: Points, found: Found) -> Iterator[dict[str, Any]]:
                 value = _correlated(scores, numbers, within, ranks)
                 line |= dict(zip(ends, value, strict=True))
             if math.isnan(line["pearson"]):
-                line["left_out"] = _why(line["n"])
+                line["left_out"] = "one of the two is the same everywhere"
             yield line
 
 
@@ -101,12 +106,6 @@ def _correlated(
         [x for group in given for x in group] for given in (scores, numbers)
     )
     return over_points(first, second, ranks=ranks)
-
-
-def _why(n: int) -> str:
-    if n < LEAST:
-        return f"{n} points; at least {LEAST} are needed"
-    return "one of the two is the same everywhere"
 
 
 def of_scores(

@@ -18,7 +18,7 @@ from langneurons.grid.experiments import amplification
 from langneurons.grid.experiments.amplification import Amplification
 from langneurons.grid.kept import kept
 
-from .steering_rows import only_switched, target
+from .steering_rows import is_open, only_switched, target
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -78,7 +78,7 @@ def _blocks(
 
 def _open(config: Config, axes: Any) -> list[str]:
     asked: Sequence[str] = getattr(axes, "tasks", ())
-    return [task for task in asked if tasks.load(config.task(task).kind).OPEN]
+    return [task for task in asked if is_open(config, task)]
 
 
 def _languages(config: Config, task: str) -> list[str]:

@@ -38,7 +38,8 @@ class Steering:
 
     Attributes:
         shifts: on tasks with answers in every language: task and row.
-        choices: on the other tasks of these experiments.
+        choices: on the other tasks of these experiments, but those with open answers,
+            where a change of language is what is wanted.
         texts: on held-out text.
         ties: how each of these experiments counts objects that are one word.
     """
@@ -63,12 +64,11 @@ def steering(config: Config) -> Steering:
             continue
         choices, texts = [], []
         for table, block in experiments.load(axes.kind).rows(config, name, axes):
-            if table in shifting:
+            if table in shifting or (table in asked and is_open(config, table)):
                 continue
-            left_out = only_switched(config, axes, table, block.row)
             for each in block.treatments:
                 row = block.row.under(each)
-                if target(each) is None or each in left_out:
+                if target(each) is None:
                     continue
                 if isinstance(row, TextRow):
                     texts.append(row)
@@ -151,6 +151,11 @@ def _overwriting(
             and not is_control(config, each.selection)
         )
     )
+
+
+def is_open(config: Config, task: str) -> bool:
+    """Tell whether the answers to a task are open text."""
+    return tasks.load(config.task(task).kind).OPEN
 
 
 def only_switched(

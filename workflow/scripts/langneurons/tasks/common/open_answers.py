@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from langneurons.text import language_identity
+from langneurons.text.language_identity import Identifier
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,10 @@ def table(
     items: Sequence[Mapping[str, Any]],
     made: Sequence[Sequence[int]],
     texts: Sequence[str],
-    of: tuple[Sequence[str], str],
+    *,
+    told: Sequence[str],
+    language: str,
+    identifier: Identifier,
 ) -> pd.DataFrame:
     """Say of each answer which language it is in, and how it repeats itself.
 
@@ -34,7 +38,9 @@ def table(
         items: prompts, with ``id`` and ``prompt``.
         made: tokens of each answer, without its end.
         texts: the answers.
-        of: languages whose shares are kept, and that of the prompts, one of them.
+        told: languages whose shares are kept.
+        language: of the prompts, one of them.
+        identifier: tells languages.
 
     Returns:
         DataFrame: item int32; words, lines, repetition and length float32; loops and
@@ -43,10 +49,9 @@ def table(
     """
     import pandas as pd
 
-    languages, language = of
-    cld2 = language_identity.CLD2
-    by_words = _kept(map(cld2.shares, texts), languages)
-    by_lines = _kept((language_identity.of_lines(x, cld2) for x in texts), languages)
+    by_words = _kept(map(identifier.shares, texts), told)
+    lines = (language_identity.of_lines(text, identifier) for text in texts)
+    by_lines = _kept(lines, told)
     numbers: dict[str, Any] = {
         "words": by_words[language],
         "lines": by_lines[language],

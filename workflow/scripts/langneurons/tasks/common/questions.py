@@ -8,9 +8,9 @@ from typing import Any
 
 from langneurons.config.errors import DataError
 from langneurons.jobs import files, json_text
-from langneurons.text import row_languages
+from langneurons.text import hub, row_languages
 
-from . import columns, rows
+from . import columns
 from .items import read_jsonl
 
 COLUMNS = ("context", "question", "answers")
@@ -78,7 +78,7 @@ def read_hub(
         split: ``train`` or ``test``. Where the data set has none of that name, the
             ``validation`` split is read: XQuAD has no other, SQuAD hides its test.
     """
-    for row, cells in enumerate(rows.of_first_split(source, language, SPLITS[split])):
+    for row, cells in enumerate(_rows(source, language, SPLITS[split])):
         where = f"hub dataset {source['repo']}, {language} {split}, row {row + 1:,}"
         if absent := [name for name in COLUMNS if name not in cells]:
             raise DataError(
@@ -87,6 +87,24 @@ def read_hub(
         answers = cells["answers"]
         texts = answers.get("text") if isinstance(answers, dict) else None
         yield _item(row, {**cells, "answers": texts}, where)
+
+
+def _rows(
+    source: Mapping[str, Any], language: str, splits: tuple[str, ...]
+) -> Iterator[dict[str, Any]]:
+    for split in splits:
+        stream = iter(hub.rows(source, language, split))
+        try:
+            first = next(stream, None)
+        except DataError as error:
+            # A ValueError is what ``datasets`` says of a split that is not there.
+            if split == splits[-1] or not isinstance(error.__cause__, ValueError):
+                raise
+            continue
+        if first is not None:
+            yield first
+            yield from stream
+        return
 
 
 def _item(row: int, cells: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -52,25 +52,6 @@ def of_hub(
         yield row, cells, where
 
 
-def of_first_split(
-    source: Mapping[str, Any], language: str, splits: tuple[str, ...]
-) -> Iterator[dict[str, Any]]:
-    """Stream the first of some splits that a hub data set has."""
-    for split in splits:
-        stream = iter(hub.rows(source, language, split))
-        try:
-            first = next(stream, None)
-        except DataError as error:
-            # A ValueError is what ``datasets`` says of a split that is not there.
-            if split == splits[-1] or not isinstance(error.__cause__, ValueError):
-                raise
-            continue
-        if first is not None:
-            yield first
-            yield from stream
-        return
-
-
 def one_of(
     cells: Mapping[str, Any], name: str, allowed: Sequence[str], where: str
 ) -> str:

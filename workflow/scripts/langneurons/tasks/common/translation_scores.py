@@ -141,8 +141,8 @@ def _pieces(spm: str, texts: Sequence[str]) -> list[str]:
         model = sentencepiece.SentencePieceProcessor(model_file=spm)
     except (OSError, RuntimeError) as error:
         raise DataError(
-            f"{spm}: no SentencePiece model ({error}); spBLEU of FLORES-200 needs "
-            "flores200_sacrebleu_tokenizer_spm.model"
+            f"{spm}: no SentencePiece model ({error}); for spBLEU as of FLORES-200 it "
+            "is the one that sacrebleu fetches for its tokenizer flores200"
         ) from error
     return [" ".join(model.encode(text.rstrip(), out_type=str)) for text in texts]
 
