@@ -83,7 +83,7 @@ reference: $(RUN) ## docs/keys.md, columns in docs/library.md, the schema for ed
 	@PYTHONPATH=workflow/scripts python -m langneurons.study.references
 
 bench: $(RUN) ## benchmarks of the library: ten minutes on two idle cores (BENCH_ARGS=...)
-	@python -m benchmarks $(BENCH_ARGS)
+	@PYTHONPATH=$(abspath $(HARNESS)) python -m benchmarks $(BENCH_ARGS)
 
 test: $(DEV) ## all tests but those on Slurm
 	@OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile --no-loadscope-reorder \

@@ -157,7 +157,7 @@ def _objects(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _is_told(fact: dict[str, Any]) -> bool:
-    """Whether a fact has a subject in English and different objects in all languages."""
+    """Whether a fact has an English subject, and another object in each language."""
     objects = {fact["obj"].get(code, "").casefold() for code in LANGUAGES}
     return "en" in fact["sub"] and "" not in objects and len(objects) == OBJECTS
 

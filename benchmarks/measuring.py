@@ -4,7 +4,8 @@ Time: the variants run in turn, round by round, in an order that moves on by one
 round, so that a machine that gets slower, or warmer, meets all of them alike. The first
 round warms up and is dropped. A variant's ratio is its seconds over those of its
 baseline in the same round; the median over rounds is reported with the smallest and
-the largest. Garbage is collected before each run. On a GPU the clock is read after
+the largest, and ``judging`` says whether a target is kept. Garbage is collected before
+each run. On a GPU the clock is read after
 ``torch.cuda.synchronize``; on a CPU the ratio of processor time is kept too, which
 other work on the machine disturbs less.
 
@@ -35,9 +36,12 @@ from typing import Any
 
 import torch
 
+from .judging import processor, verdict
+
 Run = Callable[[], object]
 _PRELOADED = ["benchmarks.suite", "transformers", "peft"]
 MB, GB = 1e6, 1e9
+
 
 # It says in every process which optional kernels it does not have.
 logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
@@ -110,8 +114,10 @@ class Row:
         measure: what ``value`` is, where the row is not about a ratio.
         value: in the unit that ``measure`` names.
         target: largest ratio, or value, that is hoped for.
-        holds: whether it is kept.
+        held: rounds within it.
+        holds: whether it is kept: ``yes``, ``no`` or ``open``.
         device: ``cpu``, or the GPU's name.
+        processor: see ``judging.processor``.
         torch: version.
         threads: of torch.
         dtype: of the weights or numbers.
@@ -134,8 +140,10 @@ class Row:
     measure: str | None = None
     value: float | None = None
     target: float | None = None
-    holds: bool | None = None
+    held: int | None = None
+    holds: str | None = None
     device: str = ""
+    processor: str = ""
     torch: str = ""
     threads: int = 0
     dtype: str = ""
@@ -144,17 +152,31 @@ class Row:
 COLUMNS = tuple(field.name for field in fields(Row))
 
 
-def row(benchmark: str, setting: Setting, variant: str, **values: Any) -> Row:
-    """Make a row; ``holds`` follows from ``target`` and the ratio or value."""
-    reached = values.get("ratio", values.get("value"))
-    target = values.get("target")
+def row(
+    benchmark: str,
+    setting: Setting,
+    variant: str,
+    **values: Any,
+) -> Row:
+    """Make a row; whether its target is kept follows from rounds, or the value.
+
+    Args:
+        benchmark: its name.
+        setting: where it ran.
+        variant: what was measured.
+        values: of the fields of ``Row``; as ``rounds``, the ratio of each round.
+    """
+    rounds, target = values.pop("rounds", ()), values.get("target")
+    reached = rounds or [values.get("ratio", values.get("value"))]
     on_gpu = setting.device == "cuda"
     return Row(
         benchmark,
         setting.shape,
         variant,
-        holds=None if target is None else bool(reached <= target),
+        held=sum(one <= target for one in rounds) if rounds and target else None,
+        holds=None if target is None else verdict(reached, target),
         device=torch.cuda.get_device_name() if on_gpu else "cpu",
+        processor=processor(),
         torch=torch.__version__,
         threads=torch.get_num_threads(),
         **{"dtype": setting.dtype} | values,
@@ -215,6 +237,7 @@ def compare(benchmark: str, variants: Variants, setting: Setting) -> list[Row]:
                 v.name,
                 baseline=base,
                 seconds=middle,
+                rounds=ratios,
                 ratio=statistics.median(ratios),
                 ratio_min=min(ratios),
                 ratio_max=max(ratios),

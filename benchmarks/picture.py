@@ -133,7 +133,7 @@ def _panel(
             limit, said = 1.0, f"{short(r.value or 0.0)} {r.measure}"
         ends += [low, high]
         ax.plot([low, high], [y, y], "-", color=colour, lw=1.0)
-        face = "white" if r.holds is False else colour
+        face = "white" if r.holds == "no" else colour
         ax.plot([middle], [y], marker, color=colour, mfc=face, ms=3.6)
         if limit is not None:
             ax.plot([limit] * 2, [y - 0.4, y + 0.4], "-", color="black", lw=1.4)

@@ -43,7 +43,9 @@ SIZES = {
     "gemma270m": ((24, 24, 6, 8), 8),
     "llama8b": ((256, 256, 128, 64), 32),
 }
-TARGETS = {"xcopa": 1.0, "xwinograd": 1.0, "belebele": 1.0, "mlama": 0.5}
+# No slower, and noise: where no context is shared and the vocabulary is small, both do
+# the same work.
+TARGETS = {"xcopa": 1.03, "xwinograd": 1.03, "belebele": 1.03, "mlama": 0.5}
 ALIKE = 1e-4
 """Nats by which two scores of an option may differ."""
 
@@ -170,7 +172,10 @@ def theirs(
         requests = _requests(course, Path(folder))
     whole = model()
     lm = HFLM(
-        pretrained=whole, tokenizer=tokenizer, batch_size=batch, device=whole.device.type
+        pretrained=whole,
+        tokenizer=tokenizer,
+        batch_size=batch,
+        device=whole.device.type,
     )
 
     def score() -> Scores:

@@ -23,6 +23,7 @@ from . import (
     interventions,
     likelihood,
     quantile_error,
+    race,
     recorder_memory,
     recording,
     shapes,
@@ -45,8 +46,12 @@ BENCHMARKS: dict[str, ModuleType] = {
     "task_statistics": task_statistics,
     "identification": identification,
     "similarity": similarity,
+    "race": race,
 }
-"""Name -> module with ``settings(shapes, device, repeats)`` and ``rows(setting)``."""
+"""Name -> module with ``settings(shapes, device, repeats)`` and ``rows(setting)``.
+
+One that needs what may not be there says so with ``absent()``.
+"""
 
 DEVICES = ("cpu", "cuda")
 
@@ -83,6 +88,11 @@ def jobs(
         for name, module in chosen.items()
         for setting in module.settings(wanted, device, repeats)
     ]
+    for name, module in chosen.items():
+        if hasattr(module, "absent") and (reason := module.absent()):
+            if len(chosen) == 1:
+                raise ConfigError(f"--only {name}: {reason}")
+            _say(f"{name} is skipped: {reason}")
     if not found:
         able = {
             setting.shape
@@ -118,12 +128,12 @@ def _say(text: str, end: str = "\n") -> None:
 
 
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """Lay rows out, a column a field of ``Row``; ``holds`` is yes, no or empty."""
+    """Lay rows out, one column per field of ``Row``."""
     table = pd.DataFrame([[getattr(r, c) for c in COLUMNS] for r in rows])
     table.columns = pd.Index(COLUMNS)
-    for column in ("repeats", "amount"):
+    for column in ("repeats", "amount", "held"):
         table[column] = table[column].astype("Int64")
-    table["holds"] = table["holds"].map({True: "yes", False: "no", None: ""}).fillna("")
+    table["holds"] = table["holds"].fillna("")
     numbers = ["seconds", "ratio", "ratio_min", "ratio_max", "cpu_ratio", "per_second"]
     numbers += ["extra_mb", "value", "target"]
     table[numbers] = table[numbers].astype(float)
@@ -139,8 +149,9 @@ def write(rows: Sequence[Row], path: Path) -> pd.DataFrame:
 
 
 def text(rows: Sequence[Row]) -> str:
-    """Lay the rows out for reading: one block a benchmark and shape."""
-    lines: list[str] = []
+    """Lay the rows out for reading: one block per benchmark and shape."""
+    where = {(r.processor, r.threads, r.torch): None for r in rows}
+    lines = [f"on {p}; {n} threads, torch {version}" for p, n, version in where]
     before = None
     head = f"  {'':26}{'ratio':>9}  {'min - max':<19} {'by cpu':>7}"
     head += f" {'per second':>16} {'extra MB':>9}  target"
@@ -152,7 +163,7 @@ def text(rows: Sequence[Row]) -> str:
                 lines.append(head)
             before = place
         lines.append(_line(r))
-    return "\n".join(lines[1:])
+    return "\n".join(lines)
 
 
 def _line(r: Row) -> str:
@@ -171,13 +182,12 @@ def _line(r: Row) -> str:
 
 
 def _kept(r: Row) -> str:
-    """Say whether the target is kept, and where the rounds do not agree on a no."""
+    """Say whether the target is kept, and in how many rounds."""
     if r.target is None:
         return ""
-    verdict = "holds" if r.holds else "NO"
-    if not r.holds and r.ratio_min is not None and r.ratio_min <= r.target:
-        verdict += " (some rounds hold: noise?)"
-    return f"<= {r.target:g}: {verdict}"
+    told = {"yes": "holds", "no": "NO", "open": "open: more rounds"}[r.holds or "no"]
+    rounds = "" if r.held is None else f" ({r.held} of {r.repeats} rounds)"
+    return f"<= {r.target:g}: {told}{rounds}"
 
 
 def _unit(r: Row) -> str:
