@@ -20,6 +20,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from langneurons.tasks.mlama import prompt
 
 from . import courses, shapes
 from .courses import LANGUAGES, Course
-from .measuring import Row, Run, Setting, Variant, compare, row
+from .measuring import Row, Run, Setting, Variant, compare, row, silence
 
 Scores = np.ndarray[Any, Any]
 
@@ -111,7 +112,10 @@ def variants(found: dict[str, Scores], setting: Setting) -> list[Variant]:
 
     words = shapes.configuration(setting.shape).vocab_size
     listed = courses.made_up(items, words)
-    return _of_courses(found, listed, model, courses.tokenizer(words), batch)
+    ways = _of_courses(found, listed, model, courses.tokenizer(words), batch)
+    if setting.shape == "tiny":
+        ways = [replace(way, target=None) for way in ways]
+    return ways
 
 
 def _of_courses(
@@ -168,7 +172,7 @@ def theirs(
     logging.getLogger("lm_eval").setLevel(logging.ERROR)
     from lm_eval.models.huggingface import HFLM
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, silence():
         requests = _requests(course, Path(folder))
     whole = model()
     lm = HFLM(

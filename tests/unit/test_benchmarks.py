@@ -288,7 +288,8 @@ def test_the_stream_is_recorded_as_it_was_drawn():
     assert np.allclose(taken.state()["gate_pre.sum"], drawn.double().sum(1).numpy())
 
 
-def test_bytes_on_meta_are_those_of_a_real_recorder():
+def test_bytes_on_meta_are_those_of_a_real_recorder(monkeypatch):
+    monkeypatch.setattr(recorder, "kernels_for", lambda device: None)  # as on meta
     options = recording.paper_options()
     taken = recorder.Recorder(shapes.build(TINY).bfloat16(), **options)
     with torch.no_grad(), taken:
@@ -361,6 +362,8 @@ def test_a_race_scores_alike_with_targets_for_what_is_ours():
     shapes_of = {name: scores.shape for name, scores in found.items()}
     assert shapes_of["xwinograd"] == (4, 2) and shapes_of["mlama"] == (2, 15)
     assert all(np.abs(np.diff(s, axis=1)).min() > 1e-3 for s in found.values())
+    assert not any(v.target for v in listed)  # overhead decides at this size
+    listed = race.variants(found, Setting("gemma270m"))
     targets = {v.name: (v.baseline, v.target) for v in listed}
     assert targets["mlama"] == ("mlama_harness", 0.5)
 
