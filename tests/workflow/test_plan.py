@@ -47,8 +47,9 @@ EVERYTHING = MODELS | {
     "all": 1,
 }
 TRANSFER = ("--config", "run=[transfer,finetuning,perplexity]")
-# Six models; 18 languages of FLORES. Languages of tasks: mLAMA, XCOPA, XWinograd, INCLUDE,
-# Belebele, FLORES from English with and without the name of the target, open questions.
+# Six models; 18 languages of FLORES. Languages of tasks: mLAMA, XCOPA, XWinograd,
+# INCLUDE, Belebele, FLORES from English with and without the name of the target, open
+# questions.
 LANGUAGES = 15 + 11 + 6 + 13 + 17 + 17 + 17 + 4
 AMPLIFICATION = {
     "fetch_model": 6,
@@ -67,12 +68,12 @@ AMPLIFICATION = {
     "build_table": 8 + 5,
     "draw_neurons": 6 * 4,
     "draw_shared": 6 * 6,  # pairs of the four
-    # The four under six factors; XCOPA and XWinograd under three of them, Belebele under
-    # one, the others under two.
+    # The four under six factors; XCOPA and XWinograd under three of them, Belebele
+    # under one, the others under two.
     "draw_steering": 6 * 4 * 6,
     "draw_task_changes": 6 * 4 * (3 + 3 + 1 + 2 + 2 + 2 + 2),
     "draw_amplification": 6,
-    # mLAMA and open questions have two metrics; scores of all items have no such figure.
+    # mLAMA and open questions have two metrics; scores of all items have no figure.
     "draw_effects": 2 + 4 + 2,
     "amplification": 1,
 }
