@@ -105,6 +105,24 @@ def test_sentences_are_joined_by_their_id(tmp_path, suffix):
         tasks.prepare(SPEC, paths)
 
 
+def test_a_sentence_has_one_number_in_all_pairs_of_languages(tmp_path):
+    """Files of other sources have the same keys, in another order of rows."""
+    keys, of = ("9", "x1", "10"), {}
+    for source, order in (("en", (0, 1, 2)), ("de", (2, 0, 1))):
+        texts = {source: order, "vi": (1, 2, 0)}
+        rows = {
+            code: "id\ttext\n" + "".join(f"{keys[i]}\t{code} {keys[i]}\n" for i in rows)
+            for code, rows in texts.items()
+        }
+        of[source] = tasks.prepare(SPEC, files(tmp_path, rows, "tsv"))
+    for source, items in of.items():
+        assert [item["id"] for item in items] == [0, 1, 2]
+        assert [item["source"] for item in items] == [
+            f"{source} {key}" for key in ("9", "10", "x1")
+        ]
+    assert [x["reference"] for x in of["en"]] == [x["reference"] for x in of["de"]]
+
+
 def test_flores_of_the_hub_has_a_split_of_its_own(monkeypatch):
     asked = []
 

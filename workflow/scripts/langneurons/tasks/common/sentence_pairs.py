@@ -80,7 +80,9 @@ def join(source: Sequence[Item], target: Sequence[Item], where: str) -> Iterator
     """Put sentences and their translations together, by ``key`` or by row.
 
     Yields:
-        ``id`` (as in the source language), ``source`` and ``reference``.
+        ``id``, ``source`` and ``reference``, by ``id``: the row, or of sentences with a
+        key the place of theirs among all keys, shorter ones first. So a sentence has
+        one number in all pairs of languages, in whatever order their rows stand.
 
     Raises:
         DataError: a key stands twice or on one side only, or other numbers of rows.
@@ -94,17 +96,32 @@ def join(source: Sequence[Item], target: Sequence[Item], where: str) -> Iterator
                 f"{where}: {len(source):,} sentences, but {len(target):,} "
                 "translations; they belong together line by line"
             )
-        others = list(target)
+        sides: list[Sequence[Item]] = [source, target]
+        numbers = [item["id"] for item in source]
     else:
-        for side in keyed:
-            if twice := sorted({key for key in side if side.count(key) > 1}):
-                raise DataError(f"{where}: {ID} {twice[0]!r} stands twice")
-        found = {item["key"]: item for item in target}
-        if missing := sorted(set(keyed[0]) ^ set(found)):
-            raise DataError(
-                f"{where}: {ID} {missing[0]!r} is in one of the two languages only, "
-                f"and so are {len(missing) - 1:,} others; both need the same sentences"
-            )
-        others = [found[key] for key in keyed[0]]
-    for one, other in zip(source, others, strict=True):
-        yield {"id": one["id"], "source": one["text"], "reference": other["text"]}
+        sides = _by_key(source, target, where)
+        numbers = list(range(len(source)))
+    for number, one, other in zip(numbers, *sides, strict=True):
+        yield {"id": number, "source": one["text"], "reference": other["text"]}
+
+
+def _by_key(
+    source: Sequence[Item], target: Sequence[Item], where: str
+) -> list[Sequence[Item]]:
+    """Bring both sides into the order of their keys, which are the same."""
+    by_key = []
+    for side in (source, target):
+        found = {item["key"]: item for item in side}
+        if len(found) < len(side):
+            keys = [item["key"] for item in side]
+            twice = min(key for key in found if keys.count(key) > 1)
+            raise DataError(f"{where}: {ID} {twice!r} stands twice")
+        by_key.append(found)
+    if missing := sorted(set(by_key[0]) ^ set(by_key[1])):
+        raise DataError(
+            f"{where}: {ID} {missing[0]!r} is in one of the two languages only, "
+            f"and so are {len(missing) - 1:,} others; both need the same sentences"
+        )
+    # Shorter ones first: keys that are row numbers keep their order, 9 before 10.
+    order = sorted(by_key[0], key=lambda key: (len(key), key))
+    return [[found[key] for key in order] for found in by_key]

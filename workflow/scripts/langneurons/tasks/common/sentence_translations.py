@@ -250,7 +250,7 @@ def per_item() -> dict[str, str]:
         counts[f"bleu_total_{n}"] = of
     return {
         "item": "whole number: the sentence, numbered from 0 as in the file of the "
-        "source language",
+        "source language, or in the order of its id where sentences have one",
         "sentence_chrf": "number from 0 to 1: chrF++ of the sentence by itself",
         "in_target": "true or false: whether language is the target language",
         "language": "text: code of the language that answer is identified as; empty "
