@@ -123,6 +123,26 @@ def test_cells_of_a_matrix_share_their_draws_of_items():
     )
     one = cells[0].only(["y"])
     assert cells[0].minus(one).names == ("y",)
-    with pytest.raises(DataError, match="which must be parallel"):
-        change = Change.of(none[0], none[1])
-        ScoreCells.of({"x": (items, change), "y": (items + 1, change)})
+
+
+def test_cells_with_other_items_are_resampled_by_themselves():
+    """Two pairs of languages whose files have other numbers of sentences."""
+    sizes = {"en-vi": 40, "de-fr": 30}
+    parts = {
+        name: (np.arange(n), Change.of(drawn(n, n + 1), drawn(n, n)))
+        for name, n in sizes.items()
+    }
+    cells = ScoreCells.of(parts)
+    changes = [change for _, change in parts.values()]
+    value, low, high = cells.interval()
+    assert value == pytest.approx(np.mean([one.value for one in changes]))
+    means = np.mean([one.drawn for one in changes], axis=0)
+    assert [low, high] == pytest.approx(list(np.quantile(means, [0.025, 0.975])))
+    assert len(cells.items) == 40 and len(cells.only(["de-fr"]).items) == 30
+    zero = cells.minus(ScoreCells.average([cells, cells]))
+    assert zero.interval() == (0, 0, 0) and len(zero.items) == 40
+    assert 0 < cells.test()[0] <= 1
+    few = parts | {"en-fr": (np.arange(2), Change.of(drawn(2, 1), drawn(2, 2)))}
+    assert np.isnan(ScoreCells.of(few).test()).all()
+    with pytest.raises(DataError, match="en-vi: 40 items are set against 40 others"):
+        cells.minus(ScoreCells.of(parts | {"en-vi": (np.arange(1, 41), changes[0])}))

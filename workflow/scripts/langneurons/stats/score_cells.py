@@ -2,12 +2,17 @@
 
 As :mod:`.cells`, for scores that are no means over items: a resample draws items, each
 with all its cells, and every cell has the score of its own sums (``resummed``).
+
+That holds of cells with the same items. Items that differ between cells have no
+counterpart to be drawn with: each such cell is resampled by itself, so that the
+interval of the mean takes their scores to be independent of each other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -46,60 +51,64 @@ class ScoreCells:
     """A change of a score per cell, and that of each resample of items.
 
     Attributes:
-        items: int64 [n] numbers of the items, the same in all cells.
         names: of the cells.
+        own: of each cell the numbers of its items, int64 [n of the cell].
         values: [cells].
         drawn: float32 [cells, RESAMPLES].
     """
 
-    items: Items
     names: tuple[Hashable, ...]
+    own: tuple[Items, ...]
     values: Floats
     drawn: npt.NDArray[np.float32]
 
     @classmethod
     def of(cls, parts: Mapping[Hashable, tuple[Items, Change]]) -> ScoreCells:
-        """Put cells side by side.
+        """Put cells side by side; those with other items are resampled by themselves.
 
-        Raises:
-            DataError: two cells have other items, so that no resample is of both.
+        Args:
+            parts: of each cell its items, each once, and the change of their score.
         """
-        items = next((items for items, _ in parts.values()), np.array([], np.int64))
-        for name, (own, _) in parts.items():
-            if not np.array_equal(own, items):
-                raise DataError(
-                    f"{name}: {len(own)} items, which are not the {len(items)} of "
-                    f"{next(iter(parts))}; a mean over pairs of languages resamples "
-                    "items with all their pairs, which must be parallel: give all "
-                    "pairs the same items"
-                )
         changes = [change for _, change in parts.values()]
         drawn = np.array([one.drawn for one in changes], np.float32)
         values = np.array([one.value for one in changes], np.float64)
-        return cls(items, tuple(parts), values, drawn.reshape(len(changes), -1))
+        own = tuple(items for items, _ in parts.values())
+        return cls(tuple(parts), own, values, drawn.reshape(len(changes), -1))
+
+    @cached_property
+    def items(self) -> Items:
+        """Numbers of the items, int64, ascending; each is in some cell."""
+        return np.unique(np.concatenate([np.array([], np.int64), *self.own]))
+
+    @property
+    def fewest(self) -> int:
+        """The items of the cell that has the fewest; 0 without cells."""
+        return min(map(len, self.own), default=0)
 
     @property
     def is_empty(self) -> bool:
-        return not len(self.items) or not self.names
+        return not self.fewest
 
     def only(self, names: Sequence[Hashable]) -> ScoreCells:
         """Keep some of the cells, in the order given."""
         rows = [self.names.index(name) for name in names]
-        return ScoreCells(self.items, tuple(names), self.values[rows], self.drawn[rows])
+        own = tuple(self.own[row] for row in rows)
+        return ScoreCells(tuple(names), own, self.values[rows], self.drawn[rows])
 
     def minus(self, other: ScoreCells) -> ScoreCells:
         """Subtract, resample by resample, in the cells that both have.
 
         Raises:
-            DataError: of other items.
+            DataError: such a cell has other items in the other.
         """
-        if not np.array_equal(self.items, other.items):
-            raise DataError(
-                f"{len(self.items)} items are set against {len(other.items)} others"
-            )
         a = self.only([name for name in self.names if name in other.names])
         b = other.only(a.names)
-        return ScoreCells(a.items, a.names, a.values - b.values, a.drawn - b.drawn)
+        for name, one, against in zip(a.names, a.own, b.own, strict=True):
+            if not np.array_equal(one, against):
+                raise DataError(
+                    f"{name}: {len(one)} items are set against {len(against)} others"
+                )
+        return ScoreCells(a.names, a.own, a.values - b.values, a.drawn - b.drawn)
 
     @staticmethod
     def average(draws: Sequence[ScoreCells]) -> ScoreCells:
@@ -108,7 +117,7 @@ class ScoreCells:
         own = [one.only(names) for one in draws]
         values = np.mean([one.values for one in own], axis=0)
         drawn = np.mean([one.drawn for one in own], axis=0)
-        return ScoreCells(draws[0].items, tuple(names), values, drawn)
+        return ScoreCells(own[0].names, own[0].own, values, drawn)
 
     def interval(self, resamples: int = RESAMPLES) -> tuple[float, float, float]:
         """Return the mean over cells and its percentile bootstrap interval over items.
@@ -122,10 +131,13 @@ class ScoreCells:
         return float(self.values.mean()), *resummed.percentiles(means)
 
     def test(self) -> tuple[float, float]:
-        """Test that the mean is 0; see ``resummed.p_value`` and ``detectable``."""
+        """Test that the mean is 0; see ``resummed.p_value`` and ``detectable``.
+
+        NaN if any cell has too few items for them.
+        """
         if self.is_empty:
             return NAN, NAN
         means = self.drawn.mean(axis=0, dtype=np.float64)
-        n = len(self.items)
+        n = self.fewest
         found = resummed.p_value(float(self.values.mean()), means, n)
         return found, resummed.detectable(means, n)
