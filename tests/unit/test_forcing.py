@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,17 @@ def test_letters_of_names_are_not_of_the_language_around() -> None:
     pytest.importorskip("pycld2")
     found = language_identity.CLD2.shares("東京は日本の首都です Microsoft Windows")
     assert found == {"ja": pytest.approx(10 / 26)}
+
+
+def test_what_tells_languages_is_opened_before_the_model_writes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pycld2", None)
+    own = forcing.Parameters.model_validate({"languages": ["en", "fr"]})
+    lm: Any = Said({"a": ENGLISH})
+    with pytest.raises(DataError, match="Python package 'pycld2'"):
+        forcing.TASK.evaluate(lm, [{"id": 0, "prompt": "a"}], own, "en")
+    assert lm.asked == []
 
 
 def test_every_format_is_read(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -334,8 +335,32 @@ def test_a_model_of_sentence_pieces_is_a_file_of_the_task(tmp_path):
     (path,) = files(tmp_path, {"m": "no model"}, "model")
     given = TARGETED.PARAMETERS(spm=str(path))
     assert TARGETED.files(given) == {"spm": str(path)}
+
+
+class Mute(Writer):
+    """Must not be asked."""
+
+    def generate(self, prompts, new, *, stop=()):
+        raise AssertionError("generated what cannot be scored")
+
+
+@pytest.mark.parametrize("treatment", ["none", "via_de"])
+def test_what_scores_is_opened_before_the_model_writes(
+    tmp_path, monkeypatch, treatment
+):
+    (path,) = files(tmp_path, {"m": "no model"}, "model")
     with pytest.raises(DataError, match="no SentencePiece model"):
-        run(Writer(SAYS), spm=str(path))
+        run(Mute({}), treatment, spm=str(path))
+    files(tmp_path, {"en": "two words", "vi": "một"})
+    own = {"lexicon": str(tmp_path / "{lang}.txt"), "lexicon_languages": ["en", "vi"]}
+    with pytest.raises(DataError, match="a lexicon has one per line"):
+        run(Mute({}), treatment, **own)
+    for package in ("pycld2", "sacrebleu.metrics"):
+        with monkeypatch.context() as patch:
+            patch.setitem(sys.modules, package, None)
+            name = package.partition(".")[0]
+            with pytest.raises(DataError, match=f"Python package '{name}'"):
+                run(Mute({}), treatment)
 
 
 def test_statistics_must_be_numbers_that_can_be_summed():

@@ -93,12 +93,16 @@ def test_pieces_of_a_model_make_spbleu(tmp_path: Path):
     cut = [[" ".join(pieces.encode(t.rstrip(), out_type=str)) for t in some]
            for some in (answers, references)]  # fmt: skip
     wanted = sacrebleu.BLEU(tokenize="none", force=True).corpus_score(cut[0], [cut[1]])
-    found = scores.bleu_statistics(answers, references, model).sum(0).astype(float)
+    found = (
+        scores.bleu_statistics(answers, references, scores.open_pieces(model))
+        .sum(0)
+        .astype(float)
+    )
     assert scores.bleu_score(found) == pytest.approx(wanted.score / 100, abs=1e-11)
     assert found[0] == sum(len(line.split()) for line in cut[0])
 
     with pytest.raises(DataError, match="no SentencePiece model"):
-        scores.bleu_statistics(["a"], ["a"], str(text))
+        scores.open_pieces(str(text))
 
 
 def test_a_plan_needs_none_of_these_packages():

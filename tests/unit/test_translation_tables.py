@@ -52,7 +52,7 @@ def answers(one: dict[str, Any], rng: Any) -> list[str]:
 
 def table_of(texts: list[str]) -> pd.DataFrame:
     items = [{"id": i, "reference": text} for i, text in enumerate(RIGHT)]
-    empty = {"parameters": TARGETED.PARAMETERS(), "target": "vi"}
+    empty = {"scorers": TARGETED.PARAMETERS().scorers(), "target": "vi"}
     return sentence_translations.table(items, texts, [""] * N, **empty)
 
 

@@ -176,6 +176,7 @@ class Forcing(Task[Parameters]):
         language: str,
     ) -> pd.DataFrame:
         """Answer every prompt; see ``open_answers.table``."""
+        identifier = parameters.identifier()
         template = parameters.template or "{prompt}"
         asked = [template.format(prompt=item["prompt"].strip()) for item in items]
         coded = lm.encode(asked, beginning=True)
@@ -188,7 +189,7 @@ class Forcing(Task[Parameters]):
         texts = [lm.decode(tokens) for tokens in kept]
         found = open_answers.table(
             items, kept, texts, told=parameters.languages, language=language,
-            identifier=parameters.identifier(),
+            identifier=identifier,
         )  # fmt: skip
         return found.assign(stopped=stopped)
 

@@ -63,6 +63,16 @@ class Identifier(Protocol):
 class Cld2:
     """Languages by CLD2."""
 
+    @classmethod
+    def opened(cls) -> Cld2:
+        """Import the package now, and not with the first text.
+
+        Raises:
+            DataError: pycld2 is not installed.
+        """
+        _module()
+        return cls()
+
     def known(self) -> frozenset[str]:
         """Return codes of the languages that it can find."""
         return KNOWN

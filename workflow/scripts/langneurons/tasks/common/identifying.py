@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from langneurons.config import user_paths
 from langneurons.config.errors import unknown_name
 from langneurons.config.fields import Frozen, Language, LanguagePath
-from langneurons.text.language_identity import CLD2, Identifier, Lexicon
+from langneurons.text.language_identity import CLD2, Cld2, Identifier, Lexicon
 
 
 class Identifying(Frozen):
@@ -48,12 +48,14 @@ class Identifying(Frozen):
         return {code: pattern.format(lang=code) for code in self.lexicon_languages}
 
     def identifier(self) -> Identifier:
-        """Return what tells languages; a lexicon is read.
+        """Open what tells languages: a lexicon is read, or CLD2's package imported.
+
+        To be called before a model writes what is to be told.
 
         Raises:
-            DataError: see ``Lexicon``.
+            DataError: see ``Lexicon``; or the package is not installed.
         """
-        return Lexicon.read(self.lexica()) if self.lexicon else CLD2
+        return Lexicon.read(self.lexica()) if self.lexicon else Cld2.opened()
 
     def unidentified(self, languages: Iterable[str]) -> Iterator[str]:
         """Say which languages can never be found, before the first job."""

@@ -62,11 +62,12 @@ class OfSentences(Task[S], Generic[S]):
         self, lm: LanguageModel, items: Sequence[Item], parameters: S, language: str
     ) -> pd.DataFrame:
         """Ask for every sentence's translation; see ``table``."""
+        scorers = parameters.scorers()
         pair, text = Pair.parse(language), self.wording(lm, parameters)
         given = [item["source"] for item in items]
         made = translate(lm, text, pair, given, parameters=parameters)
         nothing = [""] * len(items)
-        return table(items, made, nothing, parameters=parameters, target=pair.target)
+        return table(items, made, nothing, scorers=scorers, target=pair.target)
 
     def evaluate_via(
         self,
@@ -77,12 +78,13 @@ class OfSentences(Task[S], Generic[S]):
         bridge: str,
     ) -> pd.DataFrame:
         """Ask for a translation into the bridge language, then for that one's."""
+        scorers = parameters.scorers()
         pair, text = Pair.parse(language), self.wording(lm, parameters)
         first, second = Pair(pair.source, bridge), Pair(bridge, pair.target)
         given = [item["source"] for item in items]
         aids = translate(lm, text, first, given, parameters=parameters)
         made = translate(lm, text, second, aids, parameters=parameters)
-        return table(items, made, aids, parameters=parameters, target=pair.target)
+        return table(items, made, aids, scorers=scorers, target=pair.target)
 
     def per_item(self) -> Mapping[str, str]:
         """Explain the columns of ``table``."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -16,6 +16,7 @@ from pydantic import Field
 from langneurons.config.errors import unknown_name
 from langneurons.config.fields import Language, LocalPath
 from langneurons.config.names import Pair, languages_of, target_of
+from langneurons.text.language_identity import Identifier
 
 from .. import Item, Metric, Size
 from . import translation_scores as scores
@@ -67,6 +68,18 @@ BLEU = Metric(
 SIZE = Size(0, 1_012, 0, 60, "FLORES-200 devtest; tokens of a prompt assumed")
 
 
+class Scorers(NamedTuple):
+    """What translations are scored with.
+
+    Attributes:
+        identifier: tells their language.
+        pieces: what BLEU counts; None: words.
+    """
+
+    identifier: Identifier
+    pieces: scores.Pieces | None
+
+
 class Sentences(Identifying):
     """How sentences are translated and scored."""
 
@@ -96,6 +109,16 @@ class Sentences(Identifying):
     def called(self) -> dict[str, str]:
         """Return what prompts call each language that has a name, by its code."""
         return {**ENGLISH, **self.names}
+
+    def scorers(self) -> Scorers:
+        """Open all that scores translations, before a model makes them.
+
+        Raises:
+            DataError: a package is missing, or a file is not what it should be.
+        """
+        scores.require_package()
+        pieces = scores.open_pieces(self.spm) if self.spm else None
+        return Scorers(self.identifier(), pieces)
 
     def read_files(self) -> dict[str, str]:
         """Return the files that parameters name: parameter -> path."""
@@ -194,7 +217,7 @@ def table(
     answers: Sequence[str],
     aids: Sequence[str],
     *,
-    parameters: Sentences,
+    scorers: Scorers,
     target: str,
 ) -> pd.DataFrame:
     """Score translations, one row per sentence.
@@ -204,7 +227,7 @@ def table(
         answers: of each, its translation.
         aids: of each, its translation into a bridge language; empty where there is
             none.
-        parameters: how languages are told, and what BLEU counts.
+        scorers: how languages are told, and what BLEU counts.
         target: code of the target language.
 
     Returns:
@@ -215,9 +238,8 @@ def table(
 
     references = [item["reference"] for item in items]
     chrf = scores.chrf_statistics(answers, references)
-    bleu = scores.bleu_statistics(answers, references, parameters.spm)
-    identifier = parameters.identifier()
-    found = [identifier.identify(text) for text in answers]
+    bleu = scores.bleu_statistics(answers, references, scorers.pieces)
+    found = [scorers.identifier.identify(text) for text in answers]
     return pd.DataFrame(
         {
             "item": np.asarray([item["id"] for item in items], dtype=np.int32),

@@ -7,7 +7,7 @@ the summed counts, which equals sacrebleu's ``corpus_score`` on the same text.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,8 @@ BLEU = (
 
 Floats = npt.NDArray[np.float64]
 Statistics = npt.NDArray[np.int64]
+Pieces = Callable[[str], str]
+"""Cuts a text into sentence pieces, with blanks between."""
 
 
 def chrf_score(sums: Floats) -> Floats:
@@ -95,22 +97,22 @@ def chrf_statistics(answers: Sequence[str], references: Sequence[str]) -> Statis
 
 
 def bleu_statistics(
-    answers: Sequence[str], references: Sequence[str], spm: str | None = None
+    answers: Sequence[str], references: Sequence[str], pieces: Pieces | None = None
 ) -> Statistics:
     """Count what BLEU is made of, sentence by sentence: [n, 10].
 
     Args:
         answers: translations.
         references: of each the right one.
-        spm: file of a SentencePiece model, whose pieces are counted (spBLEU); None:
-            words by the tokenizer 13a.
+        pieces: counts sentence pieces (spBLEU), see ``open_pieces``; None: words by
+            the tokenizer 13a.
     """
     from sacrebleu.metrics.bleu import BLEU as Bleu
 
-    if spm is None:
+    if pieces is None:
         return _extracted(Bleu(tokenize="13a", force=True), answers, references)
-    pieces = [_pieces(spm, texts) for texts in (answers, references)]
-    return _extracted(Bleu(tokenize="none", force=True), *pieces)
+    cut = [list(map(pieces, texts)) for texts in (answers, references)]
+    return _extracted(Bleu(tokenize="none", force=True), *cut)
 
 
 def _extracted(
@@ -123,8 +125,23 @@ def _extracted(
     return np.asarray(found, dtype=np.int64)
 
 
-def _pieces(spm: str, texts: Sequence[str]) -> list[str]:
-    """Cut texts into sentence pieces, with blanks between, as sacrebleu does.
+def require_package() -> None:
+    """Import sacrebleu now, and not with the first translations.
+
+    Raises:
+        DataError: it is not installed.
+    """
+    try:
+        import sacrebleu.metrics  # noqa: F401
+    except ImportError as error:
+        raise DataError(
+            "chrF++ and BLEU need the Python package 'sacrebleu', which is not "
+            "installed; try: pip install sacrebleu"
+        ) from error
+
+
+def open_pieces(spm: str) -> Pieces:
+    """Open a SentencePiece model, and cut texts as sacrebleu does.
 
     Raises:
         DataError: the file is no SentencePiece model, or the package is missing.
@@ -144,7 +161,7 @@ def _pieces(spm: str, texts: Sequence[str]) -> list[str]:
             f"{spm}: no SentencePiece model ({error}); for spBLEU as of FLORES-200 it "
             "is the one that sacrebleu fetches for its tokenizer flores200"
         ) from error
-    return [" ".join(model.encode(text.rstrip(), out_type=str)) for text in texts]
+    return lambda text: " ".join(model.encode(text.rstrip(), out_type=str))
 
 
 def columns(
