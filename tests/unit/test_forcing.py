@@ -129,7 +129,7 @@ def test_what_tells_languages_is_opened_before_the_model_writes(
 
 def test_every_format_is_read(tmp_path: Path) -> None:
     files = {
-        "a.txt": "Why?\n\n  How? \n",
+        "a.txt": "Why?\n  How? \n\n",
         "a.tsv": "n\tquestion\n1\tWhy?\n2\t  How? \n",
         "a.jsonl": '{"inputs": "Why?"}\n{"inputs": "  How? "}\n',
         "a.json": json.dumps(
@@ -151,6 +151,7 @@ def test_every_format_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
+        ("a.txt", "Why?\n\nHow?\n", "line 2 is empty; lines of two languages belong"),
         ("a.csv", "Why?", ".csv is no format of prompts; allowed: .txt, .tsv, .jsonl"),
         ("a.tsv", "text\nWhy?\n", "no column with a prompt; allowed: prompt, question"),
         ("a.jsonl", '{"prompt": 3}', "prompt is 3; a text is expected"),

@@ -18,7 +18,6 @@ from pydantic import AfterValidator, Field
 from langneurons.config import user_paths
 from langneurons.config.errors import DataError, unknown_name
 from langneurons.config.fields import Language
-from langneurons.text import corpora
 
 from . import Item, Metric, Size, Task
 from .common import columns, open_answers, questions, rows
@@ -241,9 +240,8 @@ def _item(row: int, cells: Mapping[str, Any], where: str) -> Item:
 
 
 def _texts(path: Path | str) -> Iterator[Item]:
-    lines = (each for each in corpora.read_lines(path) if each[2].strip())
-    for row, (number, _, line) in enumerate(lines):
-        yield _item(row, {"prompt": line}, f"{path}: line {number:,}")
+    for row, line, where in columns.read_parallel(path):
+        yield _item(row, {"prompt": line}, where)
 
 
 def _cells(path: Path | str) -> Iterator[Item]:

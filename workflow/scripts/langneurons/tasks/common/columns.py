@@ -12,6 +12,29 @@ from langneurons.text import row_languages
 from langneurons.text.corpora import read_lines
 
 
+def read_parallel(path: Path | str) -> Iterator[tuple[int, str, str]]:
+    """Read a text per line, parallel line by line to those of other languages.
+
+    Yields:
+        Row number from 0, the line, and where it is, for messages. Blank lines at the
+        end are none.
+
+    Raises:
+        DataError: a blank line before others; or see ``corpora.read_lines``.
+    """
+    blank: int | None = None
+    for number, _, line in read_lines(path):
+        if not line.strip():
+            blank = blank or number
+            continue
+        if blank is not None:
+            raise DataError(
+                f"{path}: line {blank:,} is empty; lines of two languages belong "
+                "together by their number, so take it out in all of them"
+            )
+        yield number - 1, line, f"{path}: line {number:,}"
+
+
 def read_tsv(
     path: Path | str, names: Sequence[str]
 ) -> Iterator[tuple[int, dict[str, str], str]]:

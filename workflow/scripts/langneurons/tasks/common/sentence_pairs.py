@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from langneurons.config.errors import DataError
-from langneurons.text.corpora import read_lines
 
 from . import columns, rows
 
@@ -37,7 +36,8 @@ def read_file(path: Path | str) -> Iterator[Item]:
     if path.suffix not in SUFFIXES:
         raise DataError(f"{path}: sentences are in {', '.join(SUFFIXES)} files")
     if path.suffix == ".txt":
-        yield from _lines(path)
+        for row, line, where in columns.read_parallel(path):
+            yield _item(row, {TEXTS[0]: line}, where)
         return
     read = columns.read_tsv if path.suffix == ".tsv" else rows.of_file
     yield from (_item(row, cells, where) for row, cells, where in read(path, ()))
@@ -47,22 +47,6 @@ def read_hub(source: Mapping[str, Any], language: str, split: str) -> Iterator[I
     """Stream the sentences of one language; see :func:`read_file`."""
     for row, cells, where in rows.of_hub(source, language, split, ()):
         yield _item(row, cells, where)
-
-
-def _lines(path: Path) -> Iterator[Item]:
-    """Read a sentence per line; blank lines at the end are none."""
-    blank: int | None = None
-    for number, _, line in read_lines(path):
-        if not line.strip():
-            blank = blank or number
-            continue
-        if blank is not None:
-            raise DataError(
-                f"{path}: line {blank:,} is empty; lines of two languages belong "
-                "together by their number, so take it out in all of them"
-            )
-        where = f"{path}: line {number:,}"
-        yield _item(number - 1, {TEXTS[0]: line}, where)
 
 
 def _item(row: int, cells: Mapping[str, Any], where: str) -> Item:
