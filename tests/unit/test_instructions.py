@@ -7,6 +7,7 @@ import pytest
 
 from langneurons.config.errors import DataError
 from langneurons.nn.evaluation.examples import Reading
+from langneurons.tasks.common.continuations import Continued, score
 from test_classification import word_tokenizer
 from test_language_model import continuations
 from tiny_models import build as tiny
@@ -45,6 +46,22 @@ def test_it_stands_behind_what_the_tokenizer_puts_in_front(beginning):
     assert lm.next_tokens(given) == pytest.approx(
         lm.under(None, "x").next_tokens(given)
     )  # of one treatment alone
+
+
+def test_it_stands_behind_the_eos_that_takes_the_place_of_a_context():
+    """A tokenizer without BOS: what follows no context follows EOS."""
+    from tokenizers.processors import ByteLevel
+
+    tokens = word_tokenizer()
+    tokens.backend_tokenizer.post_processor = ByteLevel()
+    tokens.bos_token = None
+    lm = opened(tiny("llama", **UNTIED), tokens, 3)
+    assert lm.prefix == [2] and lm.encode(["w5"], beginning=True) == [[5]]
+    told = lm.under(None, "x", TOLD)
+    given = [Continued.of(0, "", [" w5 w6"]), Continued.of(1, "w9", [" w5 w6"])]
+    wanted = lm.loglikelihood([[2, 7, 8], [7, 8, 9]], [[[5, 6]], [[5, 6]]])
+    for a, b in zip(score(told, given, boundary="alone"), wanted, strict=True):
+        assert a.logprob == pytest.approx(b.logprob, abs=1e-5)
 
 
 def test_what_a_model_sees_of_an_item_while_it_answers_stays():

@@ -63,8 +63,9 @@ class LanguageModel(OpenModel):
                 nothing.
             label: of progress lines and messages; empty: there are no progress lines.
             instruction: text before every context or prompt, behind what the tokenizer
-                itself puts in front (BOS). It is tokenised by itself: the tokens of an
-                item stay as they are, and which items are too long does too.
+                itself puts in front (BOS), or ``prefix``. It is tokenised by itself:
+                the tokens of an item stay as they are, and which items are too long
+                does too.
         """
         same = copy.copy(self)
         same._intervention, same.label = intervention, label
@@ -78,10 +79,15 @@ class LanguageModel(OpenModel):
             return given, 0
         own = self.encode([self._instruction])[0]
         begun = self.encode([self._instruction], beginning=True)[0]
-        front = begun[: len(begun) - len(own)]
+        # An empty context is the prefix, which this tokenizer may not put anywhere.
+        fronts: tuple[list[int], ...] = (
+            [],
+            begun[: len(begun) - len(own)],
+            self.prefix,
+        )
         told = []
         for ids in given:
-            at = len(front) if ids[: len(front)].tolist() == front else 0
+            at = max(len(x) for x in fronts if ids[: len(x)].tolist() == x)
             told.append(np.concatenate([ids[:at], own, ids[at:]]).astype(np.int64))
         return told, len(own)
 
