@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from functools import cache
 from itertools import cycle
 
@@ -194,15 +195,28 @@ def test_the_paper_s_batch_is_what_it_says():
 
 
 @pytest.mark.parametrize(
-    ("context", "text", "said"),
-    [("the sun", "", "item 7: the continuation has no tokens"),
-     ("", "a", "item 7: the context has no tokens")],
+    ("boundary", "context", "text", "said"),
+    [("offsets", "the sun", "", "item 7: the continuation has no tokens"),
+     ("separate", "the sun", "", "item 7: the continuation has no tokens"),
+     ("offsets", "s", "un", "item 7: the context has no tokens")],
 )  # fmt: skip
-@pytest.mark.parametrize("boundary", ["offsets", "separate"])
-def test_what_has_no_tokens_is_refused_by_item(context, text, said, boundary):
+def test_what_has_no_tokens_is_refused_by_item(boundary, context, text, said):
     lm = opened(model("llama"), tokenizer(bos=False))
     with pytest.raises(DataError, match=said):
         score(lm, [Continued.of(7, context, [text])], boundary=boundary)
+
+
+@pytest.mark.parametrize("boundary", ["offsets", "separate", "alone", "apart"])
+def test_no_context_is_eos_where_a_tokenizer_has_no_bos(boundary):
+    tokens = deepcopy(tokenizer(bos=False))
+    tokens.bos_token = None
+    lm = opened(model("llama"), tokens)
+    ((begun, rest),) = encode(lm, [Continued.of(7, "", [" the sun"])], boundary)[0]
+    assert begun.tolist() == [tokens.eos_token_id]
+    assert rest.tolist() == tokens.encode(" the sun")
+    one = score(lm, [Continued.of(7, "", [" the sun"])], boundary=boundary)[0]
+    wanted, _ = reference(model("llama"), begun, rest, None)
+    assert one.logprob[0] == pytest.approx(wanted, abs=1e-4)
 
 
 def test_a_prompt_may_be_the_beginning_alone():

@@ -133,7 +133,8 @@ def encode(
 ) -> list[list[tuple[Ids, Ids]]]:
     """Turn contexts and continuations into tokens.
 
-    What the tokenizer puts in front of a text (BOS) belongs to the context.
+    What the tokenizer puts in front of a text (BOS) belongs to the context; where it
+    puts nothing there, an empty context is ``LanguageModel.prefix``.
 
     Returns:
         Per item, for each of its pairs the tokens of the context and those of the
@@ -150,6 +151,8 @@ def encode(
     for one in given:
         own = []
         for (context, text), (begun, rest) in islice(coded, len(one.pairs)):
+            if not context:
+                begun = begun or lm.prefix
             if not begun or not rest:
                 what = "continuation" if begun else "context"
                 raise DataError(
