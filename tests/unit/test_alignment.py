@@ -33,8 +33,9 @@ from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 from langneurons.tables import alignment as table_of
 from langneurons.tables import alignment_correlation as correlations
-from langneurons.tables.common import alignment_files
+from langneurons.tables.common import alignment_files, alignment_points
 from langneurons.tables.common.as_markdown import markdown
+from langneurons.tables.common.evaluations import Evaluation, Evaluations
 from langneurons.tables.common.inputs import Inputs
 from langneurons.text import parallel
 from test_specs import Wildcards
@@ -386,6 +387,28 @@ def test_correlations_of_tuned_models_and_of_bridges(tmp_path: Path) -> None:
     text = markdown(correlations.TABLE.layout(table, {}))
     assert "No zero-shot transfer: no experiment tests n." in text
     assert "No zero-shot transfer (xnli, all_mlp): 0 points; at least 3" in text
+
+
+def test_scores_are_of_the_first_metric_of_single_items() -> None:
+    """Of translations that is no chrF++ of all together; a task may have no other."""
+
+    class Read(Evaluations):
+        def __init__(self, declared: Any) -> None:
+            self.metrics = {"flores": declared}
+
+        def of(self, row: Any, **axes: Any) -> Evaluation:
+            found = {"in_target": np.array([1.0]), "sentence_chrf": np.array([0.2])}
+            return Evaluation(Path("x"), {"task": "flores"}, np.arange(1), found, {})
+
+    row = {"model": "m", "tuning": "base", "seed": 1, "lang": "en-vi"}
+    scored = [{"place": ["mine", "m", "as_is", "flores", "base"], "rows": [row]}]
+    declared = tasks.load("translation").METRICS
+    pivots = {"mine": ("made", "en")}
+    (one,) = alignment_points.of_scores(scored, pivots, Read(declared))
+    assert [[point.number for point in group] for group in one.groups] == [[0.2]]
+    read = Read({"chrf": declared["chrf"]})
+    with pytest.raises(DataError, match=r"task flores: no metric.*chrf \(resummed\)"):
+        list(alignment_points.of_scores(scored, pivots, read))
 
 
 def test_what_figures_show(tmp_path: Path) -> None:

@@ -72,9 +72,10 @@ LEGEND = (
     "intervention (mean over seeds). To divide all scores by that\n  in the pivot, or "
     "to subtract it, would change no correlation.",
     "- *gain of bridges*: mean alignment of a candidate with source and target against "
-    "its accuracy minus that of\n  the direct way, within pairs: means of a pair are "
+    "its score minus that of\n  the direct way, within pairs: means of a pair are "
     "taken off first, and ranks are those within it. *17 in 6*: 17 candidates of 6 "
     "pairs.",
+    "- *score*: mean over items of the task's first metric of single items.",
     "- *retrieval*: the mean of both directions. [low, high]: 95 % bootstrap over "
     "languages, or over pairs; with\n  fewer than five there is none. Languages of one "
     "family, and pairs of one language, are not independent,\n  which no interval "

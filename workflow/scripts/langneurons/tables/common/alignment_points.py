@@ -27,6 +27,7 @@ from langneurons.stats.correlations import (
 
 from .alignment_files import RETRIEVAL, Measured
 from .evaluations import Evaluation, Evaluations
+from .metrics import first_of_items
 from .words import NOTHING
 
 PLACE = ("experiment", "model", "against", "task", "tuning")
@@ -120,7 +121,9 @@ def of_scores(
         scores: dict[str, list[float]] = {}
         for row in one["rows"]:
             named = dict(row) | {"task": task, "treatment": str(UNTREATED)}
-            scores.setdefault(row["lang"], []).append(_primary(evaluated.of(named)))
+            scores.setdefault(row["lang"], []).append(
+                _score(evaluated, evaluated.of(named))
+            )
         groups = [
             [Point([_key(corpus, model, lang, pivot)], float(np.mean(of)))]
             for lang, of in scores.items()
@@ -140,7 +143,8 @@ def of_bridges(
         via = evaluated.of(axes, treatment=str(Bridged(candidate)))
         via.check_items(direct)
         legs = [_key(corpus, model, candidate, end) for end in languages_of(pair)]
-        point = Point(legs, _primary(via) - _primary(direct))
+        gain = _score(evaluated, via) - _score(evaluated, direct)
+        point = Point(legs, gain)
         place = (experiment, model, GAIN, task, BASE)
         own = by_place.setdefault(place, {}).setdefault(pair, [])
         if point not in own:  # two experiments may go through one bridge
@@ -154,8 +158,8 @@ def _key(corpus: str, model: str, one: str, other: str) -> tuple[str, str, str]:
     return aligned.corpus, aligned.model, str(aligned.pair)
 
 
-def _primary(one: Evaluation) -> float:
-    """Return the first metric of an evaluation: of its items, or of all together."""
-    for scores in one.scores.values():
-        return float(np.asarray(scores, np.float64).mean())
-    return float(next(iter(one.values.values())))
+def _score(evaluated: Evaluations, one: Evaluation) -> float:
+    """Return the mean over items of the task's first metric of single items."""
+    task = one.record["task"]
+    name = first_of_items(task, evaluated.metrics[task])
+    return float(np.asarray(one.scores[name], np.float64).mean())

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langneurons import tasks
-from langneurons.config.errors import DataError
 from langneurons.config.names import (
     BASE,
     BASE_SEED,
@@ -24,7 +23,7 @@ from . import similarity_files
 from .bridge_choices import Place, Scored
 from .evaluations import Evaluations
 from .inputs import Inputs, Reads
-from .metrics import OF_ALL
+from .metrics import first_of_items
 from .similarity_files import Similar
 
 if TYPE_CHECKING:
@@ -121,9 +120,7 @@ def _tested(
     candidates: list[str],
     metrics: Mapping[str, Metric],
 ) -> Scored:
-    name = next((n for n, m in metrics.items() if m.kind not in OF_ALL), None)
-    if name is None:
-        raise DataError(f"task {place.task}: no metric of single items to choose by")
+    name = first_of_items(place.task, metrics)
     axes: dict[str, Any] = {
         "task": place.task,
         "model": place.model,

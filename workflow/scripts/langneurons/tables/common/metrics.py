@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from langneurons import tasks
+from langneurons.config.errors import DataError
 from langneurons.tasks import Metric
 
 from .columns import HIDDEN, Column
@@ -166,6 +167,26 @@ def told(name: str, title: str) -> str:
 def named(name: str, title: str) -> str:
     """Name a task of the configuration, with its title where that says more."""
     return name if told(name, title) == name else f"{name} ({title})"
+
+
+def first_of_items(task: str, metrics: Mapping[str, Metric]) -> str:
+    """Return the first metric of which each item has a number.
+
+    Args:
+        task: name of the task.
+        metrics: its ``METRICS``.
+
+    Raises:
+        DataError: all are of all items together.
+    """
+    for name, metric in metrics.items():
+        if metric.kind not in OF_ALL:
+            return name
+    kinds = ", ".join(f"{name} ({metric.kind})" for name, metric in metrics.items())
+    raise DataError(
+        f"task {task}: no metric of single items to compare by; has {kinds}; needed "
+        "one of kind binary, score or real"
+    )
 
 
 def of_table(table: pd.DataFrame) -> dict[str, Shown]:
