@@ -42,7 +42,7 @@ COLUMNS = (
     Column("delta", "change against nothing switched off", "number", form="+.3f"),
     Column("delta_ci_low", "low end of its 95 % interval", "number", form="+.3f"),
     Column("delta_ci_high", "high end of its 95 % interval", "number", form="+.3f"),
-    Column("random", "difference to random neurons, see n_neurons", "number", form="+.3f"),
+    Column("random", "difference to random neurons (n_neurons)", "number", form="+.3f"),
     Column("random_ci_low", "low end of its 95 % interval", "number", form="+.3f"),
     Column("random_ci_high", "high end of its 95 % interval", "number", form="+.3f"),
     Column(
