@@ -1,10 +1,11 @@
 """This project against lm-evaluation-harness, which scores the same and how fast.
 
-Model, items, wording and batch are the same, both score in turn within a round, and the
-scores must agree to 1e-4 nats. Both start from items that are read and end with a
-log-probability of every option; the harness has worded its requests before. mLAMA is no
-task of the harness: it is given the same prompts with each of their objects, which is
-how one would do it there.
+Model, items and wording are the same, both score in turn within a round, and the
+scores must agree to 1e-4 nats. Both take the same number as their batch: texts in the
+harness, items here, whose options then pass together. Both start from items that are
+read and end with a log-probability of every option; the harness has worded its
+requests before. mLAMA is no task of the harness: it is given the same prompts with
+each of their objects, which is how one would do it there.
 
 ``make bench`` runs it with random weights and made-up items, where the harness is
 (``make test-harness`` installs it); with a real model and real items:

@@ -474,7 +474,7 @@ def refused(raw: Any) -> str:
         ),
         (
             {"run": ["mine", "two"], "experiments": {"two": MINE | {"sentences": 3}}},
-            "experiments.two: site and sentences are act_post and 3",
+            "experiments.two: pivot, site and sentences are en, act_post, 3",
         ),
         ({"experiments": {"mine": {"languages": ["xx"]}}}, "no text for xx"),
     ],

@@ -96,6 +96,10 @@ def test_steps_are_no_way_to_amplify() -> None:
     # What is also a factor is both.
     both = open_rows.open_text(load(study(statistics=["p_max", "zero"])))
     assert "lape.world.hi.zero" in {str(row.treatment) for _, row in both.steered}
+    for twice in (both.steered, both.off):
+        assert len(twice) == len(
+            {(x, row.lang, str(row.treatment)) for x, row in twice}
+        )
     off = {str(row.treatment) for _, row in both.off}
     assert {"none", "lape.world.en.zero", "lape.world.en+hi.zero"} <= off
     # The table of amplification, whose changes are harm, has no open answers.

@@ -24,14 +24,14 @@ def problems(config: Config) -> Iterator[str]:
         yield from (f"{where}.corpus: {text}" for text in found)
         if not found:
             yield from _sentences(config, axes, where)
-        said = axes.site, alignment.sentences(config, axes)
+        said = axes.pivot, axes.site, alignment.sentences(config, axes)
         before, known = first.setdefault(corpus, (name, said))
         if known != said:
+            shown, other = (", ".join(map(str, x)) for x in (said, known))
             yield (
-                f"{where}: site and sentences are {said[0]} and {said[1]}, but "
-                f"{known[0]} and {known[1]} in experiments.{before}; an alignment on "
-                f"{corpus} has one name in a study. Give both the same, or make a "
-                "study of each"
+                f"{where}: pivot, site and sentences are {shown}, but {other} in "
+                f"experiments.{before}; an alignment on {corpus} has one name, and one "
+                "figure, in a study. Give both the same, or make a study of each"
             )
 
 

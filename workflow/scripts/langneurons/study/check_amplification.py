@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from langneurons import tasks
 from langneurons.config.errors import unknown_name
-from langneurons.config.names import Selection
+from langneurons.config.names import Selection, target_of
 from langneurons.grid import steering
 from langneurons.grid.experiments import of_kind
 from langneurons.grid.experiments.amplification import (
@@ -88,11 +88,29 @@ def _pairs(config: Config, axes: Amplification, where: str) -> Iterator[str]:
             "pairs of languages, so nothing reads it; leave it out, or add a task such "
             "as one of kind translation"
         )
+    for task in on_pairs:
+        own = of_task(axes, task)
+        if own.neuron_languages == "target":
+            yield from _targets(config, own, f"{where}.pairs")
     if axes.languages is not None and len(on_pairs) == len(axes.tasks):
         yield (
             f"{where}.languages: all of its tasks are tested on pairs of languages, so "
             "nothing reads it; leave it out"
         )
+
+
+def _targets(config: Config, axes: Amplification, where: str) -> Iterator[str]:
+    """Check that each selection has neurons of the languages that pairs lead to."""
+    for text in axes.selections:
+        langset = Selection.parse(text).languages
+        inside = config.language_set(langset).languages
+        for pair in axes.pairs:
+            if (target := target_of(pair)) not in inside:
+                yield (
+                    f"{where}: {pair}: {text} has no neurons of {target}, and with "
+                    "neuron_languages: target no others are overwritten; take the pair "
+                    f"out, or {target} into the language set {langset}"
+                )
 
 
 def _steering(config: Config, axes: Amplification, where: str) -> Iterator[str]:

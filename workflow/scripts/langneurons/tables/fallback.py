@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Fallback(Table):
-    """Languages of answers after each step, beside as many random neurons."""
+    """Languages of answers after each step, beside random neurons."""
 
     NAME = "fallback"
     COLUMNS = COLUMNS

@@ -158,7 +158,7 @@ class SwitchedOff(Frozen):
     selections: Selections = Field(
         min_length=1,
         description="whose neurons, each `method.language_set`; a random method stands "
-        "for all its draws, as many random neurons",
+        "for all its draws, as many random neurons of each language",
     )
     statistics: Statistics = Field(
         min_length=1, description="what is written into them, such as zero"
@@ -247,8 +247,12 @@ class Product(Kind[Amplification]):
         for task in axes.tasks:
             languages = tested(config, axes, task)
             own, off = of_task(axes, task), switched(config, axes, task)
-            of = {
-                x: (*_usual(config, own, x), *_prompts(config, own, x), *off)
+            of = {  # a step of what is switched off may be a factor, too
+                x: tuple(
+                    dict.fromkeys(
+                        (*_usual(config, own, x), *_prompts(config, own, x), *off)
+                    )
+                )
                 for x in languages
             }
             for model in axes.models:

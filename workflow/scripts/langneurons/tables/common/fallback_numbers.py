@@ -42,7 +42,7 @@ COLUMNS = (
     Column("delta", "change against nothing switched off", "number", form="+.3f"),
     Column("delta_ci_low", "low end of its 95 % interval", "number", form="+.3f"),
     Column("delta_ci_high", "high end of its 95 % interval", "number", form="+.3f"),
-    Column("random", "difference to as many random neurons", "number", form="+.3f"),
+    Column("random", "difference to random neurons (n_neurons)", "number", form="+.3f"),
     Column("random_ci_low", "low end of its 95 % interval", "number", form="+.3f"),
     Column("random_ci_high", "high end of its 95 % interval", "number", form="+.3f"),
     Column(
@@ -91,7 +91,13 @@ def gather(found: Iterable[Treated], languages: Sequence[str]) -> Steps:
             mean = Step(step.way._replace(draw=None), step.off)
             drawn.setdefault(mean, []).append(parts)
     whole = {step: Found(parts, sizes.get(step)) for step, parts in steps.items()}
-    return whole | {step: Found(_mean(each), None) for step, each in drawn.items()}
+    own: dict[Step, list[int]] = {}
+    for step, size in sizes.items():
+        own.setdefault(Step(step.way._replace(draw=None), step.off), []).append(size)
+    return whole | {
+        step: Found(_mean(each), round(np.mean(own[step])) if step in own else None)
+        for step, each in drawn.items()
+    }
 
 
 def switched_off(row: Mapping[str, Any]) -> str:
@@ -170,7 +176,7 @@ def _size(off: str) -> int:
 
 
 def _control(step: Step) -> Step:
-    """Name the step that overwrites as many random neurons."""
+    """Name the step that overwrites random neurons of the same languages."""
     way = step.way
     return Step(Way(RANDOM, way.langset, None, way.method, way.statistic), step.off)
 

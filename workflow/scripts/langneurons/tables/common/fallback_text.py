@@ -20,7 +20,8 @@ REST = "rest"
 LEGEND = (
     "- Rows: language of the prompts, and languages whose neurons are overwritten\n"
     "  together. Columns: share of the answers' words in each language, in percent;\n"
-    "  in parentheses under as many random neurons, mean of draws. *other*: a\n"
+    "  in parentheses under random neurons, mean of draws: as many of each language,\n"
+    "  but more together where languages share neurons (`n_neurons`). *other*: a\n"
     "  language whose share is not kept; *none*: no language is found; *rest*:\n"
     "  languages with less than 5 % in every row.",
     "- *largest*: the language that most of the answers is in, and in how many of the "
