@@ -5,7 +5,8 @@ with all its cells, and every cell has the score of its own sums (``resummed``).
 
 That holds of cells with the same items. Items that differ between cells have no
 counterpart to be drawn with: each such cell is resampled by itself, so that the
-interval of the mean takes their scores to be independent of each other.
+interval of the mean takes their scores to be independent of each other. (Cells with as
+many items draw the same places of their lists, which pairs unrelated items by chance.)
 """
 
 from __future__ import annotations
