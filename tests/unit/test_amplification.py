@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 import dry_runs
-from configurations import ROOT, merge, tiny
+from amplified import MINE, mine, refused
+from configurations import ROOT
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import Prompted, Steered, Treatment
 from langneurons.grid import rows, steering, subjects
@@ -24,46 +25,11 @@ from langneurons.tables.common import planned
 
 GOLDEN = Path(__file__).parent / "golden" / "amplification_rows.txt"
 
-MINE = """
-run: [mine]
-language_names: {en: English, vi: Vietnamese, hi: Hindi}
-statistics:
-  p_max: {value: max, positions: non_pad}
-  top: {value: runtime_max, op: add, positions: non_pad}
-language_sets: {others: [hi, en]}
-experiments:
-  mine:
-    kind: amplification
-    models: [demo]
-    tasks: [xquad]
-    languages: [vi]
-    selections: [lape.world, random_lape.world]
-    statistics: [p_max, top]
-    control_statistics: [p_max]
-    prompt: "Answer in {language} ({code})."
-    steering:
-      {languages: others, corpus: sentences, layers: [0, 1], strengths: [1, 2.5]}
-    perplexity: {languages: [en], chunks: 8}
-"""
-
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Plan in an empty folder: nothing is done yet."""
     monkeypatch.chdir(tmp_path)
-
-
-def mine(changes: str = "", **axes: Any) -> dict[str, Any]:
-    """Return the smallest configuration with an experiment, and changes of it."""
-    whole = tiny(MINE)
-    whole["experiments"] = {"mine": whole["experiments"]["mine"] | axes}
-    return merge(whole, yaml.safe_load(changes) or {})
-
-
-def refused(raw: dict[str, Any]) -> str:
-    with pytest.raises(ConfigError) as caught:
-        load(raw)
-    return str(caught.value)
 
 
 def listed(raw: dict[str, Any]) -> list[str]:

@@ -31,7 +31,7 @@ def amplification() -> Config:
 def test_the_main_table_of_an_experiment_is_read_first(amplification: Config) -> None:
     tasks = list(amplification.experiment("amplification").tasks)
     order = targets.reading_order(amplification)
-    first = ["amplification", "steering", "perplexity", *tasks]
+    first = ["amplification", "steering", "open_text", "fallback", "perplexity", *tasks]
     assert order[: len(first)] == first and order[-1] == "reproduction"
     several = {"run": ["transfer", "amplification", "bridges"]}
     whole = targets.reading_order(load(shipped() | several))

@@ -53,7 +53,8 @@ PILOT: dict[str, Any] = {
 AXES = {
     "models": ["gemma2-2b", "qwen25-05b"], "tasks": ["mlama"],
     "languages": ["en", "id", "zh"], "selections": ["lape_and_ap.pilot"],
-    "steering": None, "perplexity": None, "by_task": {},
+    "steering": None, "perplexity": None, "by_task": {}, "pairs": [],
+    "switched_off": None,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import activation_files
 import dry_runs
+from amplified import mine, refused
 from configurations import merge
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import Overwritten, Selection, Treatment
@@ -23,7 +24,6 @@ from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 from langneurons.tables.common import open_rows, planned, steering_rows
-from test_amplification import mine, refused
 
 OFF: dict[str, Any] = {
     "tasks": ["open"], "languages": ["en", "hi"],
