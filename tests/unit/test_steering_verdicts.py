@@ -92,7 +92,9 @@ def changed(method: str, share: float, sign: int, draw: int | None = None) -> An
             yield Changed(names(method, lang, whose, draw), np.arange(N), change, 7)
 
 
-def with_task(share: float, sign: int, random: float | None = 0.0) -> pd.DataFrame:
+def with_task(
+    share: float, sign: int, random: float | None = 0.0, steered: tuple[str, ...] = ()
+) -> pd.DataFrame:
     gathered = Gathered()
     gathered.add_shifts(shifted("lape", 0.9, 2.0))
     gathered.add_changes("pick", changed("lape", share, sign))
@@ -100,7 +102,7 @@ def with_task(share: float, sign: int, random: float | None = 0.0) -> pd.DataFra
     for draw in (1, 2) if random is not None else ():
         gathered.add_shifts(shifted("random", 0.4, 0.1, draw))
         gathered.add_changes("pick", changed("random", random or 0.0, sign, draw))
-    return amplification_table(gathered, UNITS, {}, resamples=200)
+    return amplification_table(gathered, UNITS, {}, steered=steered, resamples=200)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +123,13 @@ def test_h6_and_h7_compare_with_random_neurons(
     assert (sixth.verdict, seventh.verdict) == (own, other)
     assert sixth.numbers["text, nats per token"].notna().all()
     assert "m lape.s.p_max, pick: " in sixth.sentence
+
+
+def test_where_one_steers_to_is_neither_help_nor_harm() -> None:
+    made = with_task(0.3, 1, steered=("pick",))
+    assert steering_verdicts.h6(made).verdict == "not run"
+    assert steering_verdicts.h7(made).verdict == "not run"
+    assert (made.loc[made["task"] == "pick", "judged"] == "no").all()
 
 
 def test_the_best_factor_was_not_run_on_a_task() -> None:

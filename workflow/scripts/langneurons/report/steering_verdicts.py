@@ -135,7 +135,8 @@ def _of_changes(
     verdicts, found, sentences = [], [], _with_other_factors(table, metric)
     for name, rows in _chosen(table):
         text = _one(rows[rows["task"] == PERPLEXITY], metric, NONE)
-        for task, part in rows[rows["task"] != PERPLEXITY].groupby("task", sort=False):
+        judged = (rows["task"] != PERPLEXITY) & (rows["judged"] == "yes")
+        for task, part in rows[judged].groupby("task", sort=False):
             change = _one(part, metric, NONE)
             if change is None:
                 continue
@@ -163,7 +164,8 @@ def _with_other_factors(table: pd.DataFrame | None, metric: str) -> list[str]:
     found: list[str] = []
     if table is None:
         return found
-    changes = table[(table["metric"] == metric) & (table["task"] != PERPLEXITY)]
+    judged = (table["task"] != PERPLEXITY) & (table["judged"] == "yes")
+    changes = table[(table["metric"] == metric) & judged]
     for name, best in _chosen(table):
         first = best.iloc[0]
         same = changes[(changes[KEYS] == first[KEYS]).all(axis=1)]

@@ -104,7 +104,8 @@ _CHANGE = (
     "significantly {good} zero, and significantly {good} random neurons. Contradicted: "
     "significantly {bad} zero. Undecided: {good} zero, but random neurons were not "
     "run; or not significant where 2 points could not have been shown. Not supported: "
-    "anything else. Text is shown, not judged."
+    "anything else. Text is shown, not judged; and the language of translations whose "
+    "target is not named is what one steers, not a help."
 )
 RULES |= {
     "H5": "Per model and selection, with the factor that has the largest LSS on the "

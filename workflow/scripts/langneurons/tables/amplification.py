@@ -84,7 +84,8 @@ class Amplification(Table):
         }
         units |= {PERPLEXITY: f"{NATS} per token"}
         published = {tuple(key): value for key, value in spec["rows"]["published"]}
-        return amplification_table(gathered, units, published)
+        steered = [task for task, n in first.items() if n and declared[task][n].steered]
+        return amplification_table(gathered, units, published, steered=steered)
 
     def layout(self, table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
         return amplification_text.layout(table)

@@ -8,6 +8,7 @@ is the main outcome (docs/amplification.md 7).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -73,7 +74,7 @@ class Untargeted(OfSentences[Parameters]):
     TITLE = "Untargeted translation"
     METRICS = MappingProxyType(
         {
-            "in_target": IN_TARGET,
+            "in_target": replace(IN_TARGET, steered=True),
             "chrf": CHRF,
             "sentence_chrf": SENTENCE_CHRF,
             "bleu": BLEU,

@@ -8,7 +8,7 @@ cells.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -75,6 +75,7 @@ COLUMNS = (
     Column("rank_plus", "of its mean LSS+ there", "count"),
     Column("published", "of the pilot with the same procedure", "number", form=".3f"),
     Column("unit", "%: kept as a fraction; else the unit", form=HIDDEN),
+    Column("judged", "yes; no: says where one steers to, not how well", form=HIDDEN),
 )  # fmt: skip
 
 
@@ -83,6 +84,7 @@ def amplification_table(
     units: Mapping[str, str],
     published: Mapping[tuple[str, ...], float],
     *,
+    steered: Collection[str] = (),
     resamples: int = RESAMPLES,
 ) -> pd.DataFrame:
     """Set every way against its controls, metric by metric.
@@ -92,6 +94,8 @@ def amplification_table(
         units: of the changes of each task: % of fractions, or another unit.
         published: experiment, task, model, method, language set and statistic -> LSS of
             the pilot.
+        steered: tasks whose changes say where a model is steered to; no verdict on
+            help and harm reads them.
         resamples: of each bootstrap.
     """
     places = {
@@ -110,6 +114,7 @@ def amplification_table(
             usual = PERCENT if line["metric"] in SHARES else NATS
             is_change = line["metric"] in (OWN, OTHER)
             names["unit"] = units[place.task] if is_change else usual
+            names["judged"] = "no" if place.task in steered else "yes"
             if (line["metric"], line["facts"], line["against"]) == (LSS, ALL, NOTHING):
                 key = (*place, *(str(line[k]) for k in ("method", "langset")))
                 line["published"] = published.get((*key, line["statistic"]))

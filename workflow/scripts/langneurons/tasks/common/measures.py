@@ -29,6 +29,8 @@ class Metric:
         matters: smallest difference that a study should be able to see, as the numbers
             are kept (0.02 for 2 points of a ``%``); None: 2 points for ``%``, and not
             known for any other unit.
+        steered: whether it says where a model is steered to, not how well it does:
+            verdicts on help and harm leave it out.
         statistics: of a ``resummed`` metric, the columns of per-item tables whose sums
             make it: finite numbers, at least 0.
         score: of a ``resummed`` metric, what turns sums of these columns, float64
@@ -43,6 +45,7 @@ class Metric:
     decimals: int = 1
     drawn: bool = True
     matters: float | None = None
+    steered: bool = False
     statistics: tuple[str, ...] = ()
     score: Score | None = None
 
