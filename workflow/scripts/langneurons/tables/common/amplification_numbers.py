@@ -30,7 +30,6 @@ from .ways import (
     Gathered,
     Place,
     Ranks,
-    Way,
     Ways,
     first_half,
     minus,
@@ -38,7 +37,7 @@ from .ways import (
     together,
     with_means,
 )
-from .words import DIFFMEAN, NOTHING, PROMPT, RANDOM
+from .words import DIFFMEAN, NOTHING
 
 ALL, SECOND = "all", "second half"
 """Facts that a row is of; other items than facts are always all."""
@@ -143,11 +142,7 @@ def _of_place(ways: Ways, ranks: Ranks, resamples: int) -> Iterator[dict[str, An
             "rank": ranks.by_lss.get(way),
             "rank_plus": ranks.by_plus.get(way),
         }
-        beside = {
-            RANDOM: Way(RANDOM, way.langset, None, way.method, way.statistic),
-            PROMPT: Way(PROMPT, NOTHING, None, NOTHING, PROMPT),
-            DIFFMEAN: diffmean,
-        }
+        beside = way.controls(diffmean)
         for metric, whole in by_metric.items():
             is_change = metric in (OWN, OTHER)
             for facts in (ALL,) if is_change else (ALL, SECOND):

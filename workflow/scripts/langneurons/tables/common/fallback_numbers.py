@@ -177,8 +177,7 @@ def _size(off: str) -> int:
 
 def _control(step: Step) -> Step:
     """Name the step that overwrites random neurons of the same languages."""
-    way = step.way
-    return Step(Way(RANDOM, way.langset, None, way.method, way.statistic), step.off)
+    return Step(step.way.random, step.off)
 
 
 def _by_lang(parts: Mapping[str, Part]) -> dict[str, dict[str, Part]]:

@@ -23,7 +23,7 @@ from .metrics import PERCENT
 from .open_items import DAMAGE, SHARES, Treated
 from .task_table import NEURONS
 from .ways import Gathered, Place, Way, together, with_means
-from .words import DIFFMEAN, NOTHING, PROMPT, RANDOM
+from .words import DIFFMEAN
 
 ALL, SECOND = "all", "second half"
 NONE = "none"
@@ -122,11 +122,7 @@ def _of_place(sides: Sides, resamples: int) -> Iterator[dict[str, Any]]:
     """Yield the lines of all ways; controls are not tested."""
     diffmean = best_setting(sides.change)
     for way, by_metric in sides.change.items():
-        beside = {
-            RANDOM: Way(RANDOM, way.langset, None, way.method, way.statistic),
-            PROMPT: Way(PROMPT, NOTHING, None, NOTHING, PROMPT),
-            DIFFMEAN: diffmean,
-        }
+        beside = way.controls(diffmean)
         for metric, change in by_metric.items():
             head = way._asdict() | {"metric": metric, "unit": UNITS[metric]}
             after = sides.after[way][metric]

@@ -48,6 +48,16 @@ class Way(NamedTuple):
         return self.method in CONTROLS
 
     @property
+    def random(self) -> Way:
+        """As many random neurons under the same statistic, the mean over draws."""
+        return Way(RANDOM, self.langset, None, self.method, self.statistic)
+
+    def controls(self, diffmean: Way | None) -> dict[str, Way | None]:
+        """Return what it is set against; of DiffMean the setting that is given."""
+        prompt = Way(PROMPT, NOTHING, None, NOTHING, PROMPT)
+        return {RANDOM: self.random, PROMPT: prompt, DIFFMEAN: diffmean}
+
+    @property
     def family(self) -> tuple[str, str]:
         """Ways of one family differ in the factor, or setting, alone."""
         return self.method, self.langset
