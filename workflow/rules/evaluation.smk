@@ -13,7 +13,9 @@ rule evaluate_task:
         model=model_to_load,
         adapter=evaluated_adapter,
         item_file="<study>/tasks/{task}/test.{lang}.jsonl",
-        files=signed(lambda wildcards: local_files.of_parameters(CONFIG, wildcards.task)),
+        files=signed(
+            lambda wildcards: local_files.of_parameters(CONFIG, wildcards.task)
+        ),
         neurons=treated("neurons"),
         activations=treated("activations"),
         directions=treated("directions"),
