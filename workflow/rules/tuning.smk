@@ -48,9 +48,7 @@ rule fetch_adapter:
     """Download or copy an adapter that somebody else trained, and check that it fits."""
     input:
         model="results/models/{model}/pinned/manifest.json",
-        files=signed(
-            lambda wildcards: local_files.of_adapter(CONFIG, wildcards.tuning)
-        ),
+        files=signed(lambda wildcards: local_files.of_adapter(CONFIG, wildcards.tuning)),
     output:
         adapter="<study>/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_model.safetensors",
         config="<study>/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_config.json",
