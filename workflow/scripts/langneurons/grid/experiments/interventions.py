@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pydantic import ConfigDict, Field
 
 from langneurons.config.experiment_entries import (
+    ByTask,
     Experiment,
     Languages,
     NeuronLanguages,
@@ -82,8 +83,9 @@ class Interventions(Experiment):
         "where the language set is for it\n`all`: of each language of the set, in turn"
         "\na list: of each of these that the set has",
     )
-    by_task: dict[str, OfTask] = Field(
-        default_factory=dict, description="statistics that differ, by task"
+    by_task: ByTask[OfTask] = Field(
+        default_factory=dict,
+        description="statistics that differ, by task; null: as for the others",
     )
 
 
