@@ -30,6 +30,7 @@ include: "workflow/rules/figures.smk"
 include: "workflow/rules/steering.smk"
 include: "workflow/rules/bridging.smk"
 include: "workflow/rules/reporting.smk"
+include: "workflow/rules/sharing.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -20,7 +20,7 @@ from langneurons.grid import result_paths, steering, subjects
 from langneurons.jobs import devices, failures, forced, planned, provenance
 from langneurons.jobs.fingerprint import code_hash, remember
 from langneurons.nn.models import fetching
-from langneurons.study import alignment_specs, local_files, probing, targets
+from langneurons.study import alignment_specs, card_specs, local_files, probing, targets
 from langneurons.study.configuration import load
 from langneurons.study.records import Records
 from langneurons.study.rule_functions import (
