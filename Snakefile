@@ -12,7 +12,7 @@ min_version("9.27")  # the last that was tested
 include: "workflow/rules/configuration.smk"
 
 
-configfile: "config/config.yaml"
+configfile: str(DEFAULTS)  # config/config.yaml
 
 
 include: "workflow/rules/common.smk"

@@ -84,11 +84,11 @@ def made(raw: dict[str, Any]) -> set[str]:
 WITH_FILE = [title for title, text in sections().items() if blocks(text, "yaml")]
 
 
-def plugin(folder: str) -> tuple[str, types.ModuleType]:
-    """Make the module of a recipe for a plug-in; return its kind too."""
+def plugin(folder: str, page: str = PAGE) -> tuple[str, types.ModuleType]:
+    """Make the module of a page's plug-in; return its kind too."""
     ((kind, source),) = re.findall(
         rf"`workflow/scripts/langneurons/{folder}/(\w+)\.py`:\n\n```python\n(.*?)^```",
-        PAGE,
+        page,
         re.DOTALL | re.MULTILINE,
     )
     module = types.ModuleType(f"langneurons.{folder}.{kind}")

@@ -18,7 +18,7 @@ MASKED = "masked"
 BASE = "base"
 """Entry of ``tunings`` of kind ``none``, the only one: the model as it is."""
 BASE_SEED = 0
-"""Seed of ``base``, in which nothing is drawn, whatever seeds the others have."""
+"""Seed of ``base`` and of others' adapters, for which nothing is drawn here."""
 C = TypeVar("C")
 JOIN = "+"
 """Between languages that are taken together, in names and in tables."""

@@ -33,9 +33,10 @@ from .experiment_entries import Experiment
 from .fields import Language
 from .similarity_entries import Similarity
 from .sweep_entries import Sweep, expand
-from .task_entries import Task, Training, Tuning
+from .task_entries import UNTRAINED, Task, Training, Tuning
 
 Entry = TypeVar("Entry")
+Seeds = tuple[int, ...]
 RESULTS = "results"
 SHARED = (
     "demo_world", "models", "text", "tokens", "activations", "neurons", "directions",
@@ -218,6 +219,19 @@ class Config(Frozen):
         parsed = names.TuningName.parse(name) if isinstance(name, str) else name
         entry = parsed.entry
         return _lookup("tuning", entry, self.tunings, "tunings")
+
+    def is_trained(self, name: str | names.TuningName) -> bool:
+        """Tell whether a tuning is trained here; not ``base`` and others' adapters."""
+        return self.tuning(name).kind not in UNTRAINED
+
+    def seeds_of(self, name: names.TuningName, seeds: tuple[int, ...]) -> Seeds:
+        """Return the seeds of a tuning; of one that is not trained here the only one.
+
+        Args:
+            name: of the tuning.
+            seeds: of those that are trained.
+        """
+        return seeds if self.is_trained(name) else (names.BASE_SEED,)
 
     def statistic(self, name: str) -> Statistic:
         """Return a statistic with the profile's measure, write and quantile filled."""

@@ -23,8 +23,9 @@ CAPTIONS: dict[str, str] = {
     "a box, value without intervention below the languages.",
     "forest": "Change by each intervention or tuning with its 95 % interval, a panel a "
     "language; filled: p < 0.05 after Holm's correction.",
-    "size": "Score against the number of neurons touched, a panel a language; dashed: "
-    "no intervention.",
+    "size": "Score against the number of neurons touched, a panel a language, each "
+    "statistic that is written into them with a shape of its own; dashed: no "
+    "intervention.",
     "sites": "Change by each intervention when statistics are read before the "
     "activation function but written after it (paper) and when both are done at one "
     "place (consistent); star: p < 0.05 after Holm's correction for the difference.",

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from langneurons.figures.captions import CAPTIONS
 
-from .inputs import Absent
+from .inputs import Absent, command
 
 LARGEST = 2_000_000
 """Bytes; a larger figure is named, not embedded, so that the page stays readable."""
@@ -149,7 +149,7 @@ def absent(
     """
     shown = {Path(p.name).name.partition(".")[0] for p in pictures}
     return [
-        Absent(kind, CAPTIONS[kind], f"snakemake {path}{options}")
+        Absent(kind, CAPTIONS[kind], command(path, options))
         for kind, path in asked.items()
         if kind not in shown
     ]

@@ -113,6 +113,16 @@ class Absent:
     command: str
 
 
+def command(target: str, options: str) -> str:
+    """Write the whole command that makes a file under the configuration of the page.
+
+    Args:
+        target: the file; "": all of them.
+        options: with which Snakemake reads the configuration.
+    """
+    return f"snakemake --cores all {target}".rstrip() + options
+
+
 def place(config: Mapping[str, Any]) -> str:
     """Return the folder in which the study of a configuration has its own results."""
     study = config.get("study")
@@ -142,7 +152,9 @@ def absent_tables(
     folder = f"{place(config)}/tables"
     return [
         Absent(
-            one["name"], one["shows"], f"snakemake {folder}/{one['name']}.tsv{options}"
+            one["name"],
+            one["shows"],
+            command(f"{folder}/{one['name']}.tsv", options),
         )
         for one in known
         if one["name"] not in have

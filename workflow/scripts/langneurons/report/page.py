@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
+from langneurons.config.yaml_files import BASE
 from langneurons.costs import spending
 from langneurons.tables.common import as_html
 from langneurons.tables.common.document import Cell, Grid, grid, number
@@ -104,7 +105,8 @@ def render(
         gpus_unknown=any(math.isnan(c.gpu) for c in spent),
         config=_yaml(config),
         profile=str(config.get("profile", "paper")) if config else "",
-        scope=_scope(config),
+        scope=_scope(config, options),
+        everything=inputs.command("", options) if config else "",
         left_out=left_out,
         origin=origin.trace(paths, config, asked.get("used", {})),
         glossary=[
@@ -186,9 +188,16 @@ def _ordered(
     return sorted(tables, key=lambda t: (places.get(t.name, len(places)), t.name))
 
 
-def _scope(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name what the configuration's experiments run."""
-    found = [("experiments", ", ".join(config.get("run") or ()))]
+def _scope(config: Mapping[str, Any], options: str) -> list[tuple[str, str]]:
+    """Name the configuration, and what its experiments run."""
+    if not config:
+        return []
+    above = f", and on top of it{options}" if options else ""
+    found = [
+        ("configuration", f"{BASE}{above}"),
+        ("results", inputs.place(config)),
+        ("experiments", ", ".join(config.get("run") or ())),
+    ]
     for key in ("models", "tasks", "selections", "statistics", "tunings", "seeds"):
         named = [x for one in inputs.experiments(config) for x in one.get(key) or ()]
         found.append((key, ", ".join(map(str, dict.fromkeys(named)))))

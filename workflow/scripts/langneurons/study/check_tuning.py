@@ -52,7 +52,7 @@ def _untrainable(config: Config, name: str, task: Task) -> Iterator[str]:
     for experiment, where, of_tasks, tunings in _lists(config):
         if experiment in finetuned:
             continue
-        tuned = [each for each in tunings if each != BASE]
+        tuned = [each for each in tunings if config.is_trained(each)]
         if name in of_tasks and tuned:
             yield (
                 f"{where}: {', '.join(tuned)} cannot be trained on tasks.{name}: kind "

@@ -28,6 +28,7 @@ from langneurons.nn.models import families
 from langneurons.published import numbers
 
 from . import (
+    check_adapters,
     check_alignment,
     check_amplification,
     check_bridges,
@@ -83,6 +84,7 @@ def cross_check(config: Config) -> list[str]:
         check_similarities,
         check_effects,
         check_tuning,
+        check_adapters,
     )
     for module in checked:
         problems += module.problems(config)

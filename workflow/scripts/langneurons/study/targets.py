@@ -38,6 +38,10 @@ FORESTS = ("interventions", "finetuning")
 """Kinds of tables whose changes are drawn."""
 
 
+FOUND = ("Snakefile", "snakefile", "workflow/Snakefile", "workflow/snakefile")
+"""Where Snakemake looks for a workflow when it is not told where."""
+
+
 def folder(config: Config) -> str:
     """Say where the figures lie."""
     return f"{config.results}/figures"
@@ -82,18 +86,25 @@ def reading_order(config: Config) -> list[str]:
     return list(found | dict.fromkeys(wanted))
 
 
-def options(files: Sequence[Path | str], settings: Sequence[str]) -> str:
+def options(
+    files: Sequence[Path | str], settings: Sequence[str], snakefile: str = FOUND[0]
+) -> str:
     """Say with which options Snakemake reads a configuration once more.
 
     Args:
         files: of ``--configfile``. They are named from the folder of the run, so that
             one in it has the same name wherever the folder lies.
         settings: of ``--config``, ``key=value``; what the report is made of is no part.
+        snakefile: of the run; named where Snakemake does not find it by itself, as in a
+            folder of ``--directory``.
     """
+    place = os.path.relpath(snakefile)
+    where = "" if place in FOUND else f" --snakefile {shlex.quote(place)}"
     kept = [text for text in settings if not text.startswith("report=")]
     given = {"--configfile": map(os.path.relpath, files), "--config": kept}
     lists = {name: shlex.join(texts) for name, texts in given.items()}
-    return "".join(f" {name} {texts}" for name, texts in lists.items() if texts)
+    rest = "".join(f" {name} {texts}" for name, texts in lists.items() if texts)
+    return where + rest
 
 
 def metrics(config: Config, task: str) -> list[str]:
@@ -138,7 +149,7 @@ def trained(config: Config) -> list[subjects.OnTask]:
     """List the adapters that are trained, each as what is tested first with it."""
     found: dict[tuple[str, str, TuningName, int], subjects.OnTask] = {}
     for one in subjects.on_tasks(config):
-        if not one.tuning.is_base:
+        if config.is_trained(one.tuning):
             found.setdefault((one.task, one.model, one.tuning, one.seed), one)
     return list(found.values())
 

@@ -61,9 +61,10 @@ BESIDE_LEGENDS = {
 }
 RANDOM_LEGEND = """\
 - ▲ ▼: higher or lower than *{reference}* on the same items{seed}, p < 0.05 after
-  Holm's correction over all comparisons of the same model and metric that may be marked
-  here; exact McNemar test for right or wrong answers, paired permutation test for
-  scores. No mark: no such difference was found.
+  Holm's correction over all comparisons of the same model and metric that the table of
+  selected neurons alone may mark, so that both mark the same; exact McNemar test for
+  right or wrong answers, paired permutation test for scores. No mark: no such
+  difference was found.
 - *random neurons*: as many random neurons in each layer are tuned instead; mean
   [lowest, highest] draw. They are a control and are not tested."""
 BASE_LEGEND = """\
