@@ -407,6 +407,7 @@ def test_a_figure_needs_a_known_kind(toy, tmp_path: Path) -> None:
     drawable = {*draw_neurons.KINDS, *draw_effects.DRAWN, *perplexity.KINDS}
     drawable |= {*steering.KINDS, *draw_amplification.DRAWN, *draw_bridges.DRAWN}
     others = {"shared_with", "sites", "change", "by_layer", "aligned", "transfer"}
+    others |= {"sweep", "training_curves"}
     assert set(captions.CAPTIONS) == drawable | others
     assert not any("\n" in caption for caption in captions.CAPTIONS.values())
     assert set(captions.WITH_RANDOM) <= set(captions.CAPTIONS)

@@ -129,6 +129,7 @@ wildcard_constraints:
     pair=f"{LANGUAGE}-{LANGUAGE}",
     dictionary=either(CONFIG.dictionaries),
     similarity=either(CONFIG.similarities),
+    sweep=either(CONFIG.sweeps),
     seed="[0-9]+",
     shard="[0-9]+",
     shards="[0-9]+",
