@@ -31,6 +31,7 @@ include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/steering.smk"
 include: "workflow/rules/bridging.smk"
 include: "workflow/rules/reporting.smk"
+include: "workflow/rules/sharing.smk"
 
 
 report: "workflow/report/workflow.rst"

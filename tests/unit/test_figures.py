@@ -217,7 +217,12 @@ def test_changes_are_written_shortly(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "key", "width"),
-    [("LLaMA-2-7B", "llama2-7b", 11008), ("BLOOM-7B", "bloom-7b", 16384)],
+    [
+        ("LLaMA-2-7B", "llama2-7b", 11008),
+        ("BLOOM-7B", "bloom-7b", 16384),
+        ("OPT-6.7B", "opt-6.7b", 16384),
+        ("Phi-2-2.7B", "phi-2", 10240),
+    ],
 )
 def test_figures_of_published_neurons_show_the_published_numbers(
     shared_data: Path, tmp_path: Path, name: str, key: str, width: int

@@ -31,6 +31,7 @@ from .dictionary_entries import Dictionary
 from .errors import ConfigError, unknown_name
 from .experiment_entries import Experiment
 from .fields import Language
+from .resource_entries import Resources
 from .similarity_entries import Similarity
 from .sweep_entries import Sweep, expand
 from .task_entries import UNTRAINED, Task, Training, Tuning
@@ -132,6 +133,9 @@ class Config(Frozen):
     )
     demo_world: DemoWorld | None = Field(
         None, description="the artificial world; null: none"
+    )
+    resources: Resources = Field(
+        Resources(), description="what the machine has; no result depends on it"
     )
     report: Literal["complete", "existing"] = Field(
         "complete",

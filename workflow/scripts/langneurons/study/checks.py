@@ -190,10 +190,10 @@ def _family(config: Config, name: str, model: Model) -> Iterator[str]:
             f"only {', '.join(row.kernels)}"
         )
     document = config.activations.attention == "document"
-    if document and name in _models(config) and not row.position_ids:
+    if document and name in _models(config) and not row.documents:
         yield (
-            f"activations.attention: 'document' cannot be had with {name}: family "
-            f"{model.family} takes no position ids; use chunk, or take it out of "
+            f"activations.attention: 'document' cannot be had with {name}: models of "
+            f"family {model.family} {families.TOGETHER}; use chunk, or take it out of "
             "the experiments of run"
         )
 

@@ -21,6 +21,9 @@ from langneurons.tables.common.inputs import Reads
 
 from . import local_files, targets
 
+UNREAD = {"report", "resources"}
+"""Blocks of the configuration that change nothing that is made or shown."""
+
 
 class TableSpecs:
     """Builds the ``spec`` of every rule of reporting from one configuration."""
@@ -96,7 +99,7 @@ class TableSpecs:
             patterns: of the benchmark files, by rule.
             options: with which Snakemake reads the configuration once more.
         """
-        text = self.config.model_dump(mode="json", exclude={"report"})
+        text = self.config.model_dump(mode="json", exclude=UNREAD)
         spec: dict[str, Any] = {"config": text, "benchmarks": "benchmarks"}
         spec |= {"left_out": dict(left_out), "estimates": self._estimates(patterns)}
         spec["tables"] = [
@@ -147,7 +150,7 @@ class TableSpecs:
             mode="json",
             exclude_unset=True,
             exclude_defaults=True,
-            exclude={"report"},
+            exclude=UNREAD,
         )
         return {"config": given, "patterns": dict(patterns)}
 
@@ -185,7 +188,7 @@ class TableSpecs:
     def _trained(self, wildcards: Any) -> list[subjects.OnTask]:
         """List the adapters of a model on a task."""
         place = wildcards.model, wildcards.task
-        found = targets.trained(self.config)
+        found = subjects.trained(self.config)
         return [one for one in found if (one.model, one.task) == place]
 
     def trainings(self, wildcards: Any) -> list[str]:
