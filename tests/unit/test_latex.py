@@ -7,7 +7,14 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langneurons.tables.common.as_latex import SIGNS, TALLEST, escape, inline, latex
+from langneurons.tables.common.as_latex import (
+    SIGNS,
+    TALLEST,
+    WIDEST,
+    escape,
+    inline,
+    latex,
+)
 from langneurons.tables.common.document import (
     Bullets,
     Cell,
@@ -117,6 +124,17 @@ def test_a_long_table_is_cut_and_every_part_has_its_label() -> None:
         "tab:many", "tab:many-2", "tab:many-3", "tab:many-4",
     ]  # fmt: skip
     assert "t. A. Part 2 of 3.}" in found
+
+
+def test_a_wide_table_is_cut_and_names_stand_in_every_part() -> None:
+    wide = "x" * (WIDEST // 2 - 10)
+    row = ["vi", *[f"{wide}{i}" for i in range(5)]]
+    found = tabulars(latex(Document("t", (grid("nabcde", [row], 1),)), "t"))
+    assert [spec for spec, _ in found] == ["lrr", "lrr", "lr"]
+    assert [cells for _, lines in found for cells in lines] == [
+        ["n", "a", "b"], row[:3], ["n", "c", "d"], [row[0], *row[3:5]],
+        ["n", "e"], [row[0], row[5]],
+    ]  # fmt: skip
 
 
 def test_headings_of_headings_stand_in_captions() -> None:

@@ -181,7 +181,15 @@ def test_damaged_files(tmp_path: Path) -> None:
     assert not read_published(empty, ("en",), 1, 10)["en"].any()
 
 
-@pytest.mark.parametrize("name,width", [("LLaMA-2-7B", 11008), ("BLOOM-7B", 16384)])
+@pytest.mark.parametrize(
+    "name,width",
+    [
+        ("LLaMA-2-7B", 11008),
+        ("BLOOM-7B", 16384),
+        ("OPT-6.7B", 16384),
+        ("Phi-2-2.7B", 10240),
+    ],
+)
 def test_published_files_hold_the_published_counts(
     shared_data: Path, tmp_path: Path, name: str, width: int
 ) -> None:

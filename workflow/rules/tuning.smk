@@ -1,5 +1,5 @@
 # Needs: a model, the training items and perhaps neurons; or somebody else's adapter.
-# Makes: results/adapters, stock PEFT adapters.
+# Makes: results/adapters, stock PEFT adapters, and the curves of their training.
 
 
 UNTRAINED = {name for name in CONFIG.tunings if not CONFIG.is_trained(name)}
@@ -71,3 +71,29 @@ rule fetch_adapter:
         " --model {input.model:q} --files {input.files:q}"
         " --adapter {output.adapter:q} --config {output.config:q}"
         " --record {output.source:q} > {log:q} 2>&1"
+
+
+rule draw_training:
+    """The losses of a model's adapters while they were trained."""
+    input:
+        records=TABLES.trainings,
+    output:
+        svg=report(
+            drawn("{{model}}/{kind}.{{task}}", ["training_curves"], "svg"),
+            caption="../report/training_figure.rst",
+            category="Figures",
+        ),
+        others=drawn("{{model}}/{kind}.{{task}}", ["training_curves"], "png tsv"),
+    log:
+        "logs/<study>/figures/{model}/training_curves.{task}.log",
+    benchmark:
+        "benchmarks/<study>/figures/{model}/training_curves.{task}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        spec=TABLES.draw_training,
+        code=code_hash("draw_training"),
+    shell:
+        run("draw_training", "--records {input.records:q}") + " --code {params.code}"
+        " --figures {output:q} > {log:q} 2>&1"

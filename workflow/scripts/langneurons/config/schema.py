@@ -31,7 +31,9 @@ from .dictionary_entries import Dictionary
 from .errors import ConfigError, unknown_name
 from .experiment_entries import Experiment
 from .fields import Language
+from .resource_entries import Resources
 from .similarity_entries import Similarity
+from .sweep_entries import Sweep, expand
 from .task_entries import UNTRAINED, Task, Training, Tuning
 
 Entry = TypeVar("Entry")
@@ -109,6 +111,10 @@ class Config(Frozen):
     statistics: dict[str, Statistic] = Field(
         default_factory=dict, description="catalogue of statistics"
     )
+    sweeps: dict[str, Sweep] = Field(
+        default_factory=dict,
+        description="catalogue of sweeps: entries for several values of one parameter",
+    )
     tasks: dict[str, Task] = Field(
         default_factory=dict, description="catalogue of tasks"
     )
@@ -128,6 +134,9 @@ class Config(Frozen):
     demo_world: DemoWorld | None = Field(
         None, description="the artificial world; null: none"
     )
+    resources: Resources = Field(
+        Resources(), description="what the machine has; no result depends on it"
+    )
     report: Literal["complete", "existing"] = Field(
         "complete",
         description="what the report shows:\n`complete`: it waits for all tables and "
@@ -138,6 +147,11 @@ class Config(Frozen):
     def results(self) -> str:
         """The folder of what is of this study alone."""
         return RESULTS if self.study is None else f"{RESULTS}/{self.study}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sweeps_make_entries(cls, raw: Any) -> Any:
+        return expand(raw) if isinstance(raw, Mapping) else raw
 
     @model_validator(mode="after")
     def _study_is_no_folder_of_results(self) -> Config:

@@ -110,6 +110,16 @@ def on_tasks(config: Config) -> dict[OnTask, Treatments]:
 
 
 @kept
+def trained(config: Config) -> list[OnTask]:
+    """List the adapters that are trained here: one subject of each."""
+    found: dict[str, OnTask] = {}
+    for one in on_tasks(config):
+        if config.is_trained(one.tuning):
+            found.setdefault(adapter(config, one)[0], one)
+    return list(found.values())
+
+
+@kept
 def adopted(config: Config) -> list[OnTask]:
     """List adapters of somebody else that are tested: one subject of each."""
     found: dict[tuple[str, str, TuningName], OnTask] = {}

@@ -63,17 +63,20 @@ class CardSpecs:
         kind, hub = tasks.load(entry.kind), entry.data.hub_of("train")
         training = config.training(task, model, name)
         parameters = kind.PARAMETERS.model_validate(entry.parameters)
+        local = set(kind.files(parameters))  # paths say nothing elsewhere
+        changes = config.tuning(name)
+        idle = {"attention", "mlp_targets"} if changes.kind == "attention" else set()
         return canonical(
             {
                 "task": task,
                 "title": kind.TITLE,
                 "classes": list(kind.LABELS),
-                "parameters": parameters.model_dump(mode="json"),
+                "parameters": parameters.model_dump(mode="json", exclude=local),
                 "language": entry.source_language,
                 "data": hub.model_dump(mode="json") if hub else None,
                 "tuning": str(name),
-                "changes": config.tuning(name).model_dump(
-                    mode="json", exclude={"training", *FOREIGN}
+                "changes": changes.model_dump(
+                    mode="json", exclude={"training", *FOREIGN} | idle
                 ),
                 "training": training.model_dump(
                     mode="json", exclude={"checkpoint_every"}
@@ -109,16 +112,19 @@ class CardSpecs:
         config, model = self.config, wildcards.model
         found = described(config, model)
         used = dict.fromkeys(config.method_corpus(each.method) for each in found)
-        about = {
-            str(each): {
-                "corpus": config.method_corpus(each.method),
-                "imported": methods.load(config.method(each.method).kind).IMPORTED,
-            }
-            for each in found
-        }
+        about = {str(each): self._selection(each) for each in found}
         corpora = {name: _corpus(config.corpus(name)) for name in used}
         spec = {"selections": about, "corpora": corpora}
         return canonical(spec | self._model(model))
+
+    def _selection(self, selection: Selection) -> dict[str, Any]:
+        entry = self.config.method(selection.method)
+        return {
+            "corpus": self.config.method_corpus(selection.method),
+            "imported": methods.load(entry.kind).IMPORTED,
+            # Parameters that are paths, and say nothing elsewhere.
+            "files": list(methods.files_of(entry.kind, entry.parameters)),
+        }
 
 
 def _corpus(entry: Corpus) -> dict[str, Any]:

@@ -101,7 +101,7 @@ class Specs(AlignmentSpecs, BridgeSpecs):
     def fetch_model(self, wildcards: Any) -> str:
         entry = self.config.model(wildcards.model)
         elsewhere = ("quantization", "attn_implementation", "demo")
-        slice_ = _dump(entry, "parameters", "published_as", *elsewhere)
+        slice_ = _dump(entry, "parameters", "published_as", "license", *elsewhere)
         return canonical({"name": wildcards.model, "model": slice_})
 
     def quantise_model(self, wildcards: Any) -> str:

@@ -28,6 +28,9 @@ from .document import (
 TALLEST = 45
 """Rows of a table; a grid with more is several, each of which fits a page."""
 
+WIDEST = 130
+"""Letters in a line of a table, which shrinks them to 60 %; more are several."""
+
 HEAD = r"""% \usepackage{booktabs,graphicx,amssymb}
 """
 NOTHING = "\x00"
@@ -108,15 +111,38 @@ def _comment(text: str) -> str:
 def _pages(part: Grid, titles: Sequence[str]) -> Iterator[tuple[str, Grid]]:
     """Cut a grid into tables that fit a page, each with its caption."""
     kept, same = folded(part)
-    names = sum(i < part.names for i in kept)
-    columns = tuple(part.columns[i] for i in kept)
-    rows = [tuple(row[i] for i in kept) for row in part.rows]
     said = [*filter(None, titles), *([f"All rows: {'; '.join(same)}"] * bool(same))]
     caption = ". ".join(map(inline, said)) + "."
-    pages = [rows[i : i + TALLEST] for i in range(0, len(rows), TALLEST)] or [[]]
-    for number, page in enumerate(pages, start=1):
-        which = f" Part {number} of {len(pages)}." if len(pages) > 1 else ""
-        yield caption + which, Grid(columns, tuple(page), names)
+    blocks = [
+        (columns, part.rows[i : i + TALLEST])
+        for i in range(0, max(1, len(part.rows)), TALLEST)
+        for columns in _beside(part, kept)
+    ]
+    for number, (columns, rows) in enumerate(blocks, start=1):
+        which = f" Part {number} of {len(blocks)}." if len(blocks) > 1 else ""
+        names = sum(i < part.names for i in columns)
+        cells = tuple(tuple(row[i] for i in columns) for row in rows)
+        heads = tuple(part.columns[i] for i in columns)
+        yield caption + which, Grid(heads, cells, names)
+
+
+def _beside(part: Grid, kept: Sequence[int]) -> list[list[int]]:
+    """Cut columns into those that fit a line beside the names, which each part has."""
+
+    def width(i: int) -> int:
+        texts = [part.columns[i], *(row[i].text for row in part.rows)]
+        return max(map(len, texts)) + 2
+
+    names = [i for i in kept if i < part.names]
+    parts, taken = [names], sum(map(width, names))
+    room = taken
+    for i in (i for i in kept if i >= part.names):
+        if room + width(i) > WIDEST and parts[-1] != names:
+            parts.append(names)
+            room = taken
+        parts[-1] = [*parts[-1], i]
+        room += width(i)
+    return parts
 
 
 def _table(part: Grid, caption: str, label: str) -> str:

@@ -89,10 +89,12 @@ POOLED_LEGEND = """\
 MATRIX_LEGEND = """\
 - *of* a language: its neurons are overwritten. Where there are several, those of other
   languages than the items' are not tested; values have their 95 % interval instead."""
-MEAN_LEGEND = """\
-- *mean of* languages: each counts alike, with its own neurons; {target}the interval
-  resamples items, an item with all the languages that have it, and the test flips signs
-  of items; Holm's correction is over means alone. The languages are taken as given."""
+MEAN_LEGEND = (
+    "- *mean of* languages, which are taken as given: each counts alike, with its own "
+    "neurons; {target}the interval is a bootstrap over items, an item with all the "
+    "languages that have it, and the test flips signs of items; Holm's correction is "
+    "over means alone."
+)
 STEERING_LEGENDS = {
     DIFFMEAN: """\
 - *diffmean*: no neurons; the mean difference of the named language from the others is
