@@ -56,18 +56,20 @@ def test_a_chosen_bridge_has_the_mark_of_its_tasks_table() -> None:
     )
     usual: dict[str, Any] = dict.fromkeys(names(bridge_numbers.COLUMNS), math.nan)
     usual |= {"task": "bli", "model": "m", "similarity": "hsic", "beside": "-"}
+    usual |= {"p_direct": 0.001, "p_english": 0.001}
     usual |= {"p_direct_holm": 0.01, "p_english_holm": 0.01, "p_random_holm": 0.7}
     choices = pd.DataFrame(
         [
             usual | {"pair": "zh-ur", "chosen": "hi"},
+            usual | {"pair": "zh-ur", "chosen": "hi", "p_english": math.nan},
             usual | {"pair": "zh-ur", "chosen": ""},
             usual | {"pair": "all", "chosen": ""},
         ]
     )
     found = same_marks.as_bridged(choices, {"bli": (task, "correct")})
-    assert found["p_direct_holm"].tolist() == [0.2, 0.01, 0.01]
-    assert found["p_english_holm"].tolist() == [0.03, 0.01, 0.01]
-    assert found["p_random_holm"].tolist() == [0.7] * 3
+    assert found["p_direct_holm"].tolist() == [0.2, 0.2, 0.01, 0.01]
+    assert found["p_english_holm"].tolist() == [0.03, 0.01, 0.01, 0.01]
+    assert found["p_random_holm"].tolist() == [0.7] * 4
 
 
 def test_those_tables_are_read() -> None:

@@ -6,6 +6,7 @@ a comparison that another one is there for, it takes the corrected p-value of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -64,6 +65,6 @@ def as_bridged(
     for i, row in table[(table["pair"] != ALL) & (table["chosen"] != "")].iterrows():
         way = (row["task"], row["model"], row["pair"], str(Bridged(row["chosen"])))
         for name, against in OF_BRIDGES.items():
-            if (*way, against) in known:
+            if (*way, against) in known and not math.isnan(row[f"p_{name}"]):
                 found.loc[i, f"p_{name}_holm"] = known[*way, against]
     return found
