@@ -36,7 +36,7 @@ INSTALL = pip install --disable-pip-version-check --quiet
 # files that are no valid Python; they are never imported.
 COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
 
-.PHONY: help setup demo laptop small check plan report reference bench test coverage test-processors test-slurm test-kernels test-harness lint format clean
+.PHONY: help setup demo laptop small check plan report reference pictures bench test coverage test-processors test-slurm test-kernels test-harness lint format clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -89,8 +89,11 @@ report: $(RUN) ## the report of what is there (CONFIG=...); nothing else is comp
 	  --quiet rules --cores 1 --configfile $(CONFIG) \
 	  --config report=existing
 
-reference: $(RUN) ## docs/keys.md, columns in docs/library.md, the schema for editors
+reference: $(RUN) ## docs/keys.md, docs/terms.md, columns in docs/library.md, the schema for editors
 	@PYTHONPATH=workflow/scripts python -m langneurons.study.references
+
+pictures: $(RUN) ## pictures of README.md, from results/demo; needs Chromium
+	@python docs/pictures/take.py results/demo
 
 bench: $(RUN) ## benchmarks of the library: ten minutes on two idle cores (BENCH_ARGS=...)
 	@PYTHONPATH=$(abspath $(HARNESS)) python -m benchmarks $(BENCH_ARGS)

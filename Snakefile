@@ -27,9 +27,11 @@ include: "workflow/rules/tuning.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/steering.smk"
 include: "workflow/rules/bridging.smk"
 include: "workflow/rules/reporting.smk"
+include: "workflow/rules/sharing.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -10,15 +10,14 @@ from transformers.activations import ACT2FN
 
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.nn.models import architectures, families
-from tiny_models import FAMILIES, HIDDEN, LAYERS, WIDTH, build, tokens
+from tiny_models import FAMILIES, HIDDEN, LAYERS, WIDTH, build, heads, tokens
 
 
 def test_every_family_has_a_tiny_model():
     assert set(families.FAMILIES) == set(FAMILIES)
 
 
-@pytest.mark.parametrize("head", ["base", "causal", "classifier"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("family", "head"), heads("base", "causal", "classifier"))
 def test_sites_are_found_in_order(family, head):
     model = build(family, head)
     sites = architectures.mlp_sites(model)
@@ -62,7 +61,10 @@ def test_lora_reaches_the_attention_modules_only(family):
     wrapped = get_peft_model(model, wanted)
     adapted = [n for n, _ in wrapped.named_modules() if n.endswith("lora_A.default")]
     assert len(adapted) == LAYERS * len(set(targets.values()))
-    assert not any("mlp" in name for name in adapted)
+    mlp = tuple(architectures.mlp_modules(family, "gate_up_down"))
+    assert not any(
+        name.removesuffix(".lora_A.default").endswith(mlp) for name in adapted
+    )
     sites = architectures.mlp_sites(wrapped)
     assert (sites.family, len(sites.layers)) == (family, LAYERS)
 
@@ -122,17 +124,29 @@ def test_unknown_family_lists_the_known_ones():
 def test_unknown_architecture_is_refused():
     import transformers as t
 
-    config = t.OPTConfig(
-        vocab_size=8,
-        hidden_size=8,
-        num_hidden_layers=1,
-        ffn_dim=8,
-        num_attention_heads=1,
+    config = t.GPTJConfig(
+        vocab_size=8, n_positions=8, n_embd=8, n_layer=1, n_head=1, rotary_dim=2
     )
     with pytest.raises(
-        DataError, match="opt.*row of FAMILIES in nn/models/families.py"
+        DataError, match="gptj.*row of FAMILIES in nn/models/families.py"
     ):
-        architectures.mlp_sites(t.OPTModel(config))
+        architectures.mlp_sites(t.GPTJModel(config))
+
+
+def test_opt_350m_has_the_same_sites():
+    """Its layers norm after the MLP, its embeddings are narrower than its layers."""
+    changes = {"do_layer_norm_before": False, "word_embed_proj_dim": HIDDEN // 2}
+    model = build("opt", **changes)
+    sites = architectures.mlp_sites(model)
+    assert (sites.width, len(sites.layers), sites.activation) == (WIDTH, LAYERS, "relu")
+    assert architectures.hidden_size(model) == HIDDEN
+    states = []
+    layer = architectures.decoder_layers(model)[1]
+    layer.register_forward_hook(lambda m, a, o: states.append(o))
+    with torch.no_grad():
+        logits = model(input_ids=tokens()).logits
+        read = model.lm_head(model.model.decoder.project_out(states[0]))
+    assert states[0].shape == (3, 10, HIDDEN) and torch.equal(logits, read)
 
 
 def test_wrong_family_is_refused():

@@ -248,6 +248,8 @@ def test_usable_forms_of_every_family(tmp_path: Path, family: str, form: str) ->
         attention = {
             "gpt2": "h.0.attn.bias",
             "bloom": "h.0.self_attention.position_ids",
+            "gpt_neox": "layers.0.attention.masked_bias",
+            "xglm": "embed_positions.weights",
         }
         computed = attention.get(family, "layers.0.self_attn.rotary_emb.inv_freq")
         held[computed] = torch.zeros(4)

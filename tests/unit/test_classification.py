@@ -14,7 +14,7 @@ from langneurons.nn.evaluation.interventions import build
 from langneurons.nn.tuning import losses
 from langneurons.tasks.common.classifier import predictions
 from langneurons.tasks.xnli import TASK, Parameters
-from tiny_models import FAMILIES, LAYERS, PAD, VOCAB, WIDTH, opened
+from tiny_models import CLASSIFIERS, LAYERS, PAD, VOCAB, WIDTH, opened
 from tiny_models import build as tiny
 
 POOLS = ("padded_last", "last_real_token", "mean")
@@ -82,15 +82,22 @@ def predict(model, data, micro_batch, treatment=None, label=""):
 
 
 def padded_reference(model, data):
-    """The released code's way: pad to max_length with EOS, read at index -1."""
+    """The released code's way: pad to max_length with EOS, read at index -1.
+
+    OPT takes positions from the mask, all of padding the same one, and is told that
+    they count on, as they do in the others.
+    """
     backbone = getattr(model, model.base_model_prefix)
     ids = torch.full((len(data), data.reading.length), 2)
     mask = torch.zeros_like(ids)
     for row, item in enumerate(data.tokens):
         ids[row, : len(item)] = torch.from_numpy(item)
         mask[row, : len(item)] = 1
+    given = {"input_ids": ids, "attention_mask": mask}
+    if model.config.model_type == "opt":
+        given["position_ids"] = torch.arange(ids.shape[1])[None]
     with torch.no_grad():
-        hidden = backbone(input_ids=ids, attention_mask=mask).last_hidden_state
+        hidden = backbone(**given).last_hidden_state
         return model.score(hidden[:, -1]).numpy()
 
 
@@ -168,7 +175,7 @@ def test_padding_is_on_the_right(tokenizer, pool):
         assert bool((batch.input_ids[mask == 0] == PAD).all())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", CLASSIFIERS)
 @pytest.mark.parametrize("length", [LENGTH, 24])
 def test_padded_last_equals_padding_in_full(tokenizer, family, length):
     """Also with sliding windows of 16, where 24 positions must really be padded."""

@@ -123,7 +123,7 @@ def test_the_demo_extends_the_paper_configuration() -> None:
                 "activations": {"attention": "document"},
                 "models": {"nemo": {"family": "bloom"}},
             },
-            "'document' cannot be had with nemo: family bloom",
+            "'document' cannot be had with nemo: models of family bloom do not take",
         ),
         ({"activations": {"attention": "documents"}}, "did you mean 'document'"),
         ({"models": {"nemo": {"folder": "x"}}}, "exactly one source"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from langneurons.config.errors import DataError
 from langneurons.jobs import tensors
+from langneurons.nn.models import families
 from langneurons.nn.models.architectures import mlp_sites
 from langneurons.nn.recording import documents
 from langneurons.nn.recording.documents import Documents
@@ -28,7 +29,7 @@ KINDS = [
     (family, kernels)
     for family in FAMILIES
     for kernels in ("eager", "sdpa")
-    if family != "bloom" and (family, kernels) != ("gemma2", "sdpa")
+    if families.find(family).documents and kernels in families.find(family).kernels
 ]
 
 
@@ -150,9 +151,17 @@ def test_shards_add_up_to_the_whole(shards):
     same(whole, merge(iter(parts)))
 
 
-def test_bloom_is_refused():
-    with pytest.raises(DataError, match="bloom models take no position ids"):
-        measured(build("bloom", "base"), tokens(CHUNKS, LENGTH))
+@pytest.mark.parametrize("family", ["bloom", "opt", "xglm"])
+def test_whose_attention_is_not_told_is_refused(family):
+    """And rightly: what OPT and XGLM see of a document changes with the one before."""
+    said = f"{family} models do not take from positions where a document begins"
+    with pytest.raises(DataError, match=said):
+        measured(build(family, "base"), tokens(CHUNKS, LENGTH))
+    if family != "bloom":
+        model, ids = build(family, "base"), tokens(CHUNKS, LENGTH)
+        places = Documents(STARTS, LENGTH).position_ids(0, CHUNKS)
+        found = activations(model, **documents.inputs(model, ids, places))
+        assert (found - alone(model, ids)).abs().max() > 0.1
 
 
 class Flash:

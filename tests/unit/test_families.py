@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from configurations import paper
+from configurations import merge, paper
 from langneurons.config.catalogue import Statistic
 from langneurons.config.errors import ConfigError, DataError
 from langneurons.jobs.fingerprint import SCRIPTS, code_hash
@@ -21,8 +22,9 @@ from langneurons.nn.evaluation.applying import applied
 from langneurons.nn.evaluation.interventions import build
 from langneurons.nn.models import folders
 from langneurons.nn.models.architectures import mlp_sites
-from langneurons.nn.models.families import FAMILIES, Family
+from langneurons.nn.models.families import FAMILIES, REFUSED, Family
 from langneurons.nn.recording.measuring import record
+from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 from test_masking import saved, train, wrapped
@@ -147,6 +149,62 @@ def test_only_chosen_neurons_of_a_new_family_are_tuned(
     assert len(chosen) == 2
 
 
+EXPERTS = "is a mixture of experts: .*Only dense models are known.*Known: bloom"
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes", "said"),
+    [
+        ("phi3", {}, "phi3 is not supported: its gate and up projection are one"),
+        ("mixtral", {"num_local_experts": 2}, f"mixtral {EXPERTS}"),
+        ("qwen3_moe", {"num_experts": 2}, f"qwen3_moe {EXPERTS}"),
+    ],
+)
+def test_what_no_row_can_describe_is_refused_with_the_reason(
+    tmp_path: Path, kind: str, sizes: dict[str, int], said: str
+) -> None:
+    import transformers as t
+
+    with pytest.raises(ConfigError, match=rf"(?s)models\.nemo\.family: {said}"):
+        load(paper(models={"nemo": {"family": kind}}))
+    sizes |= {"hidden_size": HIDDEN, "intermediate_size": WIDTH, "vocab_size": VOCAB}
+    sizes |= {"num_hidden_layers": 1, "num_attention_heads": 2, "pad_token_id": PAD}
+    config = t.AutoConfig.for_model(kind, num_key_value_heads=1, **sizes)
+    config.save_pretrained(tmp_path)
+    with pytest.raises(DataError, match=said.partition(".*Known")[0]):
+        folders.read_config(tmp_path, "llama")
+    with pytest.raises(DataError, match=said):
+        mlp_sites(t.AutoModel.from_config(config))
+
+
+def test_names_that_are_refused_are_those_of_transformers() -> None:
+    from transformers import CONFIG_MAPPING
+
+    assert set(REFUSED) <= set(CONFIG_MAPPING)
+    assert not set(REFUSED) & {row.model_type for row in FAMILIES.values()}
+
+
+def test_a_family_without_a_classifier_is_not_tuned_as_one() -> None:
+    of_cohere = {"models": {"nemo": {"family": "cohere2"}}, "run": ["finetuning"]}
+    said = (
+        r"experiments\.finetuning\.models: nemo cannot be tuned on tasks\.xnli \(kind "
+        r"xnli\): transformers has no classifier of family cohere2.*has one of: bloom"
+    )
+    with pytest.raises(ConfigError, match=said):
+        load(paper(**of_cohere))
+    answered = {"experiments": {"finetuning": {"tasks": ["xquad"]}}}
+    load(paper(**merge(of_cohere, answered)))
+
+
+@pytest.mark.parametrize("name", ["opt-6.7b", "phi-2"])
+def test_published_neurons_of_a_family_are_drawn_beside_ours(name: str) -> None:
+    family = name.partition("-")[0]
+    model = {"family": family, "published_as": name}
+    config = load(paper(models={"nemo": model}, run=["perplexity"]))
+    wanted = f"figures/published/{name}.lape.tang2024/counts.svg"
+    assert any(path.endswith(wanted) for path in targets.figures(config))
+
+
 def test_a_row_changes_the_jobs_of_its_family_and_no_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -182,3 +240,9 @@ def test_the_table_is_read_without_torch() -> None:
         "('bloom'); assert not {'torch', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=SCRIPTS)
+
+
+def test_the_recipes_name_each_family() -> None:
+    text = (SCRIPTS.parents[1] / "docs/recipes.md").read_text(encoding="utf-8")
+    tested = text.partition("Families that are tested")[2].partition("transformers")[0]
+    assert set(re.findall(r"`(\w+)`", tested)) == set(FAMILIES)

@@ -217,7 +217,12 @@ def test_changes_are_written_shortly(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "key", "width"),
-    [("LLaMA-2-7B", "llama2-7b", 11008), ("BLOOM-7B", "bloom-7b", 16384)],
+    [
+        ("LLaMA-2-7B", "llama2-7b", 11008),
+        ("BLOOM-7B", "bloom-7b", 16384),
+        ("OPT-6.7B", "opt-6.7b", 16384),
+        ("Phi-2-2.7B", "phi-2", 10240),
+    ],
 )
 def test_figures_of_published_neurons_show_the_published_numbers(
     shared_data: Path, tmp_path: Path, name: str, key: str, width: int
@@ -402,6 +407,7 @@ def test_a_figure_needs_a_known_kind(toy, tmp_path: Path) -> None:
     drawable = {*draw_neurons.KINDS, *draw_effects.DRAWN, *perplexity.KINDS}
     drawable |= {*steering.KINDS, *draw_amplification.DRAWN, *draw_bridges.DRAWN}
     others = {"shared_with", "sites", "change", "by_layer", "aligned", "transfer"}
+    others |= {"sweep", "training_curves"}
     assert set(captions.CAPTIONS) == drawable | others
     assert not any("\n" in caption for caption in captions.CAPTIONS.values())
     assert set(captions.WITH_RANDOM) <= set(captions.CAPTIONS)

@@ -16,6 +16,7 @@ from langneurons.nn.evaluation import decoding
 from langneurons.nn.evaluation.examples import Answered
 from langneurons.nn.evaluation.interventions import build
 from langneurons.nn.evaluation.padding import alike, pad_left, pad_right, positions
+from langneurons.nn.models import families
 from langneurons.nn.models.architectures import mlp_sites
 from langneurons.nn.tuning import losses
 from langneurons.tasks.common import prompts
@@ -64,7 +65,7 @@ def exact(family):
     Its attention is not the eager one, which takes softmax in single precision and
     gives NaN where the lowest double is meant to hide padding.
     """
-    if family in ("gemma2", "bloom"):  # have the eager one only
+    if "sdpa" not in families.find(family).kernels:
         return tiny(family, tie_word_embeddings=False)
     kind = {"attn_implementation": "sdpa", "tie_word_embeddings": False}
     return tiny(family, **kind).double()
@@ -104,7 +105,8 @@ def one_by_one(model, prompt, window=None, where=None):
             def write(module, args, output, edit=edit, written=written):
                 output = output.clone()
                 rows = torch.nonzero(written)
-                output[0, rows, edit.neurons] = edit.values.to(output.dtype)
+                flat = output.view(-1, output.shape[-1])
+                flat[rows, edit.neurons] = edit.values.to(output.dtype)
                 return output
 
             act = mlp_sites(model).layers[edit.layer].act

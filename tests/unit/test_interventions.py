@@ -161,8 +161,9 @@ def batch(side):
 
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("positions", ["all", "non_pad", "last", "prompt"])
-def test_a_padded_batch_equals_its_rows_one_by_one(positions, side):
-    model = tiny("llama")
+@pytest.mark.parametrize("family", ["llama", "opt", "xglm", "phi", "cohere2"])
+def test_a_padded_batch_equals_its_rows_one_by_one(family, positions, side):
+    model = tiny(family)
     change = build(NEURONS, values(), statistic(positions=positions))
     rows, ids, mask = batch(side)
     place = mask.cumsum(-1).sub(1).clamp(min=0)

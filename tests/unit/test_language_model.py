@@ -24,7 +24,7 @@ from tiny_models import VOCAB, opened, tokens
 from tiny_models import build as tiny
 
 LENGTHS = (5, 12, 3, 19, 9)
-FAMILIES = ("llama", "gemma3", "gpt2", "gemma2", "bloom")
+FAMILIES = ("llama", "gemma3", "gpt2", "gemma2", "bloom", "opt", "xglm", "cohere2")
 POSITIONS = (None, "all", "non_pad", "last", "prompt", "generated")
 
 
@@ -65,7 +65,8 @@ def plain_logits(model, text, length, where):
 
         def write(module, args, output, edit=edit):
             output = output.clone()
-            output[0, rows[:, None], edit.neurons] = edit.values.to(output.dtype)
+            flat = output.view(-1, output.shape[-1])
+            flat[rows[:, None], edit.neurons] = edit.values.to(output.dtype)
             return output
 
         act = mlp_sites(model).layers[edit.layer].act

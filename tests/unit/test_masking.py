@@ -30,7 +30,7 @@ from tiny_models import HIDDEN, LAYERS, WIDTH, tokens
 from tiny_models import build as tiny
 from truths import Truth
 
-FAMILIES = ("llama", "mistral", "gpt2", "bloom", "gemma3")
+FAMILIES = ("llama", "mistral", "gpt2", "bloom", "gemma3", "opt", "phi", "gpt_neox")
 KINDS = masking.NEURON_KINDS
 NEURONS = {1: [0, 3, 17]}  # none in layer 0
 
@@ -144,6 +144,30 @@ def test_only_the_neurons_change_and_plain_peft_reloads(tmp_path, family, kind):
     assert seen == len(sides)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("family", ["xglm", "cohere", "cohere2"])
+def test_language_models_of_families_without_a_classifier(tmp_path, family, kind):
+    base, ids = tuned.prepare(tiny(family)), tokens()
+    model = adapters.wrap(
+        base, family, tuning(kind), settings(), SEED, None, "CAUSAL_LM", NEURONS
+    )
+    steps = torch.optim.AdamW(adapters.trainable(model).values(), lr=0.1)
+    for _ in range(3):
+        steps.zero_grad()
+        model(input_ids=ids, labels=ids).loss.backward()
+        steps.step()
+    folder = saved(tmp_path, model)
+    merged = tuned.open_adapter(tiny(family), folder).merge_and_unload()
+    after = dict(merged.named_parameters())
+    for name, before in tiny(family).named_parameters():
+        change = (after[name] - before).detach()
+        sides = architectures.mlp_modules(family, "gate_up_down")
+        side = [s for end, s in sides.items() if f".1.{end}.weight" in name]
+        lines = change.T if side == ["in"] else change
+        touched = lines.flatten(1).any(1).nonzero().flatten() if side else lines
+        assert (touched.tolist() == NEURONS[1]) if side else not touched.any(), name
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_full_mask_is_plain_lora_to_the_bit(family):
     width = 4 * HIDDEN if family == "bloom" else WIDTH
@@ -157,7 +181,8 @@ def test_full_mask_is_plain_lora_to_the_bit(family):
     assert set(one) == set(two)
     assert all(torch.equal(one[n], two[n]) for n in one)
     assert np.array_equal(*losses)
-    assert any(one[n].any() for n in one if "mlp" in n and "lora_B" in n)
+    mlp = architectures.mlp_modules(family, "gate_up_down")
+    assert any(one[n].any() for n in one for x in mlp if f".{x}.lora_B" in n)
 
 
 def test_all_mlp_adapts_every_layer_with_stock_matrices():
@@ -174,9 +199,10 @@ def test_all_mlp_adapts_every_layer_with_stock_matrices():
 def test_attention_is_adapted_everywhere_and_mlp_only_with_neurons(family, kind):
     model = wrapped(family, kind, {0: [], 1: [4]}, targets="gate_up", attention=True)
     found = adapted(model)
-    assert {n for n in found if "mlp" in n} == names(family, "gate_up", {"1"})
+    mlp = names(family, "gate_up_down", {"0", "1"})
+    assert found & mlp == names(family, "gate_up", {"1"})
     attention = wrapped(family, "attention")
-    assert {n for n in found if "mlp" not in n} == adapted(attention)
+    assert found - mlp == adapted(attention)
     trainable = adapters.trainable(model)
     for name, start in adapters.trainable(attention).items():
         assert torch.equal(trainable[name], start)  # the same in every tuning

@@ -39,7 +39,7 @@ def reference(model, chunks):
         )
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2", "bloom", "gemma2"])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_equals_the_stock_loss(family):
     model = tiny(family)
     assert np.allclose(chunk_nll(model, CHUNKS, 2), reference(model, CHUNKS), atol=1e-5)

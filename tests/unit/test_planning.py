@@ -17,6 +17,7 @@ import yaml
 import dry_runs
 from configurations import amplified, merge, paper, read
 from langneurons.config.catalogue import Activations, Model
+from langneurons.config.errors import ConfigError
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Training, Tuning
 from langneurons.costs import rates, spending
@@ -29,6 +30,8 @@ from langneurons.jobs.planned import Job
 from langneurons.study import cost_plan
 from langneurons.study.configuration import load
 from langneurons.study.cost_plan import Line, Plan
+from langneurons.study.specs import Specs
+from langneurons.study.table_specs import TableSpecs
 from test_layout import all_rules
 
 ROOT = Path(__file__).parents[2]
@@ -234,6 +237,46 @@ def test_hours_of_a_job_make_its_parts_wherever_it_runs(gpu: str) -> None:
 
 def test_unquantised_weights_need_more_gpus() -> None:
     assert Requests(load(with_big(quantization="none"))).gpu_of("big") == 4
+
+
+@pytest.mark.parametrize(
+    ("given", "machine", "gpus", "micro_batch"),
+    [
+        (None, None, 2, 16),  # 42 GB of 4-bit weights, GPUs of 80 GB
+        (None, 24564 * 2**20, 4, 4),
+        (80, 24564 * 2**20, 2, 16),
+        (24, None, 4, 4),
+        (40.0, None, 3, 8),
+        (192, None, 1, 16),
+        (1, None, 85, 1),
+    ],
+)
+def test_memory_of_a_gpu_sizes_what_jobs_ask_for(
+    given: float | None, machine: float | None, gpus: int, micro_batch: int
+) -> None:
+    raw = with_big() | {"resources": {"gpu_memory_gb": given}}
+    requests = Requests(load(raw), machine=lambda: machine)
+    big = SimpleNamespace(model="big")
+    assert requests.gpu_of("big") == gpus
+    assert requests.micro_batch(big, 1) == micro_batch
+    assert requests.micro_batch(big, 2) == max(1, micro_batch // 2)
+
+
+def test_memory_of_a_gpu_is_in_no_spec() -> None:
+    plain, small = load(paper()), load(paper(resources={"gpu_memory_gb": 24}))
+    for name in ("report", "costs"):
+        given = {"report": ({}, {}, ""), "costs": ({},)}[name]
+        made = [getattr(TableSpecs(config), name)(*given) for config in (plain, small)]
+        assert made[0] == made[1] and "gpu_memory" not in made[0]
+    wildcards = SimpleNamespace(
+        model="nemo", corpus="wikipedia", lang="en", shard="0", shards="1"
+    )
+    for name in ("fetch_model", "quantise_model", "measure_activations"):
+        of_both = {getattr(Specs(x), name)(wildcards) for x in (plain, small)}
+        assert len(of_both) == 1
+    for wrong in (0, -1, "large"):
+        with pytest.raises(ConfigError, match=r"resources\.gpu_memory_gb"):
+            load(paper(resources={"gpu_memory_gb": wrong}))
 
 
 def benchmark(path: Path, seconds: float) -> None:

@@ -54,7 +54,9 @@ def plainly(model: Any, texts: Sequence[Any]) -> np.ndarray:
     seen: dict[int, np.ndarray] = {}
     for number, layer in enumerate(sites.layers):
         layer.act.register_forward_hook(
-            lambda m, a, out, n=number: seen.update({n: out[0].double().numpy()})
+            lambda m, a, out, n=number: seen.update(
+                {n: out.reshape(-1, out.shape[-1]).double().numpy()}
+            )
         )
     rows = []
     for ids in texts:

@@ -20,7 +20,7 @@ from langneurons import methods, tables, tasks
 from langneurons.costs.parts import Parts
 from langneurons.grid import result_paths, rows
 from langneurons.neurons.neuron_sets import NeuronSets
-from langneurons.study import references
+from langneurons.study import card_specs, references
 from langneurons.study import targets as files
 from langneurons.study.configuration import load
 from langneurons.tables.common.as_markdown import markdown
@@ -79,17 +79,17 @@ def made(raw: dict[str, Any]) -> set[str]:
         found += [result_paths.neurons(model, each) for each in selections]
     for part in (*parts.evaluations, *parts.perplexities):
         found += [part.index, *part.outputs]
-    return set(found)
+    return {*found, *card_specs.all_cards(config)}
 
 
 WITH_FILE = [title for title, text in sections().items() if blocks(text, "yaml")]
 
 
-def plugin(folder: str) -> tuple[str, types.ModuleType]:
-    """Make the module of a recipe for a plug-in; return its kind too."""
+def plugin(folder: str, page: str = PAGE) -> tuple[str, types.ModuleType]:
+    """Make the module of a page's plug-in; return its kind too."""
     ((kind, source),) = re.findall(
         rf"`workflow/scripts/langneurons/{folder}/(\w+)\.py`:\n\n```python\n(.*?)^```",
-        PAGE,
+        page,
         re.DOTALL | re.MULTILINE,
     )
     module = types.ModuleType(f"langneurons.{folder}.{kind}")

@@ -58,8 +58,9 @@ def measure_and_keep(model, chunks):
     for index, layer in enumerate(mlp_sites(model).layers):
 
         def hook(module, args, output, index=index):
-            kept["gate_pre"][index].append(args[0].flatten(0, 1))
-            kept["act_post"][index].append(output.flatten(0, 1))
+            width = output.shape[-1]
+            kept["gate_pre"][index].append(args[0].reshape(-1, width))
+            kept["act_post"][index].append(output.reshape(-1, width))
 
         hooks.append(layer.act.register_forward_hook(hook))
     state = measure(model, chunks)
@@ -362,7 +363,8 @@ def plain_chunks(model, chunks):
 
     def keep(layer, name):
         def hook(module, args, output):
-            kept[layer, name] = (output if name == "post" else args[0])[0].double()
+            values = output if name == "post" else args[0]
+            kept[layer, name] = values.reshape(-1, values.shape[-1]).double()
 
         return hook
 

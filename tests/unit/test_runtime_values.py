@@ -124,10 +124,11 @@ def logits_by_hand(model, text, value, op, written):
     for layer, ids in NEURONS.items():
 
         def write(module, args, output, ids=ids):
-            number = float(by_numpy(value, output[0].double().numpy()))
             output = output.clone()
-            spot = (0, rows[:, None], torch.tensor(ids))
-            output[spot] = number + (output[spot] if op == "add" else 0)
+            flat = output.view(-1, output.shape[-1])  # OPT's are so already
+            number = float(by_numpy(value, flat.double().numpy()))
+            spot = (rows[:, None], torch.tensor(ids))
+            flat[spot] = number + (flat[spot] if op == "add" else 0)
             return output
 
         act = mlp_sites(model).layers[layer].act

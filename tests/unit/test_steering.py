@@ -29,7 +29,7 @@ from test_treatments import (
     study,  # noqa: F401 (a fixture)
     treatment,
 )
-from tiny_models import FAMILIES, HIDDEN, LAYERS, opened, tokens
+from tiny_models import FAMILIES, HIDDEN, LAYERS, heads, opened, tokens
 from tiny_models import build as tiny
 
 DIRECTION = np.random.default_rng(3).normal(size=HIDDEN).astype(np.float32)
@@ -58,8 +58,7 @@ def states_of(model, change, ids, mask=None):
     return seen, logits
 
 
-@pytest.mark.parametrize("head", ["base", "causal", "classifier"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("family", "head"), heads("base", "causal", "classifier"))
 def test_decoder_layers_are_found_in_order(family, head):
     model = tiny(family, head)
     layers = decoder_layers(model)

@@ -7,10 +7,13 @@ from typing import Any
 
 import torch
 
+from langneurons.nn.models import families
+
 FAMILIES = (
     "llama", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "olmo2", "smollm3",
-    "gpt2", "bloom",
+    "gpt2", "bloom", "opt", "xglm", "phi", "gpt_neox", "cohere", "cohere2",
 )  # fmt: skip
+CLASSIFIERS = tuple(name for name in FAMILIES if families.find(name).classifier)
 LAYERS, HIDDEN, WIDTH, VOCAB, PAD = 2, 16, 24, 40, 0
 
 
@@ -28,13 +31,24 @@ def config(family: str, **changes: Any) -> Any:
     if family == "bloom":
         sizes = {"hidden_size": HIDDEN, "n_layer": LAYERS, "n_head": 2}
         return t.BloomConfig(**{**common, **sizes, **changes})
+    if family in ("opt", "xglm"):
+        common |= {"ffn_dim": WIDTH, "init_std": 0.3, "max_position_embeddings": 64}
+    if family == "opt":
+        sizes = {"hidden_size": HIDDEN, "word_embed_proj_dim": HIDDEN}
+        sizes |= {"num_hidden_layers": LAYERS, "num_attention_heads": 2}
+        return t.OPTConfig(**{**common, **sizes, **changes})
+    if family == "xglm":
+        sizes = {"d_model": HIDDEN, "num_layers": LAYERS, "attention_heads": 2}
+        return t.XGLMConfig(**{**common, **sizes, **changes})
     common |= {"hidden_size": HIDDEN, "intermediate_size": WIDTH, "head_dim": 8}
     common |= {"num_hidden_layers": LAYERS, "num_attention_heads": 2}
     common |= {"num_key_value_heads": 1, "max_position_embeddings": 64}
-    if family in ("qwen2", "olmo2", "smollm3"):
+    if family in ("qwen2", "olmo2", "smollm3", "phi", "gpt_neox", "cohere", "cohere2"):
         del common["head_dim"]
-    if family in ("mistral", "gemma2", "gemma3"):
+    if family in ("mistral", "gemma2", "gemma3", "cohere2"):
         common["sliding_window"] = 16
+    if family == "cohere2":
+        common["layer_types"] = ["sliding_attention", "full_attention"]
     kinds = {
         "llama": t.LlamaConfig,
         "mistral": t.MistralConfig,
@@ -44,6 +58,10 @@ def config(family: str, **changes: Any) -> Any:
         "gemma3": t.Gemma3TextConfig,
         "olmo2": t.Olmo2Config,
         "smollm3": t.SmolLM3Config,
+        "phi": t.PhiConfig,
+        "gpt_neox": t.GPTNeoXConfig,
+        "cohere": t.CohereConfig,
+        "cohere2": t.Cohere2Config,
     }
     return kinds[family](**{**common, **changes})
 
@@ -53,7 +71,8 @@ def build(family: str, head: str = "causal", seed: int = 0, **changes: Any) -> A
 
     Args:
         family: one of ``FAMILIES``.
-        head: ``base`` (none), ``causal`` or ``classifier`` (3 labels, head ``score``).
+        head: ``base`` (none), ``causal`` or ``classifier`` (3 labels, head ``score``;
+            of ``CLASSIFIERS`` only).
         seed: of the weights.
         changes: keys of the configuration.
     """
@@ -72,6 +91,16 @@ def tokens(rows: int = 3, length: int = 10, seed: int = 0) -> torch.Tensor:
     """Draw random token ids, none of them special."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(3, VOCAB, (rows, length), generator=generator)
+
+
+def heads(*wanted: str) -> list[tuple[str, str]]:
+    """Pair each family with the heads that it has."""
+    return [
+        (family, head)
+        for family in FAMILIES
+        for head in wanted
+        if head != "classifier" or family in CLASSIFIERS
+    ]
 
 
 def opened(model: Any, tokenizer: Any = None, micro_batch: Any = 3) -> Any:

@@ -9,14 +9,17 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from langneurons.jobs import devices
+from langneurons.jobs import devices, planned
 from snakemake_runs import ROOT, copy_project
 
 UUIDS = ["GPU-aa", "GPU-bb", "GPU-cc", "GPU-dd"]
@@ -60,10 +63,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def have(folder: Path, number: int) -> None:
-    """Make the stand-in tell of so many GPUs."""
+def have(folder: Path, number: int, mib: int | str = 81559) -> None:
+    """Make the stand-in tell of so many GPUs, each with so much memory."""
     program = folder / "nvidia-smi"
-    lines = "\n".join(UUIDS[:number])
+    lines = "\n".join(f"{uuid}, {mib}" for uuid in UUIDS[:number])
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{lines}\nEND\n", encoding="utf-8")
     program.chmod(0o755)
 
@@ -145,28 +148,139 @@ def test_only_jobs_of_this_machine_are_limited(
     assert requested(run(machine, "-n", "-p", "--cores", "6", *more)) == expected
 
 
+def holder(gpus: int) -> subprocess.Popen[str]:
+    """Start a job that takes some GPUs, says which, and then does not end."""
+    code = f"from langneurons.jobs import devices as d; d.take({gpus}, poll=0.05); "
+    code += "import os, time; print(os.environ[d.VISIBLE], flush=True); time.sleep(99)"
+    paths = os.environ | {"PYTHONPATH": str(ROOT / "workflow/scripts")}
+    return subprocess.Popen(
+        [sys.executable, "-c", code], env=paths, stdout=subprocess.PIPE, text=True,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def test_the_gpus_of_a_job_that_was_killed_are_free_at_once(machine: Path) -> None:
+    first, second = holder(1), holder(1)
+    assert first.stdout and second.stdout
+    had = [each.stdout.readline().strip() for each in (first, second)]
+    assert sorted(had) == UUIDS[:2]
+    both = holder(2)
+    try:
+        assert both.stdout
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+        third = holder(1)  # needs one only, and does not wait behind who needs two
+        assert third.stdout and third.stdout.readline().strip() == had[0]
+        for each in (second, third):
+            each.send_signal(signal.SIGKILL)
+            each.wait()
+        assert both.stdout.readline().strip() == ",".join(UUIDS[:2])
+    finally:
+        for each in (first, second, third, both):
+            each.kill()
+            each.wait()
+
+
+def dry_run(machine: Path, *more: str) -> tuple[int, str]:
+    """Plan the manifest of a model of 405 billion parameters; say how it went."""
+    if not (machine / "project").exists():
+        (machine / "project").mkdir()
+        copy_project(machine / "project")
+    command = [sys.executable, "-m", "snakemake", "-n", "-p", *more]
+    command += ["--", "results/models/llama31/nf4/manifest.json"]
+    done = subprocess.run(
+        command, cwd=machine / "project", capture_output=True, text=True
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+LARGE = "models={llama31: {parameters: 405000000000}}"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--cores", "2"], "needs 6 GPUs of 86 GB, but jobs can have 4"),
+        (["--cores", "2", "--resources", "gpu=3"], "of 86 GB, but jobs can have 3"),
+        (["--profile", "profiles/workstation"], "of 86 GB, but jobs can have 4"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_starts(
+    machine: Path, more: list[str], said: str
+) -> None:
+    have(machine, 4)
+    code, text = dry_run(machine, *more, "--config", LARGE)
+    assert code == 1 and said in text and "Nothing was started" in text, text
+    assert "quantise_model: models.llama31 has 405 billion parameters, 243 GB" in text
+    assert "Traceback" not in text
+
+
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        (["--cores", "2"], 4),
-        (["--cores", "2", "--resources", "gpu=3"], 3),
-        (["--profile", "profiles/workstation"], 4),
-        (["--profile", "profiles/slurm"], 7),
+        (["--profile", "profiles/slurm", "--config"], 7),  # of 80 GB, not those here
+        (["--cores", "2", "--resources", "gpu=9", "--config"], 6),
+        (["--cores", "2", "--set-resources", "quantise_model:gpu=2", "--config"], 2),
+        (["--cores", "2", "--config", "resources={gpu_memory_gb: 125}"], 4),
     ],
 )
-def test_the_project_limits_its_jobs(
+def test_other_places_or_sizes_are_what_was_said(
     machine: Path, more: list[str], expected: int
 ) -> None:
-    """A model for seven GPUs on a machine with four."""
     have(machine, 4)
+    code, text = dry_run(machine, *more, LARGE)
+    assert re.findall(r"quantise_model.py .* --gpus (\d+) ", text) == [str(expected)]
+    assert code == 0, text
+
+
+@pytest.mark.parametrize(
+    ("mib", "most"),
+    [(24564, {"gemma2-9b": 3, "llama31": 1}), (81559, {"gemma2-9b": 1})],
+)
+def test_the_grid_of_the_paper_is_planned_on_four_gpus(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, mib: int, most: dict[str, int]
+) -> None:
+    have(machine, 4, mib)
     (machine / "project").mkdir()
     project = copy_project(machine / "project")
-    command = [sys.executable, "-m", "snakemake", "-n", "-p", *more]
-    command += ["--config", "models={llama31: {parameters: 405000000000}}"]
-    command += ["--", "results/models/llama31/nf4/manifest.json"]
+    plan = machine / "plan.jsonl"
+    monkeypatch.setenv(planned.PLAN, str(plan))
+    command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules"]
+    command += ["--profile", "profiles/workstation", "all"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True)
-    found = re.findall(r"quantise_model.py .* --gpus (\d+) ", done.stdout)
-    assert found == [str(expected)], done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: Counter[str] = Counter()
+    for job in planned.read(plan):
+        found[job.model] = max(found[job.model], job.gpus)
+    assert most.items() <= found.items() and max(found.values()) <= 4, found
+
+
+@pytest.mark.parametrize(
+    ("given", "mib", "nodes", "expected"),
+    [
+        (None, 24564, None, 24564 * 2**20),
+        ("1", 24564, None, 24564 * 2**20),
+        (None, "[N/A]", None, None),
+        ("MIG-1", 24564, None, None),  # a part of a GPU, of a size that is not told
+        ("", 24564, None, None),
+        (None, 24564, 9, None),  # jobs run on a cluster
+    ],
+)
+def test_the_memory_of_the_smallest_gpu_that_jobs_may_have(
+    machine: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    given: str | None,
+    mib: int | str,
+    nodes: int | None,
+    expected: float | None,
+) -> None:
+    have(machine, 2, mib)
+    if given is not None:
+        monkeypatch.setenv(devices.VISIBLE, given)
+    workflow = SimpleNamespace(nodes=nodes, remote_exec=False)
+    assert devices.smallest(workflow) == expected
+    workflow.remote_exec = True
+    assert devices.smallest(workflow) is None
 
 
 def test_every_job_that_asks_for_gpus_is_told_how_many() -> None:

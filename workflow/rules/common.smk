@@ -13,13 +13,14 @@ from snakemake.scheduling.job_scheduler import JobScheduler
 from langneurons import methods, tables, tasks
 from langneurons.config.errors import LangneuronsError
 from langneurons.config.names import BASE, LANGUAGE, Pair, Selection, TuningName
+from langneurons.costs import fitting
 from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths, steering, subjects
 from langneurons.jobs import devices, failures, forced, planned, provenance
 from langneurons.jobs.fingerprint import code_hash, remember
 from langneurons.nn.models import fetching
-from langneurons.study import alignment_specs, local_files, probing, targets
+from langneurons.study import alignment_specs, card_specs, local_files, probing, targets
 from langneurons.study.configuration import load
 from langneurons.study.records import Records
 from langneurons.study.rule_functions import (
@@ -44,7 +45,8 @@ except LangneuronsError as error:
 PARTS = Parts(CONFIG)
 SPECS = Signed(Specs(CONFIG, PARTS))
 TABLES = TableSpecs(CONFIG, PARTS)
-RESOURCES = Signed(Requests(CONFIG, PARTS))
+RESOURCES = Signed(Requests(CONFIG, PARTS, lambda: devices.smallest(workflow)))
+fitting.before_start(JobScheduler, lambda run: fitting.check(run, RESOURCES))
 RECORDS = Records(CONFIG, SPECS, TABLES)
 # Of whom a result is stands in its provenance; jobs take it from here.
 os.environ[provenance.STUDY] = CONFIG.study or ""
@@ -127,6 +129,7 @@ wildcard_constraints:
     pair=f"{LANGUAGE}-{LANGUAGE}",
     dictionary=either(CONFIG.dictionaries),
     similarity=either(CONFIG.similarities),
+    sweep=either(CONFIG.sweeps),
     seed="[0-9]+",
     shard="[0-9]+",
     shards="[0-9]+",

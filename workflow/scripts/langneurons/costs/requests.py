@@ -7,6 +7,7 @@ micro-batch. Profiles may override every value (``set-resources``).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -17,20 +18,43 @@ from .parts import Parts
 from .rates import GPU_FROM, statistics_bytes, weight_bytes
 
 ONE_THREAD_BELOW = 1e7  # parameters
-GPU_BYTES = 80e9  # memory of one GPU in the sizes below (A100 or H100, 80 GB)
+GPU_BYTES = 80e9
+"""Memory of a GPU where none is given or found: an A100 or H100 of 80 GB."""
 LARGE = 25e9  # parameters: from here on jobs take longer, and retries grow by halves
 MARGIN = 2.5
 """Requested over estimated time: estimates are right within a factor of two."""
+SEQUENCES = 16
+"""Per forward pass of a large model, to begin with, on a GPU of that size or more."""
 SHORTEST = 20
 """Minutes that a job asks for at least: an estimate knows of no slow file system."""
 
 
 class Requests:
-    """Resource functions for the rules: by wildcards, or for a model's name."""
+    """Resource functions for the rules: by wildcards, or for a model's name.
 
-    def __init__(self, config: Config, parts: Parts | None = None) -> None:
+    Args:
+        config: the configuration.
+        parts: of it, if they are known already.
+        machine: returns the bytes of a GPU of this machine; None: jobs run elsewhere,
+            or there is none. Called only if a job may want a GPU and the configuration
+            does not say.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        parts: Parts | None = None,
+        machine: Callable[[], float | None] = lambda: None,
+    ) -> None:
         self.config = config
         self._given = parts
+        self._machine = machine
+
+    @cached_property
+    def gpu_bytes(self) -> float:
+        """Memory of one GPU: as configured, as found, or ``GPU_BYTES``."""
+        given = self.config.resources.gpu_memory_gb
+        return 1e9 * given if given else self._machine() or GPU_BYTES
 
     @cached_property
     def _estimates(self) -> JobEstimates:
@@ -47,7 +71,35 @@ class Requests:
         entry = self.config.model(model)
         if entry.parameters < GPU_FROM:
             return 0
-        return math.ceil(2 * weight_bytes(entry) / GPU_BYTES)
+        return math.ceil(2 * weight_bytes(entry) / self.gpu_bytes)
+
+    def does_not_fit(self, model: str, rule: str, wanted: int, there: int) -> str:
+        """Say that jobs need more GPUs than there are, with sizes and what helps.
+
+        Args:
+            model: its name.
+            rule: of one of the jobs.
+            wanted: GPUs that each asks for.
+            there: GPUs that it may have.
+        """
+        size = f"{self.gpu_bytes / 1e9:.0f} GB"
+        has = f"but jobs can have {there} on this machine"
+        if wanted != self.gpu_of(model):
+            return (
+                f"{rule}: jobs of {model} ask for {wanted} GPUs (set-resources), "
+                f"{has}; ask for {there} at most"
+            )
+        entry = self.config.model(model)
+        weights = f"{weight_bytes(entry) / 1e9:.0f} GB of weights"
+        smaller = " or `quantization: nf4`" if entry.quantization != "nf4" else ""
+        return (
+            f"{rule}: models.{model} has {entry.parameters / 1e9:.3g} billion "
+            f"parameters, {weights} and as much to work with: it needs {wanted} GPUs "
+            f"of {size}, {has}. Take a smaller model{smaller}, or a cluster "
+            "(--profile profiles/slurm). If a GPU has more memory than that, say so in "
+            f"`resources: {{gpu_memory_gb: N}}`; to try it all the same, add "
+            f"--resources gpu={wanted}"
+        )
 
     def threads(self, wildcards: Any) -> int:
         """CPU threads: a tiny model is faster on one, and leaves the other cores."""
@@ -129,7 +181,11 @@ class Requests:
 
     def micro_batch(self, wildcards: Any, attempt: int) -> int:
         """Sequences per forward pass; halved at each retry."""
-        first = 32 if self._size(wildcards) < GPU_FROM else 16
+        first = 32
+        if self._size(wildcards) >= GPU_FROM:
+            first = SEQUENCES
+            while first > 1 and first * GPU_BYTES > SEQUENCES * self.gpu_bytes:
+                first //= 2
         return max(1, first >> (attempt - 1))
 
     def checkpoint_every(self, wildcards: Any) -> int:

@@ -49,6 +49,11 @@ CAPTIONS: dict[str, str] = {
     "the nearest, and are found by it, by layer; a panel a kind of neuron states.",
     "transfer": "Score of each language without intervention against its alignment "
     "with the pivot; a panel a tuning and kind of neuron states.",
+    "sweep": "Change of the score against the value of a parameter, a panel a language "
+    "or mean over languages, with 95 % intervals; filled: p < 0.05 after Holm's "
+    "correction.",
+    "training_curves": "Loss against the optimiser's steps, a line an adapter and a "
+    "panel a kind of tuning; running means of 5 of at most 100 stretches.",
     "by_layer": "Similarity of each candidate to a pair by layer, a panel a pair; "
     "filled: chosen.",
 }
@@ -64,6 +69,7 @@ WITH_RANDOM: dict[str, str] = {
     "nll": _BESIDE.format("median"),
     "forest": _BAND,
     "size": "Grey crosses: random neurons, drawn slightly to the left.",
+    "sweep": "Dashed, with a band: as many random neurons, mean and range of draws.",
     "lss": _BESIDE.format("mean"),
     "lss_plus": _BESIDE.format("mean"),
     "change": _BESIDE.format("mean"),

@@ -20,7 +20,10 @@ from pathlib import Path
 from typing import IO, Any
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
-LIST = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
+LIST = [
+    "nvidia-smi", "--query-gpu=uuid,memory.total", "--format=csv,noheader,nounits",
+]  # fmt: skip
+MIB = 2**20
 
 _held: list[IO[str]] = []
 """Locks of this process: the system gives them back when it ends, however it ends."""
@@ -33,19 +36,51 @@ def visible() -> list[str]:
     of the machine (UUIDs), as far as ``nvidia-smi`` knows them. Empty: there are none,
     or nobody can tell.
     """
+    return [*_found()]
+
+
+def smallest(workflow: Any) -> float | None:
+    """Return the memory of the smallest GPU that jobs may use, in bytes.
+
+    None: they run elsewhere (see ``runs_here``), there is none, or nobody can tell of
+    each (a part of one, a memory that is shared).
+    """
+    if not runs_here(workflow):
+        return None
+    sizes = [*_found().values()]
+    known = [size for size in sizes if size is not None]
+    return min(known) if known and len(known) == len(sizes) else None
+
+
+def _found() -> dict[str, float | None]:
+    """List the GPUs that this process may use: name -> bytes of its memory."""
     given = os.environ.get(VISIBLE)
     if given == "":
-        return []
+        return {}
     try:
         done = subprocess.run(LIST, capture_output=True, text=True, timeout=60)
-        there = done.stdout.split() if done.returncode == 0 else []
+        lines = done.stdout.splitlines() if done.returncode == 0 else []
     except (OSError, subprocess.TimeoutExpired):
-        there = []  # no NVIDIA driver
+        lines = []  # no NVIDIA driver
+    there: dict[str, float | None] = {}
+    for line in filter(None, map(str.strip, lines)):
+        name, _, size = (part.strip() for part in line.partition(","))
+        there[name] = float(size) * MIB if size.isdigit() else None
     if given is None:
         return there
-    names = [name.strip() for name in given.split(",")]
     known = {str(number): uuid for number, uuid in enumerate(there)}
-    return [known.get(name, name) for name in names]
+    names = [known.get(name.strip(), name.strip()) for name in given.split(",")]
+    return {name: there.get(name) for name in names}
+
+
+def runs_here(workflow: Any) -> bool:
+    """Tell whether the jobs of a run of Snakemake run on this machine.
+
+    Args:
+        workflow: Snakemake's. A run on a cluster has a number of jobs, and each of its
+            jobs, on a node, is one that somebody else planned.
+    """
+    return workflow.nodes is None and not workflow.remote_exec
 
 
 def limit(workflow: Any) -> None:
@@ -55,7 +90,7 @@ def limit(workflow: Any) -> None:
         workflow: Snakemake's, while it reads the rules. A run on a cluster, which gives
             a number of jobs, is left alone, and so is ``--resources gpu=N``.
     """
-    here = workflow.is_main_process and workflow.nodes is None
+    here = workflow.is_main_process and runs_here(workflow)
     if here and "gpu" not in workflow.global_resources:
         # Where there is none, jobs that ask for one run on the CPU, one at a time.
         workflow.register_resource("gpu", max(1, len(visible())))

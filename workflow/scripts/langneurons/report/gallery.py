@@ -105,7 +105,9 @@ def _group(parts: Sequence[str]) -> str:
         return f"Bridges: {parts[0]}"
     if kind in ALIGNMENT:
         return f"Alignment: {parts[0]}"
-    if kind in ("forest", "size"):
+    if kind == "training_curves":
+        return f"Training: {parts[0]}"
+    if kind in ("forest", "size", "sweep"):
         return f"Effects: {parts[0]}"
     return f"Neurons: {', '.join(parts[:-1])}"
 
@@ -122,7 +124,7 @@ def grouped(
     """
     order = ["Amplification", "Bridges", "The paper", "Perplexity"]
     order.insert(0 if effects_first else 2, "Effects")
-    order += ["Neurons", "Other", "Published"]
+    order += ["Neurons", "Training", "Other", "Published"]
 
     def place(group: str) -> tuple[int, str]:
         first = [i for i, front in enumerate(order) if group.startswith(front)]

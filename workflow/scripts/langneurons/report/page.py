@@ -129,7 +129,7 @@ def judge(tables: Sequence[Table], config: Mapping[str, Any]) -> list[Verdict]:
     """Judge the hypotheses from whatever tables there are."""
     by_kind: dict[str, dict[str, pd.DataFrame]] = {}
     for table in tables:
-        by_kind.setdefault(table.kind, {})[table.task] = table.frame
+        by_kind.setdefault(table.kind, {})[table.task] = table.results
     sources = {
         str(task): str(entry.get("source_language") or "en")
         for task, entry in (config.get("tasks") or {}).items()

@@ -12,6 +12,7 @@ from langneurons.grid import rows
 from langneurons.grid.axes import covers
 from langneurons.grid.experiments import of_kind, running
 from langneurons.grid.experiments.finetuning import Finetuning, tuned_languages
+from langneurons.nn.models import families
 
 from .check_experiments import lists_of
 
@@ -36,6 +37,7 @@ def _tasks(config: Config) -> Iterator[str]:
         kind = tasks.load(task.kind)
         if kind.LABELS:
             yield from _untrained_head(config, name, task)
+            yield from _no_classifier(config, name, task)
         if not tasks.is_trainable(kind):
             yield from _untrainable(config, name, task)
         no_items = task.data.hub is None and not task.data.train
@@ -52,7 +54,7 @@ def _untrainable(config: Config, name: str, task: Task) -> Iterator[str]:
     for experiment, where, of_tasks, tunings in _lists(config):
         if experiment in finetuned:
             continue
-        tuned = [each for each in tunings if each != BASE]
+        tuned = [each for each in tunings if config.is_trained(each)]
         if name in of_tasks and tuned:
             yield (
                 f"{where}: {', '.join(tuned)} cannot be trained on tasks.{name}: kind "
@@ -76,6 +78,29 @@ def _untrained_head(config: Config, name: str, task: Task) -> Iterator[str]:
                 f"{task.kind}): it is classified by a head that fine-tuning trains, "
                 f"and in the model as it is that head is random. Take {BASE} out of "
                 f"{where}, or {name} out of experiments.{experiment}.tasks"
+            )
+
+
+def _no_classifier(config: Config, name: str, task: Task) -> Iterator[str]:
+    """Refuse to classify with models that transformers has no classifier of."""
+    for experiment, axes in running(config).items():
+        if name not in getattr(axes, "tasks", ()):
+            continue
+        lacking = [
+            model
+            for model in axes.models
+            if not families.find(config.model(model).family).classifier
+        ]
+        if lacking:
+            of = sorted({config.model(model).family for model in lacking})
+            known = [key for key, row in families.FAMILIES.items() if row.classifier]
+            yield (
+                f"experiments.{experiment}.models: {', '.join(lacking)} cannot be "
+                f"tuned on tasks.{name} (kind {task.kind}): transformers has no "
+                f"classifier of family {', '.join(of)}. Families that it has one of: "
+                f"{', '.join(sorted(known))}. Take {name} out of "
+                f"experiments.{experiment}.tasks, or these models into an experiment "
+                "without it"
             )
 
 

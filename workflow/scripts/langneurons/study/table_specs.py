@@ -21,6 +21,9 @@ from langneurons.tables.common.inputs import Reads
 
 from . import local_files, targets
 
+UNREAD = {"report", "resources"}
+"""Blocks of the configuration that change nothing that is made or shown."""
+
 
 class TableSpecs:
     """Builds the ``spec`` of every rule of reporting from one configuration."""
@@ -96,7 +99,7 @@ class TableSpecs:
             patterns: of the benchmark files, by rule.
             options: with which Snakemake reads the configuration once more.
         """
-        text = self.config.model_dump(mode="json", exclude={"report"})
+        text = self.config.model_dump(mode="json", exclude=UNREAD)
         spec: dict[str, Any] = {"config": text, "benchmarks": "benchmarks"}
         spec |= {"left_out": dict(left_out), "estimates": self._estimates(patterns)}
         spec["tables"] = [
@@ -147,7 +150,7 @@ class TableSpecs:
             mode="json",
             exclude_unset=True,
             exclude_defaults=True,
-            exclude={"report"},
+            exclude=UNREAD,
         )
         return {"config": given, "patterns": dict(patterns)}
 
@@ -172,6 +175,33 @@ class TableSpecs:
 
     def draw_effects(self, wildcards: Any) -> str:
         return self.figure(table=wildcards.table, metric=wildcards.metric)
+
+    def draw_sweep(self, wildcards: Any) -> str:
+        sweep = self.config.sweeps[wildcards.sweep]
+        values = sweep.named(wildcards.sweep)
+        swept = "method" if sweep.method is not None else "statistic"
+        names = {"table": wildcards.table, "metric": wildcards.metric}
+        parameter = f"{sweep.parameter} of {sweep.base}"
+        given = {"sweep": wildcards.sweep, "parameter": parameter}
+        return self.figure(**names, **given, swept=swept, values=values)
+
+    def _trained(self, wildcards: Any) -> list[subjects.OnTask]:
+        """List the adapters of a model on a task."""
+        place = wildcards.model, wildcards.task
+        found = targets.trained(self.config)
+        return [one for one in found if (one.model, one.task) == place]
+
+    def trainings(self, wildcards: Any) -> list[str]:
+        """List the records of how a model's adapters on a task were trained."""
+        return [
+            str(Path(path).with_name("training.json"))
+            for one in self._trained(wildcards)
+            for path in subjects.adapter(self.config, one)
+        ]
+
+    def draw_training(self, wildcards: Any) -> str:
+        names = [[str(one.tuning), one.seed] for one in self._trained(wildcards)]
+        return self.figure(task=wildcards.task, model=wildcards.model, names=names)
 
     def draw_profiles(self, wildcards: Any) -> str:
         return self.figure(task=wildcards.task, metric=wildcards.metric)

@@ -9,9 +9,16 @@ from itertools import combinations
 from pathlib import Path
 
 from langneurons import similarities, tables, tasks
-from langneurons.config.names import Overwritten, Selection
+from langneurons.config.names import Overwritten, Selection, TuningName
 from langneurons.config.schema import Config
-from langneurons.grid import aligned_with, alignment, bridges, experiments, rows
+from langneurons.grid import (
+    aligned_with,
+    alignment,
+    bridges,
+    experiments,
+    rows,
+    subjects,
+)
 from langneurons.grid.axes import is_control
 from langneurons.grid.experiments.perplexity import Perplexity
 from langneurons.grid.rows import drawn_selections, models, text_blocks
@@ -109,19 +116,42 @@ def metrics(config: Config, task: str) -> list[str]:
 def shared_pairs(config: Config, model: str) -> list[tuple[Selection, Selection]]:
     """List pairs of selections by different methods that have languages in common.
 
-    Both are of one text: sentences and articles have other neurons by any method.
+    Both are of one text: sentences and articles have other neurons by any method. Those
+    of sweeps, which are many and alike, are left out.
     """
 
     def languages(selection: Selection) -> set[str]:
         return set(config.language_set(selection.languages).languages)
 
+    swept = {own for name, one in config.sweeps.items() for own in one.named(name)}
     return [
         (a, b)
         for a, b in combinations(drawn_selections(config, model), 2)
         if a.method != b.method
+        and not {a.method, b.method} & swept
         and config.method_corpus(a.method) == config.method_corpus(b.method)
         and languages(a) & languages(b)
     ]
+
+
+def sweeps(config: Config, task: str) -> list[str]:
+    """List the sweeps that treatments of a task's table of interventions are of."""
+    given = {
+        each
+        for row in rows.task_rows(config, task)
+        if isinstance(row.treatment, Overwritten)
+        for each in (row.treatment.selection.method, row.treatment.statistic)
+    }
+    return [name for name, one in config.sweeps.items() if given & {*one.named(name)}]
+
+
+def trained(config: Config) -> list[subjects.OnTask]:
+    """List the adapters that are trained, each as what is tested first with it."""
+    found: dict[tuple[str, str, TuningName, int], subjects.OnTask] = {}
+    for one in subjects.on_tasks(config):
+        if config.is_trained(one.tuning):
+            found.setdefault((one.task, one.model, one.tuning, one.seed), one)
+    return list(found.values())
 
 
 def published_sets(config: Config) -> list[str]:
@@ -247,11 +277,15 @@ def _stems(config: Config) -> Iterator[str]:
             continue
         for metric in metrics(config, tables.task_of(name)):
             yield from (f"{name}/{kind}.{metric}" for kind in EFFECT_KINDS)
+            if kinds[name] == FORESTS[0]:
+                yield from (f"{name}/sweep.{x}.{metric}" for x in sweeps(config, name))
     if "profiles" in wanted:
         for task in profiles.paired_tasks(config):
             yield from (f"profiles/sites.{task}.{m}" for m in metrics(config, task))
     yield from _steered(config)
     yield from _bridged(config)
     yield from _aligned(config)
+    for model, task in dict.fromkeys((x.model, x.task) for x in trained(config)):
+        yield f"{model}/training_curves.{task}"
     for name in published_sets(config):
         yield from (f"published/{name}/{kind}" for kind in PUBLISHED_KINDS)

@@ -81,6 +81,16 @@ class Handle:
         """Return which positions are no padding, [batch, length, 1]."""
         return self._checked(self._text, activations)
 
+    def rows(self, activations: Tensor) -> Tensor:
+        """Return activations as [batch, length, width] where the masks need them so.
+
+        The MLPs of some families (OPT) see the tokens of all rows in one list.
+        """
+        mask = self._text
+        if mask is None or activations.dim() != 2 or len(activations) != mask.numel():
+            return activations
+        return activations.view(*mask.shape, -1)
+
     def _checked(self, mask: Tensor | None, activations: Tensor) -> Tensor:
         shape = None if mask is None else tuple(mask.shape)
         if mask is None or shape != tuple(activations.shape[:-1]):
@@ -186,7 +196,7 @@ def _writer(
     neurons, values, numbers = edit.neurons, edit.values, edit.values
     measure = RUNTIME[intervention.runtime] if intervention.runtime else None
 
-    def write(activations: Tensor) -> Tensor:
+    def changed(activations: Tensor) -> Tensor:
         nonlocal neurons, values, numbers
         if neurons.device != activations.device:
             neurons = neurons.to(activations.device)
@@ -207,6 +217,11 @@ def _writer(
         if where is not None:
             new = torch.where(where, new, old)
         return _written(activations, neurons, new)
+
+    def write(given: Tensor) -> Tensor:
+        activations = handle.rows(given)
+        new = changed(activations)
+        return new if activations is given else new.view(given.shape)
 
     return write
 

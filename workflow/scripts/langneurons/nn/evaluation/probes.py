@@ -157,6 +157,8 @@ class _Means:
             chosen = self._chosen[layer] = self._chosen[layer].to(output.device)
             mask = self._mask.to(output.device)
             values = output.index_select(-1, chosen).float()
+            # OPT's MLPs see the tokens of all rows in one list.
+            values = values.view(*mask.shape, -1)
             # What stands at padding may be anything, also not finite.
             values = values.masked_fill(mask[..., None] == 0, 0)
             count = mask.sum(dim=1, keepdim=True)

@@ -93,11 +93,15 @@ class Backbone:
         if not torch.is_autocast_enabled(states.device.type):
             states = states.to(head.weight.dtype)
         scores: Tensor = head(states)
-        # Gemma 2 squashes its logits; a model's forward pass does so after the head.
+        # Gemma 2 squashes its logits, Cohere's models scale them; a model's forward
+        # pass does so after the head.
         config = self.model.config.get_text_config()
         cap = getattr(config, "final_logit_softcapping", None)
         if cap is not None:
             scores = torch.tanh(scores / cap) * cap
+        scale = getattr(config, "logit_scale", None)
+        if scale is not None:
+            scores = scores * scale
         return scores if scores.dtype == torch.float64 else scores.float()
 
     def classes(self, features: Tensor) -> Tensor:

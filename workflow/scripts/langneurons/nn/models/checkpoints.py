@@ -31,10 +31,13 @@ QUANTISED = re.compile(
     r"|input_scale|k_scale|v_scale|SCB|weight_format|absmax|quant_map)$|\.quant_state\."
 )
 HEADS = re.compile(r"^(score|classifier|qa_outputs|v_head|value_head)\.")
-# Tables that are computed anew: masks and rotary frequencies of old checkpoints.
+# Tables that are computed anew: masks, rotary frequencies and sinusoidal positions.
 COMPUTED = re.compile(
-    r"rotary_emb\.inv_freq$|(^|\.)position_ids$|\.attn\.(masked_)?bias$"
+    r"rotary_emb\.inv_freq$|(^|\.)position_ids$|\.(attn|attention)\.(masked_)?bias$"
+    r"|(^|\.)embed_positions\.weights$"
 )
+# What files call the output layer of GPT-NeoX, which transformers renames.
+OUTPUT = re.compile(r"^embed_out\.")
 FULL = (
     "Give the model in full precision; the workflow makes its own 4-bit weights "
     "(quantization: nf4)"
@@ -202,7 +205,7 @@ def compare(folder: Path, found: dict[str, Weight], where: str) -> None:
         for key, value in model.state_dict().items()
     }
     tied = {key.removeprefix(prefix) for key in model.all_tied_weights_keys}
-    have = {key.removeprefix(prefix): weight for key, weight in found.items()}
+    have = {OUTPUT.sub("lm_head.", k.removeprefix(prefix)): w for k, w in found.items()}
     extra = sorted(
         key for key in have if key not in wanted and not COMPUTED.search(key)
     )

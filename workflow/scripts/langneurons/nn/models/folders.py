@@ -91,11 +91,12 @@ def describe(folder: Path | str) -> dict[str, Any]:
             raise DataError(f"{path}: no {' or '.join(keys)}; a model cannot be made")
         return found
 
-    hidden = required("n_embed", "hidden_size", "n_embd")
+    hidden = required("n_embed", "hidden_size", "n_embd", "d_model")
     # GPT-2 and BLOOM have no gate and, by default, four neurons per hidden unit.
-    width = _first(config, ("intermediate_size", "n_inner"), path) or 4 * hidden
+    widths = ("intermediate_size", "n_inner", "ffn_dim")
+    width = _first(config, widths, path) or 4 * hidden
     return {
-        "layers": required("num_hidden_layers", "n_layer"),
+        "layers": required("num_hidden_layers", "n_layer", "num_layers"),
         "intermediate_size": width,
         "hidden_size": hidden,
         "quantization": "nf4" if is_nf4(config) else "none",

@@ -85,7 +85,7 @@ def wrap(
         fan_in_fan_out=families.find(family).conv1d,
     )
     peft_model = get_peft_model(model, config)
-    _initialise(peft_model, seed)
+    _initialise(peft_model, family, seed)
     masking.restrict(peft_model, todo)
     return peft_model.eval()  # no dropout, in the backbone neither
 
@@ -95,15 +95,22 @@ def trainable(model: nn.Module) -> dict[str, nn.Parameter]:
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
-def _initialise(model: nn.Module, seed: int) -> None:
+def _initialise(model: nn.Module, family: str, seed: int) -> None:
     """Draw every trainable weight from one generator, in the order of their names.
 
     Own draws, because those of libraries differ from version to version. The MLP comes
     last: whatever is tuned there, attention and head start at the same values.
     """
     generator = torch.Generator().manual_seed(seed)
-    weights = sorted(trainable(model).items(), key=lambda w: (".mlp." in w[0], w[0]))
-    for name, weight in weights:
+    row = families.find(family)
+    ours = tuple(f".{x}." for x in (row.gate, row.up, row.down) if x is not None)
+
+    def place(name: str) -> tuple[bool, str]:
+        return any(part in name for part in ours), name
+
+    weights = trainable(model)
+    for name in sorted(weights, key=place):
+        weight = weights[name]
         start = torch.zeros(weight.shape, dtype=torch.float32)
         if ".lora_A." in name:
             start.normal_(0.0, INITIAL_STD, generator=generator)
@@ -122,12 +129,15 @@ def base_name(manifest: Mapping[str, Any], folder: Path) -> tuple[str, str | Non
             runs, so that equal runs elsewhere give equal files and results can move.
 
     Returns:
-        The hub's ``owner/name`` and its commit; for a model that is on no hub, the
-        folder and None.
+        The hub's ``owner/name`` and its commit. For a model that is on no hub None as
+        commit, and the folder that it was copied from, if that was given in full; else
+        where it is pinned.
     """
     kind, _, name = str(manifest["source"]).partition(":")
     if kind == "hub":
         return name, str(manifest["revision"])
+    if kind == "folder" and Path(name).is_absolute():
+        return name, None
     return str(folder), None
 
 

@@ -6,8 +6,17 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from .document import Bullets, Document, Grid, Heading, Paragraph, Part
-from .words import ABSENT
+from .document import (
+    INLINE,
+    Bullets,
+    Document,
+    Grid,
+    Heading,
+    Paragraph,
+    Part,
+    folded,
+    starts,
+)
 
 OPEN = 2
 """So many parts of a layout with grids are open, the others are folded."""
@@ -15,7 +24,6 @@ OPEN = 2
 TALL = 30
 """Rows above which a grid scrolls in its own frame."""
 
-INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
 TAGS = ("code", "strong", "em")
 
 
@@ -90,13 +98,15 @@ def grid(part: Grid, label: str, *, total: bool = False) -> str:
             that keys scroll it, and says this then.
         total: whether the last row sums up the others.
     """
-    kept, same = _folded(part)
+    kept, same = folded(part)
+    by_name = kept[0] < part.names
+    begin = starts([row[kept[0]].text for row in part.rows]) if by_name else set()
+    shared = escape("; ".join(same))
     label = escape(plain(label))
-    starts = _starts([row[kept[0]].text for row in part.rows], kept[0] < part.names)
     head = "".join(_head(part, i) for i in kept)
     lines = []
     for number, row in enumerate(part.rows):
-        style = "start" if number in starts else ""
+        style = "start" if number in begin else ""
         style = "total" if total and number == len(part.rows) - 1 else style
         cells = []
         for i in kept:
@@ -110,8 +120,9 @@ def grid(part: Grid, label: str, *, total: bool = False) -> str:
             cells.append(f"<{tag}{scope}{_class(*styles)}{title}>{text}</{tag}>")
         lines.append(f"<tr{_class(style)}>{''.join(cells)}</tr>\n")
     tall = " tall" if len(part.rows) > TALL else ""
+    said = f'<p class="small soft">All rows: {shared}</p>\n' if same else ""
     return (
-        f'{same}<div class="box{tall}" role="region" aria-label="{label}" '
+        f'{said}<div class="box{tall}" role="region" aria-label="{label}" '
         f'tabindex="0">\n<table>\n<caption class="unseen">{label}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody>\n"
         "</table>\n</div>\n"
@@ -127,24 +138,3 @@ def _head(part: Grid, i: int) -> str:
 def _class(*names: str) -> str:
     given = " ".join(filter(None, names))
     return f' class="{given}"' if given else ""
-
-
-def _folded(part: Grid) -> tuple[list[int], str]:
-    """Choose the columns that are shown, and say what all rows share."""
-    kept = list(range(len(part.columns)))
-    same = []
-    if part.fold and len(part.rows) > 1:
-        for i in range(part.names):
-            values = {row[i].text for row in part.rows}
-            if len(values) == 1 and len(kept) > 1:
-                kept.remove(i)
-                if (value := values.pop()) not in ("", ABSENT):
-                    same.append(f"{part.columns[i]} {value}")
-    text = escape("; ".join(same))
-    return kept, f'<p class="small soft">All rows: {text}</p>\n' if same else ""
-
-
-def _starts(first: list[str], is_name: bool) -> set[int]:
-    """Find the rows that begin a block: the first name changes, if that is seldom."""
-    found = {i for i in range(1, len(first)) if first[i] != first[i - 1]}
-    return found if is_name and len(found) <= len(first) / 4 else set()

@@ -1,0 +1,81 @@
+"""Whether what is planned fits on this machine, said before anything starts.
+
+Snakemake itself would give a job as many GPUs as there are, however many it needs, and
+the job would run out of memory hours later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from langneurons.jobs import devices
+
+from .requests import Requests
+
+
+def before_start(scheduler: type[Any], check: Callable[[Any], None]) -> None:
+    """Have a run looked at when its jobs are planned and none of them has started.
+
+    Args:
+        scheduler: Snakemake's class, which is made at that moment.
+        check: told the workflow; raises what is to be said.
+    """
+    # The rules may be read more than once in a process.
+    begin = vars(scheduler).get("_begins_with", scheduler.__init__)
+
+    def checked(self: Any, workflow: Any, *given: Any, **named: Any) -> None:
+        check(workflow)
+        begin(self, workflow, *given, **named)
+
+    scheduler._begins_with = begin
+    scheduler.__init__ = checked
+
+
+def check(workflow: Any, requests: Requests) -> None:
+    """Refuse jobs that need more GPUs than there are for them.
+
+    Jobs of a cluster are left alone, and so is a machine without GPUs, where they run
+    on the CPU.
+
+    Args:
+        workflow: Snakemake's, with all jobs planned.
+        requests: what jobs ask for.
+
+    Raises:
+        WorkflowError: each model that does not fit, with its size and what helps.
+    """
+    from snakemake_interface_common.exceptions import WorkflowError
+
+    if not workflow.is_main_process or workflow.touch:
+        return
+    if not devices.runs_here(workflow) or not devices.visible():
+        return
+    there = int(workflow.global_resources["gpu"].value)
+    if said := too_large(workflow.dag.needrun_jobs(), there, requests):
+        raise WorkflowError("\n".join([*said, "Nothing was started."]))
+
+
+def too_large(jobs: Iterable[Any], there: int, requests: Requests) -> list[str]:
+    """Say which models need more GPUs than there are, one line each.
+
+    Args:
+        jobs: of Snakemake, that will run.
+        there: GPUs that jobs of this machine may have.
+        requests: what jobs ask for.
+    """
+    asked: dict[tuple[str, str], int] = {}
+    for job in jobs:
+        resource = job.rule.resources.get("gpu")
+        key = job.rule.name, str(getattr(job.wildcards, "model", ""))
+        if resource is not None and key not in asked:
+            # As the rule or --set-resources says, not cut to what there is.
+            asked[key] = int(resource.evaluate(job.wildcards, attempt=1).value)
+    most: dict[str, tuple[int, str]] = {}
+    for (rule, model), wanted in asked.items():
+        if wanted > max(there, most.get(model, (0, ""))[0]):
+            most[model] = wanted, rule
+    return [
+        requests.does_not_fit(model, rule, wanted, there)
+        for model, (wanted, rule) in sorted(most.items())
+    ]
