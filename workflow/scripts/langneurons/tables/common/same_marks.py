@@ -58,9 +58,9 @@ def as_bridged(
     """
     known = {}
     for task, (rows, metric) in by_task.items():
-        for row in rows[rows["metric"] == metric].to_dict("records"):
-            way = (row["model"], row["lang"], row["statistic"], row["against"])
-            known[task, *way] = row["p_holm"]
+        for one in rows[rows["metric"] == metric].to_dict("records"):
+            named = (one["model"], one["lang"], one["statistic"], one["against"])
+            known[task, *named] = one["p_holm"]
     found = table.copy()
     for i, row in table[(table["pair"] != ALL) & (table["chosen"] != "")].iterrows():
         way = (row["task"], row["model"], row["pair"], str(Bridged(row["chosen"])))
