@@ -36,7 +36,7 @@ INSTALL = pip install --disable-pip-version-check --quiet
 # files that are no valid Python; they are never imported.
 COMPILE = python -m compileall -q $(VENV)/lib > /dev/null || true
 
-.PHONY: help setup demo small check plan report reference bench test coverage test-processors test-slurm test-kernels test-harness lint format clean
+.PHONY: help setup demo laptop small check plan report reference pictures bench test coverage test-processors test-slurm test-kernels test-harness lint format clean
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' \
@@ -59,6 +59,16 @@ demo: $(RUN) ## the whole study on an artificial world: minutes on two cores
 	  '<file>.provenance.json          how a file was made; logs/ has the logs' \
 	  'README.md                       how to read all this'
 
+laptop: $(RUN) ## a real model (Qwen 2.5 0.5B) on real text, all fetched from the hub
+	@snakemake --quiet rules --profile profiles/demo --cores $(CORES) \
+	  perplexity --configfile config/laptop.yaml
+	@cat results/laptop/tables/perplexity.md
+	@echo 'That was whose text suffers when whose neurons are off. Now the choices.'
+	@snakemake --quiet rules --profile profiles/demo --cores $(CORES) \
+	  --configfile config/laptop.yaml
+	@cat results/laptop/tables/xcopa.md
+	@echo 'results/laptop/report.html has the verdicts, all tables and figures'
+
 small: $(SMALL) ## a real model (Gemma 3 270M) on real text; needs data/, see README.md
 	@sed -n 's/^# \{0,1\}//p' envs/requirements-small.txt
 	@test -d data || { echo 'make small: no folder data/; config/small.yaml' \
@@ -79,8 +89,11 @@ report: $(RUN) ## the report of what is there (CONFIG=...); nothing else is comp
 	  --quiet rules --cores 1 --configfile $(CONFIG) \
 	  --config report=existing
 
-reference: $(RUN) ## docs/keys.md, columns in docs/library.md, the schema for editors
+reference: $(RUN) ## docs/keys.md, docs/terms.md, columns in docs/library.md, the schema for editors
 	@PYTHONPATH=workflow/scripts python -m langneurons.study.references
+
+pictures: $(RUN) ## pictures of README.md, from results/demo; needs Chromium
+	@python docs/pictures/take.py results/demo
 
 bench: $(RUN) ## benchmarks of the library: ten minutes on two idle cores (BENCH_ARGS=...)
 	@PYTHONPATH=$(abspath $(HARNESS)) python -m benchmarks $(BENCH_ARGS)

@@ -12,7 +12,7 @@ min_version("9.27")  # the last that was tested
 include: "workflow/rules/configuration.smk"
 
 
-configfile: "config/config.yaml"
+configfile: str(DEFAULTS)  # config/config.yaml
 
 
 include: "workflow/rules/common.smk"
@@ -27,9 +27,11 @@ include: "workflow/rules/tuning.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/sweeps.smk"
 include: "workflow/rules/steering.smk"
 include: "workflow/rules/bridging.smk"
 include: "workflow/rules/reporting.smk"
+include: "workflow/rules/sharing.smk"
 
 
 report: "workflow/report/workflow.rst"

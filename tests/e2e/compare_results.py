@@ -26,12 +26,14 @@ TOLERANCE = 1e-6
 HOW_MADE = {"fingerprint", "table_sha256", "sha256", "seconds", "files", "code"}
 """Keys of JSON files that differ between two runs of equal content."""
 
-SKIPPED = ("*.provenance.json", "tables/cost.*", "*.png", "*.svg", "*.html", "*.md")
+SKIPPED = (
+    "*.provenance.json", "tables/cost.*", "*.png", "*.svg", "*.html", "*.md", "*.tex",
+)  # fmt: skip
 COMPARED = {".json", ".jsonl", ".parquet", ".safetensors", ".tsv", ".txt"}
 NO_KEYS = {
     "value", "ci_low", "ci_high", "delta", "delta_ci_low", "delta_ci_high", "p_value",
     "p_holm", "detectable", "published", "nll", "perplexity", "delta_nll", "delta_se",
-    "delta_perplexity", "sd", "ours", "difference", "tolerance", "within",
+    "nll_se", "delta_perplexity", "sd", "ours", "difference", "tolerance", "within",
     "diff_ci_low", "diff_ci_high", "none", "paper", "paper_delta", "consistent",
     "consistent_delta", "n", "n_tokens", "n_chunks", "n_neurons", "n_published",
     "n_ours", "not_compared",

@@ -11,10 +11,19 @@ TABLES = "results/demo/tables"
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:
-    """Read a table of the demo that was made in a folder.
+    """Read a table of the demo that was made in a folder, without its means.
 
     Raises:
         FileNotFoundError: it was not made.
     """
     path = folder / TABLES / f"{name}.tsv"
-    return pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
+    return of_languages(
+        pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
+    )
+
+
+def of_languages(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out means over languages, ``vi+zh``, where a table has languages."""
+    if "lang" not in table:
+        return table
+    return table[~table["lang"].astype(str).str.contains("+", regex=False)]

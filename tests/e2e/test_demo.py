@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from demo_tables import TABLES
+from demo_tables import TABLES, of_languages
 from langneurons import tables
 from langneurons.config.schema import Config
 from langneurons.study import targets
@@ -35,14 +35,15 @@ def read(name: str) -> pd.DataFrame:
     table = pd.read_csv(path, sep="\t", keep_default_na=False, na_values=[""])
     if name != "reproduction" and "demo" not in set(table["model"]):
         pytest.skip(f"{path} is not of the demo: run `make demo` first")
-    return table
+    return of_languages(table)
 
 
 def test_every_table_figure_and_the_report_are_there(config: Config) -> None:
     read("xnli")
     for name in tables.wanted(config):
         path = ROOT / targets.table(config, name)
-        assert path.is_file() and path.with_suffix(".md").is_file(), name
+        for extension in (".tsv", ".md", ".tex"):
+            assert path.with_suffix(extension).is_file(), name
     figures = targets.figures(config)
     assert len(figures) > 40
     for figure in figures:

@@ -155,6 +155,7 @@ def run(
     given = json.dumps(spec | {"table": kind})
     return subprocess.run(
         [sys.executable, SCRIPTS / "build_table.py", "--spec", given,
-         f"--{role}", *paths, "--tsv", out, "--markdown", out.with_suffix(".md")],
+         f"--{role}", *paths, "--tsv", out, "--markdown", out.with_suffix(".md"),
+         "--latex", out.with_suffix(".tex")],
         check=check, capture_output=True, text=True,
     )  # fmt: skip

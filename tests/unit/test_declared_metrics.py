@@ -411,3 +411,21 @@ def test_a_name_yields_to_a_title_that_says_more() -> None:
     plain = metrics.Shown.of("depth", Metric("real", "depth", unit="", decimals=0))
     assert plain.value(-3.4) == "-3" and plain.change(2) == "+2"
     assert (plain.label, plain.points, plain.steps) == ("depth", "", "")
+
+
+def test_costs_are_of_the_lines_of_a_file_of_ones_own(tmp_path: Path) -> None:
+    """What the task declares is the published data's size: 392,702 items of XNLI."""
+    for name, lines in {
+        "train-en.tsv": 40,
+        "test-vi.tsv": 8,
+        "test-hi.tsv": 12,
+    }.items():
+        (tmp_path / name).write_text("a\tb\t0\n" * lines)
+    given = paper()
+    data = {key: f"{tmp_path}/{key}-{{lang}}.tsv" for key in ("train", "test")}
+    given["tasks"]["xnli"] |= {"train_fraction": 0.25, "data": {"hub": None} | data}
+    config = load(given)
+    assert rates.items_of(config, "xnli", "train") == 10
+    assert rates.items_of(config, "xnli", "test") == 12
+    whole = load(paper())
+    assert rates.items_of(whole, "xnli", "train") == math.ceil(392702 / 4)

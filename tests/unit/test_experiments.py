@@ -257,6 +257,14 @@ def test_a_mistake_is_told_by_its_place(changes: str, said: str) -> None:
     assert said in refused(mine(changes))
 
 
+@pytest.mark.parametrize("taken_back", ["by_task: {xquad: }", "by_task: "])
+def test_what_differs_for_a_task_can_be_taken_back(taken_back: str) -> None:
+    """Files are merged, so that an empty key is the only way to take one out."""
+    said = mine("experiments: {mine: {by_task: {xquad: {statistics: [zero]}}}}")
+    again = merge(said, yaml.safe_load(f"experiments: {{mine: {{{taken_back}}}}}"))
+    assert load(again) == load(mine())
+
+
 def test_keys_of_all_experiments_are_told_at_once() -> None:
     said = refused(
         mine("experiments: {mine: {a: 1}, transfer: {b: 1}, c: {kind: d, models: [e]}}")

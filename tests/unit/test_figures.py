@@ -36,6 +36,7 @@ from langneurons.figures import (
     captions,
     effects,
     neurons,
+    number_axis,
     perplexity,
     profiles,
     selections,
@@ -406,6 +407,7 @@ def test_a_figure_needs_a_known_kind(toy, tmp_path: Path) -> None:
     drawable = {*draw_neurons.KINDS, *draw_effects.DRAWN, *perplexity.KINDS}
     drawable |= {*steering.KINDS, *draw_amplification.DRAWN, *draw_bridges.DRAWN}
     others = {"shared_with", "sites", "change", "by_layer", "aligned", "transfer"}
+    others |= {"sweep", "training_curves"}
     assert set(captions.CAPTIONS) == drawable | others
     assert not any("\n" in caption for caption in captions.CAPTIONS.values())
     assert set(captions.WITH_RANDOM) <= set(captions.CAPTIONS)
@@ -682,11 +684,39 @@ def test_sizes_have_random_neurons_and_the_score_without() -> None:
     vi = figure.axes[0]
     assert vi.get_xscale() == "log"
     by_marker = {x.get_marker(): x for x in vi.lines}
-    assert sorted(by_marker["o"].get_ydata()) == pytest.approx([47, 52])
-    assert by_marker["o"].get_xdata().tolist() == [7, 7]
+    assert by_marker["o"].get_ydata() == pytest.approx([52])
+    assert by_marker["s"].get_ydata() == pytest.approx([47])
+    assert by_marker["o"].get_xdata().tolist() == [7]
     assert (by_marker["x"].get_xdata() < 7).all()
     assert by_marker["None"].get_ydata() == [50, 50]
     assert_labels_are_apart(figure)
+
+
+def legend_of(figure: Figure) -> dict[str, Any]:
+    """Map what the legend names to the mark beside it."""
+    (legend,) = figure.legends
+    named = [text.get_text() for text in legend.get_texts()]
+    return dict(zip(named, legend.legend_handles, strict=True))
+
+
+def test_sizes_say_which_statistic_is_written() -> None:
+    """By a shape of its own; methods differ in filling too, not in colour alone."""
+    data = sizes.sizes(interventions(), "accuracy")
+    figure = sizes.draw_size(data, ACCURACY, "xnli")
+    named = legend_of(figure)
+    statistics = list(dict.fromkeys(data.loc[data["series"] == "lape", "statistic"]))
+    assert [named[x].get_marker() for x in statistics] == ["o", "s"]
+    assert named["lape"].get_fillstyle() == "none"
+    assert "written" not in figure.legends[0].get_title().get_text()
+    one = data[data["statistic"].isin(["none", statistics[1]])]
+    figure = sizes.draw_size(one, ACCURACY, "xnli")
+    assert statistics[1] not in legend_of(figure)
+    title = figure.legends[0].get_title().get_text().replace("\n", " ")
+    assert title.endswith(f"; written into them: {statistics[1]}")
+    both = pd.concat([data, data[data["series"] == "lape"].assign(series="plnd")])
+    named = legend_of(sizes.draw_size(both, ACCURACY, "xnli"))
+    fills = [named[name].get_fillstyle() for name in ("lape", "plnd")]
+    assert len(set(fills)) == 2
 
 
 @pytest.mark.parametrize("attention", [True, False])
@@ -820,7 +850,7 @@ def test_scores_of_all_languages_share_a_scale_that_suits_them() -> None:
      (8, 60000, [100, 10000]), (70, 12000, [100, 1000, 10000])],
 )  # fmt: skip
 def test_numbers_of_neurons_are_round(low: float, high: float, ticks: list[int]):
-    found = sizes.round_numbers(low, high, 1.3)
+    found = number_axis.round_numbers(low, high, 1.3)
     assert found[: len(ticks)] == ticks
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from langneurons.config.errors import DataError
+from configurations import tiny
+from langneurons.config.errors import ConfigError, DataError
 from langneurons.methods import MethodInputs, published
 from langneurons.methods.published import Parameters, read_published, write_published
 from langneurons.neurons.neuron_sets import NeuronSets, from_mask
+from langneurons.study.configuration import load
 
 torch = pytest.importorskip("torch")
 
@@ -58,6 +60,78 @@ def test_select_takes_the_languages_of_the_set(sets, tmp_path: Path) -> None:
     wrong = MethodInputs({"fr": None}, 3, 10, None, (), "gate_pre", "pooled")
     with pytest.raises(DataError, match="unknown language 'fr'"):
         published.METHOD.select(wrong, parameters)
+
+
+def chosen(parameters: Parameters, *languages: str, layers: int = 3):
+    """Import a file for some languages."""
+    asked = dict.fromkeys(languages)
+    inputs = MethodInputs(asked, layers, 10, None, (), "gate_pre", "pooled")
+    return published.METHOD.select(inputs, parameters)
+
+
+def test_our_own_files_come_back_by_either_format(sets, tmp_path: Path) -> None:
+    """What was written and imported, or exported and imported, is the same."""
+    ours, theirs = tmp_path / "lape.three.json", tmp_path / "lape.three.pth"
+    sets.write(ours)
+    write_published(NeuronSets.read(ours), theirs)
+    as_json = Parameters(path=str(ours))
+    as_pth = Parameters(path=str(theirs), languages=tuple(sets.languages))
+    for parameters in (as_json, as_pth):
+        found = chosen(parameters, "hi", "en", "zh").neurons
+        assert {k: from_mask(v) for k, v in found.items()} == sets.neurons
+    said = chosen(as_json, "en").thresholds
+    assert said["file_method"] == "lape" and said["file_model_revision"] == "r1"
+    with pytest.raises(DataError, match="unknown language 'fr'"):
+        chosen(as_json, "fr")
+    with pytest.raises(DataError, match="3 layers of 10 neurons"):
+        chosen(as_json, "en", layers=4)
+
+
+IMPORTED = """
+run: [other_methods]
+methods:
+  theirs: {kind: published, parameters: {path: %s}}
+experiments: {other_methods: {selections: [theirs.world]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("layers", "languages", "said"),
+    [
+        (3, "en vi hi", "of a model with 3 layers of 48 neurons (toy), not 2 of 48"),
+        (2, "en vi", "unknown language 'hi'"),
+        (0, "", "not valid JSON"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_before_the_first_job(
+    tmp_path: Path, layers: int, languages: str, said: str
+) -> None:
+    path = tmp_path / "theirs.json"
+    neurons = {lang: {0: [1]} for lang in languages.split()}
+    axes = ("lape", "s", "lape", "toy", "r", layers, 48, "gate_pre", neurons)
+    NeuronSets(*axes).write(path) if layers else path.write_text("{")
+    with pytest.raises(ConfigError) as caught:
+        load(tiny(IMPORTED % path))
+    assert "methods.theirs: " in str(caught.value) and said in str(caught.value)
+
+
+def test_one_that_fits_is_planned(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.json"
+    neurons = {lang: {0: [1]} for lang in ("en", "vi", "hi")}
+    NeuronSets("a", "b", "lape", "toy", "r", 2, 48, "gate_pre", neurons).write(path)
+    load(tiny(IMPORTED % path))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("x.json, languages: [en]", "x.json names itself; leave them out"),
+        ("x.pth", "give 'languages', those of x.pth in its order"),
+    ],
+)
+def test_languages_are_named_by_the_file_or_the_configuration(given, said) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load(tiny(IMPORTED % given))
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,9 @@ def test_numbers_of_a_perplexity_table() -> None:
     assert own["delta_nll"].tolist() == pytest.approx([0.6, 0.6])
     # Differences of the chunks are .5, .5 and .8: their standard error is .1.
     assert own["delta_se"].tolist() == pytest.approx([0.1, 0.1])
+    # Student's t of two degrees of freedom: 4.3027.
+    assert own["delta_ci_low"].tolist() == pytest.approx([0.6 - 0.43027] * 2, abs=1e-4)
+    assert own["delta_ci_high"].tolist() == pytest.approx([0.6 + 0.43027] * 2, abs=1e-4)
     expected = math.exp(3.6) - math.exp(3)
     assert own["delta_perplexity"].tolist() == pytest.approx([expected] * 2)
     summary = perplexity_summary(table)
@@ -89,7 +92,7 @@ def test_numbers_of_a_perplexity_table() -> None:
     assert summary["random_median"].tolist() == pytest.approx([0.5, 0.5])
     assert summary["draws"].tolist() == [3, 3]
     text = text_of(table)
-    assert "**+0.600**" in text and "median of 3 draws" in text
+    assert "**+0.600 ± 0.100**" in text and "median of 3 draws" in text
     assert [c for c in text.splitlines() if c.startswith("| mean")]
     short_text = "own text +0.600 nats per token on the mean, other texts +0.200"
     assert short_text in text and "more for 2 of 2 languages" in text
@@ -161,8 +164,13 @@ def test_each_statistic_has_its_own_block_summary_and_controls() -> None:
     assert summary["random_median"].tolist() == pytest.approx([0.5, 0.5, 4.1, 4.1])
     text = text_of(table)
     zero, mean = (text.index(f"statistic `{s}`") for s in ("zero", "mean"))
-    assert zero < text.index("**+0.600**") < mean < text.index("**+5.100**")
-    assert cells_of(text, "vi")[0] == ["vi", "**+0.600**", "+0.200"]
+    assert (
+        zero
+        < text.index("**+0.600 ± 0.100**")
+        < mean
+        < text.index("**+5.100 ± 0.100**")
+    )
+    assert cells_of(text, "vi")[0] == ["vi", "**+0.600 ± 0.100**", "+0.200 ± 0.100"]
     assert len(cells_of(text, "m", "vi")) == 1  # without intervention: once
 
 
@@ -194,7 +202,7 @@ def test_the_script_writes_both_files(tmp_path: Path) -> None:
     out = tmp_path / "perplexity.tsv"
     run("perplexity", {"rows": rows}, "perplexities", indexes, out)
     assert len(out.read_text().splitlines()) == len(rows) + 1
-    assert "**+0.600**" in out.with_suffix(".md").read_text()
+    assert "**+0.600 ± 0.100**" in out.with_suffix(".md").read_text()
     read = Perplexities(indexes)
     record, path = read.of(rows[1])
     assert path.stem == records[1]["treatment"]
@@ -241,7 +249,7 @@ def test_switching_no_neurons_changes_nothing_and_counts_nowhere() -> None:
     table = table_of((rows, records))
     empty = table[table["neuron_lang"] == "hi"]
     assert len(empty) == 2 * 4 and empty["nll"].notna().all()
-    changes = ["delta_nll", "delta_se", "delta_perplexity"]
+    changes = ["delta_nll", "delta_se", "delta_ci_low", "delta_perplexity"]
     assert empty[changes].isna().all(axis=None)
     summary = perplexity_summary(table).set_index("neuron_lang")
     assert summary.loc["hi", "draws"] == 0 and math.isnan(summary.loc["hi", "own"])

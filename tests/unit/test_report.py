@@ -494,7 +494,7 @@ def test_profiles_of_random_neurons_are_told_apart(tmp_path: Path) -> None:
     found = inputs.read_table(path, KNOWN)
     text = as_html.html(found.document)
     for whose in ("lape.set1", "random for lape.set1", "random for actprob.set1"):
-        assert text.count(f"<td>{whose}</td>") == 1
+        assert len(re.findall(f"<t[dh][^>]*>{whose}</t[dh]>", text)) == 1
     assert len(found.rows.rows) == 5
 
 
@@ -525,7 +525,7 @@ def test_interventions_are_laid_out_like_the_paper(tmp_path: Path) -> None:
     for title in ("neurons", "lang"):
         assert f'<th scope="col">{title}</th>' in found
     assert '<th scope="col" class="num">No Int</th>' in found
-    lines = re.findall(r"<tr[^>]*><td>(.*?)</td></tr>", found)
+    lines = re.findall(r'<tr[^>]*><th scope="row">(.*?)</td></tr>', found)
     assert re.sub("<[^>]*>", "|", lines[0]).split("||") == [
         "lape.set1", "vi", "70.0", "66.0 ▼",
     ]  # fmt: skip
@@ -555,7 +555,7 @@ def test_what_is_long_in_a_layout_is_folded() -> None:
 def test_blocks_are_set_apart_where_the_first_column_seldom_changes() -> None:
     def starts(names: str) -> int:
         made = grid(["x", "y"], [[n, "1"] for n in names], 1)
-        return as_html.grid(made).count('<tr class="start">')
+        return as_html.grid(made, "a").count('<tr class="start">')
 
     assert starts("aaaabbbb") == 1 and starts("abab") == 0
 
@@ -565,8 +565,10 @@ def test_texts_have_emphasis_and_nothing_else() -> None:
     assert written == (
         "<strong>Bold</strong>, <em>soft</em> and <code>a_*b*</code> of 2 * 3 &lt;i&gt;"
     )
-    cell = as_html.grid(grid(["<x>"], [[Cell("<b>", "own", 'a "b"')]], 1))
+    cells = [["name", Cell("<b>", "own", 'a "b"')]]
+    cell = as_html.grid(grid(["<x>", "y"], cells, 2), "`a` <b>")
     assert '<td class="own" title="a &quot;b&quot;">&lt;b&gt;</td>' in cell
+    assert '<caption class="unseen">a &lt;b&gt;</caption>' in cell
 
 
 class Loaded(HTMLParser):
@@ -665,11 +667,15 @@ def test_the_page_says_what_is_absent_and_what_makes_it(tmp_path: Path) -> None:
     text = report.build([], [], CONFIG, tmp_path / "none", **given)
     read_page(text)
     assert re.findall(r'class="badge ([a-z-]+)"', text) == ["not-run"] * 9
-    commands = re.findall(r"<code>(snakemake .*)</code>", text)
+    commands = re.findall(r"<code>(snakemake .*?)</code>", text)
     end = " --configfile my.yaml"
     tables = [f"results/tables/{one['name']}.tsv" for one in KNOWN]
     made = [*tables, "results/figures/xnli/forest.accuracy.svg"]
-    assert commands == [f"snakemake {path}{end}" for path in made]
+    expected = [f"snakemake --cores all {path}{end}" for path in made]
+    assert commands == [*expected, f"snakemake --cores all{end}"]
+    said = "config/config.yaml, and on top of it --configfile my.yaml</td>"
+    assert said in text and '<th scope="row">results</th>' in text
+    assert "<summary>Not there yet, and what makes it (7)</summary>" in text
     assert not re.search(r"{\w+}", text)
     assert "No benchmark files" in text and "No provenance files" in text
     text = report.build([], [], {}, tmp_path)
@@ -741,7 +747,7 @@ def test_published_numbers_without_ours_are_one_sentence() -> None:
 
 def test_what_has_many_rows_scrolls_in_its_frame() -> None:
     for rows, frame in ((as_html.TALL, "box"), (as_html.TALL + 1, "box tall")):
-        made = as_html.grid(grid(["x"], [["1"]] * rows, 1, fold=False))
+        made = as_html.grid(grid(["x"], [["1"]] * rows, 1, fold=False), "a")
         assert f'<div class="{frame}"' in made
 
 

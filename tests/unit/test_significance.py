@@ -18,6 +18,7 @@ from langneurons.stats.significance import (
     bootstrap_mean,
     detectable,
     holm,
+    holm_within,
     mcnemar_exact,
     paired_bootstrap,
     paired_permutation,
@@ -473,6 +474,11 @@ def test_holm_leaves_out_rows_without_a_test() -> None:
     found = holm([math.nan, 0.01, math.nan, 0.5])
     assert math.isnan(found[0]) and math.isnan(found[2])
     assert [found[1], found[3]] == pytest.approx([0.02, 0.5])
+
+
+def test_holm_counts_within_families() -> None:
+    found = holm_within([0.01, 0.02, math.nan, 0.04], ["a", "b", "a", "a"])
+    assert found == pytest.approx([0.02, 0.02, math.nan, 0.04], nan_ok=True)
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))

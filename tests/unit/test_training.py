@@ -290,10 +290,10 @@ def test_record_is_small_and_complete():
     ]
 
 
-def saved(tmp_path, model):
+def saved(tmp_path, model, manifest=MANIFEST):
     folder = tmp_path / "adapter"
     paths = folder / adapters.ADAPTER, folder / adapters.CONFIG
-    adapters.save(model, *paths, MANIFEST, tmp_path / "model")
+    adapters.save(model, *paths, manifest, tmp_path / "model")
     assert sorted(p.name for p in folder.iterdir()) == [
         adapters.CONFIG,
         adapters.ADAPTER,
@@ -319,6 +319,50 @@ def test_adapter_opens_with_plain_peft(tmp_path, family, pool):
         item = torch.from_numpy(data().tokens[0])[None]
         with torch.no_grad():
             assert np.allclose(plain(input_ids=item).logits, expected[:1], atol=1e-5)
+
+
+def in_a_cache(tmp_path, folder, sha):
+    """Lay a model's folder out as the hub's client keeps what it has downloaded."""
+    place = tmp_path / "cache" / "models--owner--tiny" / "snapshots" / sha
+    place.parent.mkdir(parents=True)
+    folder.rename(place)
+    return {"cache_dir": str(tmp_path / "cache"), "local_files_only": True}
+
+
+@pytest.mark.parametrize("source", ["hub", "folder"])
+@pytest.mark.parametrize("head", ["classifier", "causal"])
+def test_it_opens_by_its_folder_alone(tmp_path, monkeypatch, source, head):
+    """Its configuration names a base that is found from anywhere."""
+    import peft
+
+    autos = {
+        "classifier": peft.AutoPeftModelForSequenceClassification,
+        "causal": peft.AutoPeftModelForCausalLM,
+    }
+    base, sha = tmp_path / "base", "0123456789" * 4
+    tiny("llama", "causal").save_pretrained(base)
+    word_tokenizer().save_pretrained(base)
+    kinds = {"classifier": ("score", "SEQ_CLS"), "causal": (None, "CAUSAL_LM")}
+    load = {"classifier": loading.load_classifier, "causal": loading.load_causal}[head]
+    model = tuned.prepare(load(base))
+    model = adapters.wrap(model, "llama", ATTENTION, settings(), SEED, *kinds[head])
+    for name, weight in adapters.trainable(model).items():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight)
+    of = {"hub": "hub:owner/tiny", "folder": f"folder:{base}"}
+    folder = saved(tmp_path, model, {"source": of[source], "revision": sha})
+    item = torch.from_numpy(data().tokens[0])[None]
+    with torch.no_grad():
+        expected = tuned.open_adapter(load(base), folder)(input_ids=item).logits
+        untuned = load(base)(input_ids=item).logits
+    assert not torch.allclose(expected, untuned, atol=1e-2)
+    more = in_a_cache(tmp_path, base, sha) if source == "hub" else {}
+    more |= {"num_labels": 3} if head == "classifier" else {}
+    monkeypatch.chdir(folder)  # not where the workflow runs
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with torch.no_grad():
+        auto = autos[head].from_pretrained(str(folder), **more).eval()
+        assert torch.equal(auto(input_ids=item).logits, expected)
 
 
 def test_saved_bytes_are_deterministic(tmp_path):

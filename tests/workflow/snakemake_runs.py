@@ -92,17 +92,28 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def snakemake(
-    folder: Path, *arguments: str, check: bool = True, tiny: bool = True
+    folder: Path,
+    *arguments: str,
+    check: bool = True,
+    tiny: bool = True,
+    configs: Sequence[str] = (),
 ) -> str:
     """Run Snakemake in ``folder``; return what it printed.
+
+    Args:
+        folder: holds a copy of the project.
+        arguments: of Snakemake.
+        check: whether it has to succeed.
+        tiny: whether it runs the tiny demo, or the paper's grid.
+        configs: files of the configuration, in place of either's.
 
     Raises:
         AssertionError: with the whole output, if ``check`` and it failed.
     """
-    configs = ["config/demo.yaml", "tiny.yaml"] if tiny else ["config/config.yaml"]
+    usual = ["config/demo.yaml", "tiny.yaml"] if tiny else ["config/config.yaml"]
     command = [
         str(warm_start.command()), "-m", "snakemake", *arguments,
-        "--profile", "profiles/demo", "--configfile", *configs,
+        "--profile", "profiles/demo", "--configfile", *(configs or usual),
     ]  # fmt: skip
     given = environment()
     if "-n" in arguments:

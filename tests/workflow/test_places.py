@@ -53,6 +53,83 @@ def test_the_workflow_as_a_module_of_another(tmp_path: Path) -> None:
     assert not (checkout / "results").exists()
 
 
+HOSTED = """configfile: "config/config.yaml"
+
+module langneurons:
+    snakefile: github("owner/langneurons", path="Snakefile", tag="v1")
+    config: config
+
+use rule * from langneurons as ours_*
+"""
+
+
+def test_a_module_from_a_repository_brings_its_scripts(tmp_path: Path) -> None:
+    """Snakemake itself fetches the rules only; git takes a folder for the host."""
+    source = tmp_path / "host/owner/langneurons"
+    source.mkdir(parents=True)
+    copy_project(source)
+    as_git = ["git", "-C", str(source), "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for command in (
+        ["init", "--quiet"],
+        ["add", "--all"],
+        ["commit", "--quiet", "--message", "All"],
+        ["tag", "v1"],
+    ):
+        subprocess.run([*as_git, *command], check=True)
+    work = tmp_path / "work"
+    (work / "workflow").mkdir(parents=True)
+    for name in ("config", "tiny.yaml"):
+        shutil.move(source / name, work / name)
+    (work / "workflow/Snakefile").write_text(HOSTED, encoding="utf-8")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    redirected = {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.file://{tmp_path}/host/.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "PATH": path,
+    }
+    command = [
+        sys.executable, "-m", "snakemake", "results/demo_world/world.json",
+        "--cores", "1", "--workflow-profile", "none",
+        "--configfile", "config/demo.yaml", "tiny.yaml",
+    ]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=work, env=os.environ | redirected, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (work / "results/demo_world/world.json").is_file()
+    (unpacked,) = (work / ".snakemake/langneurons").iterdir()
+    commit = subprocess.check_output([*as_git, "rev-parse", "v1"], text=True).strip()
+    assert unpacked.name == commit
+    assert (unpacked / "workflow/scripts/generate_demo_world.py").is_file()
+    # What would move our files, and not what we know of them, is refused.
+    moved = HOSTED.replace("config: config", 'config: config\n    prefix: "ours"')
+    (work / "workflow/Snakefile").write_text(moved, encoding="utf-8")
+    done = subprocess.run(
+        command, cwd=work, env=os.environ | redirected, capture_output=True, text=True
+    )
+    assert done.returncode == 1 and "`study: NAME`" in done.stdout + done.stderr
+
+
+def test_results_lie_in_the_directory_that_is_named(tmp_path: Path) -> None:
+    """It needs no configuration of its own; relative paths are of where one stands."""
+    project, elsewhere = tmp_path / "p", tmp_path / "elsewhere"
+    project.mkdir()
+    copy_project(project)
+    target = "results/tasks/xnli/test.vi.jsonl"
+    there = ("--directory", str(elsewhere))
+    snakemake(project, "--cores", "1", target, *there)
+    assert (elsewhere / target).is_file()
+    assert not (project / "results").exists()
+    assert planned(project, target, *there) == {}
+    # Its own configuration comes first, where it has one.
+    (elsewhere / "config").mkdir()
+    (elsewhere / "config/config.yaml").write_text("unheard_of: 1\n")
+    text = snakemake(project, "-n", target, *there, check=False)
+    assert "unheard_of" in text
+
+
 def test_the_cost_plan_of_a_module(tmp_path: Path) -> None:
     """Its rules may have other names there, and its configuration be a part of one."""
     checkout = tmp_path / "checkout"

@@ -20,7 +20,7 @@ from langneurons.grid import result_paths, steering, subjects
 from langneurons.jobs import devices, failures, forced, planned, provenance
 from langneurons.jobs.fingerprint import code_hash, remember
 from langneurons.nn.models import fetching
-from langneurons.study import alignment_specs, local_files, probing, targets
+from langneurons.study import alignment_specs, card_specs, local_files, probing, targets
 from langneurons.study.configuration import load
 from langneurons.study.records import Records
 from langneurons.study.rule_functions import (
@@ -129,6 +129,7 @@ wildcard_constraints:
     pair=f"{LANGUAGE}-{LANGUAGE}",
     dictionary=either(CONFIG.dictionaries),
     similarity=either(CONFIG.similarities),
+    sweep=either(CONFIG.sweeps),
     seed="[0-9]+",
     shard="[0-9]+",
     shards="[0-9]+",

@@ -132,7 +132,8 @@ def report_spec(wildcards):
     if CONFIG.report == "existing":
         left_out = RECORDS.shown([*all_tables(), *all_figures()])[1]
     given = workflow.overwrite_configfiles, workflow.config_settings.config_args
-    return TABLES.report(left_out, benchmarks(), targets.options(*given))
+    options = targets.options(*given, workflow.main_snakefile)
+    return TABLES.report(left_out, benchmarks(), options)
 
 
 def benchmarks():

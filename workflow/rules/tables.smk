@@ -21,6 +21,7 @@ rule build_table:
             category="Tables",
         ),
         markdown="<study>/tables/{table}.md",
+        latex="<study>/tables/{table}.tex",
     log:
         "logs/<study>/tables/{table}.log",
     benchmark:
@@ -42,4 +43,5 @@ rule build_table:
             " --tables {input.tables:q} --published {input.published:q}",
         )
         + " --code {params.code}"
-        " --tsv {output.tsv:q} --markdown {output.markdown:q} > {log:q} 2>&1"
+        " --tsv {output.tsv:q} --markdown {output.markdown:q} --latex {output.latex:q}"
+        " > {log:q} 2>&1"

@@ -1,5 +1,8 @@
-# Needs: a model, the training items and perhaps neurons.
-# Makes: results/adapters, stock PEFT adapters.
+# Needs: a model, the training items and perhaps neurons; or somebody else's adapter.
+# Makes: results/adapters, stock PEFT adapters, and the curves of their training.
+
+
+UNTRAINED = {name for name in CONFIG.tunings if not CONFIG.is_trained(name)}
 
 
 rule tune_model:
@@ -17,7 +20,7 @@ rule tune_model:
     benchmark:
         "benchmarks/<study>/adapters/{task}/{model}/{tuning}/seed{seed}.tsv"
     wildcard_constraints:
-        tuning=rf"(?!{BASE}/)(?:{TUNING})",
+        tuning=rf"(?!(?:{either(UNTRAINED)})/)(?:{TUNING})",
     conda:
         "../../envs/gpu.yaml"
     threads: RESOURCES.threads
@@ -39,3 +42,58 @@ rule tune_model:
         " --neurons {input.neurons:q}"
         " --adapter {output.adapter:q} --config {output.config:q}"
         " --log {output.summary:q} > {log:q} 2>&1"
+
+
+rule fetch_adapter:
+    """Download or copy an adapter that somebody else trained, and check that it fits."""
+    input:
+        model="results/models/{model}/pinned/manifest.json",
+        files=signed(lambda wildcards: local_files.of_adapter(CONFIG, wildcards.tuning)),
+    output:
+        adapter="<study>/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_model.safetensors",
+        config="<study>/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_config.json",
+        source="<study>/adapters/{task}/{model}/{tuning}/seed{seed}/source.json",
+    log:
+        "logs/<study>/adapters/{task}/{model}/{tuning}/seed{seed}.log",
+    benchmark:
+        "benchmarks/<study>/adapters/{task}/{model}/{tuning}/seed{seed}.tsv"
+    wildcard_constraints:
+        tuning=either(UNTRAINED - {BASE}),
+        seed="0",
+    localrule: True
+    conda:
+        "../../envs/gpu.yaml"
+    params:
+        spec=SPECS.fetch_adapter,
+        code=code_hash("fetch_adapter"),
+    shell:
+        run("fetch_adapter") + " --spec {params.spec:q} --code {params.code}"
+        " --model {input.model:q} --files {input.files:q}"
+        " --adapter {output.adapter:q} --config {output.config:q}"
+        " --record {output.source:q} > {log:q} 2>&1"
+
+
+rule draw_training:
+    """The losses of a model's adapters while they were trained."""
+    input:
+        records=TABLES.trainings,
+    output:
+        svg=report(
+            drawn("{{model}}/{kind}.{{task}}", ["training_curves"], "svg"),
+            caption="../report/training_figure.rst",
+            category="Figures",
+        ),
+        others=drawn("{{model}}/{kind}.{{task}}", ["training_curves"], "png tsv"),
+    log:
+        "logs/<study>/figures/{model}/training_curves.{task}.log",
+    benchmark:
+        "benchmarks/<study>/figures/{model}/training_curves.{task}.tsv"
+    localrule: True
+    conda:
+        "../../envs/report.yaml"
+    params:
+        spec=TABLES.draw_training,
+        code=code_hash("draw_training"),
+    shell:
+        run("draw_training", "--records {input.records:q}") + " --code {params.code}"
+        " --figures {output:q} > {log:q} 2>&1"

@@ -9,7 +9,7 @@ from langneurons.figures import effects, sizes
 from langneurons.jobs import cli
 from langneurons.tables.common import metrics
 from langneurons.tables.common.columns import read_table
-from langneurons.tables.common.task_table import COLUMNS
+from langneurons.tables.common.task_table import COLUMNS, of_languages
 
 DRAWN = {
     "forest": (effects.effects, effects.draw_forest, "every change of"),
@@ -23,7 +23,7 @@ NOTHING = {
 
 def main(job: cli.Job) -> None:
     name, metric = job.spec["table"], job.spec["metric"]
-    table = read_table(job.inputs["table"], COLUMNS, effects.NEEDED)
+    table = of_languages(read_table(job.inputs["table"], COLUMNS, effects.NEEDED))
     shown = metrics.of_table(table).get(metric)
     word = metric if shown is None else shown.word
     for stem in figures.stems(job.outputs["figures"]):

@@ -1,6 +1,6 @@
 """Draw what it changes to read and write statistics at one place.
 
-The spec is {"task", "metric"} (methods.md, finding 1).
+The spec is {"task", "metric"} (methods.md 1.1).
 """
 
 from langneurons import figures

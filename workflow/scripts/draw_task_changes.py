@@ -8,13 +8,13 @@ from langneurons.figures import steering
 from langneurons.jobs import cli
 from langneurons.tables.common import metrics
 from langneurons.tables.common.columns import read_table
-from langneurons.tables.common.task_table import COLUMNS
+from langneurons.tables.common.task_table import COLUMNS, of_languages
 
 
 def main(job: cli.Job) -> None:
     model, selection = job.spec["model"], job.spec["selection"]
     metric, factor = job.spec["metric"], job.spec["statistic"]
-    table = read_table(job.inputs["table"], COLUMNS)
+    table = of_languages(read_table(job.inputs["table"], COLUMNS))
     given = {"model": model, "selection": selection, "factor": factor}
     data = steering.task_changes(table, metric, **given)
     shown = metrics.of_table(table)[metric]

@@ -9,13 +9,13 @@ from langneurons.jobs import cli
 from langneurons.tables.alignment import COLUMNS as ALIGNMENT
 from langneurons.tables.common.columns import read_table
 from langneurons.tables.common.metrics import Shown
-from langneurons.tables.common.task_table import COLUMNS
+from langneurons.tables.common.task_table import COLUMNS, of_languages
 
 
 def main(job: cli.Job) -> None:
     task, model, metric = (job.spec[key] for key in ("task", "model", "metric"))
     aligned = read_table(job.inputs["aligned"], ALIGNMENT, alignment.NEEDED)
-    scores = read_table(job.inputs["scores"], COLUMNS)
+    scores = of_languages(read_table(job.inputs["scores"], COLUMNS))
     shown = Shown.read(scores[scores["metric"] == metric].iloc[0])
     data = alignment.points(aligned, scores, model, metric)
     data["score"] *= shown.scale

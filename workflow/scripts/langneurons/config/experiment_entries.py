@@ -5,9 +5,9 @@ The axes of each kind are in ``grid.experiments``.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from .fields import Frozen, Language
 
@@ -38,6 +38,34 @@ Languages = tuple[Language, ...] | None
 NeuronLanguages = (
     Literal["target", "all"] | Annotated[tuple[Language, ...], Field(min_length=1)]
 )
+
+
+Entry = TypeVar("Entry")
+
+
+def _without_empty(value: Any) -> Any:
+    """Leave out entries that are null: how a file takes back what it is merged with."""
+    if value is None:
+        return {}
+    if isinstance(value, dict):
+        return {key: entry for key, entry in value.items() if entry is not None}
+    return value
+
+
+def _may_be_empty(schema: dict[str, Any]) -> None:
+    # Not "anyOf": an editor would then say less of what is wrong in an entry.
+    entry, empty = schema["additionalProperties"], {"type": "null"}
+    schema["additionalProperties"] = {"if": empty, "else": entry}
+    schema["type"] = ["object", "null"]
+
+
+ByTask = Annotated[
+    dict[str, Entry],
+    BeforeValidator(_without_empty),
+    Field(default_factory=dict, json_schema_extra=_may_be_empty),
+]
+"""What differs for some tasks. A task, or the key itself, that is null counts as not
+there: merged blocks grow, and a list of experiments' tasks may shrink."""
 
 
 class Experiment(Frozen):

@@ -68,6 +68,12 @@ class Model(Frozen):
     parameters: float = Field(
         8e9, gt=0, description="number of weights; sizes memory and GPU requests only"
     )
+    license: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9.-]*$",
+        description="of the model, as the hub calls licences (apache-2.0, llama3.1); "
+        "cards of what is made from it name it. null: they say that it is not known",
+    )
     published_as: str | None = Field(
         None,
         description="key of this model in the published figures (llama31, nemo); they "

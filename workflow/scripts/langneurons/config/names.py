@@ -18,8 +18,10 @@ MASKED = "masked"
 BASE = "base"
 """Entry of ``tunings`` of kind ``none``, the only one: the model as it is."""
 BASE_SEED = 0
-"""Seed of ``base``, in which nothing is drawn, whatever seeds the others have."""
+"""Seed of ``base`` and of others' adapters, for which nothing is drawn here."""
 C = TypeVar("C")
+JOIN = "+"
+"""Between languages that are taken together, in names and in tables."""
 HASH = "_hash"
 
 PART = r"[a-z0-9][a-z0-9_-]*"
@@ -157,7 +159,7 @@ class Pair:
 
 def together(joined: str) -> tuple[str, ...]:
     """Split the codes of languages that stand for one, as in ``en+zh``."""
-    return tuple(joined.split("+"))
+    return tuple(joined.split(JOIN))
 
 
 def target_of(lang: str) -> str:

@@ -33,9 +33,11 @@ from .experiment_entries import Experiment
 from .fields import Language
 from .resource_entries import Resources
 from .similarity_entries import Similarity
-from .task_entries import Task, Training, Tuning
+from .sweep_entries import Sweep, expand
+from .task_entries import UNTRAINED, Task, Training, Tuning
 
 Entry = TypeVar("Entry")
+Seeds = tuple[int, ...]
 RESULTS = "results"
 SHARED = (
     "demo_world", "models", "text", "tokens", "activations", "neurons", "directions",
@@ -109,6 +111,10 @@ class Config(Frozen):
     statistics: dict[str, Statistic] = Field(
         default_factory=dict, description="catalogue of statistics"
     )
+    sweeps: dict[str, Sweep] = Field(
+        default_factory=dict,
+        description="catalogue of sweeps: entries for several values of one parameter",
+    )
     tasks: dict[str, Task] = Field(
         default_factory=dict, description="catalogue of tasks"
     )
@@ -141,6 +147,11 @@ class Config(Frozen):
     def results(self) -> str:
         """The folder of what is of this study alone."""
         return RESULTS if self.study is None else f"{RESULTS}/{self.study}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sweeps_make_entries(cls, raw: Any) -> Any:
+        return expand(raw) if isinstance(raw, Mapping) else raw
 
     @model_validator(mode="after")
     def _study_is_no_folder_of_results(self) -> Config:
@@ -212,6 +223,19 @@ class Config(Frozen):
         parsed = names.TuningName.parse(name) if isinstance(name, str) else name
         entry = parsed.entry
         return _lookup("tuning", entry, self.tunings, "tunings")
+
+    def is_trained(self, name: str | names.TuningName) -> bool:
+        """Tell whether a tuning is trained here; not ``base`` and others' adapters."""
+        return self.tuning(name).kind not in UNTRAINED
+
+    def seeds_of(self, name: names.TuningName, seeds: tuple[int, ...]) -> Seeds:
+        """Return the seeds of a tuning; of one that is not trained here the only one.
+
+        Args:
+            name: of the tuning.
+            seeds: of those that are trained.
+        """
+        return seeds if self.is_trained(name) else (names.BASE_SEED,)
 
     def statistic(self, name: str) -> Statistic:
         """Return a statistic with the profile's measure, write and quantile filled."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, field_serializer, model_validator
 
 from . import user_paths
-from .fields import CodedPath, Codes, Frozen, HubSource, Language, Seed
+from .fields import CodedPath, Codes, Frozen, HubSource, Language, LocalPath, Seed
 from .names import languages_of
 
 
@@ -183,7 +183,13 @@ class Task(Frozen):
         }
 
 
-Kind = Literal["none", "attention", "all_mlp", "masked_lora", "subnetwork_rows"]
+Kind = Literal[
+    "none", "adapter", "attention", "all_mlp", "masked_lora", "subnetwork_rows"
+]
+UNTRAINED = ("none", "adapter")
+"""Kinds of tunings that are not trained here, and so have no seed."""
+FOREIGN = ("path", "id", "revision", "base", "labels")
+"""Keys of kind ``adapter``."""
 
 
 class Tuning(Frozen):
@@ -192,6 +198,8 @@ class Tuning(Frozen):
     kind: Kind = Field(
         description="which weights change:\n"
         "`none`: none, the model as it is; entry base only, with no other key\n"
+        "`adapter`: those of an adapter that somebody else trained; it is only "
+        "evaluated\n"
         "`attention`: LoRA on the attention projections\n"
         "`all_mlp`: and on the MLP of every neuron\n"
         "`masked_lora`: and on that of selected neurons only; dW is zero elsewhere\n"
@@ -209,6 +217,32 @@ class Tuning(Frozen):
     training: Training = Field(
         Training(), description="keys of the task's `training` that differ"
     )
+    path: LocalPath | None = Field(
+        None,
+        description="folder of a PEFT adapter, of kind adapter: `adapter_config.json` "
+        "and `adapter_model.safetensors`",
+    )
+    id: str | None = Field(
+        None,
+        pattern=r"^[\w.-]+/[\w.-]+$",
+        description="owner/name of such an adapter on the hub",
+    )
+    revision: str | None = Field(
+        None,
+        pattern=r"^[0-9a-f]{40}$",
+        description="full commit hash of it; a branch or tag would not be reproducible",
+    )
+    base: str | None = Field(
+        None,
+        description="what the adapter calls its base model, where that is another name "
+        "of the same weights; null: it is the `hub` source of the model",
+    )
+    labels: tuple[str, ...] | None = Field(
+        None,
+        min_length=2,
+        description="classes of the adapter's head in its own order, in the task's "
+        "words; null: the task's order",
+    )
 
     @field_serializer("training")
     def _only_what_differs(self, given: Training) -> dict[str, Any]:
@@ -218,6 +252,34 @@ class Tuning(Frozen):
     @property
     def needs_neurons(self) -> bool:
         return self.kind in ("masked_lora", "subnetwork_rows")
+
+    @model_validator(mode="after")
+    def _an_adapter_comes_from_one_place(self) -> Tuning:
+        given = self.model_fields_set
+        if self.kind != "adapter":
+            if unread := [key for key in FOREIGN if getattr(self, key) is not None]:
+                raise ValueError(
+                    f"kind {self.kind} is trained here, so nothing reads "
+                    f"{', '.join(map(repr, unread))}; of somebody else's adapter the "
+                    "kind is adapter"
+                )
+            return self
+        if (self.path is None) == (self.id is None):
+            raise ValueError(
+                "kind adapter: give 'path', a local folder, or 'id' and 'revision', "
+                "a repository on the hub"
+            )
+        if (self.id is None) != (self.revision is None):
+            raise ValueError(
+                "'id' and 'revision' go together: the repository on the hub, and the "
+                "full commit hash (40 hexadecimal digits) of what is fetched from it"
+            )
+        if unread := sorted(given & {"attention", "mlp_targets", "training"}):
+            raise ValueError(
+                "kind adapter is trained already, so nothing reads "
+                f"{', '.join(map(repr, unread))}; leave it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _no_key_is_idle(self) -> Tuning:

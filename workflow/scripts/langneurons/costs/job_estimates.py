@@ -161,6 +161,8 @@ class JobEstimates:
 
     def _tune_model(self, wildcards: Any) -> Work:
         axes = (wildcards.task, wildcards.model, wildcards.tuning)
+        if not self.config.is_trained(wildcards.tuning):
+            return Work(rates.SMALL_JOB, 0, 0)  # a benchmark of its fetching
         return self._loaded(wildcards.model, self.parts.estimates.tuning(*axes))
 
     def _treat(self, wildcards: Any) -> Work:

@@ -10,13 +10,21 @@ frozen weights need no gradient, which about pays for unpacking 4-bit weights.
 
 from __future__ import annotations
 
+import glob
 import math
+import os
+import re
+from functools import cache
+from pathlib import Path
 
 from langneurons import tasks
 from langneurons.config.catalogue import Activations, Corpus, Model
 from langneurons.config.fields import Frozen
 from langneurons.config.schema import Config
 from langneurons.config.task_entries import Task, Training, Tuning
+
+LINE_PER_ITEM = {".tsv", ".jsonl", ".csv"}
+PLACEHOLDER = re.compile(r"\{\w+\}")
 
 GPU_FROM = 3e8
 """Parameters: jobs of smaller models run on the CPU; Gemma 3 270M is one."""
@@ -216,9 +224,31 @@ def items_of(config: Config, task: str, split: str) -> int:
     if config.demo_world and entry.data.hub is None and made.DEMO is not None:
         whole = getattr(config.demo_world, f"{made.DEMO}_{split}")
     if split == "train":
-        return math.ceil(whole * entry.train_fraction)
-    found = math.ceil(whole * entry.test_fraction)
+        own = _lines(entry.data.train)
+        return math.ceil((whole if own is None else own) * entry.train_fraction)
+    # A test file may hold more than is asked: other languages, items without an answer.
+    own = _lines(entry.data.test)
+    found = math.ceil(min(whole, whole if own is None else own) * entry.test_fraction)
     return min(found, entry.test_items or found)
+
+
+def _lines(pattern: str | None) -> int | None:
+    """Count the lines of a file of the user's, the longest of its languages.
+
+    Items stand one per line in these layouts. None: there is no such file, or it has
+    another layout.
+    """
+    path = Path(PLACEHOLDER.sub("*", pattern or ""))
+    if path.suffix not in LINE_PER_ITEM:
+        return None
+    files = glob.glob(str(path))
+    return max((_count(one, os.stat(one).st_mtime_ns) for one in files), default=None)
+
+
+@cache
+def _count(path: str, time: int) -> int:
+    with open(path, "rb") as file:
+        return sum(part.count(b"\n") for part in iter(lambda: file.read(1 << 20), b""))
 
 
 def tokens_of(entry: Task, split: str) -> int:

@@ -23,8 +23,9 @@ CAPTIONS: dict[str, str] = {
     "a box, value without intervention below the languages.",
     "forest": "Change by each intervention or tuning with its 95 % interval, a panel a "
     "language; filled: p < 0.05 after Holm's correction.",
-    "size": "Score against the number of neurons touched, a panel a language; dashed: "
-    "no intervention.",
+    "size": "Score against the number of neurons touched, a panel a language, each "
+    "statistic that is written into them with a shape of its own; dashed: no "
+    "intervention.",
     "sites": "Change by each intervention when statistics are read before the "
     "activation function but written after it (paper) and when both are done at one "
     "place (consistent); star: p < 0.05 after Holm's correction for the difference.",
@@ -48,6 +49,11 @@ CAPTIONS: dict[str, str] = {
     "the nearest, and are found by it, by layer; a panel a kind of neuron states.",
     "transfer": "Score of each language without intervention against its alignment "
     "with the pivot; a panel a tuning and kind of neuron states.",
+    "sweep": "Change of the score against the value of a parameter, a panel a language "
+    "or mean over languages, with 95 % intervals; filled: p < 0.05 after Holm's "
+    "correction.",
+    "training_curves": "Loss against the optimiser's steps, a line an adapter and a "
+    "panel a kind of tuning; running means of 5 of at most 100 stretches.",
     "by_layer": "Similarity of each candidate to a pair by layer, a panel a pair; "
     "filled: chosen.",
 }
@@ -63,6 +69,7 @@ WITH_RANDOM: dict[str, str] = {
     "nll": _BESIDE.format("median"),
     "forest": _BAND,
     "size": "Grey crosses: random neurons, drawn slightly to the left.",
+    "sweep": "Dashed, with a band: as many random neurons, mean and range of draws.",
     "lss": _BESIDE.format("mean"),
     "lss_plus": _BESIDE.format("mean"),
     "change": _BESIDE.format("mean"),

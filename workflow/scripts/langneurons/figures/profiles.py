@@ -1,7 +1,7 @@
 """Where statistics are read and written: the paper's places against one place.
 
 The released code reads statistics before the activation function and writes them after
-it (methods.md, finding 1); the figure shows what that does to every result.
+it (methods.md 1.1); the figure shows what that does to every result.
 """
 
 from __future__ import annotations

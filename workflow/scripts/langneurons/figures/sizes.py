@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator, NullLocator
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.ticker import MaxNLocator
 
 from langneurons.config import names
 from langneurons.tables.common import words
@@ -33,15 +33,19 @@ from . import (
     styled,
 )
 from .effects import KEY, described
+from .notes import NOTE, beyond, note
+from .number_axis import number_axis
 from .panels import add_legend, joined, pooled_if_there, side_by_side
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
-MARKERS = "osD^vPh"  # 7 of them and 6 colours: 42 pairs
+MARKERS = "osD^vP*<>hpd"
+"""Shapes: of statistics where there are several, else of methods."""
+FILLS = ("none", "full", "left", "bottom", "right", "top")
+"""Of methods, beside their colours, where statistics have the shapes."""
 ASIDE = 0.9  # random neurons are as many as those they match, and stand beside them
-NOTE = 0.11  # inches of a line on scores beyond the scale
 LEAST = 10  # units of the last digit that a panel shows at least
 BASELINE: dict[str, Any] = dict(color="0.5", lw=0.7, ls=(0, (4, 2)))
 
@@ -148,7 +152,11 @@ def draw_size(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
     touched = data[data["series"] != names.NO_TREATMENT]
     series = list(dict.fromkeys(touched["series"]))
     series.sort(key=lambda name: name == words.RANDOM)
-    marks = {name: _mark(i, name) for i, name in enumerate(series)}
+    own = touched[touched["series"] != words.RANDOM]["statistic"]
+    statistics = list(dict.fromkeys(own))
+    several = len(statistics) > 1
+    marks = {name: _mark(i, name, several) for i, name in enumerate(series)}
+    shapes = dict(zip(statistics, cycle(MARKERS), strict=False)) if several else {}
     models, langs = (list(dict.fromkeys(data[k])) for k in ("model", "lang"))
     scale = choose_scale(data, metric)
     columns = side_by_side(len(langs), 1)
@@ -171,7 +179,7 @@ def draw_size(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
         axes.set_title(f"{model}, {lang}" if len(models) > 1 else lang, pad=3)
         key = str(model), str(lang)
         axes.set_ylim(scale.bottom(key, height - 0.4), scale.ranges[key][1])
-        _panel(axes, part, marks, scale.ranges[key], metric)
+        _panel(axes, part, marks, scale.ranges[key], metric, shapes=shapes)
         if column == 0:
             axes.set_ylabel(metric.label)
     for column in grid.T:
@@ -179,7 +187,9 @@ def draw_size(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
         for axes in above:
             axes.tick_params(labelbottom=False)
         lowest.tick_params(labelbottom=True)
-    _number_axis(grid[0, 0], touched["n_neurons"], inches)
+    numbers = touched["n_neurons"]
+    least = float(numbers.min()) * ASIDE
+    number_axis(grid[0, 0], numbers, least, inches)
     base = data.loc[data["series"] == names.NO_TREATMENT, "tuning"]
     label = "no intervention"
     if set(touched["tuning"]) - set(base):
@@ -189,16 +199,26 @@ def draw_size(data: pd.DataFrame, metric: Shown, title: str) -> Figure:
     for name, mark in marks.items():
         shown = "random neurons" if name == words.RANDOM else name
         handles.append(Line2D([], [], label=shown, **mark))
-    add_legend(figure, "number of neurons touched", handles)
+    called = {names.NO_TREATMENT: "nothing written"}
+    for name, shape in shapes.items():
+        mark = _mark(0, name, several=True) | dict(marker=shape, color=RANDOM)
+        handles.append(Line2D([], [], label=called.get(name, name), **mark))
+    axis = "number of neurons touched"
+    if not several and statistics != [names.NO_TREATMENT]:
+        axis += f"; written into them: {joined(statistics or touched['statistic'])}"
+    add_legend(figure, axis, handles)
     return figure
 
 
-def _mark(i: int, name: str) -> dict[str, Any]:
+def _mark(i: int, name: str, several: bool) -> dict[str, Any]:
+    """Choose the mark of a method; of several statistics each has its own shape."""
     if name == words.RANDOM:
         return dict(ls="", marker="x", color=RANDOM, ms=4, mew=1.0, zorder=4)
-    colour, marker = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]
-    return dict(
-        ls="", marker=marker, color=colour, mfc="none", ms=3.4, mew=0.8, zorder=3
+    mark: dict[str, Any] = dict(ls="", ms=3.4, mew=0.8, zorder=3)
+    mark |= dict(color=COLOURS[i % len(COLOURS)], markerfacecoloralt="white")
+    fill = FILLS[i % len(FILLS)] if several else "none"
+    return mark | dict(
+        marker=MARKERS[0 if several else i % len(MARKERS)], fillstyle=fill
     )
 
 
@@ -208,8 +228,19 @@ def _panel(
     marks: dict[str, dict[str, Any]],
     shown: tuple[float, float],
     metric: Shown,
+    *,
+    shapes: Mapping[str, str],
 ) -> None:
-    """Draw the scores of a panel, and below them a note on those beyond the scale."""
+    """Draw the scores of a panel, and below them a note on those beyond the scale.
+
+    Args:
+        axes: the panel.
+        part: its rows of ``sizes``.
+        marks: of each method.
+        shown: lowest and highest score.
+        metric: whose scores they are.
+        shapes: of each statistic; empty where there is only one.
+    """
     low, high = shown
     ticks = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
     axes.set_yticks([tick for tick in ticks if low <= tick <= high])
@@ -226,88 +257,18 @@ def _panel(
         x = own["n_neurons"].astype(float) * (ASIDE if name == words.RANDOM else 1)
         y = metric.scale * own["value"]
         inside = y.between(low, high)
-        axes.plot(x[inside], y[inside], **marks[name])
+        usual = marks[name]["marker"]
+        shape = own["statistic"].map(shapes).fillna(usual)
+        if name == words.RANDOM:
+            shape[:] = usual
+        for one in dict.fromkeys(shape[inside]):
+            here = inside & (shape == one)
+            axes.plot(x[here], y[here], **marks[name] | {"marker": one})
         if not inside.all():
-            text = _beyond(y[~inside], shown, metric.decimals)
-            _note(axes, text, marks[name], notes)
+            text = beyond(y[~inside], shown, metric.decimals)
+            note(axes, text, marks[name], notes)
             notes += 1
             arrow = dict(ls="", color=marks[name]["color"], ms=3, mew=0, zorder=4)
-            for beyond, edge, marker in ((y < low, low, 7), (y > high, high, 6)):
-                spots = x[beyond].unique()
+            for outside, edge, marker in ((y < low, low, 7), (y > high, high, 6)):
+                spots = x[outside].unique()
                 axes.plot(spots, [edge] * len(spots), marker=marker, **arrow)
-
-
-def _beyond(values: pd.Series, shown: tuple[float, float], decimals: int) -> str:
-    """Say how many scores a method has beyond the scale, and how far they go."""
-    below, number = values < shown[0], len(values)
-    least, most = (f"{end:.{decimals}f}" for end in (values.min(), values.max()))
-    if number == 1:
-        return f"1 {'below' if below.all() else 'above'}: {least}"
-    if below.all():
-        return f"{number} below, lowest {least}"
-    if below.any():
-        return f"{number} beyond, {least} to {most}"
-    return f"{number} above, highest {most}"
-
-
-def _note(axes: Axes, text: str, mark: dict[str, Any], line: int) -> None:
-    """Write a text in a line below a panel."""
-    height = 72 * NOTE * (line + 0.65)
-    lift = ScaledTranslation(0, height / 72, axes.figure.dpi_scale_trans)
-    spot = axes.transAxes + lift
-    axes.plot([0.045], [0], transform=spot, **mark)
-    written = axes.annotate(
-        text,
-        (0, 0),
-        (0.085, height),
-        xycoords="axes fraction",
-        textcoords=("axes fraction", "offset points"),
-        va="center_baseline",
-        fontsize=6,
-    )
-    written.set_in_layout(False)
-
-
-def _number_axis(axes: Axes, numbers: pd.Series, inches: float) -> None:
-    """Make the axis of numbers of neurons logarithmic, with plain round numbers."""
-    low, high = float(numbers.min()) * ASIDE, float(numbers.max())
-    stretch = max(1.25, (high / low) ** 0.12)
-    low, high = low / stretch, high * stretch
-    # A round number just before the first is worth the room.
-    ten = 10 ** math.floor(math.log10(low))
-    start = max(s * ten for s in (1, 2, 5) if s * ten <= low)
-    low = 0.97 * start if low < 1.35 * start else low
-    axes.set_xscale("log")
-    axes.set_xlim(low, high)
-    axes.set_xticks(round_numbers(low, high, inches))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-
-
-def round_numbers(low: float, high: float, inches: float) -> list[int]:
-    """Choose ticks of a logarithmic axis whose labels do not touch each other.
-
-    Args:
-        low: where the axis starts.
-        high: where it ends.
-        inches: its length.
-    """
-    tens = [10**power for power in range(15)]
-    choices = [[s * ten for ten in tens for s in subs] for subs in ((1, 2, 5), (1, 3))]
-    choices += [tens[::step] for step in (1, 2, 3, 4)]
-    # Between numbers of one size there may be no such tick.
-    for most in (4, 3, 2, 1):
-        even = MaxNLocator(most, steps=[1, 2, 5, 10], integer=True)
-        choices.append([int(tick) for tick in even.tick_values(low, high) if tick >= 1])
-    per_log = 72 * inches / math.log(high / low)
-    fallback: list[int] = []
-    for choice in choices:
-        ticks = [tick for tick in choice if low <= tick <= high]
-        fallback = fallback or ticks[:1]
-        gaps = [
-            per_log * math.log(b / a) - 2.3 * (len(f"{a:,}") + len(f"{b:,}"))
-            for a, b in itertools.pairwise(ticks)
-        ]
-        if gaps and min(gaps) >= 4:
-            return ticks
-    return fallback

@@ -140,7 +140,7 @@ def languages(config: Config, task: str) -> list[str]:
 
 def is_trained(config: Config, task: str) -> bool:
     """Tell whether a tuning trains on a task, which needs items then."""
-    return any(not row.tuning.is_base for row, _ in task_blocks(config, task))
+    return any(config.is_trained(row.tuning) for row, _ in task_blocks(config, task))
 
 
 @kept

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from langneurons.config.catalogue import UNMEASURED
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import (
-    BASE,
     BASE_SEED,
     UNTREATED,
     Overwritten,
@@ -81,7 +80,7 @@ def adapter(config: Config, subject: OnTask) -> list[str]:
     """Name the adapter that the model carries; none for the model as it is.
 
     Raises:
-        ConfigError: the model as it is, with a seed that it does not have.
+        ConfigError: what is not trained here, with a seed that it does not have.
     """
     task, model, tuning, seed = (
         subject.task,
@@ -89,14 +88,14 @@ def adapter(config: Config, subject: OnTask) -> list[str]:
         subject.tuning,
         subject.seed,
     )
-    if not tuning.is_base:
-        return [result_paths.adapter(config, task, model, tuning, seed=seed)]
-    if seed != BASE_SEED:
+    if seed != BASE_SEED and not config.is_trained(tuning):
         raise ConfigError(
-            f"{folder(config, subject)}: tuning {BASE} draws nothing and has no seed "
+            f"{folder(config, subject)}: tuning {tuning} draws nothing and has no seed "
             f"{seed}; ask for seed{BASE_SEED}"
         )
-    return []
+    if tuning.is_base:
+        return []
+    return [result_paths.adapter(config, task, model, tuning, seed=seed)]
 
 
 @kept
@@ -108,6 +107,26 @@ def on_tasks(config: Config) -> dict[OnTask, Treatments]:
             names = found.setdefault(of_row(task, row), {UNTREATED: None})
             names |= dict.fromkeys(treatments)
     return {subject: tuple(names) for subject, names in found.items()}
+
+
+@kept
+def trained(config: Config) -> list[OnTask]:
+    """List the adapters that are trained here: one subject of each."""
+    found: dict[str, OnTask] = {}
+    for one in on_tasks(config):
+        if config.is_trained(one.tuning):
+            found.setdefault(adapter(config, one)[0], one)
+    return list(found.values())
+
+
+@kept
+def adopted(config: Config) -> list[OnTask]:
+    """List adapters of somebody else that are tested: one subject of each."""
+    found: dict[tuple[str, str, TuningName], OnTask] = {}
+    for one in on_tasks(config):
+        if config.tuning(one.tuning).kind == "adapter":
+            found.setdefault((one.task, one.model, one.tuning), one)
+    return list(found.values())
 
 
 @kept

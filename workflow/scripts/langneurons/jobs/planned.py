@@ -108,7 +108,7 @@ def dry_run(snakefile: Path, config: Mapping[str, Any], *arguments: str) -> list
             sys.executable, "-m", "snakemake", *arguments, "--dry-run", "--cores", "1",
             "--resources", f"gpu={ENOUGH_GPUS}",
             "--quiet", "rules", "--snakefile", str(snakefile), "--configfile",
-            str(given),
+            str(given), "--replace-workflow-config",
         ]  # fmt: skip
         environment = os.environ | {PLAN: str(plan)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -99,6 +99,8 @@ class Planned:
         reads: selections that it is made from, such as ``lape.set1``, and their
             languages.
         quantile: which quantile the profile means, pooled or batch_mean.
+        shapes: models that the selection is for -> layers and neurons in a layer, as
+            far as they are known before a model is fetched.
     """
 
     recorded: Recorded
@@ -106,6 +108,7 @@ class Planned:
     site: str
     reads: Mapping[str, Sequence[str]]
     quantile: str = "pooled"
+    shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def without_contrast(self, what: str) -> list[str]:
         """Say that a set of one language has nothing to compare; else nothing."""

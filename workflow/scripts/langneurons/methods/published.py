@@ -1,17 +1,22 @@
-"""Published neuron files: List[List[LongTensor]], language x layer (Tang et al. 2024).
+"""Neurons that others found: their neuron files, in either of two formats.
 
-The format does not name its languages, so the configuration does.
+``.pth`` is that of Tang et al. 2024, List[List[LongTensor]], language x layer. It does
+not name its languages, so the configuration does. ``.json`` is a neuron file of this
+workflow, which says by itself whose neurons and which model's they are.
 """
 
 from __future__ import annotations
 
 import io
+import os
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from langneurons.config.errors import DataError, unknown_name
 from langneurons.config.fields import Frozen, LocalPath
@@ -24,13 +29,43 @@ CODE = re.compile(r"unsupported global:? (?:GLOBAL )?(\S+)", re.IGNORECASE)
 """How torch names what a file holds besides plain data."""
 
 
+OURS = ".json"
+"""How the name of a neuron file of this workflow ends."""
+ORIGIN = ("method", "language_set", "kind", "model", "model_revision")
+"""What such a file says of itself that stays with what is imported from it."""
+
+
 class Parameters(Frozen):
     """Parameters of ``published``."""
 
-    path: LocalPath = Field(description="the `.pth` file")
-    languages: tuple[str, ...] = Field(
-        min_length=1, description="languages of the file, in its order"
+    path: LocalPath = Field(
+        description="`.pth`, as Tang et al. 2024 released theirs, or `.json`, "
+        "as this workflow writes it"
     )
+    languages: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="languages of a `.pth` file, in its order; null: a `.json` file, "
+        "which names its own",
+    )
+
+    @model_validator(mode="after")
+    def _languages_are_named_once(self) -> Parameters:
+        if self.is_ours and self.languages is not None:
+            raise ValueError(
+                f"'languages' are those that {self.path} names itself; leave them out"
+            )
+        if not self.is_ours and self.languages is None:
+            raise ValueError(
+                f"give 'languages', those of {self.path} in its order: only a "
+                f"{OURS} file of this workflow names its own"
+            )
+        return self
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the file is one of this workflow's own."""
+        return self.path.endswith(OURS)
 
 
 class Published(Method[Parameters]):
@@ -46,22 +81,55 @@ class Published(Method[Parameters]):
             DataError: a file that is damaged or of another model, a wrong number of
                 languages, or a language of the set that the file does not have.
         """
-        found = read_published(
-            parameters.path, parameters.languages, inputs.layers, inputs.width
-        )
+        path, about = parameters.path, {"file_sha256": sha256(parameters.path)}
+        if parameters.languages is None:
+            sets = NeuronSets.read(path)
+            # Of another revision, as of a tuned model, neurons may still be asked for.
+            sets.require_model(inputs.layers, inputs.width, None, path)
+            about |= {f"file_{key}": getattr(sets, key) for key in ORIGIN}
+            found = {lang: sets.mask(lang) for lang in sets.languages}
+        else:
+            shape = inputs.layers, inputs.width
+            found = read_published(path, parameters.languages, *shape)
         for lang in inputs.languages:
             if lang not in found:
-                raise DataError(unknown_name("language", lang, found, parameters.path))
-        neurons = {lang: found[lang] for lang in inputs.languages}
-        return Selected(neurons, {"file_sha256": sha256(parameters.path)})
+                raise DataError(unknown_name("language", lang, found, path))
+        return Selected({lang: found[lang] for lang in inputs.languages}, about)
 
     def unmet(self, parameters: Parameters, planned: Planned) -> list[str]:
         where, known = "parameters.languages", parameters.languages
+        if known is None:
+            return list(_unmet(parameters.path, planned))
         lacking = [lang for lang in planned.languages if lang not in known]
         return [unknown_name("language", lang, known, where) for lang in lacking]
 
     def files(self, parameters: Parameters) -> dict[str, str]:
         return {"path": parameters.path}
+
+
+def _unmet(path: str, planned: Planned) -> Iterator[str]:
+    """Say in what a neuron file of this workflow does not fit, if it is there."""
+    try:
+        sets = _known(path, os.stat(path).st_mtime_ns)
+    except OSError:
+        return  # whether files are there is checked where all are
+    except DataError as error:
+        yield f"parameters.path: {error}"
+        return
+    for lang in planned.languages:
+        if lang not in sets.neurons:
+            yield unknown_name("language", lang, sets.neurons, path)
+    for model, shape in planned.shapes.items():
+        try:
+            sets.require_model(*shape, None, f"{path}, for model {model}")
+        except DataError as error:
+            yield f"parameters.path: {error}"
+
+
+@lru_cache(maxsize=8)
+def _known(path: str, modified: int) -> NeuronSets:
+    """Read a file once for all selections that are planned from it."""
+    return NeuronSets.read(path)
 
 
 def read_published(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from langneurons.figures.captions import CAPTIONS
 
-from .inputs import Absent
+from .inputs import Absent, command
 
 LARGEST = 2_000_000
 """Bytes; a larger figure is named, not embedded, so that the page stays readable."""
@@ -105,7 +105,9 @@ def _group(parts: Sequence[str]) -> str:
         return f"Bridges: {parts[0]}"
     if kind in ALIGNMENT:
         return f"Alignment: {parts[0]}"
-    if kind in ("forest", "size"):
+    if kind == "training_curves":
+        return f"Training: {parts[0]}"
+    if kind in ("forest", "size", "sweep"):
         return f"Effects: {parts[0]}"
     return f"Neurons: {', '.join(parts[:-1])}"
 
@@ -122,7 +124,7 @@ def grouped(
     """
     order = ["Amplification", "Bridges", "The paper", "Perplexity"]
     order.insert(0 if effects_first else 2, "Effects")
-    order += ["Neurons", "Other", "Published"]
+    order += ["Neurons", "Training", "Other", "Published"]
 
     def place(group: str) -> tuple[int, str]:
         first = [i for i, front in enumerate(order) if group.startswith(front)]
@@ -147,7 +149,7 @@ def absent(
     """
     shown = {Path(p.name).name.partition(".")[0] for p in pictures}
     return [
-        Absent(kind, CAPTIONS[kind], f"snakemake {path}{options}")
+        Absent(kind, CAPTIONS[kind], command(path, options))
         for kind, path in asked.items()
         if kind not in shown
     ]

@@ -16,6 +16,8 @@ from langneurons.jobs import provenance
 from langneurons.tables.common import columns, every_row
 from langneurons.tables.common.document import Document, Grid
 from langneurons.tables.common.metrics import COLUMNS, Shown
+from langneurons.tables.common.of_tasks import OfTasks
+from langneurons.tables.common.task_table import of_languages
 
 OTHER = "other"
 """Kind of a table that is none of ours."""
@@ -52,6 +54,12 @@ class Table:
         # Tasks of one table may mean different metrics by one name.
         own = self.frame.drop_duplicates(["metric", *COLUMNS])
         return [Shown.read(row) for _, row in own.iterrows()]
+
+    @property
+    def results(self) -> pd.DataFrame:
+        """The rows, without those of a task that are means over languages."""
+        of_task = self.kind != OTHER and isinstance(tables.load(self.kind), OfTasks)
+        return of_languages(self.frame) if of_task else self.frame
 
     @cached_property
     def document(self) -> Document:
@@ -105,6 +113,16 @@ class Absent:
     command: str
 
 
+def command(target: str, options: str) -> str:
+    """Write the whole command that makes a file under the configuration of the page.
+
+    Args:
+        target: the file; "": all of them.
+        options: with which Snakemake reads the configuration.
+    """
+    return f"snakemake --cores all {target}".rstrip() + options
+
+
 def place(config: Mapping[str, Any]) -> str:
     """Return the folder in which the study of a configuration has its own results."""
     study = config.get("study")
@@ -134,7 +152,9 @@ def absent_tables(
     folder = f"{place(config)}/tables"
     return [
         Absent(
-            one["name"], one["shows"], f"snakemake {folder}/{one['name']}.tsv{options}"
+            one["name"],
+            one["shows"],
+            command(f"{folder}/{one['name']}.tsv", options),
         )
         for one in known
         if one["name"] not in have

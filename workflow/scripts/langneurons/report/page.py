@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
+from langneurons.config.yaml_files import BASE
 from langneurons.costs import spending
 from langneurons.tables.common import as_html
 from langneurons.tables.common.document import Cell, Grid, grid, number
@@ -98,13 +99,15 @@ def render(
         long=LONG,
         absent_tables=inputs.absent_tables(tables, known, config, options),
         grid=_markup(as_html.grid),
+        inline=_markup(as_html.inline),
         groups=gallery.grouped(pictures, studies.TRANSFER in running),
         absent_figures=gallery.absent(pictures, asked.get("figures", {}), options),
         costs=_cost_grid(spent),
         gpus_unknown=any(math.isnan(c.gpu) for c in spent),
         config=_yaml(config),
         profile=str(config.get("profile", "paper")) if config else "",
-        scope=_scope(config),
+        scope=_scope(config, options),
+        everything=inputs.command("", options) if config else "",
         left_out=left_out,
         origin=origin.trace(paths, config, asked.get("used", {})),
         glossary=[
@@ -126,7 +129,7 @@ def judge(tables: Sequence[Table], config: Mapping[str, Any]) -> list[Verdict]:
     """Judge the hypotheses from whatever tables there are."""
     by_kind: dict[str, dict[str, pd.DataFrame]] = {}
     for table in tables:
-        by_kind.setdefault(table.kind, {})[table.task] = table.frame
+        by_kind.setdefault(table.kind, {})[table.task] = table.results
     sources = {
         str(task): str(entry.get("source_language") or "en")
         for task, entry in (config.get("tasks") or {}).items()
@@ -186,9 +189,16 @@ def _ordered(
     return sorted(tables, key=lambda t: (places.get(t.name, len(places)), t.name))
 
 
-def _scope(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Name what the configuration's experiments run."""
-    found = [("experiments", ", ".join(config.get("run") or ()))]
+def _scope(config: Mapping[str, Any], options: str) -> list[tuple[str, str]]:
+    """Name the configuration, and what its experiments run."""
+    if not config:
+        return []
+    above = f", and on top of it{options}" if options else ""
+    found = [
+        ("configuration", f"{BASE}{above}"),
+        ("results", inputs.place(config)),
+        ("experiments", ", ".join(config.get("run") or ())),
+    ]
     for key in ("models", "tasks", "selections", "statistics", "tunings", "seeds"):
         named = [x for one in inputs.experiments(config) for x in one.get(key) or ()]
         found.append((key, ", ".join(map(str, dict.fromkeys(named)))))

@@ -128,10 +128,10 @@ def compare(
         )
     delta = a.value - b.value
     drawn = a.resampled(resamples, seed) - b.resampled(resamples, seed)
-    return _compared(delta, drawn, len(a))
+    return compared(delta, drawn, len(a))
 
 
-def _compared(delta: float, drawn: Floats, n: int) -> dict[str, float]:
+def compared(delta: float, drawn: Floats, n: int) -> dict[str, float]:
     low, high = percentiles(drawn)
     return {
         "delta": delta,
@@ -219,6 +219,6 @@ def pooled(
     runs = kept_draws.of_runs(np.random.default_rng(seed), len(a), resamples)
     means = (runs * drawn.T).sum(axis=1)
     if b is not None:
-        return _compared(float(values.mean()), means, len(a[0]))
+        return compared(float(values.mean()), means, len(a[0]))
     low, high = percentiles(means)
     return {"value": float(values.mean()), "ci_low": low, "ci_high": high}

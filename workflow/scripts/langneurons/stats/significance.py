@@ -9,7 +9,7 @@ could have seen.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -237,4 +237,26 @@ def holm(pvalues: Sequence[float]) -> list[float]:
     for rank, i in enumerate(sorted(tested, key=lambda i: pvalues[i])):
         largest = max(largest, min(1.0, (len(tested) - rank) * pvalues[i]))
         adjusted[i] = largest
+    return adjusted
+
+
+def holm_within(
+    pvalues: Iterable[float], families: Iterable[Hashable]
+) -> npt.NDArray[np.float64]:
+    """Adjust p-values for the number of those of the same family.
+
+    Args:
+        pvalues: unadjusted; NaN: no test, see :func:`holm`.
+        families: what each belongs to.
+
+    Returns:
+        [tests] adjusted p-values, in the order given.
+    """
+    given = [float(p) for p in pvalues]
+    members: dict[Hashable, list[int]] = {}
+    for i, family in enumerate(families):
+        members.setdefault(family, []).append(i)
+    adjusted = np.full(len(given), np.nan)
+    for rows in members.values():
+        adjusted[rows] = holm([given[i] for i in rows])
     return adjusted

@@ -11,6 +11,7 @@ from langneurons.config.catalogue import OF_MEANS, Corpus, Statistic
 from langneurons.config.names import Selection
 from langneurons.grid import result_paths, rows
 
+from . import model_shapes
 from .check_effects import used_statistics
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def _unmet(config: Config, selection: Selection) -> Iterator[str]:
         site=profile["measure"],
         quantile=profile["quantile"],
         reads={read: result_paths.selection_languages(config, read) for read in reads},
+        shapes=model_shapes.of_selection(config, selection),
     )
     method = methods.load(entry.kind)
     parameters = method.PARAMETERS.model_validate(entry.parameters)

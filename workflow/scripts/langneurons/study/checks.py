@@ -28,6 +28,7 @@ from langneurons.nn.models import families
 from langneurons.published import numbers
 
 from . import (
+    check_adapters,
     check_alignment,
     check_amplification,
     check_bridges,
@@ -38,6 +39,7 @@ from . import (
     check_methods,
     check_recorded,
     check_similarities,
+    check_sweeps,
     check_tuning,
 )
 from .check_selections import control_problems, selection_problems, tuning_problems
@@ -45,7 +47,7 @@ from .partner_clashes import clashes, twin_controls
 
 CATALOGUES = (
     "models", "corpora", "language_sets", "methods", "statistics", "tasks", "tunings",
-    "dictionaries", "similarities",
+    "dictionaries", "similarities", "sweeps",
 )  # fmt: skip
 KINDS: Mapping[type, tuple[str, ModuleType]] = {
     Method: ("method", methods),
@@ -82,6 +84,7 @@ def cross_check(config: Config) -> list[str]:
         check_similarities,
         check_effects,
         check_tuning,
+        check_adapters,
     )
     for module in checked:
         problems += module.problems(config)
@@ -152,9 +155,12 @@ def _entries(config: Config) -> Iterator[str]:
             yield f"models.{name}: builder demo_world needs a demo_world block"
         yield from _family(config, name, model)
         yield from _published(model, "model", f"models.{name}")
+    yield from check_sweeps.problems(config)
+    made = check_sweeps.made(config)  # whose parameters are checked there
     for name, method in config.methods.items():
         where = f"methods.{name}"
-        yield from _plugin(method, where)
+        if name not in made:
+            yield from _plugin(method, where)
         if method.corpus:
             yield from _unknown(
                 "corpus", [method.corpus], config.corpora, f"{where}.corpus"

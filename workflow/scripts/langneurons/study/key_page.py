@@ -158,6 +158,10 @@ class _Page:
             return f"[{section.title}](#{section.anchor})"
         if "anyOf" in part:
             return ", or ".join(map(self._type, part["anyOf"]))
+        if "else" in part:
+            return f"{self._type(part['else'])} or `null`"
+        if isinstance(part.get("type"), list):
+            return ", or ".join(self._type(part | {"type": x}) for x in part["type"])
         if "enum" in part or "const" in part:
             words = part.get("enum", [part.get("const")])
             return ", ".join(f"`{_yaml(word)}`" for word in words)

@@ -17,8 +17,15 @@ from langneurons import methods, tasks
 from langneurons.config.errors import ConfigError
 from langneurons.config.names import Pair
 from langneurons.config.schema import RESULTS, Config
-from langneurons.grid import alignment, bridges, result_paths, rows, steering
-from langneurons.nn.models import fetching
+from langneurons.grid import (
+    alignment,
+    bridges,
+    result_paths,
+    rows,
+    steering,
+    subjects,
+)
+from langneurons.nn.models import adapter_files, fetching
 
 from . import check_dictionaries
 
@@ -84,7 +91,7 @@ def _named(config: Config) -> Iterator[Named]:
 
 
 def _all(config: Config) -> Iterator[Named]:
-    for some in (_models, _text, _tasks, _parameters, _dictionaries):
+    for some in (_models, _text, _tasks, _parameters, _dictionaries, _adapters):
         yield from some(config)
 
 
@@ -192,3 +199,16 @@ def _dictionaries(config: Config) -> Iterator[Named]:
         for leg in config.dictionary(name).legs(pair):
             for path in leg.files:
                 yield Named(f"dictionaries.{name} ({leg.pair})", path, made)
+
+
+def of_adapter(config: Config, tuning: str) -> list[str]:
+    """List the files of an adapter that somebody else trained; none on the hub."""
+    folder = config.tuning(tuning).path
+    return [str(Path(folder, name)) for name in adapter_files.FILES] if folder else []
+
+
+def _adapters(config: Config) -> Iterator[Named]:
+    for one in subjects.adopted(config):
+        made = subjects.adapter(config, one)
+        for path in of_adapter(config, one.tuning.entry):
+            yield Named(f"tunings.{one.tuning}.path", path, made)

@@ -76,7 +76,7 @@ class Records:
             "similarities/{model}/{similarity}/{pair}.json": specs.compare_languages,
             "alignment/{corpus}/{model}/{pair}.json": specs.measure_alignment,
             "tasks/{task}/{split}.{lang}.jsonl": specs.prepare_task,
-            f"{adapter}/adapter_model.safetensors": specs.tune_model,
+            f"{adapter}/adapter_model.safetensors": self._adapter,
             f"{evaluations}/{part}": self._treated,
             f"{perplexities}/{part}": self._treated,
             "tables/{table}.tsv": tables.table,
@@ -90,6 +90,12 @@ class Records:
     def _pinned(self, wildcards: Any) -> str:
         built = self.config.model(wildcards.model).builder
         return (self.specs.demo_model if built else self.specs.fetch_model)(wildcards)
+
+    def _adapter(self, wildcards: Any) -> str:
+        trained = self.config.is_trained(wildcards.tuning)
+        return (self.specs.tune_model if trained else self.specs.fetch_adapter)(
+            wildcards
+        )
 
     def _treated(self, wildcards: Any) -> str:
         """Build the spec of an index for the treatments that it lists.

@@ -1,4 +1,4 @@
-"""References made from the code: a schema for editors, a page of all keys, columns.
+"""References made from the code: a schema for editors, keys, terms, columns.
 
 ``python -m langneurons.study.references`` writes them (``make reference``); with
 ``--check`` it writes nothing and says which file is not what the code says. Every word
@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from langneurons import methods, similarities, tasks
+from langneurons.config import terms
 from langneurons.config.fields import Frozen
 from langneurons.config.schema import Config
 from langneurons.grid import experiments
@@ -36,6 +37,7 @@ ROOMS: Mapping[str, ModuleType] = {
     "tasks": tasks,
 }
 """Catalogues whose entries have a kind, and where the files of the kinds are."""
+TERMS = "docs/terms.md"
 LIBRARY = "docs/library.md"
 BEGIN = "<!-- item columns: begin (made by `make reference`) -->"
 END = "<!-- item columns: end -->"
@@ -149,6 +151,7 @@ def files() -> dict[str, str]:
     return {
         SCHEMA: f"{schema}\n",
         PAGE: key_page.write(whole_schema(), sources),
+        TERMS: terms.page(),
         LIBRARY: _with_columns((ROOT / LIBRARY).read_text(encoding="utf-8")),
     }
 

@@ -24,7 +24,7 @@ from langneurons.config.names import (
     split_draw,
 )
 from langneurons.config.schema import Config
-from langneurons.config.task_entries import TaskData
+from langneurons.config.task_entries import FOREIGN, TaskData
 from langneurons.costs.parts import Parts
 from langneurons.grid import result_paths, rows, steering, subjects
 from langneurons.grid.subjects import (
@@ -37,7 +37,7 @@ from langneurons.jobs.files import canonical
 from langneurons.jobs.fingerprint import code_hash
 from langneurons.text import pins
 
-from . import sentence_specs
+from . import check_adapters, sentence_specs
 from .alignment_specs import AlignmentSpecs
 from .bridge_specs import BridgeSpecs
 from .rule_functions import signed
@@ -101,7 +101,7 @@ class Specs(AlignmentSpecs, BridgeSpecs):
     def fetch_model(self, wildcards: Any) -> str:
         entry = self.config.model(wildcards.model)
         elsewhere = ("quantization", "attn_implementation", "demo")
-        slice_ = _dump(entry, "parameters", "published_as", *elsewhere)
+        slice_ = _dump(entry, "parameters", "published_as", "license", *elsewhere)
         return canonical({"name": wildcards.model, "model": slice_})
 
     def quantise_model(self, wildcards: Any) -> str:
@@ -279,10 +279,28 @@ class Specs(AlignmentSpecs, BridgeSpecs):
                 "task": wildcards.task,
                 "kind": entry.kind,
                 "parameters": self._parameters(wildcards.task, "train"),
-                "tuning": _dump(self.config.tuning(tuning), "training"),
+                "tuning": _dump(self.config.tuning(tuning), "training", *FOREIGN),
                 "neurons": neurons,
                 "training": training.model_dump(mode="json", exclude=SPEED_ONLY),
                 "seed": int(wildcards.seed),
+            }
+        )
+
+    def fetch_adapter(self, wildcards: Any) -> str:
+        """Say where an adapter comes from, and what its task and model ask of it."""
+        names = wildcards.tuning, wildcards.model
+        entry = self.config.tuning(wildcards.tuning)
+        kind = tasks.load(self.config.task(wildcards.task).kind)
+        source = {"path": entry.path}
+        if entry.id:
+            source = {"id": entry.id, "revision": entry.revision}
+        return canonical(
+            {
+                "source": source,
+                "base": check_adapters.base_name(self.config, *names),
+                "labels": entry.labels,
+                "title": f"tasks.{wildcards.task}",
+                "classes": list(kind.LABELS),
             }
         )
 

@@ -176,6 +176,33 @@ class TableSpecs:
     def draw_effects(self, wildcards: Any) -> str:
         return self.figure(table=wildcards.table, metric=wildcards.metric)
 
+    def draw_sweep(self, wildcards: Any) -> str:
+        sweep = self.config.sweeps[wildcards.sweep]
+        values = sweep.named(wildcards.sweep)
+        swept = "method" if sweep.method is not None else "statistic"
+        names = {"table": wildcards.table, "metric": wildcards.metric}
+        parameter = f"{sweep.parameter} of {sweep.base}"
+        given = {"sweep": wildcards.sweep, "parameter": parameter}
+        return self.figure(**names, **given, swept=swept, values=values)
+
+    def _trained(self, wildcards: Any) -> list[subjects.OnTask]:
+        """List the adapters of a model on a task."""
+        place = wildcards.model, wildcards.task
+        found = subjects.trained(self.config)
+        return [one for one in found if (one.model, one.task) == place]
+
+    def trainings(self, wildcards: Any) -> list[str]:
+        """List the records of how a model's adapters on a task were trained."""
+        return [
+            str(Path(path).with_name("training.json"))
+            for one in self._trained(wildcards)
+            for path in subjects.adapter(self.config, one)
+        ]
+
+    def draw_training(self, wildcards: Any) -> str:
+        names = [[str(one.tuning), one.seed] for one in self._trained(wildcards)]
+        return self.figure(task=wildcards.task, model=wildcards.model, names=names)
+
     def draw_profiles(self, wildcards: Any) -> str:
         return self.figure(task=wildcards.task, metric=wildcards.metric)
 

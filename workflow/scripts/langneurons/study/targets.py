@@ -11,7 +11,14 @@ from pathlib import Path
 from langneurons import similarities, tables, tasks
 from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
-from langneurons.grid import aligned_with, alignment, bridges, experiments, rows
+from langneurons.grid import (
+    aligned_with,
+    alignment,
+    bridges,
+    experiments,
+    rows,
+    subjects,
+)
 from langneurons.grid.axes import is_control
 from langneurons.grid.experiments.perplexity import Perplexity
 from langneurons.grid.rows import drawn_selections, models, text_blocks
@@ -29,6 +36,10 @@ STEERING_KINDS = ("ladder", "damage")
 BRIDGE_KINDS = ("bridged", "gain")
 FORESTS = ("interventions", "finetuning")
 """Kinds of tables whose changes are drawn."""
+
+
+FOUND = ("Snakefile", "snakefile", "workflow/Snakefile", "workflow/snakefile")
+"""Where Snakemake looks for a workflow when it is not told where."""
 
 
 def folder(config: Config) -> str:
@@ -75,18 +86,25 @@ def reading_order(config: Config) -> list[str]:
     return list(found | dict.fromkeys(wanted))
 
 
-def options(files: Sequence[Path | str], settings: Sequence[str]) -> str:
+def options(
+    files: Sequence[Path | str], settings: Sequence[str], snakefile: str = FOUND[0]
+) -> str:
     """Say with which options Snakemake reads a configuration once more.
 
     Args:
         files: of ``--configfile``. They are named from the folder of the run, so that
             one in it has the same name wherever the folder lies.
         settings: of ``--config``, ``key=value``; what the report is made of is no part.
+        snakefile: of the run; named where Snakemake does not find it by itself, as in a
+            folder of ``--directory``.
     """
+    place = os.path.relpath(snakefile)
+    where = "" if place in FOUND else f" --snakefile {shlex.quote(place)}"
     kept = [text for text in settings if not text.startswith("report=")]
     given = {"--configfile": map(os.path.relpath, files), "--config": kept}
     lists = {name: shlex.join(texts) for name, texts in given.items()}
-    return "".join(f" {name} {texts}" for name, texts in lists.items() if texts)
+    rest = "".join(f" {name} {texts}" for name, texts in lists.items() if texts)
+    return where + rest
 
 
 def metrics(config: Config, task: str) -> list[str]:
@@ -98,19 +116,33 @@ def metrics(config: Config, task: str) -> list[str]:
 def shared_pairs(config: Config, model: str) -> list[tuple[Selection, Selection]]:
     """List pairs of selections by different methods that have languages in common.
 
-    Both are of one text: sentences and articles have other neurons by any method.
+    Both are of one text: sentences and articles have other neurons by any method. Those
+    of sweeps, which are many and alike, are left out.
     """
 
     def languages(selection: Selection) -> set[str]:
         return set(config.language_set(selection.languages).languages)
 
+    swept = {own for name, one in config.sweeps.items() for own in one.named(name)}
     return [
         (a, b)
         for a, b in combinations(drawn_selections(config, model), 2)
         if a.method != b.method
+        and not {a.method, b.method} & swept
         and config.method_corpus(a.method) == config.method_corpus(b.method)
         and languages(a) & languages(b)
     ]
+
+
+def sweeps(config: Config, task: str) -> list[str]:
+    """List the sweeps that treatments of a task's table of interventions are of."""
+    given = {
+        each
+        for row in rows.task_rows(config, task)
+        if isinstance(row.treatment, Overwritten)
+        for each in (row.treatment.selection.method, row.treatment.statistic)
+    }
+    return [name for name, one in config.sweeps.items() if given & {*one.named(name)}]
 
 
 def published_sets(config: Config) -> list[str]:
@@ -236,11 +268,17 @@ def _stems(config: Config) -> Iterator[str]:
             continue
         for metric in metrics(config, tables.task_of(name)):
             yield from (f"{name}/{kind}.{metric}" for kind in EFFECT_KINDS)
+            if kinds[name] == FORESTS[0]:
+                yield from (f"{name}/sweep.{x}.{metric}" for x in sweeps(config, name))
     if "profiles" in wanted:
         for task in profiles.paired_tasks(config):
             yield from (f"profiles/sites.{task}.{m}" for m in metrics(config, task))
     yield from _steered(config)
     yield from _bridged(config)
     yield from _aligned(config)
+    for model, task in dict.fromkeys(
+        (x.model, x.task) for x in subjects.trained(config)
+    ):
+        yield f"{model}/training_curves.{task}"
     for name in published_sets(config):
         yield from (f"published/{name}/{kind}" for kind in PUBLISHED_KINDS)

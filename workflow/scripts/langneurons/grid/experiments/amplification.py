@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from langneurons.config.experiment_entries import (
+    ByTask,
     Corpus,
     Experiment,
     Languages,
@@ -219,9 +220,10 @@ class Amplification(Experiment):
         "which cannot shift:\n`drop`: left out\n`count_as_fail`: counted as not "
         "shifted (paper)",
     )
-    by_task: dict[str, OfTask] = Field(
+    by_task: ByTask[OfTask] = Field(
         default_factory=dict,
-        description="statistics, and whose neurons, that differ, by task",
+        description="statistics, and whose neurons, that differ, by task; null: as "
+        "for the others",
     )
     perplexity: OnText | None = Field(
         None, description="text to measure too; null: none"

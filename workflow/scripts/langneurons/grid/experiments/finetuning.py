@@ -19,7 +19,6 @@ from langneurons.config.experiment_entries import (
 )
 from langneurons.config.fields import Seed
 from langneurons.config.names import (
-    BASE_SEED,
     MASKED,
     UNTREATED,
     Overwritten,
@@ -46,7 +45,9 @@ class Finetuning(Experiment):
         None, min_length=1, description="languages that are tested; null: the tasks'"
     )
     seeds: tuple[Seed, ...] = Field(
-        (42,), min_length=1, description="seeds of fine-tuning; tuning base has only 0"
+        (42,),
+        min_length=1,
+        description="seeds of fine-tuning; 0 alone of what is not trained here",
     )
     selections: Chosen = Field(
         min_length=1, description="whose neurons, for the languages their set covers"
@@ -165,7 +166,7 @@ def _product(
                     if covers(config, Selection.parse(text), lang):
                         pairs += tuned(text, lang)
                 for tuning, treatment in pairs:
-                    own = BASE_SEED if tuning.is_base else seed
+                    (own,) = config.seeds_of(tuning, (seed,))
                     found[Row(model, tuning, own, lang, treatment, name)] = None
     return list(found)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pydantic import ConfigDict, Field
 
 from langneurons.config.experiment_entries import (
+    ByTask,
     Experiment,
     Languages,
     NeuronLanguages,
@@ -18,7 +19,6 @@ from langneurons.config.experiment_entries import (
 )
 from langneurons.config.fields import Frozen, Seed
 from langneurons.config.names import (
-    BASE_SEED,
     UNTREATED,
     Overwritten,
     Selection,
@@ -62,7 +62,9 @@ class Interventions(Experiment):
         "intervention",
     )
     seeds: tuple[Seed, ...] = Field(
-        (42,), min_length=1, description="seeds of fine-tuning; tuning base has only 0"
+        (42,),
+        min_length=1,
+        description="seeds of fine-tuning; 0 alone of what is not trained here",
     )
     selections: Selections = Field(
         (),
@@ -81,8 +83,9 @@ class Interventions(Experiment):
         "where the language set is for it\n`all`: of each language of the set, in turn"
         "\na list: of each of these that the set has",
     )
-    by_task: dict[str, OfTask] = Field(
-        default_factory=dict, description="statistics that differ, by task"
+    by_task: ByTask[OfTask] = Field(
+        default_factory=dict,
+        description="statistics that differ, by task; null: as for the others",
     )
 
 
@@ -103,7 +106,7 @@ class Product(Kind[Interventions]):
             of = {x: tuple(_treatments(config, axes, task, x)) for x in languages}
             for model in axes.models:
                 for tuning in map(TuningName.parse, axes.tunings):
-                    for seed in (BASE_SEED,) if tuning.is_base else axes.seeds:
+                    for seed in config.seeds_of(tuning, axes.seeds):
                         for lang, treatments in of.items():
                             row = Row(model, tuning, seed, lang, UNTREATED, name)
                             yield task, Block(row, treatments)

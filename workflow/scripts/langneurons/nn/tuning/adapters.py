@@ -129,12 +129,15 @@ def base_name(manifest: Mapping[str, Any], folder: Path) -> tuple[str, str | Non
             runs, so that equal runs elsewhere give equal files and results can move.
 
     Returns:
-        The hub's ``owner/name`` and its commit; for a model that is on no hub, the
-        folder and None.
+        The hub's ``owner/name`` and its commit. For a model that is on no hub None as
+        commit, and the folder that it was copied from, if that was given in full; else
+        where it is pinned.
     """
     kind, _, name = str(manifest["source"]).partition(":")
     if kind == "hub":
         return name, str(manifest["revision"])
+    if kind == "folder" and Path(name).is_absolute():
+        return name, None
     return str(folder), None
 
 

@@ -204,9 +204,5 @@ def _difference(cells: AnyCells, control: AnyCells, resamples: int) -> dict[str,
 
 def _holm(table: pd.DataFrame) -> npt.NDArray[np.float64]:
     """Adjust p-values within experiment, model, task and metric, and facts."""
-    adjusted = np.full(len(table), np.nan)
-    family = ["experiment", "task", "model", "metric", "facts"]
-    for rows in table.groupby(family, sort=False).indices.values():
-        given = [float(p) for p in table["p_value"].to_numpy(float)[rows]]
-        adjusted[rows] = significance.holm(given)
-    return adjusted
+    family = table[["experiment", "task", "model", "metric", "facts"]]
+    return significance.holm_within(table["p_value"], family.itertuples(index=False))

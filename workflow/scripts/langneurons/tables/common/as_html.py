@@ -6,8 +6,17 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from .document import Bullets, Document, Grid, Heading, Paragraph, Part
-from .words import ABSENT
+from .document import (
+    INLINE,
+    Bullets,
+    Document,
+    Grid,
+    Heading,
+    Paragraph,
+    Part,
+    folded,
+    starts,
+)
 
 OPEN = 2
 """So many parts of a layout with grids are open, the others are folded."""
@@ -15,7 +24,6 @@ OPEN = 2
 TALL = 30
 """Rows above which a grid scrolls in its own frame."""
 
-INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
 TAGS = ("code", "strong", "em")
 
 
@@ -33,12 +41,14 @@ def _sections(document: Document, level: int) -> Iterator[str]:
     heading: Heading | None = None
     inside: list[Part] = []
     shown = 0
+    title = document.title
     for part in (*document.parts, None):
         if part is not None and not (isinstance(part, Heading) and part.level == 2):
             inside.append(part)
             continue
         shown += any(isinstance(one, Grid) for one in inside)
-        text = "".join(_part(one, level) for one in inside)
+        label = f"{title}: {heading.text}" if heading else title
+        text = "".join(_part(one, level, label) for one in inside)
         late = shown > OPEN and any(isinstance(one, Grid) for one in inside)
         if heading is None:
             yield text
@@ -51,7 +61,7 @@ def _sections(document: Document, level: int) -> Iterator[str]:
             heading, inside = part, []
 
 
-def _part(part: Part, level: int) -> str:
+def _part(part: Part, level: int, label: str) -> str:
     match part:
         case Heading():
             return f"<h{level + 1}>{inline(part.text)}</h{level + 1}>\n"
@@ -61,7 +71,7 @@ def _part(part: Part, level: int) -> str:
             items = "".join(f"<li>{inline(item)}</li>\n" for item in part.items)
             return f"<ul>\n{items}</ul>\n"
         case Grid():
-            return grid(part)
+            return grid(part, label)
 
 
 def inline(text: str) -> str:
@@ -69,35 +79,51 @@ def inline(text: str) -> str:
     return INLINE.sub(_tagged, escape(text, quote=False))
 
 
+def plain(text: str) -> str:
+    """Leave out the marks of emphasis and code."""
+    return INLINE.sub(lambda match: match[match.lastindex or 1], text)
+
+
 def _tagged(match: re.Match[str]) -> str:
     place = match.lastindex or 1
     return f"<{TAGS[place - 1]}>{match[place]}</{TAGS[place - 1]}>"
 
 
-def grid(part: Grid, *, total: bool = False) -> str:
+def grid(part: Grid, label: str, *, total: bool = False) -> str:
     """Write a grid.
 
     Args:
         part: the grid. Names that all rows share stand above it (``fold``).
+        label: what it is called where it is not seen: its frame takes the focus, so
+            that keys scroll it, and says this then.
         total: whether the last row sums up the others.
     """
-    kept, same = _folded(part)
-    starts = _starts([row[kept[0]].text for row in part.rows], kept[0] < part.names)
+    kept, same = folded(part)
+    by_name = kept[0] < part.names
+    begin = starts([row[kept[0]].text for row in part.rows]) if by_name else set()
+    shared = escape("; ".join(same))
+    label = escape(plain(label))
     head = "".join(_head(part, i) for i in kept)
     lines = []
     for number, row in enumerate(part.rows):
-        style = "start" if number in starts else ""
+        style = "start" if number in begin else ""
         style = "total" if total and number == len(part.rows) - 1 else style
         cells = []
         for i in kept:
             cell = row[i]
             styles = [cell.style, "" if i < part.names else "num"]
             title = f' title="{escape(cell.title)}"' if cell.title else ""
-            cells.append(f"<td{_class(*styles)}{title}>{escape(cell.text)}</td>")
+            # The first name heads its row.
+            is_head = i == kept[0] < part.names
+            tag, scope = ("th", ' scope="row"') if is_head else ("td", "")
+            text = escape(cell.text)
+            cells.append(f"<{tag}{scope}{_class(*styles)}{title}>{text}</{tag}>")
         lines.append(f"<tr{_class(style)}>{''.join(cells)}</tr>\n")
     tall = " tall" if len(part.rows) > TALL else ""
+    said = f'<p class="small soft">All rows: {shared}</p>\n' if same else ""
     return (
-        f'{same}<div class="box{tall}" tabindex="0">\n<table>\n'
+        f'{said}<div class="box{tall}" role="region" aria-label="{label}" '
+        f'tabindex="0">\n<table>\n<caption class="unseen">{label}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody>\n"
         "</table>\n</div>\n"
     )
@@ -112,24 +138,3 @@ def _head(part: Grid, i: int) -> str:
 def _class(*names: str) -> str:
     given = " ".join(filter(None, names))
     return f' class="{given}"' if given else ""
-
-
-def _folded(part: Grid) -> tuple[list[int], str]:
-    """Choose the columns that are shown, and say what all rows share."""
-    kept = list(range(len(part.columns)))
-    same = []
-    if part.fold and len(part.rows) > 1:
-        for i in range(part.names):
-            values = {row[i].text for row in part.rows}
-            if len(values) == 1 and len(kept) > 1:
-                kept.remove(i)
-                if (value := values.pop()) not in ("", ABSENT):
-                    same.append(f"{part.columns[i]} {value}")
-    text = escape("; ".join(same))
-    return kept, f'<p class="small soft">All rows: {text}</p>\n' if same else ""
-
-
-def _starts(first: list[str], is_name: bool) -> set[int]:
-    """Find the rows that begin a block: the first name changes, if that is seldom."""
-    found = {i for i in range(1, len(first)) if first[i] != first[i - 1]}
-    return found if is_name and len(found) <= len(first) / 4 else set()

@@ -266,13 +266,7 @@ def _scores(one: Choice) -> list[float]:
 
 def _holm(table: pd.DataFrame, column: str) -> npt.NDArray[np.float64]:
     """Adjust p-values over pairs; those of means, over what chooses."""
-    adjusted = np.full(len(table), np.nan)
-    keys = ["experiment", "task", "model"]
-    is_mean = table["pair"] == ALL
-    own = table["similarity"].where(~is_mean, ALL)
-    given = table[column].to_numpy(float)
-    for rows in (
-        table.assign(_of=own).groupby([*keys, "_of"], sort=False).indices.values()
-    ):
-        adjusted[rows] = significance.holm([float(p) for p in given[rows]])
-    return adjusted
+    family = table[["experiment", "task", "model"]].assign(
+        of=table["similarity"].where(table["pair"] != ALL, ALL)
+    )
+    return significance.holm_within(table[column], family.itertuples(index=False))

@@ -42,8 +42,8 @@ LEGEND = (
     "can differ.",
     "- Pair by pair: the bridge, its accuracy and, in parentheses, the share of draws "
     "of the bootstrap over\n  probes that it wins; ▲ ▼: higher or lower than through "
-    "English on the same items, McNemar's exact\n  test after Holm's correction over "
-    "the pairs of this similarity.",
+    "English on the same items, with the test and\n  the correction of the task's own "
+    "table: both mark the same.",
     "- *1 of 2 equal*: two candidates have the largest score, and the first of them "
     "is the bridge. Where all\n  have the same score nothing is chosen, and the pair "
     "is left out; draws that several win count for\n  each in part.",

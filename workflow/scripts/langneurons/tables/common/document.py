@@ -1,13 +1,14 @@
 """The layout of a table: headings, paragraphs, lists and grids of cells.
 
-A table is laid out once; ``as_markdown`` writes the layout beside the table, and
-``as_html`` on the page of the report. Texts may have ``*emphasis*``, ``**strong**`` and
-code in backquotes.
+A table is laid out once; ``as_markdown`` and ``as_latex`` write the layout beside the
+table, and ``as_html`` on the page of the report. Texts may have ``*emphasis*``,
+``**strong**`` and code in backquotes.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,9 @@ from typing import Any
 import pandas as pd
 
 from .words import ABSENT, LEVEL
+
+INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
+"""Finds code, strong words and emphasis in a text, in groups 1, 2 and 3."""
 
 UP, DOWN, OWN, DRAWN = "up", "down", "own", "random"
 """Styles of cells: clearly higher, clearly lower, of one's own language, a control."""
@@ -136,3 +140,28 @@ def count(values: Iterable[int]) -> str:
 def together(parts: Sequence[str]) -> str:
     """Join the metrics of a cell: ``41.0 (73.6)``."""
     return parts[0] + "".join(f" ({part})" for part in parts[1:])
+
+
+def folded(part: Grid) -> tuple[list[int], list[str]]:
+    """Choose the columns of a grid that are shown, and say what all rows share.
+
+    Returns:
+        Numbers of the columns; and of each that is left out its title and what it
+        holds, unless that is nothing. Columns of numbers always stay.
+    """
+    kept = list(range(len(part.columns)))
+    same = []
+    if part.fold and len(part.rows) > 1:
+        for i in range(part.names):
+            values = {row[i].text for row in part.rows}
+            if len(values) == 1 and len(kept) > 1:
+                kept.remove(i)
+                if (value := values.pop()) not in ("", ABSENT):
+                    same.append(f"{part.columns[i]} {value}")
+    return kept, same
+
+
+def starts(first: Sequence[str]) -> set[int]:
+    """Find the rows that begin a block: the first name changes, if that is seldom."""
+    found = {i for i in range(1, len(first)) if first[i] != first[i - 1]}
+    return found if len(found) <= len(first) / 4 else set()

@@ -269,7 +269,4 @@ def holm(table: pd.DataFrame, tested: Iterable[bool]) -> npt.NDArray[np.float64]
     family.append(table["seed"].astype(str) == POOLED)
     if "against" in table:
         family.append(table["against"] == VIA_ENGLISH)
-    adjusted = np.full(len(table), np.nan)
-    for rows in table.groupby(family, sort=False).indices.values():
-        adjusted[rows] = significance.holm([float(p) for p in given[rows]])
-    return adjusted
+    return significance.holm_within(given, zip(*family, strict=True))

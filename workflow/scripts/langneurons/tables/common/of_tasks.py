@@ -16,6 +16,7 @@ from . import inputs, planned
 from .columns import Column
 from .document import Document
 from .inputs import Reads
+from .task_means import with_means
 from .task_table import COLUMNS, task_table
 from .task_text import layout
 
@@ -66,7 +67,9 @@ class OfTasks:
         made, rows = tasks.load(spec["kind"]), spec["rows"]
         found = inputs.read_evaluations(read, rows, {spec["task"]: made.METRICS})
         given = {"layout": spec["layout"], "title": made.TITLE}
-        return task_table(rows, found, made.METRICS, **given)
+        table = task_table(rows, found, made.METRICS, **given)
+        given |= {"source": spec["source_language"]}
+        return with_means(table, rows, found, made.METRICS, **given)
 
     def layout(self, table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
         return layout(table, spec)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
-import numpy as np
 import pandas as pd
 
 from langneurons.stats import significance, steering
@@ -110,12 +109,8 @@ def open_text_table(
         for line in _of_place(sides, resamples)
     ]
     table = columns.frame(lines, COLUMNS)
-    adjusted = np.full(len(table), np.nan)
-    family = ["experiment", "model", "task", "metric"]
-    for rows in table.groupby(family, sort=False).indices.values():
-        given = [float(p) for p in table["p_value"].to_numpy(float)[rows]]
-        adjusted[rows] = significance.holm(given)
-    return table.assign(p_holm=adjusted)
+    families = table[["experiment", "model", "task", "metric"]].itertuples(index=False)
+    return table.assign(p_holm=significance.holm_within(table["p_value"], families))
 
 
 def _of_place(sides: Sides, resamples: int) -> Iterator[dict[str, Any]]:

@@ -57,10 +57,14 @@ def layout(table: pd.DataFrame, sources: Sequence[Sequence[str]]) -> Document:
         f"Of {len(table):,} published numbers {run:,} were run, of which "
         f"{int((table['within'] == 'yes').sum()):,} lie within the tolerance."
     )
-    parts: list[Part] = [Paragraph(said), _summary(table), *_not_compared(table)]
-    parts.append(Bullets.of(LEGEND))
+    ran = table.loc[table["within"] != "", "source"].unique()
+    parts: list[Part] = [Paragraph(said), _summary(table[table["source"].isin(ran)])]
+    parts += [*_not_run(table[~table["source"].isin(ran)]), *_not_compared(table)]
+    parts += [Heading("How to read it", folded=True), Bullets.of(LEGEND)]
     for source, about in sources:
         part = table[table["source"] == source]
+        if source not in ran:
+            continue
         for item, lay_out in LAYOUTS.items():
             chosen = part[part["item"] == item]
             if not chosen.empty:
@@ -74,19 +78,30 @@ def _summary(table: pd.DataFrame) -> Grid:
     for source, part in table.groupby("source", sort=False):
         found = part[part["within"] != ""]
         within = int((found["within"] == "yes").sum())
-        shown, middle = ABSENT, found["difference"].abs().median()
-        if len(found):
-            item = part["item"].iloc[0]
-            if part["unit"].iloc[0] == PERCENT:
-                shown = f"{100 * middle:.2f} points"
-            else:
-                shown = f"{middle:.4f}" if item == ACTIVATION else f"{middle:g} neurons"
-        numbers = [f"{len(part):,}", f"{len(found):,}"]
-        lines.append(
-            [str(source), *numbers, f"{within:,}" if len(found) else "", shown]
-        )
+        item, middle = part["item"].iloc[0], found["difference"].abs().median()
+        if part["unit"].iloc[0] == PERCENT:
+            shown = f"{100 * middle:.2f} points"
+        else:
+            shown = f"{middle:.4f}" if item == ACTIVATION else f"{middle:g} neurons"
+        numbers = [f"{len(part):,}", f"{len(found):,}", f"{within:,}"]
+        lines.append([str(source), *numbers, shown])
     header = ["source", "published", "run", "within", "median |difference|"]
     return grid(header, lines, 1, fold=False)
+
+
+def _not_run(table: pd.DataFrame) -> list[Part]:
+    """Name the published tables of which nothing was run; nothing where all were."""
+    if table.empty:
+        return []
+    lines = [
+        [str(source), f"{len(part):,}"]
+        for source, part in table.groupby("source", sort=False)
+    ]
+    head = f"Not run here: {len(lines)} of the published tables and figures"
+    return [
+        Heading(head, folded=True),
+        grid(["source", "published numbers"], lines, 1, fold=False),
+    ]
 
 
 def _not_compared(table: pd.DataFrame) -> list[Part]:
@@ -103,7 +118,7 @@ def _not_compared(table: pd.DataFrame) -> list[Part]:
         for (source, why), part in rows.groupby(["source", "not_compared"], sort=False)
     ]
     header = ["source", "not the published procedure", "published numbers"]
-    return [Heading("Not compared"), grid(header, lines, 2, fold=False)]
+    return [Heading("Not compared", folded=True), grid(header, lines, 2, fold=False)]
 
 
 def _side_by_side(part: pd.DataFrame) -> list[Part]:

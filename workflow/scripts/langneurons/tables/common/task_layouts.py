@@ -9,7 +9,7 @@ import pandas as pd
 from langneurons.config.names import BASE, MASKED, Selection, TuningName, split_draw
 
 from .bridged_text import DIRECT, is_bridged
-from .task_lines import Line, Section, without_draw
+from .task_lines import Line, Section, called, without_draw
 from .task_table import is_random_tuning
 from .words import ATTENTION, NOTHING
 
@@ -120,7 +120,7 @@ def random(section: Section) -> Layout:
             drawn = section.none(model, both.get(True, ""), lang)
             if own or drawn:
                 references = [section.none(model, name, lang) for name in beside]
-                head = [model, str(family), tuned, lang]
+                head = [model, str(family), tuned, called(lang)]
                 lines.append(Line(head, [*references, own, drawn]))
     header = ["model", "neurons", "fine-tuned", "lang"]
     return [*header, *beside, "language neurons", "random neurons"], lines

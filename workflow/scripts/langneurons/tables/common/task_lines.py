@@ -9,12 +9,16 @@ from typing import Any
 
 import pandas as pd
 
+from langneurons.config import names
 from langneurons.config.names import NO_TREATMENT, Selection, TuningName, split_draw
 
 from .document import DRAWN, Cell, Grid, direction, grid, mark, together
 from .metrics import Shown, group_title, group_unit
-from .task_table import is_control
+from .task_table import is_control, is_mean
 from .words import ABSENT, NO_NEURONS, NOTHING, RANDOM, is_empty, neurons
+
+NAMED = 6
+"""Languages of a mean that its line names; it counts more."""
 
 Row = Mapping[Any, Any]
 Spot = dict[str, list[Row]]
@@ -103,7 +107,8 @@ class Section:
                 what = f"random for {what}" if is_random else what
                 what += f" of {whose[1]}" if whose[1] else ""
                 first = None if is_random else self.none(model, tuning, lang)
-                found.append(Line([model, what, *right, lang], [first, *spots]))
+                head = [model, what, *right, called(lang)]
+                found.append(Line(head, [first, *spots]))
         return found
 
     def untreated(
@@ -112,8 +117,17 @@ class Section:
         """Make the line of a tuning without interventions; none if it was not run."""
         none = self.none(model, tuning, lang)
         empty: list[Spot | None] = [{} for _ in self.statistics]
-        head = [model, neurons, *right, lang]
+        head = [model, neurons, *right, called(lang)]
         return [Line(head, [none, *empty])] if none else []
+
+
+def called(lang: str) -> str:
+    """Name what is tested, a language or pair, or the mean over some."""
+    langs = names.together(lang)
+    if len(langs) == 1:
+        return lang
+    some = ", ".join(langs) if len(langs) <= NAMED else str(len(langs))
+    return f"mean of {some}"
 
 
 def without_draw(tuning: str) -> str:
@@ -201,7 +215,7 @@ def _range(rows: Iterable[Row], metric: Shown) -> str:
 def _value(row: Row, metric: Shown) -> str:
     text = metric.value(row["value"]) + mark(row["p_holm"], row["delta"])
     is_matrix = not math.isnan(row["p_value"]) and math.isnan(row["p_holm"])
-    if row["statistic"] == NO_TREATMENT or is_matrix:
+    if row["statistic"] == NO_TREATMENT or is_matrix or is_mean(row["lang"]):
         text += metric.interval(row["ci_low"], row["ci_high"])
     return text
 

@@ -17,6 +17,7 @@ from langneurons.config.errors import DataError, unknown_name
 from langneurons.config.names import (
     BASE,
     BASE_SEED,
+    JOIN,
     NO_TREATMENT,
     TuningName,
     split_draw,
@@ -68,7 +69,10 @@ COLUMNS = (
     ),
     Column("tuning", "what was fine-tuned; base: nothing", key=True),
     Column("seed", "of the fine-tuning; pooled: all seeds together", key=True),
-    Column("lang", "language of the test items, or pair of languages", key=True),
+    Column(
+        "lang", "language of the test items, or pair of languages; vi+zh: mean over "
+        "these", key=True,
+    ),
     Column(
         "statistic", "what is written into the neurons; none: nothing; of diffmean "
         "layer and strength; of a bridge which: via_en", key=True,
@@ -99,6 +103,16 @@ KEY = [name for name in columns.key(COLUMNS) if name != "against"]
 """The columns that name an evaluation and a metric; a bridge has two comparisons."""
 Axes = tuple[Any, ...]
 Compared = tuple[Mapping[str, Any], Evaluation, str, Evaluation | None]
+
+
+def is_mean(lang: str) -> bool:
+    """Tell whether a row is a mean over languages: ``vi+zh``."""
+    return JOIN in lang
+
+
+def of_languages(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out means over languages, which repeat the other rows."""
+    return table[~table["lang"].map(is_mean).astype(bool)]
 
 
 def is_random_tuning(tuning: str) -> bool:
@@ -169,6 +183,36 @@ def task_table(
         raise DataError(unknown_name("layout", layout, LAYOUTS, "task table"))
     if not rows:
         raise DataError("the table has no rows")
+    compared = compare_rows(rows, evaluations, layout)
+    found = [
+        _line(one, metric, given.kind, resamples)
+        for one in compared
+        for metric, given in metrics.items()
+    ]
+    for group in seed_groups(compared):
+        found += [_pooled_line(group, m, metrics[m].kind, resamples) for m in metrics]
+    return framed(found, metrics, title)
+
+
+def framed(
+    lines: Sequence[Mapping[str, Any]], metrics: Mapping[str, Metric], title: str
+) -> pd.DataFrame:
+    """Make a table of lines; add what the task declares, and Holm's correction."""
+    declared = {m: Shown.of(m, given).columns for m, given in metrics.items()}
+    given = {"task_title": title}
+    found = [{**line, **given, **declared[line["metric"]]} for line in lines]
+    table = columns.frame(found, COLUMNS)
+    return table.assign(p_holm=holm(table, is_marked(table)))
+
+
+def compare_rows(
+    rows: Sequence[Mapping[str, Any]], evaluations: Sequence[Evaluation], layout: str
+) -> list[Compared]:
+    """Find what each evaluation is set against; see :func:`task_table`.
+
+    Raises:
+        DataError: nothing untreated is beside a treatment, or items differ.
+    """
     untreated = {
         _axes(row): evaluation
         for row, evaluation in zip(rows, evaluations, strict=True)
@@ -180,18 +224,7 @@ def task_table(
         if reference is not None:
             evaluation.check_items(reference)
         compared.append((row, evaluation, against, reference))
-    compared += _against_english(compared)
-    found = [
-        _line(one, metric, given.kind, resamples)
-        for one in compared
-        for metric, given in metrics.items()
-    ]
-    for group in _seed_groups(compared):
-        found += [_pooled_line(group, m, metrics[m].kind, resamples) for m in metrics]
-    declared = {m: Shown.of(m, given).columns for m, given in metrics.items()}
-    found = [line | {"task_title": title} | declared[line["metric"]] for line in found]
-    table = columns.frame(found, COLUMNS)
-    return table.assign(p_holm=holm(table, is_marked(table)))
+    return compared + _against_english(compared)
 
 
 def is_marked(table: pd.DataFrame) -> pd.Series:
@@ -263,7 +296,7 @@ def _against_english(compared: Sequence[Compared]) -> list[Compared]:
     return found
 
 
-def _names(row: Mapping[str, Any]) -> dict[str, Any]:
+def names_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that name an evaluation; ``-`` is a text without value."""
     found = {}
     for column in COLUMNS:
@@ -276,7 +309,7 @@ def _names(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _line(compared: Compared, metric: str, kind: str, resamples: int) -> dict[str, Any]:
     row, evaluation, against, reference = compared
-    line = _names(row) | {"metric": metric}
+    line = names_of(row) | {"metric": metric}
     line |= {"n": len(evaluation.items), "against": against}
     line |= {"n_neurons": evaluation.record["n_neurons"]}
     line |= {"published": (row.get("published") or {}).get(metric)}
@@ -293,14 +326,14 @@ def _line(compared: Compared, metric: str, kind: str, resamples: int) -> dict[st
     return line
 
 
-def _seed_groups(compared: Sequence[Compared]) -> list[list[Compared]]:
+def seed_groups(compared: Sequence[Compared]) -> list[list[Compared]]:
     """Group what differs in the seed only, where there are several seeds."""
     groups: dict[Axes, list[Compared]] = {}
     for one in compared:
         if one[2] == VIA_ENGLISH:
             continue  # models as they are have one seed
         # One seed may be asked for by another experiment first.
-        names = _names(one[0]) | {"seed": POOLED, "experiment": ""}
+        names = names_of(one[0]) | {"seed": POOLED, "experiment": ""}
         groups.setdefault(tuple(names.values()), []).append(one)
     several = [group for group in groups.values() if len(group) > 1]
     for group in several:
@@ -314,7 +347,7 @@ def _pooled_line(
 ) -> dict[str, Any]:
     """Take the seeds of one treatment together."""
     row, first, against, _ = group[0]
-    line = _names(row) | {"seed": POOLED, "metric": metric, "n": len(first.items)}
+    line = names_of(row) | {"seed": POOLED, "metric": metric, "n": len(first.items)}
     neurons = {one[1].record["n_neurons"] for one in group}
     line |= {"n_neurons": neurons.pop() if len(neurons) == 1 else None}
     line |= {"published": (row.get("published") or {}).get(metric)}

@@ -16,7 +16,7 @@ from .document import Bullets, Document, Heading, Paragraph, Part, count
 from .metrics import RESUMMED, Shown
 from .task_layouts import entries, interventions, random, tunings
 from .task_lines import Line, Section, grids
-from .task_table import KEY, is_control, is_marked
+from .task_table import KEY, is_control, is_marked, of_languages
 from .words import (
     ATTENTION,
     BRIDGE,
@@ -61,9 +61,10 @@ BESIDE_LEGENDS = {
 }
 RANDOM_LEGEND = """\
 - ▲ ▼: higher or lower than *{reference}* on the same items{seed}, p < 0.05 after
-  Holm's correction over all comparisons of the same model and metric that may be marked
-  here; exact McNemar test for right or wrong answers, paired permutation test for
-  scores. No mark: no such difference was found.
+  Holm's correction over all comparisons of the same model and metric that the table of
+  selected neurons alone may mark, so that both mark the same; exact McNemar test for
+  right or wrong answers, paired permutation test for scores. No mark: no such
+  difference was found.
 - *random neurons*: as many random neurons in each layer are tuned instead; mean
   [lowest, highest] draw. They are a control and are not tested."""
 BASE_LEGEND = """\
@@ -88,6 +89,12 @@ POOLED_LEGEND = """\
 MATRIX_LEGEND = """\
 - *of* a language: its neurons are overwritten. Where there are several, those of other
   languages than the items' are not tested; values have their 95 % interval instead."""
+MEAN_LEGEND = (
+    "- *mean of* languages, which are taken as given: each counts alike, with its own "
+    "neurons; {target}the interval is a bootstrap over items, an item with all the "
+    "languages that have it, and the test flips signs of items; Holm's correction is "
+    "over means alone."
+)
 STEERING_LEGENDS = {
     DIFFMEAN: """\
 - *diffmean*: no neurons; the mean difference of the named language from the others is
@@ -121,7 +128,7 @@ def layout(table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
     unit = declared.group_unit(groups[0])
     shown = without_pooled_seeds(table)
     each = "pair" if bridged_text.is_bridged(table) else "language"
-    items = f"on {count(table['n'])} items per {each}."
+    items = f"on {count(of_languages(table)['n'])} items per {each}."
     parts: list[Part] = [
         Paragraph(f"{_models(table, spec['source_language'])} {items}")
     ]
@@ -131,7 +138,7 @@ def layout(table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
         if written[1:]:
             parts += [Paragraph("Other metrics:"), *written[1:]]
     parts += bridged_text.against_english(english)
-    parts += [Heading("In short"), Bullets.of(in_short(shown))]
+    parts += [Heading("In short"), Bullets.of(in_short(of_languages(shown)))]
     parts += [Heading("How to read it", folded=True)]
     parts.append(Bullets.of(*_legend(table, kind, groups)))
     return Document(f"{called}: {title} {what}{unit}", tuple(parts))
@@ -235,6 +242,9 @@ def _legend(
         parts.append(SHARED_LEGEND)
     if (~marked[~controls & table["p_value"].notna()]).any():
         parts.append(MATRIX_LEGEND)
+    if len(of_languages(table)) < len(table):
+        tuned = "" if layout == "interventions" else "`target` is its own tuning; "
+        parts.append(_wrapped(MEAN_LEGEND, target=tuned))
     parts += [text for x, text in STEERING_LEGENDS.items() if x in set(table["method"])]
     if table.apply(is_empty, axis=1).any():
         parts.append(EMPTY_LEGEND)

@@ -34,6 +34,9 @@ NOTHING = "-"
 POOLED = "pooled"
 """Seed of a row in which several seeds are taken together."""
 
+OWN, TARGET = "own", "target"
+"""In a mean over languages: neurons of each language itself, overwritten or tuned."""
+
 ATTENTION = "attention"
 """The tuning that every other tuning is set against; itself against ``base``."""
 

@@ -1,0 +1,162 @@
+"""The table of perplexities laid out: rows neurons, columns text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from langneurons.config.names import NO_TREATMENT
+
+from .document import (
+    OWN,
+    Bullets,
+    Cell,
+    Document,
+    Grid,
+    Heading,
+    Paragraph,
+    Part,
+    grid,
+    number,
+)
+from .perplexity_summary import perplexity_summary
+from .words import (
+    ABSENT,
+    DIFFMEAN,
+    EMPTY_LEGEND,
+    NO_NEURONS,
+    RANDOM,
+    is_empty,
+    neurons,
+)
+
+
+def layout(table: pd.DataFrame) -> Document:
+    """Lay out the change of negative log-likelihood: rows neurons, columns text.
+
+    Args:
+        table: from ``perplexity_table``.
+    """
+    parts: list[Part] = [Paragraph(LEGEND)]
+    treated = table[(table["statistic"] != NO_TREATMENT) & (table["method"] != RANDOM)]
+    summary = perplexity_summary(table)
+    keys = ["model", "method", "langset", "statistic"]
+    for values, part in treated.groupby(keys, sort=False):
+        model, method, langset, statistic = values
+        langs = list(dict.fromkeys(part["lang"]))
+        change, spread = (
+            part.pivot(index="neuron_lang", columns="lang", values=values)
+            for values in ("delta_nll", "delta_se")
+        )
+        empty = set(part.loc[part.apply(is_empty, axis=1), "neuron_lang"])
+        lines: list[list[Cell | str]] = [
+            [
+                str(whose),
+                *(
+                    Cell(NO_NEURONS)
+                    if whose in empty
+                    else _nats(
+                        change.loc[whose, lang], spread.loc[whose, lang], whose == lang
+                    )
+                    for lang in langs
+                ),
+            ]
+            for whose in dict.fromkeys(part["neuron_lang"])
+        ]
+        chosen = (summary[keys] == list(values)).all(axis=1)
+        title = (
+            f"{model}, `{neurons(str(method), str(langset))}`, statistic `{statistic}`"
+        )
+        whose = "towards" if method == DIFFMEAN else "neurons of"
+        changes = grid([whose, *langs], lines, 1, fold=False)
+        parts += [Heading(title), changes]
+        if chosen.any():  # of neurons
+            parts.append(_summary(summary[chosen]))
+    none = table[table["statistic"] == NO_TREATMENT]
+    plain = [
+        [
+            str(row["model"]),
+            str(row["lang"]),
+            _with_error(row["nll"], row["nll_se"], ".3f"),
+            f"{row['perplexity']:.2f}",
+            f"{row['n_tokens']:,}",
+        ]
+        for _, row in none.iterrows()
+    ]
+    header = ["model", "text", "nats per token", "perplexity", "tokens"]
+    parts += [Heading("Without intervention"), grid(header, plain, 2)]
+    parts += [Heading("In short"), Bullets.of(_in_short(summary))]
+    if treated.apply(is_empty, axis=1).any():
+        parts.append(Bullets.of(EMPTY_LEGEND))
+    return Document("Perplexity under interventions", tuple(parts))
+
+
+LEGEND = """\
+Change of the negative log-likelihood, nats per token, when the neurons of the row's
+language are switched and text of the column's language is read; held-out text, the same
+chunks or sentences in all cells. Positive: the text has become harder. **Bold**: own
+language. After ±: the standard error over chunks or sentences.
+The `.tsv` file beside this one has intervals, perplexities and every draw."""
+
+
+def _in_short(summary: pd.DataFrame) -> str:
+    """Say for each selection whether its own language is hit, and hit most."""
+    lines = []
+    keys = ["model", "method", "langset", "statistic"]
+    summary = summary[~summary.apply(is_empty, axis=1).astype(bool)]
+    for (model, method, langset, statistic), part in summary.groupby(keys, sort=False):
+        own, others = part["own"], part["others"]
+        text = (
+            f"- {model} {neurons(str(method), str(langset))}.{statistic}: own text "
+            f"{number(own.mean(), '+.3f')} nats per token on the mean, other texts "
+            f"{number(others.mean(), '+.3f')}"
+        )
+        both = int((own.notna() & others.notna()).sum())  # text of some may be missing
+        if both:
+            more = int((own > others).sum())
+            text += f"; own text is changed more for {more} of {both} languages"
+        drawn = part[part["draws"] > 0]
+        if not drawn.empty:
+            more = int((drawn["own"] > drawn["random_high"]).sum())
+            text += f", and more than by every random draw for {more} of {len(drawn)}"
+        lines.append(f"{text}.")
+    return "\n".join(lines) or "- The table has no interventions on neurons."
+
+
+def _nats(value: float, error: float, is_own: bool) -> Cell:
+    style = OWN if is_own and not math.isnan(value) else ""
+    return Cell(_with_error(value, error, "+.3f"), style)
+
+
+def _with_error(value: float, error: float, form: str) -> str:
+    """Write a number with its standard error, where there is one."""
+    text = number(value, form)
+    return text if math.isnan(error) else f"{text} ± {error:.3f}"
+
+
+def _summary(part: pd.DataFrame) -> Grid:
+    def line(head: Sequence[str], row: Any) -> list[str]:
+        values = [row["own"], row["others"], row["random_median"]]
+        shown = [number(value, "+.3f") for value in values]
+        limits = ABSENT
+        if not math.isnan(row["random_low"]):
+            limits = f"{row['random_low']:+.3f} to {row['random_high']:+.3f}"
+        return [*head, *shown, limits]
+
+    lines = [
+        line([str(row["neuron_lang"]), f"{row['n_neurons']:,}"], row)
+        for _, row in part.iterrows()
+    ]
+    middle = part[["own", "others", "random_median"]].mean()
+    missing = {"random_low": math.nan, "random_high": math.nan}
+    lines.append(line(["mean", ""], dict(middle) | missing))
+    draws = int(part["draws"].max())
+    whose = "towards" if (part["method"] == DIFFMEAN).all() else "neurons of"
+    header = [whose, "neurons", "own text", "other texts (mean)"]
+    if draws == 0:  # no controls for this statistic
+        return grid(header, [cells[: len(header)] for cells in lines], 1)
+    header += [f"random neurons, own text (median of {draws} draws)", "range"]
+    return grid(header, lines, 1)
