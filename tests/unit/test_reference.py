@@ -211,7 +211,9 @@ def test_a_default_reads_as_it_is_written(block: str) -> None:
         assert value == part["default"], key
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "demo.yaml", "small.yaml"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "demo.yaml", "laptop.yaml", "small.yaml"]
+)
 def test_editors_find_the_schema_and_nothing_wrong(name: str) -> None:
     first = (ROOT / "config" / name).read_text(encoding="utf-8").partition("\n")[0]
     path = first.removeprefix("# yaml-language-server: $schema=")
