@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from langneurons.jobs import files
+from langneurons.tables.common import columns, task_table
 
 WORDS = 40
 CANDIDATES = {"en-ur": ("hi", "zh", "fr"), "vi-ur": ("en", "hi", "zh", "fr"),
@@ -53,6 +54,31 @@ def _pair(folder: Path, axes: dict[str, Any], bridges: Sequence[str]) -> Path:
     index = where / "part-1-of-1.json"
     index.write_text(json.dumps(whole | {"treatments": treatments}))
     return index
+
+
+def corrected(pair: str, bridge: str, against: str) -> float:
+    """Return the corrected p-value that the table of the task has."""
+    place = [*CANDIDATES].index(pair) * 10 + ["en", "hi", "zh", "fr"].index(bridge)
+    return round(0.001 * (place + 1) + (0.5 if against == "none" else 0), 3)
+
+
+def tables(folder: Path, model: str = "m", task: str = "words") -> list[Path]:
+    """Write the table of the task, which says how its comparisons are marked."""
+    usual: dict[str, Any] = dict.fromkeys(columns.names(task_table.COLUMNS), "")
+    usual |= {"model": model, "method": "bridge", "metric": "correct"}
+    rows = [
+        usual
+        | {"lang": pair, "statistic": f"via_{k}", "against": against}
+        | {"p_holm": corrected(pair, k, against)}
+        for pair, bridges in CANDIDATES.items()
+        for k in bridges
+        for against in ("none", "via_en")
+        if (k, against) != ("en", "via_en")
+    ]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{task}.tsv"
+    pd.DataFrame(rows).to_csv(path, sep="\t", index=False)
+    return [path]
 
 
 SCORES: Mapping[str, Mapping[str, float]] = {

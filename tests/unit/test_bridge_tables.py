@@ -36,6 +36,7 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Inputs:
         {
             "evaluations": bridge_files.evaluations(folder / "evaluations"),
             "similarities": bridge_files.similarities(folder / "similarities"),
+            "tables": bridge_files.tables(folder / "tables"),
         }
     )
 
@@ -73,15 +74,18 @@ def test_a_choice_stands_beside_what_there_was_to_choose(table: pd.DataFrame) ->
     assert worse["over_english"] == pytest.approx(-0.25)
 
 
-def test_holm_counts_the_pairs_of_a_similarity(table: pd.DataFrame) -> None:
+def test_marks_of_pairs_are_those_of_the_tasks_table(table: pd.DataFrame) -> None:
     own = table[(table["similarity"] == "wrong") & (table["pair"] != "all")]
-    tested = own[own["p_english"].notna()]
     # English is an end of en-ur, which is no test.
-    assert list(tested["pair"]) == ["vi-ur", "vi-el"]
+    assert list(own[own["p_english"].notna()]["pair"]) == ["vi-ur", "vi-el"]
     by_pair = own.set_index("pair")
-    assert by_pair.loc["vi-ur", "p_english_holm"] == pytest.approx(
-        max(tested["p_english"].max(), 2 * tested["p_english"].min())
-    )
+    assert list(by_pair["chosen"]) == ["zh", "zh", "zh"]
+    for pair, row in by_pair.iterrows():
+        known = bridge_files.corrected(str(pair), "zh", "none")
+        assert row["p_direct_holm"] == known != row["p_direct"]
+    for pair in ("vi-ur", "vi-el"):
+        known = bridge_files.corrected(pair, "zh", "via_en")
+        assert by_pair.loc[pair, "p_english_holm"] == known
     assert np.isnan(by_pair.loc["en-ur", "english"])
 
 

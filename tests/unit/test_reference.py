@@ -129,7 +129,9 @@ ELSEWHERE = {
     ("DemoWorld", "nli_train"): {"en"},
     ("DemoWorld", "qa_train"): {"en"},
     ("methods.plnd", "minus"): {"others", "none"},
-    ("methods.published", "path"): {".pth"},
+    ("methods.published", "path"): {".pth", ".json"},
+    ("methods.published", "languages"): {".pth", ".json"},
+    ("Tuning", "path"): {"adapter_config.json", "adapter_model.safetensors"},
     ("similarities.family", "families"): {"zh: Sino-Tibetan"},
     ("tasks.forcing", "lexicon"): {"{lang}"},
     ("tasks.forcing", "template"): {"{prompt}"},
@@ -209,7 +211,9 @@ def test_a_default_reads_as_it_is_written(block: str) -> None:
         assert value == part["default"], key
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "demo.yaml", "small.yaml"])
+@pytest.mark.parametrize(
+    "name", ["config.yaml", "demo.yaml", "laptop.yaml", "small.yaml"]
+)
 def test_editors_find_the_schema_and_nothing_wrong(name: str) -> None:
     first = (ROOT / "config" / name).read_text(encoding="utf-8").partition("\n")[0]
     path = first.removeprefix("# yaml-language-server: $schema=")

@@ -215,7 +215,9 @@ def test_text_is_fetched_for_more_than_is_held_out() -> None:
     assert size(HELD_OUT_RESERVE) != size(HELD_OUT_RESERVE + 1)
 
 
-@pytest.mark.parametrize("file", ["config.yaml", "demo.yaml", "small.yaml"])
+@pytest.mark.parametrize(
+    "file", ["config.yaml", "demo.yaml", "laptop.yaml", "small.yaml"]
+)
 def test_what_costs_are_estimated_from_is_the_configuration(
     file: str, tmp_path: Path, request: Any, monkeypatch: Any
 ) -> None:

@@ -13,11 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from snakemake.utils import update_config
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 import tiny_models
 from hub_stand_in import Hub, Key, Repository, serving
+from langneurons import tasks
+from langneurons.costs.parts import Parts
+from langneurons.study.configuration import load
 from snakemake_runs import ROOT, copy_project, count_jobs, snakemake
 
 LAPTOP = yaml.safe_load((ROOT / "config/laptop.yaml").read_text("utf-8"))
@@ -150,10 +154,27 @@ def test_everything_is_fetched_by_its_commit(hub: Hub, tmp_path: Path) -> None:
     assert len(asked) == LAPTOP["tasks"]["xcopa"]["test_items"]
 
 
-def test_the_plan_is_small(tmp_path: Path) -> None:
+def test_few_tokens_go_through_the_model(tmp_path: Path) -> None:
+    """Recorded, in texts under every treatment, and in items under every treatment."""
+    merged: dict[str, Any] = {}
+    for each in (PAPER, LAPTOP):
+        update_config(merged, each)
+    config = load(merged)
+    parts = Parts(config)
+    corpus = config.corpus("articles")
+    recorded = len(LANGUAGES) * corpus.tokens
+    chunk = corpus.chunk_length * config.experiment("perplexity").chunks
+    texts = chunk * sum(len(part.treatments) for part in parts.perplexities)
+    items = config.task("xcopa").test_items * 2 * tasks.load("xcopa").SIZE.test_tokens
+    asked = items * sum(len(part.treatments) for part in parts.evaluations)
+    assert len(parts.perplexities) == len(LANGUAGES)
+    assert 50_000 < recorded + texts + asked < 300_000
+
+
+def test_the_plan_trains_and_quantises_nothing(tmp_path: Path) -> None:
     project = copy_project(folder_in(tmp_path))
     text = snakemake(project, "-n", configs=["config/laptop.yaml"])
     jobs: Counter[str] = count_jobs(text)
     assert jobs["fetch_model"] == 1
     assert jobs["fetch_text"] == jobs["measure_activations"] == len(LANGUAGES)
-    assert jobs["tune_model"] == 0
+    assert jobs["tune_model"] == jobs["quantise_model"] == 0

@@ -261,9 +261,9 @@ def _panel(
         shape = own["statistic"].map(shapes).fillna(usual)
         if name == words.RANDOM:
             shape[:] = usual
-        for marker in dict.fromkeys(shape[inside]):
-            here = inside & (shape == marker)
-            axes.plot(x[here], y[here], **marks[name] | {"marker": marker})
+        for one in dict.fromkeys(shape[inside]):
+            here = inside & (shape == one)
+            axes.plot(x[here], y[here], **marks[name] | {"marker": one})
         if not inside.all():
             text = beyond(y[~inside], shown, metric.decimals)
             note(axes, text, marks[name], notes)

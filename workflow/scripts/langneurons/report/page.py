@@ -99,6 +99,7 @@ def render(
         long=LONG,
         absent_tables=inputs.absent_tables(tables, known, config, options),
         grid=_markup(as_html.grid),
+        inline=_markup(as_html.inline),
         groups=gallery.grouped(pictures, studies.TRANSFER in running),
         absent_figures=gallery.absent(pictures, asked.get("figures", {}), options),
         costs=_cost_grid(spent),

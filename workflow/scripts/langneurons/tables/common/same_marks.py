@@ -6,6 +6,7 @@ a comparison that another one is there for, it takes the corrected p-value of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -57,13 +58,13 @@ def as_bridged(
     """
     known = {}
     for task, (rows, metric) in by_task.items():
-        for row in rows[rows["metric"] == metric].to_dict("records"):
-            way = (row["model"], row["lang"], row["statistic"], row["against"])
-            known[task, *way] = row["p_holm"]
+        for one in rows[rows["metric"] == metric].to_dict("records"):
+            named = (one["model"], one["lang"], one["statistic"], one["against"])
+            known[task, *named] = one["p_holm"]
     found = table.copy()
     for i, row in table[(table["pair"] != ALL) & (table["chosen"] != "")].iterrows():
         way = (row["task"], row["model"], row["pair"], str(Bridged(row["chosen"])))
         for name, against in OF_BRIDGES.items():
-            if (*way, against) in known:
+            if (*way, against) in known and not math.isnan(row[f"p_{name}"]):
                 found.loc[i, f"p_{name}_holm"] = known[*way, against]
     return found
