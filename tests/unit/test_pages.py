@@ -90,13 +90,15 @@ def tour(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     return named_files(TOUR)
 
 
-def on_the_demo(*files: dict[str, Any]) -> dict[str, Any]:
-    merged = configurations.merge(
-        configurations.shipped(), configurations.read("demo.yaml")
-    )
-    for above in files:
-        merged = configurations.merge(merged, above)
-    return merged
+BELOW = {TOUR: ["demo.yaml"], "docs/results.md": ["small.yaml"]}
+"""On top of what the configurations of a page are read, besides config.yaml."""
+
+
+def on_top(page: str, above: dict[str, Any]) -> dict[str, Any]:
+    merged = configurations.shipped()
+    for below in map(configurations.read, BELOW.get(page, [])):
+        merged = configurations.merge(merged, below)
+    return configurations.merge(merged, above)
 
 
 def test_the_files_of_the_tour_make_what_it_says(
@@ -110,7 +112,7 @@ def test_the_files_of_the_tour_make_what_it_says(
     (tmp_path / "data/follows").mkdir(parents=True)
     for name in ("train-en", "test-hi", "test-zh"):
         (tmp_path / f"data/follows/{name}.tsv").write_text("premise\n")
-    planned = {n: made(on_the_demo(f)) for n, f in tour.items() if n not in others}
+    planned = {n: made(on_top(TOUR, f)) for n, f in tour.items() if n not in others}
     text = pages.read(ROOT / TOUR)
     for name, study in (("boost.yaml", "demo"), ("mine.yaml", "mine")):
         said = {w for w in re.findall(r"results/[\w./-]+", text) if f"/{study}/" in w}
@@ -133,8 +135,7 @@ def test_a_configuration_is_valid_on_top_of_the_shipped_one(
 ) -> None:
     if written(block) in (tour["own.yaml"], tour["theirs.yaml"]):
         return  # their files are not here: see above, and test_foreign_adapters.py
-    base = on_the_demo() if block.page == TOUR else configurations.shipped()
-    load(configurations.merge(base, written(block)))
+    load(on_top(block.page, written(block)))
 
 
 # --- commands
