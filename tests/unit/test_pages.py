@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
@@ -284,3 +285,22 @@ def test_pictures_are_there_and_small() -> None:
     pictures = {*(ROOT / "docs/pictures").glob("*.png")}
     assert shown == pictures and len(pictures) > 2
     assert all(picture.stat().st_size < 150_000 for picture in pictures)
+
+
+def test_pictures_are_made_of_figures_that_runs_make(tmp_path: Path) -> None:
+    from PIL import Image
+
+    spec = importlib.util.spec_from_file_location(
+        "take", ROOT / "docs/pictures/take.py"
+    )
+    assert spec and spec.loader
+    take = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(take)
+    for study, page in (("demo", TOUR), ("small", "docs/results.md")):
+        planned = made(on_top(page, {}))
+        for name, figure in take.FIGURES[study].items():
+            assert f"results/{study}/figures/{figure}" in planned
+            assert (ROOT / f"docs/pictures/{name}.png").is_file()
+    Image.new("RGB", (2000, 100), "red").save(tmp_path / "large.png")
+    take.shrink(tmp_path / "large.png", tmp_path / "small.png")
+    assert Image.open(tmp_path / "small.png").size == (take.WIDTH, 50)
