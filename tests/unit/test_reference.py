@@ -345,6 +345,9 @@ OTHERS = {
     "down(act(up(x)))",
     "make test-harness",
     "detectable",
+    "vi+zh",
+    ".pth",
+    "results/neurons/",
 }
 
 
