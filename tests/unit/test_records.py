@@ -119,7 +119,7 @@ def test_rules_and_records_agree_on_the_files() -> None:
         if not any(found.wanted(name.format(**x)) for x in (axes, bridged, aligned))
     }
     # Beside another output of the same job; a sum of shards; made of other results.
-    beside = {"json", "md", "pth"}
+    beside = {"json", "md", "pth", "tex"}
     assert {Path(name).suffix[1:] for name in unknown} <= beside | {
         "safetensors",
         "jsonl",
