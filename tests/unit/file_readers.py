@@ -22,17 +22,18 @@ from activation_files import build, heavy_tailed
 from langneurons.config.task_entries import Training
 from langneurons.costs import spending
 from langneurons.figures import effects, selections
+from langneurons.figures import training as learning
 from langneurons.jobs import batching, files, manifests, provenance, tensors
 from langneurons.methods import published as published_neurons
 from langneurons.neurons import neuron_sets
 from langneurons.neurons.chunk_statistics import ChunkStatistics
 from langneurons.neurons.recorded_activations import Activations
 from langneurons.nn.evaluation import perplexity, treatments
-from langneurons.nn.models import folders, tuned
+from langneurons.nn.models import adapter_files, folders, foreign_adapters, tuned
 from langneurons.nn.recording import measuring
 from langneurons.nn.tuning import adapters, training
 from langneurons.published import numbers, numbers_file
-from langneurons.report import inputs, origin
+from langneurons.report import adapter_card, inputs, origin
 from langneurons.tables import perplexity as perplexity_table
 from langneurons.tables.common import (
     columns,
@@ -266,6 +267,19 @@ def _read_adapter(path: Path) -> object:
     return tuned.open_adapter(model, path.parent)
 
 
+def _read_training(path: Path) -> object:
+    files.read_object(path, "the record of a training", adapter_card.SUMMARY)
+    return learning.curves([path], [("attention", 42)])
+
+
+def _adapter_of_others(path: Path) -> object:
+    found = adapter_files.Adapter.read(path.parent, str(path))
+    found.require_layers(2)
+    found.require_head("x", ["a", "b", "c"])
+    foreign_adapters.compare(found, path.parent, path.parents[1], ["a", "b", "c"])
+    return found
+
+
 def _checkpoint(folder: Path) -> Path:
     model, optimizer, losses = _learner()
     saved = training.Checkpoint(folder, "key")
@@ -428,6 +442,10 @@ def _shard(folder: Path) -> Path:
 
 
 SPENT = "s\th:m:s\tmax_rss\tcpu_time\n12.5\t0:00:12\t100.0\t11.0\n"
+TRAINED = {
+    "format": "langneurons/training/1", "items": 8, "steps": 2, "final_loss": 0.5,
+    "trainable_parameters": 9, "loss_curve": [{"step": 2, "loss": 0.5}],
+}  # fmt: skip
 TOKENS = {"tokens_sha256": "0" * 64, "tokens": 48}
 KINDS = [
     Kind("xnli.tsv", _text("a.tsv", NLI), lambda p: list(xnli.TASK.read_file(p)),
@@ -465,6 +483,11 @@ KINDS = [
     Kind("config.json", _model, lambda p: folders.describe(p.parent), users=True),
     Kind("adapter config", _adapter(adapters.CONFIG), _read_adapter, cost=10),
     Kind("adapter", _adapter(adapters.ADAPTER), _read_adapter, text=False, cost=10),
+    Kind("training record", _json("training.json", TRAINED), _read_training),
+    Kind("their adapter config", _adapter(adapters.CONFIG), _adapter_of_others,
+         users=True, cost=10),
+    Kind("their adapter", _adapter(adapters.ADAPTER), _adapter_of_others, text=False,
+         users=True, cost=10),
     Kind("checkpoint", _checkpoint, _read_checkpoint, text=False),
     Kind("micro-batch", _micro_batch, lambda p: _cache(p.parent)._recall()),
     Kind("evaluations", _evaluation(INDEX), _read_evaluation, cost=4),
@@ -478,7 +501,6 @@ KINDS = [
     Kind("published figures", _figures, _read_figures, users=True, cost=3),
     Kind("benchmark", _text("b.tsv", SPENT), spending.read),
 ]  # fmt: skip
-"""``training.json`` is not among them: nothing reads it."""
 
 
 @cache

@@ -10,6 +10,7 @@ import pytest
 
 from evaluation_files import XNLI, Study, cells_of, right, row, text_of, write
 from langneurons.config.errors import DataError
+from langneurons.figures import sweep
 from langneurons.stats import averages, bootstrap, resummed, significance
 from langneurons.stats.averages import Part
 from langneurons.stats.resummed import Resummed
@@ -90,7 +91,7 @@ def means_of(
 ) -> pd.DataFrame:
     given = {"layout": layout, "resamples": 300}
     table = task_table.task_table(made.rows, made.evaluations, made.metrics, **given)
-    given |= {"source": "en"}
+    given["source"] = source
     found = task_means.with_means(
         table, made.rows, made.evaluations, made.metrics, **given
     )
@@ -135,6 +136,25 @@ def test_means_in_the_table_of_a_task(tmp_path: Path) -> None:
     ((*_, none, cell),) = cells_of(text, "m", "lape.s", "mean of vi, hi")
     assert none.startswith("32.5 [") and cell.startswith("47.5 ▲ [")
     assert "on 40 items per language" in text and "Of 2 interventions" in text
+
+
+def test_means_over_pairs_of_languages(tmp_path: Path) -> None:
+    """Two translations: whose neurons are a mean's own is a pair's target's."""
+    made = Study(tmp_path, XNLI)
+    for pair, correct in (("en-vi", 10), ("en-hi", 16)):
+        made.add(pair, "none", {}, accuracy=right(40, correct))
+        for whose in ("vi", "hi"):
+            gain = 6 if pair.endswith(whose) else 1
+            names = {"method": "lape", "langset": "s", "neuron_lang": whose}
+            scores = right(40, correct + gain)
+            made.add(pair, f"lape.s.{whose}.p90", names, accuracy=scores)
+    table = means_of(made)
+    mean = table[table["lang"] == "en-vi+en-hi"].set_index("method")
+    assert mean.loc["lape", "neuron_lang"] == "own"
+    assert mean.loc["lape", "delta"] == pytest.approx(6 / 40)
+    assert mean.loc["lape", "p_holm"] == pytest.approx(2 / 2**12)
+    drawn = sweep.sweep(table, "accuracy", {"lape": 1.0}, "method")
+    assert set(drawn["lang"]) == {"en-vi", "en-hi", "en-vi+en-hi"}
 
 
 def test_a_tuning_of_each_language_is_one_of_the_target(tmp_path: Path) -> None:

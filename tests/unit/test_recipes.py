@@ -69,8 +69,10 @@ def made(raw: dict[str, Any]) -> set[str]:
     """
     config = load(raw)
     parts = Parts(config)
+    written = [files.table(config, name) for name in tables.wanted(config)]
     found = [
-        *(files.table(config, name) for name in tables.wanted(config)),
+        *written,
+        *(str(Path(path).with_suffix(".tex")) for path in written),
         *files.figures(config),
         *(result_paths.activations(c, m, lang) for m, c, lang in rows.measured(config)),
     ]

@@ -119,7 +119,7 @@ def test_rules_and_records_agree_on_the_files() -> None:
         if not any(found.wanted(name.format(**x)) for x in (axes, bridged, aligned))
     }
     # Beside another output of the same job; a sum of shards; made of other results.
-    beside = {"json", "md", "pth"}
+    beside = {"json", "md", "pth", "tex"}
     assert {Path(name).suffix[1:] for name in unknown} <= beside | {
         "safetensors",
         "jsonl",
@@ -129,6 +129,7 @@ def test_rules_and_records_agree_on_the_files() -> None:
         "results/tokens/{corpus}/{model}/{lang}.heldout.json",
         "results/adapters/{task}/{model}/{tuning}/seed{seed}/adapter_config.json",
         "results/adapters/{task}/{model}/{tuning}/seed{seed}/training.json",
+        "results/adapters/{task}/{model}/{tuning}/seed{seed}/source.json",
         # No experiment of this run has it.
         "results/perplexity/{corpus}/{model}/{lang}/part-{part}-of-{parts}.json",
     }

@@ -129,7 +129,9 @@ ELSEWHERE = {
     ("DemoWorld", "nli_train"): {"en"},
     ("DemoWorld", "qa_train"): {"en"},
     ("methods.plnd", "minus"): {"others", "none"},
-    ("methods.published", "path"): {".pth"},
+    ("methods.published", "path"): {".pth", ".json"},
+    ("methods.published", "languages"): {".pth", ".json"},
+    ("Tuning", "path"): {"adapter_config.json", "adapter_model.safetensors"},
     ("similarities.family", "families"): {"zh: Sino-Tibetan"},
     ("tasks.forcing", "lexicon"): {"{lang}"},
     ("tasks.forcing", "template"): {"{prompt}"},
@@ -343,6 +345,9 @@ OTHERS = {
     "down(act(up(x)))",
     "make test-harness",
     "detectable",
+    "vi+zh",
+    ".pth",
+    "results/neurons/",
 }
 
 

@@ -1,4 +1,4 @@
-"""The model as it is, from the plan to the report: nothing is trained for it."""
+"""The model as it is, and with somebody else's adapter: nothing is trained for it."""
 
 from __future__ import annotations
 
@@ -53,6 +53,8 @@ def write_overlay(project: Path, tunings: list[str]) -> None:
     tiny = yaml.safe_load(TINY.read_text(encoding="utf-8"))
     update_config(tiny, yaml.safe_load(ALONE))
     tiny["experiments"]["transfer"]["tunings"] = tunings
+    if "theirs" in tunings:
+        tiny["tunings"] = {"theirs": {"kind": "adapter", "path": "theirs"}}
     if "attention" in tunings:
         del tiny["tasks"]["xquad"]["data"]
     text = yaml.safe_dump(tiny, sort_keys=False)
@@ -101,6 +103,51 @@ def test_a_tuning_beside_it_computes_nothing_of_it_again(project: Path) -> None:
     assert planned(project) == Counter(evaluated | again)
     write_overlay(project, ["base"])
     assert planned(project) == Counter()
+
+
+def test_an_adapter_of_others_is_evaluated_and_again_once_it_changes(
+    project: Path,
+) -> None:
+    make_adapter(project)
+    write_overlay(project, ["base", "theirs"])
+    page = {"build_report": 1, "build_cost_table": 1, "all": 1}
+    again = Counter({"build_table": 1, "draw_effects": 2} | page)
+    own = Counter({"evaluate_task": 1})
+    assert planned(project) == own + again + Counter({"fetch_adapter": 1})
+    snakemake(project, "--cores", "2")
+    assert planned(project) == Counter()
+    folder = project / "results/evaluations/xquad/demo/theirs/seed0/vi"
+    before = (folder / "none.parquet").read_bytes()
+    base = project / FOLDER / "none.parquet"
+    untouched = base.stat().st_mtime_ns
+    with (project / "results/tables/xquad.tsv").open(encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle, delimiter="\t"))
+    named = {(row["tuning"], row["seed"]) for row in rows}
+    assert named == {("base", "0"), ("theirs", "0")}
+    # Another scale, with the same weights.
+    path = project / "theirs/adapter_config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(settings | {"lora_alpha": 500}), encoding="utf-8")
+    assert planned(project) == own + again + Counter({"fetch_adapter": 1})
+    snakemake(project, "--cores", "2", "results/tables/xquad.tsv")
+    assert (folder / "none.parquet").read_bytes() != before
+    assert base.stat().st_mtime_ns == untouched
+    write_overlay(project, ["base"])
+
+
+def make_adapter(project: Path) -> None:
+    """Make an adapter with nothing but PEFT, of which one weight stands out."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    pinned = project / "results/models/demo/pinned"
+    settings = LoraConfig(task_type="CAUSAL_LM", r=1, target_modules=["o_proj"])
+    model = get_peft_model(AutoModelForCausalLM.from_pretrained(pinned), settings)
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.ones_(weight)
+    model.save_pretrained(project / "theirs", save_embedding_layers=False)
 
 
 def test_what_cannot_be_made_of_it_is_said(project: Path) -> None:

@@ -200,9 +200,8 @@ LARGE = "models={llama31: {parameters: 405000000000}}"
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--cores", "2"], "needs 6 GPUs of 86 GB, but jobs can have 4"),
         (["--cores", "2", "--resources", "gpu=3"], "of 86 GB, but jobs can have 3"),
-        (["--profile", "profiles/workstation"], "of 86 GB, but jobs can have 4"),
+        (["--profile", "profiles/workstation"], "6 GPUs of 86 GB, but jobs can have 4"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_starts(

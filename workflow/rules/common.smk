@@ -46,7 +46,7 @@ PARTS = Parts(CONFIG)
 SPECS = Signed(Specs(CONFIG, PARTS))
 TABLES = TableSpecs(CONFIG, PARTS)
 RESOURCES = Signed(Requests(CONFIG, PARTS, lambda: devices.smallest(workflow)))
-fitting.before_start(JobScheduler, lambda run: fitting.check(run, RESOURCES))
+fitting.before_start(JobScheduler, RESOURCES, WorkflowError)
 RECORDS = Records(CONFIG, SPECS, TABLES)
 # Of whom a result is stands in its provenance; jobs take it from here.
 os.environ[provenance.STUDY] = CONFIG.study or ""

@@ -134,9 +134,7 @@ class Config(Frozen):
     demo_world: DemoWorld | None = Field(
         None, description="the artificial world; null: none"
     )
-    resources: Resources = Field(
-        Resources(), description="what the machine has; no result depends on it"
-    )
+    resources: Resources = Field(Resources(), description="what the machine has")
     report: Literal["complete", "existing"] = Field(
         "complete",
         description="what the report shows:\n`complete`: it waits for all tables and "

@@ -172,6 +172,12 @@ SECTIONS: Mapping[str, Sequence[Term]] = {
             "an entry of `experiments` that `run` names",
         ),
         Term(
+            "sweep",
+            "a method or a statistic at several values of one parameter; its name "
+            "stands for all of them.",
+            "an entry of `sweeps`; `lape_rate_0_005.set1` is one of them",
+        ),
+        Term(
             "study",
             "a configuration whose own results have a folder of their own.",
             "`study: mine` puts them into `results/mine/`",

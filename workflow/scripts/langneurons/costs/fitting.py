@@ -6,26 +6,33 @@ the job would run out of memory hours later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
+from langneurons.config.errors import ConfigError
 from langneurons.jobs import devices
 
 from .requests import Requests
 
 
-def before_start(scheduler: type[Any], check: Callable[[Any], None]) -> None:
-    """Have a run looked at when its jobs are planned and none of them has started.
+def before_start(
+    scheduler: type[Any], requests: Requests, error: type[Exception]
+) -> None:
+    """Have a run checked when its jobs are planned and none of them has started.
 
     Args:
-        scheduler: Snakemake's class, which is made at that moment.
-        check: told the workflow; raises what is to be said.
+        scheduler: Snakemake's class, of which it makes one at that moment.
+        requests: what jobs ask for.
+        error: of Snakemake, which it shows without a traceback.
     """
     # The rules may be read more than once in a process.
     begin = vars(scheduler).get("_begins_with", scheduler.__init__)
 
     def checked(self: Any, workflow: Any, *given: Any, **named: Any) -> None:
-        check(workflow)
+        try:
+            check(workflow, requests)
+        except ConfigError as found:
+            raise error(str(found)) from None
         begin(self, workflow, *given, **named)
 
     scheduler._begins_with = begin
@@ -43,17 +50,15 @@ def check(workflow: Any, requests: Requests) -> None:
         requests: what jobs ask for.
 
     Raises:
-        WorkflowError: each model that does not fit, with its size and what helps.
+        ConfigError: each model that does not fit, with its size and what helps.
     """
-    from snakemake_interface_common.exceptions import WorkflowError
-
     if not workflow.is_main_process or workflow.touch:
         return
     if not devices.runs_here(workflow) or not devices.visible():
         return
     there = int(workflow.global_resources["gpu"].value)
     if said := too_large(workflow.dag.needrun_jobs(), there, requests):
-        raise WorkflowError("\n".join([*said, "Nothing was started."]))
+        raise ConfigError("\n".join([*said, "Nothing was started."]))
 
 
 def too_large(jobs: Iterable[Any], there: int, requests: Requests) -> list[str]:
@@ -70,7 +75,8 @@ def too_large(jobs: Iterable[Any], there: int, requests: Requests) -> list[str]:
         key = job.rule.name, str(getattr(job.wildcards, "model", ""))
         if resource is not None and key not in asked:
             # As the rule or --set-resources says, not cut to what there is.
-            asked[key] = int(resource.evaluate(job.wildcards, attempt=1).value)
+            value = resource.evaluate(job.wildcards, attempt=1).value
+            asked[key] = int(value or 0)
     most: dict[str, tuple[int, str]] = {}
     for (rule, model), wanted in asked.items():
         if wanted > max(there, most.get(model, (0, ""))[0]):

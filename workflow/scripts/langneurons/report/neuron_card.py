@@ -20,6 +20,7 @@ from langneurons.tables.common.document import (
     grid,
 )
 from langneurons.tables.common.metrics import Shown
+from langneurons.tables.common.task_table import of_languages
 from langneurons.tables.common.words import RANDOM
 
 from . import cards
@@ -122,7 +123,7 @@ def _counts(sets: Sequence[NeuronSets]) -> Part:
 
 def _effects(spec: Mapping[str, Any], scores: pd.DataFrame) -> Iterator[Part]:
     """Set what overwriting a language's neurons does beside that of random ones."""
-    own = scores[scores["model"] == spec["model"]]
+    own = of_languages(scores[scores["model"] == spec["model"]])
     own = own[own["neuron_lang"] == own["lang"].map(target_of)]
     chosen = own[(own["method"] + "." + own["langset"]).isin(spec["selections"])]
     controls = own[own["method"] == RANDOM]

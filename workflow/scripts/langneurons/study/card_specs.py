@@ -15,7 +15,7 @@ from langneurons.grid.axes import Row
 from langneurons.grid.experiments.finetuning import FINETUNE, RANDOM
 from langneurons.jobs.files import canonical
 
-from . import targets
+from . import check_tuning, targets
 
 CARD = "README.md"
 """Name of a card, beside what it is of; the hub shows it."""
@@ -66,6 +66,7 @@ class CardSpecs:
         local = set(kind.files(parameters))  # paths say nothing elsewhere
         changes = config.tuning(name)
         idle = {"attention", "mlp_targets"} if changes.kind == "attention" else set()
+        unread = {"checkpoint_every", *check_tuning.unread(changes)}
         return canonical(
             {
                 "task": task,
@@ -78,9 +79,7 @@ class CardSpecs:
                 "changes": changes.model_dump(
                     mode="json", exclude={"training", *FOREIGN} | idle
                 ),
-                "training": training.model_dump(
-                    mode="json", exclude={"checkpoint_every"}
-                ),
+                "training": training.model_dump(mode="json", exclude=unread),
                 "seed": int(wildcards.seed),
             }
             | self._model(model)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from langneurons import tasks
 from langneurons.config.names import BASE, Selection
-from langneurons.config.task_entries import Task
+from langneurons.config.task_entries import Task, Tuning
 from langneurons.grid import rows
 from langneurons.grid.axes import covers
 from langneurons.grid.experiments import of_kind, running
@@ -114,16 +114,19 @@ def _lists(config: Config) -> Iterator[tuple[str, str, Names, Names]]:
 def _tunings(config: Config) -> Iterator[str]:
     """Check for settings of LoRA where a tuning has no such matrices."""
     for name, entry in config.tunings.items():
-        if entry.attention:
-            continue
-        unread = {"attention_modules"}
-        if entry.kind == "subnetwork_rows":
-            unread |= {"rank", "alpha"}
-        for key in sorted(unread & entry.training.model_fields_set):
+        for key in sorted(unread(entry) & entry.training.model_fields_set):
             yield (
                 f"tunings.{name}.training.{key}: kind {entry.kind} with attention: "
                 "false has no such LoRA matrices, so nothing reads it"
             )
+
+
+def unread(entry: Tuning) -> set[str]:
+    """Return the settings of LoRA that a tuning has no use for."""
+    if entry.attention:
+        return set()
+    rows = {"rank", "alpha"} if entry.kind == "subnetwork_rows" else set()
+    return {"attention_modules", *rows}
 
 
 def _finetuning(config: Config, block: Finetuning, where: str) -> Iterator[str]:

@@ -188,7 +188,7 @@ class TableSpecs:
     def _trained(self, wildcards: Any) -> list[subjects.OnTask]:
         """List the adapters of a model on a task."""
         place = wildcards.model, wildcards.task
-        found = targets.trained(self.config)
+        found = subjects.trained(self.config)
         return [one for one in found if (one.model, one.task) == place]
 
     def trainings(self, wildcards: Any) -> list[str]:

@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from langneurons import similarities, tables, tasks
-from langneurons.config.names import Overwritten, Selection, TuningName
+from langneurons.config.names import Overwritten, Selection
 from langneurons.config.schema import Config
 from langneurons.grid import (
     aligned_with,
@@ -145,15 +145,6 @@ def sweeps(config: Config, task: str) -> list[str]:
     return [name for name, one in config.sweeps.items() if given & {*one.named(name)}]
 
 
-def trained(config: Config) -> list[subjects.OnTask]:
-    """List the adapters that are trained, each as what is tested first with it."""
-    found: dict[tuple[str, str, TuningName, int], subjects.OnTask] = {}
-    for one in subjects.on_tasks(config):
-        if config.is_trained(one.tuning):
-            found.setdefault((one.task, one.model, one.tuning, one.seed), one)
-    return list(found.values())
-
-
 def published_sets(config: Config) -> list[str]:
     """List the published neuron sets of the grid's models, model.method.set."""
     keys = {config.model(model).published_as for model in models(config)}
@@ -285,7 +276,9 @@ def _stems(config: Config) -> Iterator[str]:
     yield from _steered(config)
     yield from _bridged(config)
     yield from _aligned(config)
-    for model, task in dict.fromkeys((x.model, x.task) for x in trained(config)):
+    for model, task in dict.fromkeys(
+        (x.model, x.task) for x in subjects.trained(config)
+    ):
         yield f"{model}/training_curves.{task}"
     for name in published_sets(config):
         yield from (f"published/{name}/{kind}" for kind in PUBLISHED_KINDS)

@@ -28,6 +28,7 @@ PLAIN = (True, False, "gaussian", "eva", "orthogonal")
 
 UNREAD = (
     "layer_replication", "megatron_config", "alora_invocation_tokens", "arrow_config",
+    "kasa_config", "monteclora_config",
 )  # fmt: skip
 """Settings with which PEFT builds or runs another model than the base."""
 

@@ -88,37 +88,51 @@ def _groups(
     Returns:
         Of each group the columns that name its mean, but for ``lang``.
     """
+    groups: dict[Hashable, tuple[dict[str, Any], dict[str, str], Group]] = {}
+    for named, result in _own(compared):
+        names = dict(named)
+        lang, neurons = names.pop("lang"), names.pop("neuron_lang")
+        if source is not None:
+            names["tuning"] = _without_target(names["tuning"], lang, source)
+        # An untreated model is of whichever experiment asks for it first.
+        plain = {"experiment": ""} if names["statistic"] == NO_TREATMENT else {}
+        seeds = tuple(one[0]["seed"] for one in result)
+        key = (*(names | plain).values(), seeds)
+        _, whose, group = groups.setdefault(key, (names, {}, {}))
+        whose[lang], group[lang] = neurons, result
+    return [
+        (names | {"neuron_lang": _shared(list(whose.values()))}, group)
+        for names, whose, group in groups.values()
+    ]
+
+
+def _own(compared: Sequence[Compared]) -> list[tuple[dict[str, Any], Result]]:
+    """List results with the columns that name them, those that pool seeds too.
+
+    Left out are interventions on no neurons, and of neurons of several languages those
+    of other languages than the tested one.
+    """
     results: list[Result] = [[one] for one in compared]
     results += seed_groups(compared)
-    named: list[tuple[dict[str, Any], str, Result]] = []
+    found: list[tuple[dict[str, Any], Result]] = []
     whose: dict[Hashable, set[str]] = {}
+
+    def place(names: dict[str, Any]) -> Hashable:
+        return tuple((names | {"neuron_lang": ""}).values())
+
     for result in results:
         row, evaluation = result[0][:2]
         if is_empty({**row, "n_neurons": evaluation.record["n_neurons"]}):
             continue
         names = names_of(row) | {"against": _against(result)}
-        if len(result) > 1:
-            names["seed"] = POOLED
-        lang, neurons = names.pop("lang"), names.pop("neuron_lang")
-        whose.setdefault((lang, *names.values()), set()).add(neurons)
-        named.append((names, lang, result))
-    groups: dict[Hashable, tuple[dict[str, Any], dict[str, str], Group]] = {}
-    for names, lang, result in named:
-        neurons = names_of(result[0][0])["neuron_lang"]
-        several = len(whose[lang, *names.values()]) > 1
-        if several and neurons != target_of(lang):
-            continue
-        if source is not None:
-            names = names | {"tuning": _without_target(names["tuning"], lang, source)}
-        # An untreated model is of whichever experiment asks for it first.
-        plain = {"experiment": ""} if names["statistic"] == NO_TREATMENT else {}
-        seeds = tuple(one[0]["seed"] for one in result)
-        key = (*(names | plain).values(), seeds)
-        _, of, group = groups.setdefault(key, (names, {}, {}))
-        of[lang], group[lang] = neurons, result
+        names |= {"seed": POOLED} if len(result) > 1 else {}
+        whose.setdefault(place(names), set()).add(names["neuron_lang"])
+        found.append((names, result))
     return [
-        (names | {"neuron_lang": _shared(list(of.values()))}, group)
-        for names, of, group in groups.values()
+        (names, result)
+        for names, result in found
+        if len(whose[place(names)]) == 1
+        or names["neuron_lang"] == target_of(names["lang"])
     ]
 
 

@@ -41,6 +41,7 @@ from .words import (
     ATTENTION,
     BRIDGE,
     NOTHING,
+    OWN,
     POOLED,
     RANDOM,
     VIA_ENGLISH,
@@ -113,6 +114,11 @@ def is_mean(lang: str) -> bool:
 def of_languages(table: pd.DataFrame) -> pd.DataFrame:
     """Leave out means over languages, which repeat the other rows."""
     return table[~table["lang"].map(is_mean).astype(bool)]
+
+
+def own_neurons(lang: str) -> str:
+    """Say whose neurons are a language's own: of a pair its target's; see OWN."""
+    return OWN if is_mean(lang) else target_of(lang)
 
 
 def is_random_tuning(tuning: str) -> bool:
@@ -247,7 +253,7 @@ def is_own(table: pd.DataFrame, key: Sequence[str]) -> pd.Series:
     """Tell which rows are of the only neurons, or of those of the tested language."""
     names = [name for name in key if name != "neuron_lang"]
     whose = table.groupby(names, dropna=False)["neuron_lang"].transform("nunique")
-    return (whose <= 1) | (table["neuron_lang"] == table["lang"].map(target_of))
+    return (whose <= 1) | (table["neuron_lang"] == table["lang"].map(own_neurons))
 
 
 def _axes(row: Mapping[str, Any], **changed: str | int) -> Axes:
