@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -88,6 +90,7 @@ def test_an_adapter_says_what_it_is_and_scores(tmp_path: Path, manifest: Path) -
         row(),
         row(lang="hi", delta=-0.031, delta_ci_low=-0.05, delta_ci_high=-0.012,
             against="base"),
+        row(lang="vi+hi", value=0.444),
         row(lang="ur", seed="43", value=0.111),
         row(lang="zh", model="nemo", value=0.222),
         row(lang="vi", statistic="zero", value=0.333),
@@ -103,6 +106,7 @@ def test_an_adapter_says_what_it_is_and_scores(tmp_path: Path, manifest: Path) -
     changed = "-3.1 points [-5.0, -1.2] against `base` |"
     assert f"| hi | accuracy | 500 | 70.0 % [66.0, 74.0] | {changed}" in lines
     assert not any(other in card for other in ("11.1", "22.2", "33.3"))
+    assert "44.4" not in card  # a mean over languages: no Wilson interval is of it
     assert "Items: 1,234" in card and REVISION in card
     (code,) = re.findall(r"```python\n(.*?)```", card, re.DOTALL)
     ast.parse(code)  # it is trained around nf4 weights, and opened so
@@ -118,7 +122,8 @@ def test_what_is_not_known_is_said_and_not_guessed(
         merge(
             paper(),
             {"tasks": {"xnli": {"data": {"hub": None, "train": "/home/me/t.tsv",
-                                         "test": "/home/me/{lang}.tsv"}}}},
+                                         "test": "/home/me/{lang}.tsv"}}},
+             "models": {"llama31": {"license": None}}},
         )
     )  # fmt: skip
     card = adapter(tmp_path, manifest, given)
@@ -130,18 +135,33 @@ def test_what_is_not_known_is_said_and_not_guessed(
     assert card == adapter(tmp_path, manifest, given)  # the same bytes
 
 
-def neurons(folder: Path, manifest: Path, *rows: dict[str, Any]) -> str:
-    axes = {"models": ["llama31"], "languages": ["vi"], "selections": ["lape.set1"]}
-    given = {"run": ["transfer"]} | experiment("transfer", **axes)
+def neurons(
+    folder: Path,
+    manifest: Path,
+    *rows: dict[str, Any],
+    selections: Sequence[str] = ("lape.set1",),
+    **methods: dict[str, Any],
+) -> str:
+    """Write the card of a model's neurons; return it."""
+    axes = {"models": ["llama31"], "languages": ["vi"], "selections": [*selections]}
+    given = {"run": ["transfer"], "methods": methods} | experiment("transfer", **axes)
     specs = CardSpecs(load(merge(paper(), given)))
     spec = json.loads(specs.neuron_card(SimpleNamespace(model="llama31")))
-    found = {"vi": {0: [1, 2], 1: [3]}, "zh": {}}
-    axes = ("lape", "set1", "lape", "llama31", REVISION, 2, 10, "gate_pre", found)
-    NeuronSets(*axes, parameters={"top_rate": 0.01}).write(folder / "lape.set1.json")
+    sets = []
+    for name in spec["selections"]:
+        method, langset = name.split(".")
+        kind = methods[method]["kind"] if method in methods else method
+        sets.append(folder / f"{name}.json")
+        write_set(sets[-1], method, langset, kind)
     out = folder / "README.md"
-    read = [folder / "lape.set1.json"], manifest
-    neuron_card.write(spec, *read, tables=[table(folder, *rows)], out=out)
+    neuron_card.write(spec, sets, manifest, tables=[table(folder, *rows)], out=out)
     return out.read_text(encoding="utf-8")
+
+
+def write_set(path: Path, method: str, langset: str, kind: str) -> None:
+    found = {"vi": {0: [1, 2], 1: [3]}, "zh": {}}
+    axes = (method, langset, kind, "llama31", REVISION, 2, 10, "gate_pre", found)
+    NeuronSets(*axes, parameters={"top_rate": 0.01}).write(path)
 
 
 def test_neurons_are_counted_and_stand_beside_random_ones(
@@ -160,6 +180,9 @@ def test_neurons_are_counted_and_stand_beside_random_ones(
     ]
     card = neurons(tmp_path, manifest, *rows)
     said = head(card)
+    assert "`snakemake results/neurons/llama31/theirs.set1.pth`" in " ".join(
+        card.split()
+    )
     assert said["language"] == ["vi", "zh"] and said["viewer"] is False
     lines = [re.sub(r" +", " ", line) for line in card.splitlines()]
     assert "| lape.set1 | 20 | 3 | 0 |" in lines
@@ -167,6 +190,36 @@ def test_neurons_are_counted_and_stand_beside_random_ones(
     assert effect.endswith("| -4.0 points [-6.0, -2.0] | -2.0 points (-3.0 to -1.0) |")
     assert "owner/base" in card and "top_rate: 0.01" in card
     assert neurons(tmp_path, manifest, *rows) == card
+
+
+def test_what_others_found_is_under_their_terms(tmp_path: Path, manifest: Path) -> None:
+    path = tmp_path / "found.pth"
+    path.write_bytes(b"x")
+    languages = ["en", "fr", "es", "vi", "id", "ja", "zh"]
+    given = {"path": str(path), "languages": languages}
+    theirs = {"kind": "published", "parameters": given}
+    both = {"kind": "intersection", "reads": ["theirs", "lape"]}
+    corpus = paper()["corpora"]["wikipedia"]["hub"]["repo"]
+    made = partial(neurons, tmp_path, manifest, row(), theirs=theirs)
+
+    card = made(selections=["theirs.set1"])
+    assert head(card)["license"] == "other" and "source_datasets" not in head(card)
+    assert corpus not in card and "llama3.1" not in card
+    assert "# Some of the neurons are other people's" in card
+    assert "`theirs.set1`: found by others" in card.partition("# Licence")[2]
+
+    card = made(selections=["both.set1"], both=both)
+    assert head(card)["license"] == "other" and head(card)["source_datasets"] == [
+        corpus
+    ]
+    licence = card.partition("## Licence")[2]
+    assert "`llama3.1`" in licence  # of the neurons that were found here
+    assert "`lape.set1`" not in licence
+    assert {"`both.set1`", "`theirs.set1`"} <= set(re.findall(r"`\w+\.\w+`", licence))
+
+    alone = {"kind": "intersection", "reads": ["theirs", "theirs2"]}
+    card = made(selections=["both.set1"], both=alone, theirs2=theirs)
+    assert corpus not in card and "made from neurons that others found" in card
 
 
 def test_the_licence_makes_nothing_but_cards_anew() -> None:
@@ -178,11 +231,20 @@ def test_the_licence_makes_nothing_but_cards_anew() -> None:
     assert len(set(cards)) == 2
 
 
-def test_the_target_plans_a_card_of_each() -> None:
-    raw = tiny()
-    found = dry_runs.jobs(raw, "cards")
+def test_the_target_plans_a_card_of_each_in_the_folder_of_the_study(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "lape.world.json"
+    sets = {lang: {0: [1]} for lang in ("en", "vi", "hi")}
+    NeuronSets("a", "b", "lape", "toy", "r", 2, 48, "gate_pre", sets).write(path)
+    raw = merge(tiny(), {"study": "mine"})
+    raw["methods"]["theirs"] = {"kind": "published", "parameters": {"path": str(path)}}
+    lists = "results/neurons/demo/theirs.world.pth"  # as the card tells its readers
+    found = dry_runs.jobs(raw, "cards", lists)
+    assert lists in dry_runs.outputs(found)
     made = [path for path in dry_runs.outputs(found) if path.endswith("README.md")]
     assert sorted(made) == sorted(all_cards(load(raw)))
     adapters = sum("/adapters/" in path for path in made)
     assert adapters == dry_runs.counts(found)["tune_model"] > 1
-    assert "results/neurons/demo/README.md" in made
+    assert all(path.startswith("results/mine/") for path in made)
+    assert "results/mine/cards/demo/README.md" in made

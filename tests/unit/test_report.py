@@ -793,6 +793,20 @@ def test_provenance_is_followed_back_to_the_data(tmp_path: Path) -> None:
     assert found.pinned == (("corpora.wiki", "a/b", "0" * 40),)
 
 
+def test_other_peoples_adapters_are_named() -> None:
+    given: dict[str, Any] = {
+        "theirs": {"id": None, "revision": None, "path": "/data/theirs"},
+        "found": {"id": "owner/name", "revision": "1" * 40, "path": None},
+        "attention": {"id": None, "revision": None, "path": None},
+    }
+    used = {"tunings": ["theirs", "found"]}
+    found = origin.trace([], {"tunings": given}, used)
+    assert found.pinned == (
+        ("tunings.theirs", "/data/theirs", ""),
+        ("tunings.found", "owner/name", "1" * 40),
+    )
+
+
 def test_the_script_writes_the_page(tmp_path: Path) -> None:
     tables, figures = everything(tmp_path)
     script = ROOT / "workflow" / "scripts" / "build_report.py"

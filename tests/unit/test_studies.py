@@ -49,7 +49,7 @@ def test_its_own_results_are_in_its_folder_and_nothing_else_is_elsewhere() -> No
     run = [*amplified()["run"], "bridges", "alignment"]
     jobs = dry_runs.jobs(merge(bridged(), amplified()) | {"run": run, "study": "mine"})
     own, shared = own_and_shared(jobs)
-    assert own == {*OF_STUDY, "report.html"}
+    assert own == {*OF_STUDY, "report.html"} - {"cards"}  # these are asked for by name
     assert shared == set(SHARED) - {"text"}  # the demo's text is in its world
     times = [job.benchmark for job in jobs if job.benchmark]
     assert len(times) > 50

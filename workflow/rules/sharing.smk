@@ -1,5 +1,6 @@
 # Needs: adapters, neurons and the tables that show what they do.
-# Makes: cards beside them, as the hub reads them; asked for by `snakemake cards`.
+# Makes: their cards, as the hub reads them; asked for by `snakemake cards`. An adapter's
+# lies beside it. Neurons are of all studies, but what tables say of them is of one.
 
 
 CARDS = Signed(card_specs.CardSpecs(CONFIG))
@@ -42,9 +43,9 @@ rule write_neuron_card:
         model="results/models/{model}/pinned/manifest.json",
         tables=CARDS.neuron_tables,
     output:
-        out="results/neurons/{model}/README.md",
+        out="<study>/cards/{model}/README.md",
     log:
-        "logs/results/neurons/{model}/card.log",
+        "logs/<study>/cards/{model}.log",
     localrule: True
     conda:
         "../../envs/report.yaml"

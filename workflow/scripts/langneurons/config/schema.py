@@ -46,7 +46,7 @@ SHARED = (
 """Folders of results/ that all studies share."""
 OF_STUDY = (
     "tasks", "tables", "figures", "adapters", "perplexity", "evaluations",
-    "similarities", "alignment",
+    "similarities", "alignment", "cards",
 )  # fmt: skip
 """Folders of results/, or of the study's folder in it, that are of one study."""
 FOLDERS = (*SHARED, *OF_STUDY)

@@ -19,6 +19,7 @@ from langneurons.tables.common.document import (
     grid,
 )
 from langneurons.tables.common.metrics import Shown
+from langneurons.tables.common.task_table import of_languages
 
 from . import cards
 
@@ -157,6 +158,7 @@ def _training(spec: Mapping[str, Any], trained: Mapping[str, Any]) -> Iterator[s
 
 def _scores(spec: Mapping[str, Any], scores: pd.DataFrame) -> Iterator[Part]:
     """Lay its scores out by language and metric, with their intervals."""
+    scores = of_languages(scores)
     own = scores[
         (scores["model"] == spec["model"])
         & (scores["tuning"] == spec["tuning"])

@@ -22,6 +22,10 @@ from langneurons.tables.common.metrics import Shown
 from langneurons.tables.common.task_table import COLUMNS
 
 UNKNOWN_LICENSE = "other"
+OF_BASE = (
+    "# The licence of the base model is not known here: look it up, write it in its "
+    "place, and\n# as models.<name>.license in the configuration.\n"
+)
 ISO_639 = re.compile(r"[a-z]{2,3}")
 INTERVALS = (
     "Brackets are 95 % intervals over test items: Wilson's where an item is right or "
@@ -44,23 +48,23 @@ def base_of(manifest: Mapping[str, Any]) -> tuple[str | None, str]:
     return None, f"`{manifest['model']}` ({where}; {revision})"
 
 
-def write(path: Path, head: Mapping[str, Any], text: Document) -> None:
+def write(
+    path: Path, head: Mapping[str, Any], text: Document, *, unknown: str = OF_BASE
+) -> None:
     """Write a card: what the hub reads, then what people read.
 
     Args:
         path: of the card.
         head: keys of the block of YAML; those without a value are left out.
         text: below it.
+        unknown: remark of YAML where the licence is not known.
     """
     import yaml
 
     given = {key: value for key, value in head.items() if value not in (None, [], "")}
     block = yaml.safe_dump(given, sort_keys=False, allow_unicode=True, width=88)
     if given.get("license") == UNKNOWN_LICENSE:
-        block += (
-            "# The licence of the base model is not known here: look it up, write it "
-            "in its place, and\n# as models.<name>.license in the configuration.\n"
-        )
+        block += unknown
     with files.atomic(path) as part:
         part.write_text(f"---\n{block}---\n\n{markdown(text)}", encoding="utf-8")
 

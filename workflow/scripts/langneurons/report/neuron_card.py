@@ -36,6 +36,10 @@ USE = """\
 methods:
   theirs: {kind: published, parameters: {path: %s}}
 ```"""
+OF_OTHERS = (
+    "# Some of the neurons are other people's, and their licence is not known here: "
+    "look it up, and\n# write what holds for all in its place.\n"
+)
 
 
 def write(
@@ -58,11 +62,12 @@ def write(
     sets = [NeuronSets.read(path) for path in neurons]
     _, base = cards.base_of(manifests.read_model(manifest))
     named = [lang for one in sets for lang in one.languages]
+    others = [name for name, one in spec["selections"].items() if one["others"]]
     hubs = [corpus["hub"] for corpus in spec["corpora"].values() if corpus["hub"]]
     head = {
         "pretty_name": f"Language-specific neurons of {spec['model']}",
         "language": cards.languages(named),
-        "license": spec["license"] or cards.UNKNOWN_LICENSE,
+        "license": (not others and spec["license"]) or cards.UNKNOWN_LICENSE,
         "source_datasets": [hub["repo"] for hub in hubs],
         "tags": ["language-specific-neurons", "interpretability"],
         "viewer": False,
@@ -71,9 +76,10 @@ def write(
         Paragraph(f"Neurons of {base}, by language. {FORMAT}"),
         Heading("Use them"),
         Paragraph(
-            f"With langneurons, as a method:\n\n{USE % neurons[0].name}\n\n`snakemake "
-            f"{neurons[0].with_suffix('.pth').name}`, below its folder, writes the "
-            "lists of Tang et al. (2024), language by layer, instead."
+            f"With langneurons, as a method:\n\n{USE % neurons[0].name}\n\nThen "
+            f"`snakemake results/neurons/{spec['model']}/theirs.{sets[0].language_set}"
+            ".pth`, with the names that its model and languages have there, writes the "
+            "lists of Tang et al. (2024), language by layer."
         ),
         Heading("How they were found"),
         Bullets(tuple(_found(spec, sets))),
@@ -82,10 +88,11 @@ def write(
         Heading("What overwriting them does"),
         *_effects(spec, cards.read_scores(tables)),
         Heading("Licence"),
-        Paragraph(cards.license_text(spec["license"], base)),
+        *_licence(spec, base, others),
     ]
     title = f"Language-specific neurons of {spec['model']}"
-    cards.write(out, head, Document(title, tuple(parts)))
+    remark = OF_OTHERS if others else cards.OF_BASE
+    cards.write(out, head, Document(title, tuple(parts)), unknown=remark)
 
 
 def _name(one: NeuronSets) -> str:
@@ -100,14 +107,30 @@ def _found(spec: Mapping[str, Any], sets: Sequence[NeuronSets]) -> Iterator[str]
         if about["imported"]:
             yield f"`{_name(one)}`: found by others, taken over from a file"
             continue
+        how = f"`{_name(one)}`: kind `{one.kind}` at `{one.site}`, parameters: {shown}"
+        if about["corpus"] is None:
+            yield f"{how}; made from neurons that others found"
+            continue
         corpus = spec["corpora"][about["corpus"]]
         text = "text of its maker's, which is on no hub"
         if hub := corpus["hub"]:
             part = f", configuration `{hub['config']}`" if hub["config"] else ""
             text = f"`{hub['repo']}`{part}, revision `{hub['revision']}`"
-        yield (
-            f"`{_name(one)}`: kind `{one.kind}` at `{one.site}`, parameters: {shown}; "
-            f"{corpus['tokens']:,} tokens per language at most of {text}"
+        yield f"{how}; {corpus['tokens']:,} tokens per language at most of {text}"
+
+
+def _licence(
+    spec: Mapping[str, Any], base: str, others: Sequence[str]
+) -> Iterator[Part]:
+    """Say what holds for the neurons that were found here, and for other people's."""
+    if len(others) < len(spec["selections"]):
+        yield Paragraph(cards.license_text(spec["license"], base))
+    if others:
+        named = ", ".join(f"`{name}`" for name in others)
+        yield Paragraph(
+            f"{named}: found by others, or made from what they found. The terms of "
+            "those who published them hold, and are not known to the configuration. "
+            "Look them up before you pass this on."
         )
 
 

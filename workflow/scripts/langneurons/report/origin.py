@@ -46,7 +46,8 @@ def trace(
     Args:
         paths: tables and figures of the page.
         config: the merged configuration, for pinned revisions.
-        used: names of its models, corpora and tasks that have a part in the study.
+        used: names of its models, corpora, tasks and other people's tunings that have
+            a part in the study.
     """
     records: dict[str, dict[str, Any]] = {}
     leaves: dict[str, str] = {}
@@ -102,7 +103,7 @@ def _counted(values: Iterable[Any]) -> str:
 def _pinned(
     config: Mapping[str, Any], used: Mapping[str, Sequence[str]]
 ) -> Iterable[tuple[str, str, str]]:
-    """List the models, corpora and tasks that are used, with their pinned revisions."""
+    """List what is used and was not made here, with pinned revisions."""
     for kind, named in used.items():
         for name in named:
             entry = config[kind][name]
@@ -114,7 +115,10 @@ def _pinned(
             if gguf := source.get("gguf"):
                 where = gguf.get("package") or gguf.get("path")
                 yield f"{kind}.{name}", str(where), str(gguf.get("sha256") or "")
-            for key in ("folder", "train", "test"):
+            if source.get("id"):
+                where = str(source["id"])
+                yield f"{kind}.{name}", where, source["revision"] or "not pinned"
+            for key in ("folder", "path", "train", "test"):
                 if source.get(key):
                     yield f"{kind}.{name}", str(source[key]), ""
             if source.get("builder"):

@@ -8,7 +8,7 @@ from typing import Any
 from langneurons import methods, tables, tasks
 from langneurons.config.catalogue import Corpus
 from langneurons.config.names import Selection, TuningName
-from langneurons.config.schema import RESULTS, Config
+from langneurons.config.schema import Config
 from langneurons.config.task_entries import FOREIGN
 from langneurons.grid import result_paths, rows, subjects
 from langneurons.grid.axes import Row
@@ -18,7 +18,7 @@ from langneurons.jobs.files import canonical
 from . import check_tuning, targets
 
 CARD = "README.md"
-"""Name of a card, beside what it is of; the hub shows it."""
+"""Name of a card, which the hub shows; an adapter's is beside it."""
 
 
 def all_cards(config: Config) -> list[str]:
@@ -29,7 +29,7 @@ def all_cards(config: Config) -> list[str]:
         for path in subjects.adapter(config, one)
     ]
     models = [name for name in rows.models(config) if described(config, name)]
-    return [*found, *(f"{RESULTS}/neurons/{name}/{CARD}" for name in models)]
+    return [*found, *(f"{config.results}/cards/{name}/{CARD}" for name in models)]
 
 
 def described(config: Config, model: str) -> list[Selection]:
@@ -110,20 +110,37 @@ class CardSpecs:
         """Say of which text and by which methods a model's neurons are."""
         config, model = self.config, wildcards.model
         found = described(config, model)
-        used = dict.fromkeys(config.method_corpus(each.method) for each in found)
         about = {str(each): self._selection(each) for each in found}
-        corpora = {name: _corpus(config.corpus(name)) for name in used}
+        read = dict.fromkeys(one["corpus"] for one in about.values() if one["corpus"])
+        corpora = {name: _corpus(config.corpus(name)) for name in read}
         spec = {"selections": about, "corpora": corpora}
         return canonical(spec | self._model(model))
 
     def _selection(self, selection: Selection) -> dict[str, Any]:
         entry = self.config.method(selection.method)
         return {
-            "corpus": self.config.method_corpus(selection.method),
+            "corpus": self._text(selection),
             "imported": methods.load(entry.kind).IMPORTED,
+            "others": self._of_others(selection),
             # Parameters that are paths, and say nothing elsewhere.
             "files": list(methods.files_of(entry.kind, entry.parameters)),
         }
+
+    def _text(self, selection: Selection) -> str | None:
+        """Name the corpus that neurons were found in; None where others found them."""
+        config, kind = self.config, self.config.method(selection.method).kind
+        read, least = config.reads(selection), methods.load(kind).READS[0]
+        # What must read others is made from their neurons alone.
+        foreign = least > 0 and not any(map(self._text, read))
+        if foreign or methods.load(kind).IMPORTED:
+            return None
+        return config.method_corpus(selection.method)
+
+    def _of_others(self, selection: Selection) -> bool:
+        """Tell whether neurons are somebody else's, or made from such."""
+        kind = self.config.method(selection.method).kind
+        read = self.config.reads(selection)
+        return methods.load(kind).IMPORTED or any(map(self._of_others, read))
 
 
 def _corpus(entry: Corpus) -> dict[str, Any]:

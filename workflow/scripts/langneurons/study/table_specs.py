@@ -128,7 +128,10 @@ class TableSpecs:
         """Name the entries of the configuration that have a part in the study."""
         corpora = dict.fromkeys(corpus for corpus, _ in local_files.texts(self.config))
         models, asked = rows.models(self.config), rows.tasks(self.config)
-        return {"models": models, "corpora": [*corpora], "tasks": asked}
+        # Not those trained here, which nothing but the configuration made.
+        adopted = subjects.adopted(self.config)
+        found = {"models": models, "corpora": [*corpora], "tasks": asked}
+        return found | {"tunings": [*dict.fromkeys(str(x.tuning) for x in adopted)]}
 
     def plan(self, wildcards: Any) -> str:
         config = self.config.model_dump(mode="json", exclude_unset=True)
