@@ -23,6 +23,7 @@ from langneurons.jobs import files
 from langneurons.nn.models import adapter_files, foreign_adapters, tuned
 from langneurons.study import local_files
 from langneurons.study.configuration import load
+from langneurons.study.table_specs import TableSpecs
 from tiny_models import build, tokens
 
 CLASSES = ["entailment", "neutral", "contradiction"]
@@ -237,6 +238,8 @@ def test_nothing_is_trained_or_published_for_it() -> None:
     alone = WITH.replace("attention, theirs", "theirs") % ON_HUB
     config = load(tiny(f"{alone}\ntasks: {{xquad: {{data: {{train: null}}}}}}"))
     assert not rows.is_trained(config, "xquad")
+    page = json.loads(TableSpecs(config).report({}, {}, ""))
+    assert page["used"]["tunings"] == ["theirs"]  # the page says where it is from
     for one in subjects.adopted(config):
         (path,) = subjects.adapter(config, one)
         assert path.endswith("/theirs/seed0/adapter_model.safetensors")
