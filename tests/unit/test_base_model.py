@@ -124,7 +124,7 @@ def test_base_adds_its_evaluations_to_a_plan_and_nothing_else() -> None:
     assert both - tuned == Counter({"evaluate_task": 1})
     assert tuned - both == Counter()
     assert both - alone == Counter(
-        {"evaluate_task": 1, "tune_model": 1, "prepare_task": 1}
+        {"evaluate_task": 1, "tune_model": 1, "prepare_task": 1, "draw_training": 1}
     )
 
 
