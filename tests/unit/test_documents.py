@@ -29,7 +29,7 @@ KINDS = [
     (family, kernels)
     for family in FAMILIES
     for kernels in ("eager", "sdpa")
-    if families.find(family).documents and kernels in families.find(family).kernels
+    if families.find(family).position_ids and kernels in families.find(family).kernels
 ]
 
 
@@ -154,8 +154,7 @@ def test_shards_add_up_to_the_whole(shards):
 @pytest.mark.parametrize("family", ["bloom", "opt", "xglm"])
 def test_whose_attention_is_not_told_is_refused(family):
     """And rightly: what OPT and XGLM see of a document changes with the one before."""
-    said = f"{family} models do not take from positions where a document begins"
-    with pytest.raises(DataError, match=said):
+    with pytest.raises(DataError, match=f"{family} models take no position ids"):
         measured(build(family, "base"), tokens(CHUNKS, LENGTH))
     if family != "bloom":
         model, ids = build(family, "base"), tokens(CHUNKS, LENGTH)

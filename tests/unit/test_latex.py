@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import unicodedata
+from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from langneurons import tables
 from langneurons.tables.common.as_latex import (
     SIGNS,
     TALLEST,
@@ -63,6 +67,19 @@ def well_formed(text: str) -> bool:
             else:
                 assert opened.pop() == name
     return depth == 0 and opened == []
+
+
+def test_every_sign_of_the_tables_is_known() -> None:
+    """LaTeX stops at a sign that its fonts lack: each of ours has another for it."""
+    found = set()
+    for path in Path(tables.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found |= {x for x in node.value if unicodedata.category(x)[0] in "SP"}
+    assert {"✗", "▲"} < found
+    unknown = {sign for sign in found if not sign.isascii()} - set(SIGNS)
+    assert unknown == set()
+    assert escape("ä 中 ★") == "ä 中 [U+2605]"
 
 
 def test_a_table_is_written_sign_by_sign() -> None:

@@ -346,6 +346,8 @@ OTHERS = {
     "make test-harness",
     "detectable",
     "vi+zh",
+    "lang",
+    ".md",
     ".pth",
     "results/neurons/",
 }

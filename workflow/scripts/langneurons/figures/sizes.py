@@ -258,9 +258,9 @@ def _panel(
         y = metric.scale * own["value"]
         inside = y.between(low, high)
         usual = marks[name]["marker"]
-        shape = own["statistic"].map(shapes).fillna(usual)
-        if name == words.RANDOM:
-            shape[:] = usual
+        known = {} if name == words.RANDOM else shapes
+        found = [known.get(statistic, usual) for statistic in own["statistic"]]
+        shape = pd.Series(found, index=own.index, dtype=object)
         for one in dict.fromkeys(shape[inside]):
             here = inside & (shape == one)
             axes.plot(x[here], y[here], **marks[name] | {"marker": one})

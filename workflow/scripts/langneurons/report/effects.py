@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from langneurons.stats import significance
 from langneurons.tables.common import task_table, words
 
 LEVEL = 0.05
@@ -50,9 +51,7 @@ class Interval:
         mean = float(np.mean(numbers))
         if n == 1:
             return cls(mean, math.nan, math.nan, 1)
-        from scipy.stats import t
-
-        half = float(t.ppf(0.975, n - 1)) * float(np.std(numbers, ddof=1)) / n**0.5
+        half = significance.students(n) * float(np.std(numbers, ddof=1)) / n**0.5
         return cls(mean, mean - half, mean + half, n)
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -218,6 +219,14 @@ def detectable(a: npt.ArrayLike, b: npt.ArrayLike, kind: str) -> float:
         return max(least, noise)
     root = z1 * math.sqrt(n) + z2 * math.sqrt(n + z2**2 - z1**2)
     return max(least, math.sqrt(sizes.size / n) * root / (n + z2**2))
+
+
+@cache
+def students(n: int) -> float:
+    """Return by how many standard errors a 95 % interval of a mean of n reaches out."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, n - 1))
 
 
 def holm(pvalues: Sequence[float]) -> list[float]:

@@ -190,7 +190,7 @@ def _family(config: Config, name: str, model: Model) -> Iterator[str]:
             f"only {', '.join(row.kernels)}"
         )
     document = config.activations.attention == "document"
-    if document and name in _models(config) and not row.documents:
+    if document and name in _models(config) and not row.position_ids:
         yield (
             f"activations.attention: 'document' cannot be had with {name}: models of "
             f"family {model.family} {families.TOGETHER}; use chunk, or take it out of "

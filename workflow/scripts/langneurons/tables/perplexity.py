@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ import pandas as pd
 from langneurons.config.errors import DataError
 from langneurons.config.names import NO_TREATMENT
 from langneurons.grid.rows import text_blocks, text_rows
+from langneurons.stats import significance
 
 from . import Table
 from .common import columns, inputs, planned
@@ -109,7 +109,7 @@ def perplexity_table(
             line["delta_perplexity"] = line["perplexity"] - _exp(base["nll"])
             line["delta_se"] = spread = standard_error(change, tokens)
             if spread is not None:
-                half = _students(len(change)) * spread
+                half = significance.students(len(change)) * spread
                 ends = {"delta_ci_low": delta - half, "delta_ci_high": delta + half}
                 line |= ends
         found.append(line)
@@ -131,14 +131,6 @@ def standard_error(
     if len(change) < 2:
         return None
     return float(shares(change, tokens).std(ddof=1)) / math.sqrt(len(change))
-
-
-@cache
-def _students(n: int) -> float:
-    """Return by how many standard errors a 95 % interval of a mean of n reaches out."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, n - 1))
 
 
 def _axes(row: Mapping[str, Any]) -> tuple[Any, ...]:

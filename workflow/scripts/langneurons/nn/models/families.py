@@ -18,7 +18,7 @@ from typing import Any
 from langneurons.config.errors import DataError, unknown_name
 
 KERNELS = ("sdpa", "eager", "flash_attention_2")
-ONLY_CHECKED = frozenset({"model_type", "kernels", "documents", "classifier"})
+ONLY_CHECKED = frozenset({"model_type", "kernels", "position_ids", "classifier"})
 """Of a row, what decides whether a job may run and changes nothing in it."""
 _SPLIT = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "o_proj"}
 _BART = _SPLIT | {"o": "out_proj"}
@@ -40,8 +40,8 @@ class Family:
         attention: q, k, v and o to the end of the module's name, as PEFT takes it.
             Where one matrix computes several of them, they have the same name.
         kernels: ``attn_implementation`` that it has in transformers.
-        documents: whether its attention keeps documents of a chunk apart, where the
-            positions of each begin anew.
+        position_ids: whether its attention is told by them where a document begins, so
+            that those of a chunk can be kept apart.
         conv1d: whether projections store their weights as [in, out].
         classifier: whether transformers has a classifier of it, with a head ``score``.
     """
@@ -55,7 +55,7 @@ class Family:
     activation: str = "hidden_act"
     attention: Mapping[str, str] = field(default_factory=lambda: _SPLIT)
     kernels: tuple[str, ...] = KERNELS
-    documents: bool = True
+    position_ids: bool = True
     conv1d: bool = False
     classifier: bool = True
 
@@ -101,7 +101,7 @@ FAMILIES: dict[str, Family] = {
         attention=_FUSED | {"o": "self_attention.dense"},
         kernels=("eager",),
         # Its positions are part of its attention mask.
-        documents=False,
+        position_ids=False,
     ),
     "opt": Family(
         "opt",
@@ -113,7 +113,7 @@ FAMILIES: dict[str, Family] = {
         activation="activation_function",
         attention=_BART,
         # Positions choose embeddings only; its mask is not made from them.
-        documents=False,
+        position_ids=False,
     ),
     "xglm": Family(
         "xglm",
@@ -124,7 +124,7 @@ FAMILIES: dict[str, Family] = {
         activation="activation_function",
         attention=_BART,
         kernels=("eager",),
-        documents=False,  # as OPT
+        position_ids=False,  # as OPT
         classifier=False,
     ),
     "phi": Family(

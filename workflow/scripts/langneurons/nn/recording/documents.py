@@ -58,14 +58,14 @@ def require(model: Any, family: str) -> None:
     """Refuse models that cannot keep documents apart.
 
     Raises:
-        DataError: a model whose attention is not told where they begin.
+        DataError: a model that takes no position ids.
     """
     import inspect
 
     taken = inspect.signature(model.forward).parameters
-    if not families.find(family).documents or "position_ids" not in taken:
+    if not families.find(family).position_ids or "position_ids" not in taken:
         raise DataError(
-            f"activations.attention 'document': {family} models {families.TOGETHER}; "
+            f"activations.attention 'document': {family} models take no position ids; "
             "use attention: chunk, or leave this model out"
         )
 

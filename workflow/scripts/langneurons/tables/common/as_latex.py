@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from .document import (
@@ -55,6 +56,12 @@ SIGNS = {
     "≤": r"$\leq$",
     "≥": r"$\geq$",
     "…": r"\ldots{}",
+    "✗": r"$\mathsf{x}$",
+    "√": r"$\surd$",
+    "“": r"\textquotedblleft{}",
+    "”": r"\textquotedblright{}",
+    "‘": r"\textquoteleft{}",
+    "’": r"\textquoteright{}",
     NOTHING: "{}",
 }
 """What stands for a sign that LaTeX reads otherwise, or that its fonts lack."""
@@ -184,9 +191,20 @@ def _cell(cell: Cell, is_number: bool) -> str:
 
 
 def escape(text: str) -> str:
-    """Write a text so that LaTeX shows it as it is."""
+    """Write a text so that LaTeX shows it as it is.
+
+    Letters of other scripts need LuaLaTeX or XeLaTeX; a sign that is not known here
+    shows its number.
+    """
     apart = re.sub("-(?=-)", f"-{NOTHING}", text)
-    return "".join(SIGNS.get(sign, sign) for sign in apart)
+    return "".join(map(_sign, apart))
+
+
+def _sign(sign: str) -> str:
+    if sign in SIGNS:
+        return SIGNS[sign]
+    known = sign.isascii() or unicodedata.category(sign)[0] in "LMNZ"
+    return sign if known else f"[U+{ord(sign):04X}]"
 
 
 def inline(text: str) -> str:
