@@ -29,6 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("bridges")
     files = bridge_files.similarities(folder / "similarities")
     read = {"evaluations": bridge_files.evaluations(folder), "similarities": files}
+    read["tables"] = bridge_files.tables(folder / "tables")
     found: dict[str, Any] = {"folder": folder, "files": files}
     for table in (bridges.TABLE, bridge_candidates.TABLE):
         found[table.NAME] = table.build(bridge_files.spec(), Inputs(read))

@@ -12,6 +12,7 @@ import configurations
 import dry_runs
 from langneurons import tables
 from langneurons.config import schema
+from langneurons.study import card_specs
 from langneurons.study.configuration import load
 from langneurons.tables.common import columns, task_table
 from test_layout import all_rules
@@ -217,6 +218,7 @@ def file_names() -> dict[str, re.Pattern[str]]:
 def test_the_names_of_files_are_those_that_jobs_write() -> None:
     written = {*dry_runs.outputs(dry_runs.jobs(configurations.shipped()))}
     assert len(written) > 700
+    written |= {*card_specs.all_cards(load(configurations.shipped()))}
     bridged = configurations.bridged()
     bridged |= {"run": [*bridged["run"], "alignment"]}
     demo = dry_runs.outputs(dry_runs.jobs(bridged))

@@ -118,7 +118,8 @@ NOTHING: dict[str, int] = {}
 # Tiny XNLI in two languages after attention tuning, and in one after tuning the neurons
 # of LAPE and as many random ones; XQuAD in one language.
 EVALUATIONS = {"evaluate_task": 5, "measure_perplexity": 2}
-RETUNED = EVALUATIONS | {"tune_model": 2} | TASK_TABLES | PERPLEXITY | FOLLOWS
+TUNED = {"draw_training": 1}  # a figure per model and task
+RETUNED = EVALUATIONS | {"tune_model": 2} | TUNED | TASK_TABLES | PERPLEXITY | FOLLOWS
 # Interventions on the attention tuning; its evaluation without any is the reference of
 # the other two tables.
 XNLI = {"evaluate_task": 2, "tables of tasks": 3, "draw_effects": 2} | FOLLOWS
@@ -153,7 +154,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         PAGE,
     ),
     "how one figure is drawn": (
-        replace(str(LIBRARY / "figures/sizes.py"), "NOTE = 0.11", "NOTE = 0.12"),
+        replace(str(LIBRARY / "figures/notes.py"), "NOTE = 0.11", "NOTE = 0.12"),
         {"draw_effects": 4} | PAGE,
     ),
     "the number of measuring jobs (speed only)": (
@@ -180,6 +181,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         other_training_file,
         {"prepare_task": 1, "tune_model": 3, "evaluate_task": 4}
         | {"tables of tasks": 3, "draw_effects": 2}
+        | TUNED
         | FOLLOWS,
     ),
     "a statistic is added": (
@@ -213,7 +215,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         replace(
             "tiny.yaml", "      epochs: 1", "      epochs: 1\n      learning_rate: 0.01"
         ),
-        XNLI | {"tune_model": 3, "evaluate_task": 4},
+        XNLI | {"tune_model": 3, "evaluate_task": 4} | TUNED,
     ),
     "whose neurons are tuned": (
         replace(
@@ -221,12 +223,14 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         ),
         {"tune_model": 1, "evaluate_task": 1, "tables of tasks": 1}
         | {"draw_effects": 1}
+        | TUNED
         | FOLLOWS,
     ),
     "a kind of tuning": (
         append("tiny.yaml", "tunings:\n  masked: {mlp_targets: gate_up}\n"),
         {"tune_model": 2, "evaluate_task": 2, "tables of tasks": 2}
         | {"draw_effects": 1}
+        | TUNED
         | FOLLOWS,
     ),
     "an evaluation language is added": (
@@ -237,7 +241,9 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
     ),
     "a seed is added": (
         add_a_seed,
-        {"tune_model": 4, "evaluate_task": 5} | TASK_TABLES | FOLLOWS,
+        {"tune_model": 4, "evaluate_task": 5, "draw_training": 2}
+        | TASK_TABLES
+        | FOLLOWS,
     ),
     "a model family is added": (
         replace(
@@ -255,6 +261,7 @@ CASES: dict[str, tuple[Callable[[Path], None], dict[str, int]]] = {
         replace(str(LIBRARY / "tasks/xquad.py"), '" " * 12', '" " * 8'),
         {"prepare_task": 2, "tune_model": 1, "evaluate_task": 1}
         | {"tables of tasks": 1, "draw_effects": 2}
+        | TUNED
         | FOLLOWS,
     ),
     "a corpus setting": (

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from langneurons.config.schema import Config
 
 SCRIPTS = Path(__file__).parents[2]
+TARGETS = ("all", "cards")
+"""Rules that only gather the files of others; the rest have a script each."""
 CATALOGUES = {
     "models": "model",
     "tasks": "task",
@@ -169,7 +171,7 @@ def _target(name: str) -> Iterator[str]:
             f"{where}: names are lower case letters, digits, '-' and '_', and begin "
             "with a letter or digit"
         )
-    elif name == "all" or (SCRIPTS / f"{name}.py").is_file():
+    elif name in TARGETS or (SCRIPTS / f"{name}.py").is_file():
         yield (
             f"{where}: a rule has this name, and an experiment is a target of its name "
             "too; take another"
