@@ -49,7 +49,13 @@ SNAKEMAKE = """
     snakemake.benchmark snakemake.executors.local snakemake.executors.dryrun
 """
 """For those who ask for Snakemake as well."""
-COLD = ("fetch_model.py", "fetch_text.py", "pin_models.py", "prepare_task.py")
+COLD = (
+    "fetch_adapter.py",
+    "fetch_model.py",
+    "fetch_text.py",
+    "pin_models.py",
+    "prepare_task.py",
+)
 """Scripts that may use a network, which libraries are told when they are imported."""
 
 ASK = """#!{python} -IS

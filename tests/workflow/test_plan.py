@@ -40,6 +40,7 @@ EVERYTHING = MODELS | {
     "draw_shared": 4,  # LAPE and AP90; Set1 and Set6 each share languages with it
     "draw_perplexity": 6,
     "draw_effects": 6,  # accuracy, and EM and F1; interventions and fine-tuning
+    "draw_training": 2 * 2,  # a figure per model and task
     "draw_profiles": 3,
     "draw_published": 6,
     "build_report": 1,
