@@ -99,7 +99,7 @@ def test_a_tuning_beside_it_computes_nothing_of_it_again(project: Path) -> None:
     write_overlay(project, ["base", "attention"])
     evaluated = {"evaluate_task": 2, "tune_model": 2, "prepare_task": 1}  # two seeds
     page = {"build_report": 1, "build_cost_table": 1, "all": 1}
-    again = {"build_table": 1, "draw_effects": 2} | page
+    again = {"build_table": 1, "draw_effects": 2, "draw_training": 1} | page
     assert planned(project) == Counter(evaluated | again)
     write_overlay(project, ["base"])
     assert planned(project) == Counter()

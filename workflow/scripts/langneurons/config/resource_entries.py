@@ -1,4 +1,4 @@
-"""What the machine has: decides what jobs ask for, and never a number."""
+"""What the machine has: decides what jobs ask for, no number beyond rounding."""
 
 from __future__ import annotations
 
