@@ -300,8 +300,8 @@ def test_the_task_is_tuned_evaluated_and_tabled(project: Path) -> None:
     mean = pytest.approx(items["accuracy"].mean())
     assert listed["none"]["metrics"] == {"accuracy": mean}
     table = pd.read_csv(project / "results/tables/mood.tsv", sep="\t")
-    # none, two statistics of one method, one of two random draws
-    assert len(table) == 2 * 5 and set(table["lang"]) == {"vi", "hi"}
+    # none, two statistics of one method, one of two random draws; and their means
+    assert len(table) == 3 * 5 and set(table["lang"]) == {"vi", "hi", "vi+hi"}
     row = table[(table["lang"] == "vi") & (table["statistic"] == "none")].iloc[0]
     assert np.isclose(row["value"], items["accuracy"].mean(), atol=1e-6)
     text = (project / "results/tables/mood.md").read_text(encoding="utf-8")
