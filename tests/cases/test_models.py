@@ -174,7 +174,7 @@ def test_adapter_for_others(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> No
         return files.read_json(written["config"])
 
     said = tune()
-    assert said["base_model_name_or_path"] == str(manifest.parent)
+    assert said["base_model_name_or_path"] == str(folder)
     assert said["revision"] is None
     AutoPeftModelForSequenceClassification.from_pretrained(str(out), num_labels=3)
     # A model of the hub, as its manifest says.

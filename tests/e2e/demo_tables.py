@@ -23,7 +23,7 @@ def read(folder: Path, name: str) -> pd.DataFrame:
 
 
 def of_languages(table: pd.DataFrame) -> pd.DataFrame:
-    """Leave out means over languages, ``vi+zh``, where a table has languages."""
-    if "lang" not in table:
+    """Leave out means over languages, ``vi+zh``, of a task's table."""
+    if not {"lang", "langset", "delta"} <= set(table):
         return table
     return table[~table["lang"].astype(str).str.contains("+", regex=False)]

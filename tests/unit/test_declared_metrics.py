@@ -382,9 +382,10 @@ def test_a_published_metric_must_be_said_to_be_percent(tmp_path: Path) -> None:
 
 
 def test_costs_are_of_the_sizes_that_the_task_declares(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     made_up_task.add(monkeypatch)
+    monkeypatch.chdir(tmp_path)  # where the demo was run its files have lines
     given = paper(**read("demo.yaml"))
     given["tasks"]["stories"] = given["tasks"]["xnli"] | {"kind": made_up_task.KIND}
     given["tasks"]["stories"] |= {"train_fraction": 0.25, "parameters": {}}

@@ -484,7 +484,7 @@ def job(folder: Path, **more: Any) -> cli.Job:
     inputs = {"published": [FIGURES], "tables": tables}
     inputs |= {"neurons": [folder / "ap90.focus.json"]}
     inputs |= {role: [] for role in build_table.ROLES if role not in inputs}
-    outputs = {k: folder / f"reproduction.{k}" for k in ("tsv", "markdown")}
+    outputs = {k: folder / f"reproduction.{k}" for k in ("tsv", "markdown", "latex")}
     whole = {"table": "reproduction", "rows": given | more}
     whole["sources"] = list(HELD["sources"].items())
     return cli.Job(whole, "", inputs, outputs, 1, 1, 1)

@@ -604,7 +604,7 @@ def test_an_adapter_opens_as_its_configuration_says(study, monkeypatch):
     folder, common, _, _ = study
     path = common["model"]
     hub = files.read_json(path)
-    local = hub | {"source": "folder:/elsewhere/tiny", "revision": "sha256:abc"}
+    local = hub | {"source": f"folder:{path.parent}", "revision": "sha256:abc"}
     files.write_json(path, local)
     made = tune(study, "one")
     config = files.read_json(made["config"])
@@ -620,6 +620,7 @@ def test_an_adapter_opens_as_its_configuration_says(study, monkeypatch):
         known = adapters.base_name(local | {"source": source}, folder / "pinned")
         assert known == (str(folder / "pinned"), None)
     # As in the workflow, which runs in its own folder: the same wherever that is.
+    files.write_json(path, local | {"source": "demo_world"})
     monkeypatch.chdir(folder)
     relative = path.relative_to(folder)
     again = tune((folder, {"model": relative}, *study[2:]), "two")
