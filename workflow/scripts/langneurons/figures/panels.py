@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROW = 0.14  # inches of a row
 LETTER = 0.064  # inches of a letter of a group's name
+ACROSS = 4  # panels in a line
 FULL = 30  # rows of a panel above which panels stand in one row if they can
 
 
@@ -131,6 +132,33 @@ def lay_out(rows: pd.DataFrame, title: str, limit: float, decimals: int) -> Pane
     first.set_yticks([*spots.values()], [row for _, row in spots])
     by_lang = dict(zip(langs, grid.flat, strict=False))
     return Panels(figure, by_lang, spots, limit, decimals)
+
+
+def with_one_scale(
+    panels: int, title: str, height: float, *, more: float
+) -> tuple[Figure, list[Axes], float]:
+    """Make panels that share their axes, few in a line.
+
+    Only the lowest of a column have numbers below them.
+
+    Args:
+        panels: how many, at least one.
+        title: of the figure.
+        height: of a panel, inches.
+        more: height above and below all of them, inches.
+
+    Returns:
+        The figure, its panels, and the width of one in inches.
+    """
+    across = min(ACROSS, panels)
+    down = math.ceil(panels / across)
+    width = PAGE if across > 2 else 0.6 * PAGE
+    figure = new(width, down * height + more, title)
+    grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True).flat
+    for i, axes in enumerate(grid):
+        axes.set_visible(i < panels)
+        axes.tick_params(labelbottom=i + across >= panels)
+    return figure, list(grid[:panels]), width / across
 
 
 def add_legend(figure: Figure, axis: str, handles: Sequence[Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,9 @@ from langneurons.tables.common.task_lines import called
 from langneurons.tables.common.task_table import is_own
 from langneurons.tables.common.words import RANDOM
 
-from . import LEVEL, PAGE, new, styled, wrapped
+from . import LEVEL, styled, wrapped
 from .bridges import looks_of
-from .panels import add_legend, pooled_if_there
+from .panels import add_legend, pooled_if_there, with_one_scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,8 +31,8 @@ NEEDED = (
 KEY = (
     "model", "method", "langset", "draw", "matched", "tuning", "lang", "statistic"
 )  # fmt: skip
-ACROSS, HEIGHT = 4, 1.55
-"""Panels in a line, and the inches of one."""
+HEIGHT, MORE = 1.55, 0.3
+"""Inches of a panel, and beside all of them."""
 WIDE = 8
 """Values whose ends are so many times apart stand on a logarithmic scale."""
 
@@ -94,25 +93,18 @@ def draw_sweep(data: pd.DataFrame, metric: Shown, parameter: str, title: str) ->
     """
     looks = looks_of(list(dict.fromkeys(data["series"])))
     panels = list(data.groupby(["model", "lang"], sort=False))
-    across = min(ACROSS, len(panels))
-    down = math.ceil(len(panels) / across)
-    width = PAGE if across > 2 else 0.6 * PAGE
-    figure = new(width, down * HEIGHT + 0.3, title)
-    grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    for axes in grid.flat[len(panels) :]:
-        axes.set_visible(False)
+    figure, grid, room = with_one_scale(len(panels), title, HEIGHT, more=MORE)
     several = data["model"].nunique() > 1
-    for i, (key, part) in enumerate(panels):
-        axes = grid.flat[i]
+    for axes, (key, part) in zip(grid, panels, strict=True):
         model, lang = map(str, key)
         name = f"{model}, {called(lang)}" if several else called(lang)
-        axes.set_title(wrapped(name, width / across, 7.5), pad=3)
+        axes.set_title(wrapped(name, room, 7.5), pad=3)
         axes.axhline(0, color="0.6", lw=0.6, zorder=1)
-        axes.tick_params(labelbottom=i + across >= len(panels))
         for series, own in part.groupby("series", sort=False):
             _line(axes, own, metric.scale, looks[str(series)])
-    _scale(grid[0, 0], sorted(set(data["at"])))
-    figure.supylabel(wrapped(f"change of {metric.word}{metric.steps}", down * HEIGHT))
+    _scale(grid[0], sorted(set(data["at"])))
+    high = figure.get_figheight() - MORE
+    figure.supylabel(wrapped(f"change of {metric.word}{metric.steps}", high))
     add_legend(figure, parameter, _handles(data, looks))
     return figure
 

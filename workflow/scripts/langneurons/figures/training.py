@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,14 +14,14 @@ from langneurons.config.errors import DataError
 from langneurons.config.names import JOIN, Selection, TuningName, split_draw
 from langneurons.jobs.files import read_object, redo
 
-from . import PAGE, letters_in, new, styled, wrapped
+from . import letters_in, styled, wrapped
 from .bridges import handles_of, looks_of
-from .panels import add_legend
+from .panels import add_legend, with_one_scale
 
 FORMAT = "langneurons/training/1"
 KEYS: dict[str, type] = {"format": str, "steps": int, "loss_curve": list}
-ACROSS, HEIGHT = 4, 1.5
-"""Panels in a line, and the inches of one."""
+HEIGHT = 1.5
+"""Inches of a panel."""
 SMOOTHED = 5
 """Points of a curve whose mean is drawn."""
 ONE = ["series", "tuning", "seed"]
@@ -88,28 +89,20 @@ def draw_curves(data: pd.DataFrame, title: str) -> Figure:
     """
     panels = list(data.groupby("panel", sort=False))
     looks = looks_of(list(dict.fromkeys(data["series"])))
-    across = min(ACROSS, len(panels))
-    down = math.ceil(len(panels) / across)
-    width = PAGE if across > 2 else 0.6 * PAGE
-    figure = new(width, down * HEIGHT + 0.2, title)
-    grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-    for axes in grid.flat[len(panels) :]:
-        axes.set_visible(False)
-    for i, (panel, part) in enumerate(panels):
-        axes = grid.flat[i]
+    figure, grid, width = with_one_scale(len(panels), title, HEIGHT, more=0.2)
+    room = width - 0.4
+    for axes, (panel, part) in zip(grid, panels, strict=True):
         name = str(panel)
-        room = width / across - 0.4
         short = name if len(name) <= letters_in(room) else name.replace(".", ". ")
         axes.set_title(wrapped(short, room, 7.5), pad=3)
-        axes.tick_params(labelbottom=i + across >= len(panels))
         for (series, _, _), own in part.groupby(ONE, sort=False):
             colour, marker = looks[str(series)]
             smooth = own["loss"].rolling(SMOOTHED, min_periods=1, center=True).mean()
             every = max(1, len(own) // 4)
-            style = {"color": colour, "marker": marker, "mfc": "white", "ms": 2.8}
-            axes.plot(own["step"], smooth, lw=0.8, markevery=every, **style)
-    grid[0, 0].set_ylim(bottom=0)
-    grid[0, 0].locator_params(axis="x", nbins=4)
+            style: dict[str, Any] = dict(color=colour, marker=marker, mfc="white")
+            axes.plot(own["step"], smooth, lw=0.8, ms=2.8, markevery=every, **style)
+    grid[0].set_ylim(bottom=0)
+    grid[0].locator_params(axis="x", nbins=4)
     figure.supylabel("loss, nats per item")
     add_legend(figure, "optimiser step", handles_of(looks))
     return figure

@@ -19,7 +19,7 @@ from .task_table import KEY
 from .words import VIA_ENGLISH
 
 # Two experiments that ask for one comparison may stand in either table first.
-SAME = tuple(dict.fromkeys([*KEY, "metric", "against"]).keys() - {"experiment"})
+SAME = tuple(name for name in (*KEY, "metric", "against") if name != "experiment")
 OF_BRIDGES = {DIRECT: NO_TREATMENT, VIA: VIA_ENGLISH}
 """What a choice is set against, as tables of tasks call it."""
 
