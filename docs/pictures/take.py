@@ -20,24 +20,30 @@ PAGE = (1280, 1500)
 """Size of the window that the report is shown in, in pixels."""
 WIDTH = 1000
 """Largest width of a picture, in pixels."""
+LARGEST = 150_000
+"""Bytes of a picture; one with more gets fewer colours."""
 FIGURES = {
     "demo": {"neurons_off": "demo/nll.lape.world.zero.png"},
     "small": {
         "steering": "gemma3-270m/ladder.mlama.png",
         "bridges": "gemma3-270m/bridged.bli.png",
     },
+    "smollm2": {"neurons_off_smollm2": "smollm2-135m/nll.lape.all16.zero.png"},
 }
 """Pictures by study: name -> figure in ``figures/``."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def shrink(source: Path, target: Path, colours: int = 128) -> None:
-    """Write a picture at most ``WIDTH`` wide, in few colours."""
+    """Write a picture at most ``WIDTH`` wide, in few colours and bytes."""
     picture = Image.open(source).convert("RGB")
     if picture.width > WIDTH:
         height = round(picture.height * WIDTH / picture.width)
         picture = picture.resize((WIDTH, height), Image.Resampling.LANCZOS)
     picture.quantize(colours).save(target, optimize=True)
+    while colours > 16 and target.stat().st_size > LARGEST:
+        colours //= 2
+        picture.quantize(colours).save(target, optimize=True)
     print(f"{target}: {target.stat().st_size // 1000} kB")
 
 

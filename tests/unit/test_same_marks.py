@@ -52,6 +52,7 @@ def test_a_chosen_bridge_has_the_mark_of_its_tasks_table() -> None:
             way("via_hi", "via_en", 0.03),
             way("via_vi", "none", 0.9),
             way("via_hi", "none", 0.5) | {"metric": "other"},
+            way("via_hi", "none", 0.6) | {"tuning": "attention"},
         ]
     )
     usual: dict[str, Any] = dict.fromkeys(names(bridge_numbers.COLUMNS), math.nan)

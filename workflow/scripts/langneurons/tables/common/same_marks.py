@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from langneurons.config.names import NO_TREATMENT, Bridged
+from langneurons.config.names import BASE, NO_TREATMENT, Bridged
 
 from .bridge_choices import DIRECT, VIA
 from .bridge_numbers import ALL
@@ -58,7 +58,9 @@ def as_bridged(
     """
     known = {}
     for task, (rows, metric) in by_task.items():
-        for one in rows[rows["metric"] == metric].to_dict("records"):
+        # A choice is of the model as it is; the table of its task may have tuned ones.
+        judged = rows[(rows["metric"] == metric) & (rows["tuning"] == BASE)]
+        for one in judged.to_dict("records"):
             named = (one["model"], one["lang"], one["statistic"], one["against"])
             known[task, *named] = one["p_holm"]
     found = table.copy()
