@@ -304,6 +304,10 @@ DEMO = [
     ("demo_world: {languages: [vi, hi]}", "demo_world.languages: 'en' is missing"),
     ("demo_world: {low_resource: [ur]}", "demo_world.low_resource: unknown language"),
     ("demo_world: {languages: [en, vi]}", "no text for hi in results/demo_world"),
+    (
+        "language_sets: {world: [en, vi, hi, hii]}",
+        "hii of language_sets.world - did you mean 'hi'?",
+    ),
     ("tasks: {xnli: {source_language: vi}}", "tasks.xnli.data.train: unknown language"),
     ("corpora: {demo: {chunk_length: 2000}}", "is more than all of its 1024 tokens"),
     (

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from langneurons import tasks
 from langneurons.config import user_paths
 from langneurons.config.catalogue import UNMEASURED
-from langneurons.config.errors import unknown_name
+from langneurons.config.errors import did_you_mean, unknown_name
 from langneurons.config.names import Selection, languages_of
 from langneurons.config.task_entries import Task
 from langneurons.demo.world_files import SOURCE
@@ -131,8 +131,19 @@ def _files(config: Config, name: str, part: str, wanted: set[str]) -> Iterator[s
     more = f" and {len(shown) - 40} more" if len(shown) > 40 else ""
     yield (
         f"{where}: no text for {', '.join(missing)} in {folder} ({remedy}); found: "
-        f"{', '.join(shown[:40]) or 'none'}{more}"
+        f"{', '.join(shown[:40]) or 'none'}{more}{_whence(config, missing, found)}"
     )
+
+
+def _whence(config: Config, languages: Sequence[str], found: Collection[str]) -> str:
+    """Say which language sets have languages, and which text each may mean."""
+    said = ""
+    for lang in languages:
+        sets = [n for n, x in config.language_sets.items() if lang in x.languages]
+        if hint := did_you_mean(lang, found):
+            listed = f" of language_sets.{', '.join(sets)}" if sets else ""
+            said += f"; {lang}{listed}{hint}"
+    return said
 
 
 def _shared(where: str, given: str | None, languages: set[str]) -> str:
