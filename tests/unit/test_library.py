@@ -101,7 +101,7 @@ OF_TASK: dict[str, dict[str, Any]] = {
 def byte_tokenizer() -> Any:
     """A byte a token, so that any text can be read; BOS comes first.
 
-    Sorted: the alphabet has another order each time, and texts would other tokens.
+    Sorted, because the alphabet comes in another order each time.
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
