@@ -110,9 +110,8 @@ def _unlike(config: Config) -> Iterator[str]:
             done.add((name, path))
             if problem := _refused(_first_item, kind, path):
                 yield (
-                    f"tasks.{name}.data.{split}: {problem}. Change the file, or name "
-                    f"another kind than {entry.kind}, whose tasks/{entry.kind}.py says "
-                    "what is read"
+                    f"tasks.{name}.data.{split}: {problem}. Change the file, or the "
+                    f"kind of the task: tasks/{entry.kind}.py says what this one reads"
                 )
     for name, lang in texts(config):
         corpus = config.corpus(name)
