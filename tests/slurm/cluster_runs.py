@@ -205,7 +205,7 @@ def remove_results(folder: Path, *parts: str) -> None:
 def resumed_after(folder: Path) -> int:
     """Return the optimiser step from which the last training went on; 0 if none."""
     log = (folder / "logs" / f"{ADAPTER}.log").read_text(encoding="utf-8")
-    found = re.search(r"going on after step ([0-9,]+)", log)
+    found = re.search(r"resumed from step ([0-9,]+) of", log)
     return int(found.group(1).replace(",", "")) if found else 0
 
 

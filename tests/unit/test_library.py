@@ -35,9 +35,11 @@ PAGE = ROOT / "docs" / "library.md"
 LANGUAGES = ("en", "fr", "es", "vi", "id", "ja", "zh")
 MODEL = Path("results/models/llama31/pinned")
 EVALUATIONS = Path("results/evaluations/xnli/llama31/attention/seed42/vi")
+WORDS = ["nắng", "mưa", "gió", "sông", "núi", "biển", "trời", "đất", "cây", "hoa"]
 ITEMS: dict[str, list[dict[str, Any]]] = {
-    "xnli": [
-        {"id": i, "premise": f"câu {i}", "hypothesis": "một câu", "label": i % 3}
+    "xnli": [  # unlike each other, so that the model does not sort all into one class
+        {"id": i, "premise": f"{WORDS[i % 10]} {WORDS[(i // 10 * 3 + 1) % 10]}"}
+        | {"hypothesis": WORDS[i * 7 % 10], "label": i % 3}
         for i in range(40)
     ],
     "xquad": [
@@ -97,11 +99,14 @@ OF_TASK: dict[str, dict[str, Any]] = {
 
 
 def byte_tokenizer() -> Any:
-    """A byte a token, so that any text can be read; BOS comes first."""
+    """A byte a token, so that any text can be read; BOS comes first.
+
+    Sorted, because the alphabet comes in another order each time.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    words = ["<pad>", "<bos>", "<eos>", *pre_tokenizers.ByteLevel.alphabet()]
+    words = ["<pad>", "<bos>", "<eos>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
     inner = Tokenizer(models.BPE({w: i for i, w in enumerate(words)}, []))
     inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     inner.decoder = decoders.ByteLevel()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ import tiny_models
 from langneurons.config.errors import DataError
 from langneurons.jobs import files
 from langneurons.nn.models import fetching, loading, quantising
+from test_layout import SCRIPTS
 from test_models import save_tokenizer
 
 pytest.importorskip("bitsandbytes", reason="nf4 needs bitsandbytes")
@@ -94,3 +98,34 @@ def test_quantising_twice_is_refused(
     with pytest.raises(DataError, match="already quantised"):
         quantising.quantise(folders[1], tmp_path / "again")
     assert list(tmp_path.iterdir()) == []
+
+
+AS_WITH_AVX512 = """
+import ctypes, sys
+really = ctypes.CDLL.__getattr__
+def pretended(library, name):
+    return (lambda: True) if name == "has_avx512bf16_cpu" else really(library, name)
+ctypes.CDLL.__getattr__ = pretended
+sys.modules["kernels"] = None  # not installed
+"""
+IMPORT = """
+import logging, bitsandbytes
+logging.getLogger("bitsandbytes.backends.cpu.ops").warning("Failed to do more")
+"""
+
+
+def test_a_kernel_that_is_not_there_is_no_news() -> None:
+    """Nothing but that message of bitsandbytes is kept from the logs of jobs."""
+    told = []
+    for ours in ("", "import langneurons.nn\n"):
+        done = subprocess.run(
+            [sys.executable, "-c", AS_WITH_AVX512 + ours + IMPORT],
+            env=os.environ | {"PYTHONPATH": str(SCRIPTS)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        told.append(done.stderr)
+    assert "Failed to load CPU gemm_4bit_forward" in told[0]
+    assert "gemm_4bit_forward" not in told[1]
+    assert all("Failed to do more" in text for text in told)

@@ -213,15 +213,18 @@ def test_it_learns_and_leaves_the_base_alone():
 
 # GPT-2's configuration asks for dropout, which would draw random numbers.
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
-def test_a_killed_job_ends_at_the_same_bits(tmp_path, family):
+def test_a_killed_job_ends_at_the_same_bits(tmp_path, capsys, family):
     _, losses, whole, _ = trained(family)
     steps = len(losses)
     checkpoint = Checkpoint(tmp_path, "key", every=3)
     with pytest.raises(KeyboardInterrupt):
         trained(family, checkpoint=checkpoint, stop=8)  # in the second epoch
+    assert "resumed" not in capsys.readouterr().err
     torch.manual_seed(999)  # a new process has another random state
     _, again, resumed, calls = trained(family, checkpoint=checkpoint)
     assert calls == steps - 6
+    told = f"resumed from step 6 of {steps} ({tmp_path}/training.pt)\n"
+    assert capsys.readouterr().err.startswith(told)
     assert np.array_equal(losses, again)
     assert all(torch.equal(w, resumed[n]) for n, w in whole.items())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,8 @@ def test_a_block_that_is_used_again_repeats_no_key(tmp_path: Path) -> None:
 def test_files_are_checked_without_snakemake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(ROOT)
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    monkeypatch.chdir(tmp_path)
     assert configuration.main(["config/demo.yaml"]) == 0
     assert "valid: config/config.yaml, config/demo.yaml" in capsys.readouterr().out
     path = tmp_path / "mine.yaml"

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import ast
+import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, Any
 
+import pytest
 import yaml
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
 import tiny_models
+from configurations import ROOT
 from snakemake_runs import copy_project, planned, snakemake
 
 MODULE = """configfile: "config/config.yaml"
@@ -63,6 +73,112 @@ use rule * from langneurons as ours_*
 """
 
 
+SECOND = """
+module second:
+    snakefile: github("owner/langneurons", path="Snakefile", {})
+    config: config
+
+use rule plan_costs from second as second_plan_costs
+"""
+
+
+class Repository:
+    """One commit, with a file that holds its name."""
+
+    def __init__(self, hexsha: str, meanwhile: Callable[[], object] = bool) -> None:
+        self.hexsha, self.meanwhile, self.asked = hexsha, meanwhile, 0
+
+    def commit(self, ref: str) -> Repository:
+        return self
+
+    def archive(self, into: IO[bytes], commit: str) -> None:
+        self.asked += 1
+        with tarfile.open(fileobj=into, mode="w") as packed:
+            told = tarfile.TarInfo("told")
+            told.size = len(commit)
+            packed.addfile(told, io.BytesIO(commit.encode()))
+        self.meanwhile()
+
+
+def unpacking() -> dict[str, Any]:
+    """Return the functions of configuration.smk, which come before any library."""
+    tree = ast.parse((ROOT / "workflow/rules/configuration.smk").read_text("utf-8"))
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef)
+    tree.body = [
+        each
+        for each in tree.body
+        if isinstance(each, kept)
+        and "langneurons" not in ast.unparse(each).split("\n")[0]
+    ]
+    space: dict[str, Any] = {"WorkflowError": WorkflowError}
+    exec(compile(tree, "configuration.smk", "exec"), space)
+    return space
+
+
+def test_two_starts_unpack_a_module_at_the_same_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    unpacked = unpacking()["unpacked"]
+    other = Repository("a" * 40)
+    slow = Repository("a" * 40, meanwhile=lambda: unpacked(other, "v1"))
+    opened: list[tarfile.TarFile] = []
+    really = tarfile.open
+
+    def recorded(*given: Any, **named: Any) -> tarfile.TarFile:
+        opened.append(really(*given, **named))
+        return opened[-1]
+
+    monkeypatch.setattr(tarfile, "open", recorded)
+    folder = unpacked(slow, "v1")
+    assert len(opened) == 4 and all(one.closed for one in opened)
+    assert (slow.asked, other.asked) == (1, 1)
+    assert (folder / "told").read_text() == "a" * 40
+    assert list(folder.parent.iterdir()) == [folder]
+    assert unpacked(slow, "v1") == folder and slow.asked == 1
+    # What keeps it from its place, other than that it is there, is told.
+    blocked = Path(".snakemake/langneurons", "b" * 40)
+    with pytest.raises(OSError, match="b" * 40):
+        unpacked(Repository("b" * 40, meanwhile=lambda: blocked.write_text("")), "v2")
+
+
+def test_jobs_find_the_module_of_their_own_ref(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    space = unpacking()
+
+    class Hosted:
+        host = "github.com"
+
+        def __init__(self, repo: str, ref: str) -> None:
+            self.repo, self.ref = repo, ref
+            folder = Repository(hashlib.sha1(f"{repo} {ref}".encode()).hexdigest())
+            self.hosted_repo = SimpleNamespace(repo=folder)
+
+    modules = [Hosted("a/x", "v1"), Hosted("a/x", "v2"), Hosted("b/x", "v1")]
+    space["HostingProviderFile"] = Hosted
+
+    def found(here: Hosted, in_main: bool) -> Any:
+        space["workflow"] = SimpleNamespace(
+            current_basedir=here, is_main_process=in_main
+        )
+        return space["checkout"]()
+
+    with pytest.raises(WorkflowError, match=r"github.com/a/x, v1: .*not set.*--export"):
+        found(modules[0], in_main=False)
+    told = {space["told_by"](f"github.com/{x.repo}, {x.ref}") for x in modules}
+    assert len(told) == 3
+    for name in told:
+        monkeypatch.setenv(name, "")  # so that it is as it was afterwards
+    made = [found(here, in_main=True) for here in modules]
+    assert len(set(made)) == 3
+    assert [found(here, in_main=False) for here in modules] == list(map(str, made))
+    shutil.rmtree(made[1])
+    with pytest.raises(WorkflowError, match=f"is {made[1]}.*shared disk"):
+        found(modules[1], in_main=False)
+
+
 def test_a_module_from_a_repository_brings_its_scripts(tmp_path: Path) -> None:
     """Snakemake itself fetches the rules only; git takes a folder for the host."""
     source = tmp_path / "host/owner/langneurons"
@@ -103,6 +219,26 @@ def test_a_module_from_a_repository_brings_its_scripts(tmp_path: Path) -> None:
     commit = subprocess.check_output([*as_git, "rev-parse", "v1"], text=True).strip()
     assert unpacked.name == commit
     assert (unpacked / "workflow/scripts/generate_demo_world.py").is_file()
+    # The same commit by another name is the same folder; another commit is refused.
+    subprocess.run([*as_git, "branch", "main-line", "v1"], check=True)
+    (source / "README.md").write_text("Changed.\n", encoding="utf-8")
+    for command_of_git in (
+        ["commit", "--quiet", "--all", "--message", "More"],
+        ["tag", "v2"],
+    ):
+        subprocess.run([*as_git, *command_of_git], check=True)
+    for ref, is_refused in (('branch="main-line"', False), ('tag="v2"', True)):
+        (work / "workflow/Snakefile").write_text(HOSTED + SECOND.format(ref), "utf-8")
+        done = subprocess.run(
+            [*command, "--dry-run"],
+            cwd=work,
+            env=os.environ | redirected,
+            capture_output=True,
+            text=True,
+        )
+        told = done.stdout + done.stderr
+        assert done.returncode == is_refused, told
+        assert ("need the same version" in " ".join(told.split())) == is_refused, told
     # What would move our files, and not what we know of them, is refused.
     moved = HOSTED.replace("config: config", 'config: config\n    prefix: "ours"')
     (work / "workflow/Snakefile").write_text(moved, encoding="utf-8")

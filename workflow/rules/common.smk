@@ -14,47 +14,34 @@ from langneurons import methods, tables, tasks
 from langneurons.config.errors import LangneuronsError
 from langneurons.config.names import BASE, LANGUAGE, Pair, Selection, TuningName
 from langneurons.costs import fitting
-from langneurons.costs.parts import Parts
 from langneurons.costs.requests import Requests
 from langneurons.grid import result_paths, steering, subjects
 from langneurons.jobs import devices, failures, forced, planned, provenance
 from langneurons.jobs.fingerprint import code_hash, remember
 from langneurons.nn.models import fetching
 from langneurons.study import alignment_specs, card_specs, local_files, probing, targets
-from langneurons.study.configuration import load
-from langneurons.study.records import Records
+from langneurons.study.configuration import start
 from langneurons.study.rule_functions import (
     Signed,
     keep_what_is_planned,
     one_timer,
     signed,
 )
-from langneurons.study.specs import Specs
-from langneurons.study.table_specs import TableSpecs
 
 keep_what_is_planned()
 one_timer(JobScheduler)
 remember(Path(".snakemake/code_hashes.json"), writes=workflow.is_main_process)
-try:
-    CONFIG = load(config)
-    if workflow.is_main_process:  # not again by each cluster job
-        local_files.require(CONFIG)
-        local_files.let_replaced_files_be_seen(CONFIG)
+try:  # not again by each cluster job
+    CONFIG, PARTS, SPECS, TABLES, RECORDS = start(config, workflow.is_main_process)
 except LangneuronsError as error:
     raise WorkflowError(str(error)) from None
-PARTS = Parts(CONFIG)
-SPECS = Signed(Specs(CONFIG, PARTS))
-TABLES = TableSpecs(CONFIG, PARTS)
+SPECS = Signed(SPECS)
 RESOURCES = Signed(Requests(CONFIG, PARTS, lambda: devices.smallest(workflow)))
 fitting.before_start(JobScheduler, RESOURCES, WorkflowError)
-RECORDS = Records(CONFIG, SPECS, TABLES)
 # Of whom a result is stands in its provenance; jobs take it from here.
 os.environ[provenance.STUDY] = CONFIG.study or ""
 if workflow.is_main_process:
-    try:
-        RECORDS.require_own()
-    except LangneuronsError as error:
-        raise WorkflowError(str(error)) from None
+    local_files.let_replaced_files_be_seen(CONFIG)
     if remarks := RECORDS.remarks():
         logger.warning("\n".join(remarks))
 DEMO = result_paths.DEMO

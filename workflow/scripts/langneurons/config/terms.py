@@ -99,14 +99,18 @@ SECTIONS: Mapping[str, Sequence[Term]] = {
         Term(
             "statistic",
             "what is written into neurons, and how: a value (a mean, a percentile, "
-            "zero), the site where it was measured, the site where it is written.",
-            "an entry of `statistics`, such as `p90`; a column of a table",
+            "zero), the site where it was measured, the site where it is written. In "
+            "amplification experiments it is called a factor.",
+            "in the demo's table `xnli` the column `p90`: each neuron of the language "
+            "gets the 90th percentile of its own activations in it",
         ),
         Term(
-            "whose neurons",
-            "the language whose neurons are overwritten: that of the items (target) "
-            "unless an experiment names others.",
-            "`neuron_languages: [vi, fr]`; the column `neuron_lang`",
+            "lang, neuron_lang",
+            "lang is the language of the items or the text, neuron_lang the one whose "
+            "neurons are overwritten: the same one (target) unless an experiment names "
+            "others (neuron_languages).",
+            "in the demo's table `steering` the row with `lang` en and `neuron_lang` "
+            "hi: questions in English, answered while Hindi's neurons are amplified",
         ),
         Term(
             "treatment",
@@ -118,11 +122,22 @@ SECTIONS: Mapping[str, Sequence[Term]] = {
         ),
         Term(
             "tuning",
-            "which weights fine-tuning may change: attention (LoRA on the attention "
-            "projections alone), or also selected neurons of the source, the target or "
-            "both languages. base: none, the model as it is, not fine-tuned.",
-            "`base`, `attention`, `lape.set6.en+hi`, `rows.lape.set6.hi`; what kinds "
-            "there are is in `tunings`",
+            "which weights fine-tuning may change, an entry of tunings. base: none, "
+            "the model as it is, not fine-tuned. Where neurons are tuned, it is named "
+            "by their selection and their languages: source, target or both.",
+            "the demo tunes `attention`, `all_mlp`, `lape.world.en+ur` (the neurons of "
+            "English and Urdu, entry `masked`) and `rows.lape.world.ur` (Urdu's, entry "
+            "`rows`)",
+            TRANSFER,
+        ),
+        Term(
+            "kinds of tuning",
+            "attention: small matrices (LoRA) beside the attention projections learn, "
+            "all else stays; all_mlp: also beside the MLP projections; masked_lora: "
+            "there for the selected neurons only; subnetwork_rows: the selected "
+            "neurons' own weights learn, at full rank; adapter: somebody else trained "
+            "it; none: nothing learns.",
+            "`masked: {kind: masked_lora}` in the demo's `tunings`",
             TRANSFER,
         ),
         Term(
@@ -139,10 +154,19 @@ SECTIONS: Mapping[str, Sequence[Term]] = {
         ),
         Term(
             "profile",
-            "defaults of where activations are measured and written, and of how "
-            "percentiles are taken: paper is the released code, consistent measures "
-            "where it writes and takes percentiles over all tokens.",
-            "`profile: consistent`, of a configuration, a statistic or a method",
+            "a key of the configuration: defaults of where activations are measured "
+            "and written, and of how percentiles are taken. paper is the released "
+            "code, consistent measures where it writes and takes percentiles over all "
+            "tokens.",
+            "`profile: consistent` at the top of `config/demo.yaml`; its statistic "
+            "`p90_paper` has a `profile: paper` of its own",
+        ),
+        Term(
+            "profiles/",
+            "a folder of files for Snakemake that say where and how many jobs run, as "
+            "on a cluster; no number depends on them, and the key profile has nothing "
+            "to do with them.",
+            "`--profile profiles/demo`, for a laptop",
         ),
         Term(
             "paper's sites, equal sites",
@@ -208,10 +232,11 @@ SECTIONS: Mapping[str, Sequence[Term]] = {
     "Steering": (
         Term(
             "factor",
-            "what is written into amplified neurons, a statistic of the configuration. "
-            "The best factor has the largest LSS on the first half of the facts; the "
+            "a statistic that an amplification experiment writes into neurons. The "
+            "best factor has the largest LSS on the first half of the facts; the "
             "second half shows what it is worth.",
-            "`p_max`, `p_median`, `eq_max`",
+            "`p_max` in the demo's `amplification`: the largest mean of a sentence; "
+            "`p90` in its `transfer` is a statistic, and no factor",
             STEERING,
         ),
         Term(

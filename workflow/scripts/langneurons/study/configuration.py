@@ -1,6 +1,7 @@
 """Loading a configuration: reading it, checking it whole, giving it one form.
 
-``python -m langneurons.study.configuration FILE ...`` does so by hand (``make check``).
+What a start of Snakemake checks, ``python -m langneurons.study.configuration FILE ...``
+checks as well (``make check``).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -22,9 +23,14 @@ from langneurons.config.schema import Config
 from langneurons.config.similarity_entries import Similarity
 from langneurons.config.task_entries import Task
 from langneurons.config.yaml_files import BASE, read
+from langneurons.costs.parts import Parts
 from langneurons.grid import experiments
 
+from . import local_files
 from .checks import cross_check
+from .records import Records
+from .specs import Specs
+from .table_specs import TableSpecs
 
 
 def load(raw: Mapping[str, Any]) -> Config:
@@ -50,6 +56,47 @@ def load(raw: Mapping[str, Any]) -> Config:
     if problems:
         raise ConfigError(_bullets(problems))
     return config
+
+
+class Start(NamedTuple):
+    """A checked configuration and what is worked out from it once.
+
+    Attributes:
+        config: the configuration.
+        parts: which treatments share a job.
+        specs: slices of the configuration that jobs read.
+        tables: likewise, those of tables and of what is drawn.
+        records: what is known of results that are there.
+    """
+
+    config: Config
+    parts: Parts
+    specs: Specs
+    tables: TableSpecs
+    records: Records
+
+
+def start(raw: Mapping[str, Any], is_checked: bool = True) -> Start:
+    """Load a configuration, and check what it needs of the folder where it runs.
+
+    Args:
+        raw: the merged mapping, as Snakemake hands it over.
+        is_checked: whether to look at the user's files and at the results that are
+            there; False where the start has done so, in each job.
+
+    Raises:
+        ConfigError: the configuration is not valid, names files that are not there or
+            lack what is read of them, or would make anew what is of another study.
+    """
+    config = load(raw)
+    if is_checked:
+        local_files.require(config)
+    parts = Parts(config)
+    specs, tables = Specs(config, parts), TableSpecs(config, parts)
+    records = Records(config, specs, tables)
+    if is_checked:
+        records.require_own()
+    return Start(config, parts, specs, tables, records)
 
 
 def _bullets(problems: list[str]) -> str:
@@ -95,7 +142,7 @@ def _as_read(config: Config) -> Config:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check the paper's configuration with files on top, as ``--configfile`` does.
+    """Check the paper's configuration with files on top, as a start of Snakemake does.
 
     Returns:
         0, or 1 if something is wrong, which is printed.
@@ -105,7 +152,7 @@ def main(arguments: Sequence[str]) -> int:
         merged: dict[str, Any] = {}
         for path in given:
             _merge(merged, read(path))
-        load(merged)
+        start(merged)
     except LangneuronsError as error:
         print(error, file=sys.stderr)
         return 1

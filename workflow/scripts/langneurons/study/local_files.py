@@ -1,20 +1,22 @@
-"""Files of the user that a configuration names: which are absent, which were replaced.
+"""Files of the user that a configuration names: absent, of other columns, replaced.
 
 They are inputs of the rules that read them. Snakemake asks for an input only when
 something is to be made from it, so a wrong path would go unnoticed once results exist;
 and it looks only at inputs that are newer than what was made from them, so a file with
-an older time that takes another's place would, too.
+an older time that takes another's place would, too. That a file lacks a column would be
+found by the job that reads it, perhaps after hours of others.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from langneurons import methods, tasks
-from langneurons.config.errors import ConfigError
+from langneurons.config.errors import ConfigError, LangneuronsError
+from langneurons.config.fields import Frozen
 from langneurons.config.names import Pair
 from langneurons.config.schema import RESULTS, Config
 from langneurons.grid import (
@@ -26,6 +28,7 @@ from langneurons.grid import (
     subjects,
 )
 from langneurons.nn.models import adapter_files, fetching
+from langneurons.text import sentences
 
 from . import check_dictionaries
 
@@ -45,7 +48,10 @@ class Named(NamedTuple):
 
 
 def require(config: Config) -> None:
-    """Refuse a configuration that names files which are not there.
+    """Refuse a configuration whose files are not there, or begin as no such file does.
+
+    Of items and sentences the first row is read, as their jobs read it: a column that
+    is missing shows there. All the others are left to the jobs.
 
     Raises:
         ConfigError: one message with every such place of the configuration.
@@ -55,11 +61,17 @@ def require(config: Config) -> None:
         for one in _named(config)
         if not Path(one.path).exists()
     ]
+    unlike = [f"  - {problem}" for problem in _unlike(config)]
+    from_where = f"(relative paths begin at {Path.cwd()}):"
+    said = []
     if absent:
-        raise ConfigError(
-            "Files that the configuration names are not there (relative paths begin at "
-            f"{Path.cwd()}):\n" + "\n".join(dict.fromkeys(absent))
-        )
+        said += [f"Files that the configuration names are not there {from_where}"]
+        said += dict.fromkeys(absent)
+    if unlike:
+        said += [f"Files that the configuration names are of another form {from_where}"]
+        said += dict.fromkeys(unlike)
+    if said:
+        raise ConfigError("\n".join(said))
 
 
 def let_replaced_files_be_seen(config: Config) -> None:
@@ -80,6 +92,58 @@ def let_replaced_files_be_seen(config: Config) -> None:
                 if file.st_mtime_ns <= os.stat(result).st_mtime_ns < came:
                     before = file.st_mtime - 2  # seconds: times are coarse somewhere
                     os.utime(result, (before, before))
+
+
+def _unlike(config: Config) -> Iterator[str]:
+    """Say which files of items and sentences are there, but lack what is read of them.
+
+    A reader yields its items one by one, so that the first costs a line or two.
+    """
+    made = set(result_paths.demo_files(config))
+    done = set()
+    for name, split, lang in _splits(config):
+        entry = config.task(name)
+        kind = tasks.load(entry.kind)
+        for path in map(Path, entry.data.files(split, lang)):
+            if (name, path) in done or str(path) in made or not path.exists():
+                continue
+            done.add((name, path))
+            if problem := _refused(_first_item, kind, path):
+                yield (
+                    f"tasks.{name}.data.{split}: {problem}. Change the file, or the "
+                    f"kind of the task: tasks/{entry.kind}.py says what this one reads"
+                )
+    for name, lang in texts(config):
+        corpus = config.corpus(name)
+        if corpus.folder is None or not corpus.sentences:
+            continue
+        for part in ("recorded", "held_out"):
+            rows = corpus.rows(part)
+            column = rows.column if rows else None
+            asked = {"text_column": corpus.text_column, "column": column}
+            for path in map(Path, result_paths.text(config, name, lang, part)):
+                if str(path) in made or not path.exists():
+                    continue
+                if problem := _refused(sentences.require_columns, path, asked):
+                    yield f"corpora.{name}.{part}: {problem}"
+
+
+def _first_item(kind: tasks.Task[Frozen], path: Path) -> None:
+    next(iter(kind.read_file(path)), None)
+
+
+def _refused(read: Callable[..., None], *given: object) -> str | None:
+    """Return what a reader says of a file that it refuses.
+
+    What else may befall it, such as a library that only jobs have, is left to its job.
+    """
+    try:
+        read(*given)
+    except LangneuronsError as error:
+        return str(error).removesuffix(".")
+    except Exception:  # a reader may be of the user
+        return None
+    return None
 
 
 def _named(config: Config) -> Iterator[Named]:
@@ -159,18 +223,23 @@ def of_task(config: Config, name: str, split: str, lang: str) -> list[str]:
     return list(dict.fromkeys(x for path in given for x in tasks.files(kind, path)))
 
 
-def _tasks(config: Config) -> Iterator[Named]:
+def _splits(config: Config) -> Iterator[tuple[str, str, str]]:
+    """Yield task, split and language, or pair, of items that are no dictionary's."""
     for name in rows.tasks(config):
         entry = config.task(name)
         if entry.data.dictionary is not None:
             continue  # the workflow makes it
-        wanted = [("test", lang) for lang in rows.languages(config, name)]
+        for lang in rows.languages(config, name):
+            yield name, "test", lang
         if rows.is_trained(config, name):
-            wanted.append(("train", entry.source_language))
-        for split, lang in wanted:
-            made = [result_paths.items(config, name, split, lang)]
-            for path in of_task(config, name, split, lang):
-                yield Named(f"tasks.{name}.data.{split}", path, made)
+            yield name, "train", entry.source_language
+
+
+def _tasks(config: Config) -> Iterator[Named]:
+    for name, split, lang in _splits(config):
+        made = [result_paths.items(config, name, split, lang)]
+        for path in of_task(config, name, split, lang):
+            yield Named(f"tasks.{name}.data.{split}", path, made)
 
 
 def of_parameters(config: Config, name: str) -> list[str]:

@@ -98,7 +98,14 @@ class Task(Protocol[P]):
     NOTES: tuple[str, ...] = ()
 
     def read_file(self, path: Path | str) -> Iterator[Item]:
-        """Read a file that a user has; items in its order."""
+        """Read a file that a user has; items in its order.
+
+        Each start asks for the first one, to refuse a file that lacks what is read, so
+        yield items while reading.
+
+        Raises:
+            DataError: names the file and row, what is missing and what is there.
+        """
         ...
 
     def read_hub(

@@ -97,6 +97,26 @@ def read(
     return found
 
 
+def require_columns(path: Path, rows: Mapping[str, Any]) -> None:
+    """Refuse a file whose first row lacks a column that :func:`read` asks for.
+
+    No more of the file is read than that row. A file without rows passes.
+
+    Args:
+        path: .txt, .tsv or .jsonl.
+        rows: ``text_column`` and ``column``, as in :func:`read`.
+
+    Raises:
+        DataError: names the file, the column and those that are there; or the file
+            cannot be read.
+    """
+    for _, cells, place in _cells([path], rows["text_column"]):
+        _cell(cells, rows["text_column"], place, "text_column of the corpus")
+        if rows["column"] is not None:
+            _cell(cells, rows["column"], place, "column, in recorded and held_out,")
+        return
+
+
 def _cells(
     paths: Sequence[Path], text_column: str
 ) -> Iterator[tuple[Path, dict[str, Any], str]]:

@@ -139,7 +139,7 @@ class Checkpoint:
             for name, value in state["weights"].items():
                 weights[name].copy_(value)
         losses.copy_(state["losses"])
-        _say(f"{self.path}: going on after step {state['step']:,}")
+        _say(f"resumed from step {state['step']:,} of {len(losses):,} ({self.path})")
         return int(state["step"])
 
     def _read(self) -> dict[str, Any]:
