@@ -18,7 +18,7 @@ from langneurons.study.configuration import load
 from langneurons.study.table_specs import TableSpecs
 from langneurons.tables.common import task_table, task_text
 from langneurons.tables.common.columns import names
-from langneurons.tables.common.document import Grid, Heading
+from langneurons.tables.common.document import Grid, Heading, code
 
 OPTIONS = " --configfile my.yaml"
 
@@ -95,7 +95,7 @@ def test_ways_without_neurons_have_grids_of_their_own() -> None:
     parts = task_text.layout(frame, spec).parts
     grids = [part for part in parts if isinstance(part, Grid)]
     start = ("model", "neurons", "lang", "No Int")
-    assert [g.columns for g in grids] == [(*start, value) for _, value in ways]
+    assert [g.columns for g in grids] == [(*start, code(value)) for _, value in ways]
     assert all(cell.text != "–" for g in grids for row in g.rows for cell in row)
     heads = [part.text for part in parts if isinstance(part, Heading)]
     base = "Not fine-tuned (`base`)"

@@ -28,7 +28,14 @@ from langneurons.config.errors import DataError
 from langneurons.figures import effects, sizes
 from langneurons.nn.evaluation import treatments
 from langneurons.stats import significance
-from langneurons.tables.common import columns, evaluations, task_table, task_text, words
+from langneurons.tables.common import (
+    columns,
+    evaluations,
+    signs,
+    task_summary,
+    task_table,
+    task_text,
+)
 from langneurons.tables.common.columns import names
 from langneurons.tables.common.inputs import Inputs, read_evaluations
 
@@ -285,7 +292,7 @@ def test_text_is_laid_out_like_the_paper(study: Study) -> None:
 
 
 def test_in_short(study: Study) -> None:
-    text = task_text.in_short(table_of(study))
+    text = task_summary.in_short(table_of(study))
     assert "Strongest intervention: m lape.s.p90 on vi, -30.0 points" in text
     assert "Of 4 interventions 0 raise and 1 lower accuracy significantly" in text
     assert "the mean change is -8.1 points" in text  # (-30 - 3 * 0.75) / 4
@@ -370,8 +377,8 @@ def test_an_intervention_on_no_neurons_is_no_test(study: Study) -> None:
     assert "Of 2 interventions 0 raise and 1 lower" in text
     assert "Of 4 interventions" in text_of(before, "xnli")
     assert "Random neurons:" not in text
-    assert words.EMPTY_LEGEND in text
-    assert words.EMPTY_LEGEND not in text_of(before, "xnli")
+    assert signs.EMPTY.bullet in text
+    assert signs.EMPTY.bullet not in text_of(before, "xnli")
 
 
 def test_no_neurons_are_in_no_figure(study: Study) -> None:
