@@ -24,7 +24,7 @@ from langneurons.study.card_specs import CardSpecs, all_cards
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 from langneurons.tables.common.columns import frame, write_tsv
-from langneurons.tables.common.task_table import COLUMNS
+from langneurons.tables.common.task_columns import COLUMNS
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 HUB = {"hub": {"repo": "owner/base", "revision": REVISION}}

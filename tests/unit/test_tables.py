@@ -32,6 +32,7 @@ from langneurons.tables.common import (
     columns,
     evaluations,
     signs,
+    task_columns,
     task_summary,
     task_table,
     task_text,
@@ -70,7 +71,7 @@ def table_of(study: Study, layout: str = "interventions") -> pd.DataFrame:
 
 def test_numbers_of_a_task_table(study: Study) -> None:
     table = table_of(study)
-    assert tuple(table.columns) == tuple(names(task_table.COLUMNS))
+    assert tuple(table.columns) == tuple(names(task_columns.COLUMNS))
     assert len(table) == 12
     for lang in ("vi", "hi"):
         part = table[table["lang"] == lang].set_index(["method", "statistic"])
@@ -210,7 +211,7 @@ def test_seeds_of_two_experiments_are_pooled() -> None:
     groups = task_table.seed_groups([(r, found, "", None) for r in rows])
     assert [len(group) for group in groups] == [2]
     lines = [x | {"published": None} for x in (*rows, rows[0] | {"seed": "pooled"})]
-    table = columns.frame(lines, task_table.COLUMNS)
+    table = columns.frame(lines, task_columns.COLUMNS)
     shown = task_text.without_pooled_seeds(table)
     assert shown["seed"].tolist() == ["pooled"]
 

@@ -38,7 +38,7 @@ from .common.document import (
 from .common.inputs import Reads
 from .common.signs import EMPTY, is_any
 from .common.steering_items import Shifted
-from .common.task_table import NEURONS
+from .common.task_columns import NEURONS
 from .common.words import ABSENT, NO_NEURONS, NOTHING, RANDOM, is_empty
 
 if TYPE_CHECKING:

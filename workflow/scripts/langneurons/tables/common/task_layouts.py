@@ -10,8 +10,8 @@ from langneurons.config.names import BASE, MASKED, Selection, TuningName, split_
 
 from .bridged_text import DIRECT, is_bridged, via
 from .document import code
+from .task_columns import is_random_tuning
 from .task_lines import Layout, Line, Section, called, without_draw
-from .task_table import is_random_tuning
 from .words import ATTENTION, NO_INT, NOTHING
 
 

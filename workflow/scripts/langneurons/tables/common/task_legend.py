@@ -23,8 +23,8 @@ from .signs import (
     is_drawn,
     is_marked,
 )
-from .task_table import is_control, of_languages
-from .task_table import is_marked as may_be_marked
+from .task_columns import is_control, of_languages
+from .task_columns import is_marked as may_be_marked
 from .words import ATTENTION, DIFFMEAN, NO_INT, POOLED, PROMPT, is_empty
 
 WITHOUT = Sign(f"*{NO_INT}*", "no intervention", lambda title, _: title == NO_INT)

@@ -14,8 +14,8 @@ from langneurons.config.names import NO_TREATMENT, Selection, TuningName, split_
 
 from .document import DRAWN, Cell, Grid, Sign, code, direction, grid, mark, together
 from .metrics import Shown, group_title, group_unit
+from .task_columns import is_control, is_mean
 from .task_legend import PUBLISHED
-from .task_table import is_control, is_mean
 from .words import ABSENT, NO_NEURONS, NOTHING, RANDOM, is_empty, neurons
 
 NAMED = 6

@@ -12,7 +12,7 @@ from langneurons.config.names import BASE, NO_TREATMENT
 from . import bridged_text
 from . import metrics as declared
 from .metrics import Shown
-from .task_table import is_control, is_marked
+from .task_columns import is_control, is_marked
 from .words import (
     ATTENTION,
     BRIDGE,

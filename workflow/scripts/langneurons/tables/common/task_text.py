@@ -12,11 +12,11 @@ from langneurons.config.names import BASE, NO_TREATMENT
 from . import bridged_text
 from . import metrics as declared
 from .document import Bullets, Document, Heading, Paragraph, Part, count
+from .task_columns import KEY, of_languages
 from .task_layouts import entries, interventions, random, tunings
 from .task_legend import legend, signs
 from .task_lines import Layout, Section, grids
 from .task_summary import in_short
-from .task_table import KEY, of_languages
 from .words import DIFFMEAN, POOLED, PROMPT
 
 TITLES = {
