@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -15,9 +14,9 @@ from langneurons.stats.steering import (
     LSS,
     LSS_PLUS,
     MEASURES,
-    SPEC,
 )
 
+from .amplification_legend import COMPARED, LEGEND, SHOWN, SIGNS
 from .amplification_numbers import ALL, NONE, PERPLEXITY, RUNNER_UP, SECOND
 from .document import (
     DRAWN,
@@ -28,8 +27,6 @@ from .document import (
     Heading,
     Paragraph,
     Part,
-    Sign,
-    bullet,
     code,
     direction,
     grid,
@@ -37,96 +34,12 @@ from .document import (
     number,
 )
 from .metrics import PERCENT, as_float
-from .signs import (
-    INTERVAL,
-    MARKS,
-    SIGNIFICANT,
-    has_interval,
-    is_any,
-    is_drawn,
-    is_marked,
-)
 from .ways import CONTROLS, OTHER, OWN
 from .words import ABSENT, DIFFMEAN, NOTHING, PROMPT, RANDOM
-
-SHOWN = {
-    LSS: "LSS, %", LSS_PLUS: "LSS+, %", DELTA_T: "t, nats", DELTA_B: "b, nats",
-    SPEC: "spec, %",
-}  # fmt: skip
-"""Measures of the compact layout, and their titles."""
 
 INTRODUCTION = """\
 Means over all ordered pairs of languages (base b of the prompts, target t), with 95 %
 intervals over items, each resampled with all its pairs."""
-OF_ITEMS = Sign(
-    INTERVAL,
-    "95 % interval over items",
-    has_interval,
-    ", each resampled with all its pairs of languages",
-)
-SHIFT = Sign(
-    "*LSS*",
-    "share of facts whose object in the language that is steered to, t, gains on that "
-    "in the language of the prompt, b; *LSS+*: and itself becomes likelier",
-    lambda title, _: title.startswith("LSS"),
-)
-OBJECTS = Sign(
-    "*t*, *b*",
-    "mean change of the log-probability of these two objects",
-    lambda title, _: title in (SHOWN[DELTA_T], SHOWN[DELTA_B]),
-)
-SPECIFIC = Sign(
-    "*spec*",
-    "share of facts whose object in the language that is steered to gains most of all "
-    "but that in the language of the prompt",
-    lambda title, _: title == SHOWN[SPEC],
-    "; by chance 1 of the number of the others",
-)
-DRAWN_CELLS = Sign(
-    "*random*", "as many random neurons, mean [lowest, highest] draw", is_drawn
-)
-CHANGED = Sign(
-    "*own*",
-    "change where the language that is amplified is tested; *other*: where another one "
-    "is; of text nats per token, above 0 where it has become harder",
-    lambda title, _: f" {OWN}," in title,
-)
-MARKED = Sign(
-    MARKS,
-    f"change or difference above or below 0, {SIGNIFICANT}",
-    is_marked,
-    " over the comparisons of the same model and metric; sign-flip test over items",
-)
-PILOT = Sign(
-    "*(pilot ...)*",
-    "from the released pilot of Rahmanisa et al. 2025",
-    lambda _, cell: "(pilot " in cell.text,
-    ", where the procedure is the same",
-)
-SIGNS = (SHIFT, OBJECTS, SPECIFIC, CHANGED, OF_ITEMS, MARKED, DRAWN_CELLS, PILOT)
-LEGEND = (
-    SHIFT.bullet,
-    OBJECTS.bullet,
-    SPECIFIC.bullet,
-    OF_ITEMS.bullet,
-    DRAWN_CELLS.bullet,
-    bullet(
-        "*prompt*: the prompt names t; *diffmean*: the mean difference between "
-        "languages is added to the residual stream, in the layer and strength with the "
-        "largest LSS on the first half of the facts (of equals, the largest LSS+)."
-    ),
-    "- The second half of the facts chooses nothing: it shows what the chosen settings "
-    "are worth. A\n  fact is of the first half if the first byte of the SHA-256 of its "
-    "number is even.",
-    MARKED.bullet,
-    CHANGED.bullet,
-    "- A task has its first metric: of translation chrF++, of untargeted translation "
-    "the share in\n  the target language. A score of all sentences together has its "
-    "interval and test from a\n  paired bootstrap of their statistics.",
-    PILOT.bullet,
-    "- The `.tsv` file beside this one has every draw and setting, and what each test "
-    "could have found.",
-)
 
 
 def layout(table: pd.DataFrame) -> Document:
@@ -269,9 +182,7 @@ def _compared(part: pd.DataFrame) -> Grid | None:
         return None
     titles = [f"minus {name}" for name in there]
     titles = ["way", "measure", "mean", *titles]
-    measures = [replace(sign, seen=is_any) for sign in (SHIFT, OBJECTS)]
-    signs = [*measures, OF_ITEMS, MARKED]
-    return grid(titles, lines, 2, fold=False, references=1, signs=signs)
+    return grid(titles, lines, 2, fold=False, references=1, signs=COMPARED)
 
 
 def _difference(rows: pd.DataFrame) -> Cell:
@@ -298,7 +209,7 @@ def _best(part: pd.DataFrame) -> Grid | None:
             _cell(_only(own, metric=m), own.iloc[:0], False) for m in (LSS, LSS_PLUS)
         ]
         against = _difference(_only(own, metric=LSS, against=RUNNER_UP))
-        name = DIFFMEAN if langset == NOTHING else code(f"{method}.{langset}")
+        name = str(method) if langset == NOTHING else code(f"{method}.{langset}")
         plus = _factor(rows, "rank_plus", 1)
         lines.append([name, code(first), *shown, code(second), against, code(plus)])
     if not lines:
