@@ -39,7 +39,8 @@ OF_ITEMS = Sign(
 SHIFT = Sign(
     "*LSS*",
     "share of facts whose object in the language that is steered to, t, gains on that "
-    "in the language of the prompt, b; *LSS+*: gains on it, and itself becomes likelier",
+    "in the language of the prompt, b; *LSS+*: gains on it, and itself becomes "
+    "likelier",
     lambda title, _: title.startswith("LSS"),
 )
 OBJECTS = Sign(
