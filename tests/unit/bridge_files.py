@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from langneurons.jobs import files
-from langneurons.tables.common import columns, task_table
+from langneurons.tables.common import columns, task_columns
 
 WORDS = 40
 CANDIDATES = {"en-ur": ("hi", "zh", "fr"), "vi-ur": ("en", "hi", "zh", "fr"),
@@ -64,7 +64,7 @@ def corrected(pair: str, bridge: str, against: str) -> float:
 
 def tables(folder: Path, model: str = "m", task: str = "words") -> list[Path]:
     """Write the table of the task, which says how its comparisons are marked."""
-    usual: dict[str, Any] = dict.fromkeys(columns.names(task_table.COLUMNS), "")
+    usual: dict[str, Any] = dict.fromkeys(columns.names(task_columns.COLUMNS), "")
     usual |= {"model": model, "method": "bridge", "metric": "correct"}
     rows = [
         usual

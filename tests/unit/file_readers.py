@@ -39,6 +39,7 @@ from langneurons.tables.common import (
     columns,
     evaluations,
     reproduction_numbers,
+    task_columns,
     task_table,
 )
 from langneurons.tables.common.perplexities import Perplexities
@@ -383,7 +384,7 @@ def _table(folder: Path) -> Path:
 
 def _read_table(path: Path) -> object:
     known = [{"name": "xnli", "table": "interventions", "spec": {}}]
-    columns.read_table(path, task_table.COLUMNS, effects.NEEDED)
+    columns.read_table(path, task_columns.COLUMNS, effects.NEEDED)
     return inputs.read_table(path, known)
 
 

@@ -284,7 +284,7 @@ def test_the_table_of_languages(tmp_path: Path) -> None:
     assert row["mutual_low"] <= row["mutual"] <= row["mutual_high"]
     assert (row["peak_layer"], row["sentences"], row["layers"]) == (0, 3, 1)
     text = markdown(table_of.TABLE.layout(table, {}))
-    assert "## toy: value (3 sentences of made, act_post)" in text
+    assert "## toy: value (3 sentences of `made`, `act_post`)" in text
     damaged = files.read_json(out)
     damaged["states"]["binary"]["over_layers"]["gap"] = [1, None, 2]
     out.write_text(json.dumps(damaged))

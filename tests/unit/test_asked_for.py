@@ -16,9 +16,9 @@ from langneurons.config.schema import Config
 from langneurons.study import targets
 from langneurons.study.configuration import load
 from langneurons.study.table_specs import TableSpecs
-from langneurons.tables.common import task_table, task_text
+from langneurons.tables.common import task_columns, task_text
 from langneurons.tables.common.columns import names
-from langneurons.tables.common.document import Grid, Heading
+from langneurons.tables.common.document import Grid, Heading, code
 
 OPTIONS = " --configfile my.yaml"
 
@@ -70,7 +70,7 @@ def test_a_command_reads_the_same_configuration(
 
 def treated(method: str, statistic: str, lang: str, whose: str) -> dict[str, Any]:
     """Make a row of a task table in which a model is steered as it is."""
-    usual: dict[str, Any] = dict.fromkeys(names(task_table.COLUMNS), float("nan"))
+    usual: dict[str, Any] = dict.fromkeys(names(task_columns.COLUMNS), float("nan"))
     untreated = statistic == "none"
     usual |= {"model": "m", "method": method, "matched": "-", "experiment": "e"}
     usual |= {"langset": "s" if method == "lape" else "-", "statistic": statistic}
@@ -95,7 +95,7 @@ def test_ways_without_neurons_have_grids_of_their_own() -> None:
     parts = task_text.layout(frame, spec).parts
     grids = [part for part in parts if isinstance(part, Grid)]
     start = ("model", "neurons", "lang", "No Int")
-    assert [g.columns for g in grids] == [(*start, value) for _, value in ways]
+    assert [g.columns for g in grids] == [(*start, code(value)) for _, value in ways]
     assert all(cell.text != "–" for g in grids for row in g.rows for cell in row)
     heads = [part.text for part in parts if isinstance(part, Heading)]
     base = "Not fine-tuned (`base`)"

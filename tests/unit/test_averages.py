@@ -14,7 +14,7 @@ from langneurons.figures import sweep
 from langneurons.stats import averages, bootstrap, resummed, significance
 from langneurons.stats.averages import Part
 from langneurons.stats.resummed import Resummed
-from langneurons.tables.common import task_means, task_table
+from langneurons.tables.common import task_columns, task_means, task_table
 
 
 def part(first: int, *runs: list[float]) -> Part:
@@ -95,7 +95,7 @@ def means_of(
     found = task_means.with_means(
         table, made.rows, made.evaluations, made.metrics, **given
     )
-    pd.testing.assert_frame_equal(task_table.of_languages(found), table)
+    pd.testing.assert_frame_equal(task_columns.of_languages(found), table)
     return found
 
 
@@ -108,7 +108,7 @@ def test_means_in_the_table_of_a_task(tmp_path: Path) -> None:
             for draw in (1, 2):
                 made.add(lang, f"random_lape-{draw}.s.p90", {}, accuracy=right(40, 7))
     table = means_of(made)
-    means = table[table["lang"].map(task_table.is_mean)]
+    means = table[table["lang"].map(task_columns.is_mean)]
     named = means.assign(draw=means["draw"].fillna(0))
     assert [*named[["lang", "method", "draw"]].itertuples(index=False, name=None)] == [
         ("vi+hi+ur", "-", 0),
@@ -164,7 +164,7 @@ def test_a_tuning_of_each_language_is_one_of_the_target(tmp_path: Path) -> None:
             tuning = "lape.s.en" if tuning == "lape.s.en+en" else tuning
             made.add(lang, "none", {"tuning": tuning}, accuracy=right(40, correct))
     table = means_of(made, "tunings")
-    means = table[table["lang"].map(task_table.is_mean)].set_index(["tuning", "lang"])
+    means = table[table["lang"].map(task_columns.is_mean)].set_index(["tuning", "lang"])
     assert [*means.index] == [
         ("attention", "en+vi+hi"),
         ("attention", "vi+hi"),
@@ -183,7 +183,7 @@ def test_only_seeds_that_all_languages_have_are_averaged(tmp_path: Path) -> None
         for seed in seeds:
             made.add(lang, "none", {"seed": seed}, accuracy=right(10, 2 * seed))
     means = means_of(made)
-    means = means[means["lang"].map(task_table.is_mean)]
+    means = means[means["lang"].map(task_columns.is_mean)]
     assert [*zip(means["seed"], means["lang"], strict=True)] == [
         ("1", "vi+hi+ur"), ("2", "vi+hi+ur"), ("pooled", "vi+hi"),
     ]  # fmt: skip

@@ -258,7 +258,7 @@ def test_each_bridge_is_set_against_direct_and_against_english(read: Inputs) -> 
     text = markdown(interventions.TABLE.layout(table, spec))
     assert text.startswith("# words (BLI): accuracy directly and through bridges, perc")
     assert "## Against English as the bridge, percentage points" in text
-    assert "| model | pair  |           direct | via_hi |" in text
+    assert "| model | pair  |           direct | via hi |" in text
     assert "- Strongest bridge: m via_hi on en-ur, +80.0 points" in text
     assert "- Of 11 bridges 4 raise and 0 lower accuracy significantly" in text
     assert "on 40 items per pair." in text and "higher or lower than *direct*" in text

@@ -24,7 +24,7 @@ from langneurons.study.card_specs import CardSpecs, all_cards
 from langneurons.study.configuration import load
 from langneurons.study.specs import Specs
 from langneurons.tables.common.columns import frame, write_tsv
-from langneurons.tables.common.task_table import COLUMNS
+from langneurons.tables.common.task_columns import COLUMNS
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 HUB = {"hub": {"repo": "owner/base", "revision": REVISION}}
@@ -103,7 +103,7 @@ def test_an_adapter_says_what_it_is_and_scores(tmp_path: Path, manifest: Path) -
     assert said["pipeline_tag"] == "text-classification" and said["language"] == ["en"]
     lines = [re.sub(r" +", " ", line) for line in card.splitlines()]
     assert "| vi | accuracy | 500 | 70.0 % [66.0, 74.0] | |" in lines
-    changed = "-3.1 points [-5.0, -1.2] against `base` |"
+    changed = "-3.1 points [-5.0, -1.2] against base |"
     assert f"| hi | accuracy | 500 | 70.0 % [66.0, 74.0] | {changed}" in lines
     assert not any(other in card for other in ("11.1", "22.2", "33.3"))
     assert "44.4" not in card  # a mean over languages: no Wilson interval is of it

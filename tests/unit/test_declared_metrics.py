@@ -39,6 +39,7 @@ from langneurons.tables.common import (
     profiles_text,
     reproduction_numbers,
     reproduction_ours,
+    task_columns,
     task_table,
     task_text,
 )
@@ -204,7 +205,7 @@ def written(study: Study, folder: Path, name: str = "stories") -> Path:
 
 
 def test_metrics_are_read_back_from_the_file(study: Study, tmp_path: Path) -> None:
-    back = columns.read_table(written(study, tmp_path), task_table.COLUMNS)
+    back = columns.read_table(written(study, tmp_path), task_columns.COLUMNS)
     found = metrics.of_table(back)
     assert list(found) == ["gain", "chrf", "worse"]
     assert found["gain"] == GAIN
@@ -361,7 +362,7 @@ def test_other_numbers_are_no_published_ones(study: Study, tmp_path: Path) -> No
     """A task without published numbers stands beside none, and hinders none."""
     figures = numbers.figures()
     spec: dict[str, Any] = {"evaluations": [], "activations": [], "neurons": []}
-    back = columns.read_table(written(study, tmp_path), task_table.COLUMNS)
+    back = columns.read_table(written(study, tmp_path), task_columns.COLUMNS)
     ours = reproduction_ours.our_numbers(figures, {"stories": back}, {}, spec)
     table = reproduction_numbers.table(figures, *ours)
     assert ours.numbers == {} and (table["within"] == "").all()

@@ -48,7 +48,7 @@ from langneurons.jobs.cli import Job
 from langneurons.neurons.neuron_sets import NeuronSets, from_mask
 from langneurons.tables import perplexity as perplexity_table
 from langneurons.tables import profiles as profiles_table
-from langneurons.tables.common import task_table
+from langneurons.tables.common import task_columns
 from langneurons.tables.common.columns import names as names_of
 from langneurons.tables.common.columns import write_tsv
 from langneurons.tables.common.metrics import Shown
@@ -527,7 +527,7 @@ def test_perplexities_that_are_not_there() -> None:
 
 def effect(**names: Any) -> dict[str, Any]:
     """A row of a task's table."""
-    row: dict[str, Any] = dict.fromkeys(names_of(task_table.COLUMNS))
+    row: dict[str, Any] = dict.fromkeys(names_of(task_columns.COLUMNS))
     row |= {"model": "m", "method": "-", "langset": "-", "matched": "-", "seed": "1"}
     row |= {"tuning": "attention", "lang": "vi", "statistic": "none", "against": "-"}
     row |= {"metric": "accuracy", "n": 9, "value": 0.5, "n_neurons": 0}

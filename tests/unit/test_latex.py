@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langneurons import tables
+from langneurons.tables.common.as_html import html
 from langneurons.tables.common.as_latex import (
     SIGNS,
     TALLEST,
@@ -19,6 +20,7 @@ from langneurons.tables.common.as_latex import (
     inline,
     latex,
 )
+from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.document import (
     Bullets,
     Cell,
@@ -26,6 +28,8 @@ from langneurons.tables.common.document import (
     Grid,
     Heading,
     Paragraph,
+    Sign,
+    code,
     grid,
 )
 
@@ -152,6 +156,54 @@ def test_a_wide_table_is_cut_and_names_stand_in_every_part() -> None:
         ["n", "a", "b"], row[:3], ["n", "c", "d"], [row[0], *row[3:5]],
         ["n", "e"], [row[0], row[5]],
     ]  # fmt: skip
+
+
+def test_references_stand_in_every_part_behind_the_names() -> None:
+    wide = "x" * (WIDEST // 2 - 10)
+    row = ["vi", "0", *[f"{wide}{i}" for i in range(3)]]
+    part = grid("nrabc", [row], 1, references=1)
+    found = tabulars(latex(Document("t", (part,)), "t"))
+    assert [spec for spec, _ in found] == ["lrrr", "lrr"]
+    assert [cells for _, lines in found for cells in lines] == [
+        ["n", "r", "a", "b"], row[:4], ["n", "r", "c"], [*row[:2], row[4]],
+    ]  # fmt: skip
+
+
+BETTER = Sign("▲", "better than *No Int*", lambda _, cell: "▲" in cell.text, "; tested")
+OF_TITLE = Sign("*low*", "the least of `p5`", lambda title, _: title == "low")
+
+
+def test_a_caption_explains_the_signs_of_its_own_part() -> None:
+    wide = "x" * (WIDEST // 2 - 10)
+    signs = [BETTER, OF_TITLE]
+    rows = [["▲", f"{wide} ▲", wide, wide]]
+    parts = (grid(["▲", "a", "low", "b"], rows, 1, about="Changes", signs=signs),)
+    found = re.findall(r"\\caption\{(.*)\}", latex(Document("t", parts), "t"))
+    up = r"$\blacktriangle$: better than \emph{No Int}."
+    low = r"\emph{low}: the least of \texttt{p5}."
+    assert found == [
+        f"t. Changes. Part 1 of 2. {up} {low}",
+        "t. Changes. Part 2 of 2.",
+    ]
+    assert BETTER.bullet == "- ▲: better than *No Int*; tested."
+
+
+def test_names_of_the_configuration_are_set_apart_in_cells_and_titles() -> None:
+    rows = [[f"random for {code('lape.set_1')} of vi", Cell(code("p-5"), "own"), "-5"]]
+    document = Document("t", (grid(["neurons", code("p_5"), "x"], rows, 1),))
+    ((_, lines),) = tabulars(latex(document, "t"))
+    assert lines == [
+        ["neurons", r"\texttt{p\_5}", "x"],
+        [r"random for \texttt{lape.set\_1} of vi", r"\textbf{\texttt{p-5}}", "$-$5"],
+    ]
+    for text in (markdown(document), html(document)):
+        assert "random for lape.set_1 of vi" in text and "`" not in text
+
+
+def test_what_a_grid_shows_stands_above_it_everywhere() -> None:
+    document = Document("t", (grid(["x"], [["1"]], 0, about="Changes"),))
+    assert "# t\n\nChanges:\n\n|" in markdown(document)
+    assert "<p>Changes:</p>" in html(document) and "t: Changes</cap" in html(document)
 
 
 def test_headings_of_headings_stand_in_captions() -> None:

@@ -21,7 +21,7 @@ from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.columns import names
 from langneurons.tables.common.perplexities import Perplexities
 from langneurons.tables.common.perplexity_summary import perplexity_summary
-from langneurons.tables.common.words import EMPTY_LEGEND
+from langneurons.tables.common.signs import EMPTY
 
 Study = tuple[list[dict[str, Any]], list[dict[str, Any]]]
 
@@ -258,7 +258,7 @@ def test_switching_no_neurons_changes_nothing_and_counts_nowhere() -> None:
     first = cells_of(text, "hi")[0]
     assert first[1:] == ["no neurons", "no neurons"]
     assert "more for 1 of 1 languages" in text and "draw for 0 of 1." in text
-    assert EMPTY_LEGEND in text
+    assert EMPTY.bullet in text
     found = neuron_verdicts.h3(table)
     assert found.numbers["languages"].tolist() == [1]
     drawn = figure.changes(table, "nll", "m", "lape.s", "zero")

@@ -28,7 +28,7 @@ from langneurons.tables import profiles
 from langneurons.tables.common import profiles_text
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.columns import names as names_of
-from langneurons.tables.common.words import EMPTY_LEGEND
+from langneurons.tables.common.signs import EMPTY
 
 GOLDEN = Path(__file__).parent / "golden" / "profiles.md"
 N = 40
@@ -216,6 +216,6 @@ def test_pairs_without_neurons_are_no_test(pairs: Pairs) -> None:
     text = text_of(table)
     assert cells_of(text, "m", "lape.s", "ur")[0][-1] == "no neurons"
     assert "xnli, accuracy: of 4 pairs" in text
-    assert text.count(EMPTY_LEGEND) == 1
-    assert EMPTY_LEGEND not in text_of(before)
+    assert text.count(EMPTY.bullet) == 1
+    assert EMPTY.bullet not in text_of(before)
     assert "ur" not in set(figure.sites(table, "xnli", "accuracy")["lang"])

@@ -14,7 +14,7 @@ from langneurons import tables
 from langneurons.config import schema
 from langneurons.study import card_specs
 from langneurons.study.configuration import load
-from langneurons.tables.common import columns, task_table
+from langneurons.tables.common import columns, task_columns
 from test_layout import all_rules
 
 ROOT = Path(__file__).parents[2]
@@ -193,7 +193,7 @@ def test_each_column_of_a_task_table_is_told_once() -> None:
     text = section("How to read a table")
     rows = re.findall(r"^\| `([\w ]+)` \| \S", text, re.MULTILINE)
     named = [column for row in rows for column in row.split()]
-    assert set(named) == set(columns.names(task_table.COLUMNS))
+    assert set(named) == set(columns.names(task_columns.COLUMNS))
     assert len(named) == len(set(named))
 
 

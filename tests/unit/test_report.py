@@ -31,7 +31,7 @@ from langneurons.report import (
 from langneurons.report import neuron_verdicts as neurons
 from langneurons.report.inputs import Table
 from langneurons.study.configuration import load
-from langneurons.tables.common import as_html, task_table
+from langneurons.tables.common import as_html, task_columns
 from langneurons.tables.common.columns import names
 from langneurons.tables.common.document import Cell, grid
 
@@ -66,7 +66,7 @@ ASKED: dict[str, Any] = {
     "options": " --configfile my.yaml",
 }
 COLUMNS = {kind: names(tables.load(kind).COLUMNS) for kind in tables.kinds()}
-TASK = names(task_table.COLUMNS)
+TASK = names(task_columns.COLUMNS)
 SPEC = {"sources": [["Table 4", "accuracies"]]}
 
 

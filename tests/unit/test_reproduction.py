@@ -20,7 +20,7 @@ from langneurons.neurons.neuron_sets import NeuronSets, from_mask
 from langneurons.published.numbers import FIGURES
 from langneurons.tables import activation_statistics
 from langneurons.tables.common import reproduction_numbers as reproduction
-from langneurons.tables.common import reproduction_text, task_table
+from langneurons.tables.common import reproduction_text, task_columns
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.columns import names, read_table
 from langneurons.tables.common.reproduction_numbers import NAMES, Number
@@ -45,7 +45,7 @@ def leaves(part: Any, name: str = "") -> int:
 
 def task_row(**changes: Any) -> dict[str, Any]:
     """A row of a task table: LAPE, p90, XNLI in Hindi, 74.9 % published."""
-    row: dict[str, Any] = dict.fromkeys(names(task_table.COLUMNS))
+    row: dict[str, Any] = dict.fromkeys(names(task_columns.COLUMNS))
     row |= {"model": "llama31", "method": "lape", "langset": "set6", "matched": "-"}
     row |= {"tuning": "attention", "seed": "42", "lang": "hi", "statistic": "p90"}
     row |= {"metric": "accuracy", "n": 5010, "value": 0.75, "against": "none"}
@@ -87,7 +87,7 @@ def whole(
     *rows: dict[str, Any], name: str = "xnli", task: str = "xnli", **more: Any
 ) -> pd.DataFrame:
     """Return the reproduction table; each row stands for what its names say."""
-    content = pd.DataFrame(rows).reindex(columns=names(task_table.COLUMNS))
+    content = pd.DataFrame(rows).reindex(columns=names(task_columns.COLUMNS))
     given = more.pop("given", None) or spec(*(entry(row, task) for row in rows))
     return reproduction.table(HELD, *our_numbers(HELD, {name: content}, {}, given))
 
@@ -261,7 +261,7 @@ def test_two_evaluations_for_one_number_are_refused() -> None:
 
 def test_the_same_evaluation_in_two_tables_is_one() -> None:
     content = pd.DataFrame([untreated(value=0.7)]).reindex(
-        columns=names(task_table.COLUMNS)
+        columns=names(task_columns.COLUMNS)
     )
     tables = {"xnli": content, "finetune_xnli": content}
     given = spec(entry(untreated()))

@@ -10,10 +10,10 @@ import pandas as pd
 from configurations import paper, shipped
 from langneurons import tables
 from langneurons.study.configuration import load
-from langneurons.tables.common import bridge_numbers, same_marks, task_table
+from langneurons.tables.common import bridge_numbers, same_marks, task_columns
 from langneurons.tables.common.columns import names
 
-TASK = names(task_table.COLUMNS)
+TASK = names(task_columns.COLUMNS)
 
 
 def tuned(tuning: str, p_holm: float, **more: Any) -> dict[str, Any]:

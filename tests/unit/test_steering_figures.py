@@ -23,7 +23,7 @@ from langneurons.config.errors import DataError
 from langneurons.figures import amplification, damage, steering
 from langneurons.tables import amplification as amplification_table
 from langneurons.tables import steering as steering_table
-from langneurons.tables.common import one_order, task_table
+from langneurons.tables.common import one_order, task_columns
 from langneurons.tables.common.columns import frame, write_tsv
 from test_figures import job
 from test_steering_tables import indexes_of
@@ -183,7 +183,7 @@ def test_changes_of_a_task_are_those_of_its_table(tmp_path: Path) -> None:
                 line |= {"seed": "0", "statistic": "p_max", "metric": "accuracy"}
                 line |= {"delta": rng.normal(0, 0.05), "against": "none", "n": 9}
                 lines.append(line | declared("accuracy"))
-    table = frame(lines, task_table.COLUMNS)
+    table = frame(lines, task_columns.COLUMNS)
     write_tsv(tmp_path / "pick.tsv", table)
     spec = {"task": "pick", "metric": "accuracy", "model": "m", "selection": "lape.s"}
     stem = tmp_path / "change.pick.lape.s.p_max"

@@ -28,7 +28,15 @@ from langneurons.config.errors import DataError
 from langneurons.figures import effects, sizes
 from langneurons.nn.evaluation import treatments
 from langneurons.stats import significance
-from langneurons.tables.common import columns, evaluations, task_table, task_text, words
+from langneurons.tables.common import (
+    columns,
+    evaluations,
+    signs,
+    task_columns,
+    task_summary,
+    task_table,
+    task_text,
+)
 from langneurons.tables.common.columns import names
 from langneurons.tables.common.inputs import Inputs, read_evaluations
 
@@ -63,7 +71,7 @@ def table_of(study: Study, layout: str = "interventions") -> pd.DataFrame:
 
 def test_numbers_of_a_task_table(study: Study) -> None:
     table = table_of(study)
-    assert tuple(table.columns) == tuple(names(task_table.COLUMNS))
+    assert tuple(table.columns) == tuple(names(task_columns.COLUMNS))
     assert len(table) == 12
     for lang in ("vi", "hi"):
         part = table[table["lang"] == lang].set_index(["method", "statistic"])
@@ -203,7 +211,7 @@ def test_seeds_of_two_experiments_are_pooled() -> None:
     groups = task_table.seed_groups([(r, found, "", None) for r in rows])
     assert [len(group) for group in groups] == [2]
     lines = [x | {"published": None} for x in (*rows, rows[0] | {"seed": "pooled"})]
-    table = columns.frame(lines, task_table.COLUMNS)
+    table = columns.frame(lines, task_columns.COLUMNS)
     shown = task_text.without_pooled_seeds(table)
     assert shown["seed"].tolist() == ["pooled"]
 
@@ -285,7 +293,7 @@ def test_text_is_laid_out_like_the_paper(study: Study) -> None:
 
 
 def test_in_short(study: Study) -> None:
-    text = task_text.in_short(table_of(study))
+    text = task_summary.in_short(table_of(study))
     assert "Strongest intervention: m lape.s.p90 on vi, -30.0 points" in text
     assert "Of 4 interventions 0 raise and 1 lower accuracy significantly" in text
     assert "the mean change is -8.1 points" in text  # (-30 - 3 * 0.75) / 4
@@ -370,8 +378,8 @@ def test_an_intervention_on_no_neurons_is_no_test(study: Study) -> None:
     assert "Of 2 interventions 0 raise and 1 lower" in text
     assert "Of 4 interventions" in text_of(before, "xnli")
     assert "Random neurons:" not in text
-    assert words.EMPTY_LEGEND in text
-    assert words.EMPTY_LEGEND not in text_of(before, "xnli")
+    assert signs.EMPTY.bullet in text
+    assert signs.EMPTY.bullet not in text_of(before, "xnli")
 
 
 def test_no_neurons_are_in_no_figure(study: Study) -> None:

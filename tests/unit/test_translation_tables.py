@@ -21,7 +21,7 @@ from langneurons.figures import steering as figures
 from langneurons.report import effects
 from langneurons.stats.resummed import Resummed, compare
 from langneurons.tables import amplification
-from langneurons.tables.common import task_table
+from langneurons.tables.common import task_columns, task_table
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.bridge_choices import Place
 from langneurons.tables.common.bridge_rows import _tested
@@ -124,7 +124,7 @@ def test_differences_are_those_of_the_paired_bootstrap(
 
 
 def test_own_neurons_are_those_of_the_target(whole: pd.DataFrame) -> None:
-    marked = whole[task_table.is_marked(whole) & whole["against"].eq("none")]
+    marked = whole[task_columns.is_marked(whole) & whole["against"].eq("none")]
     lape = marked[marked["method"] == "lape"]
     assert set(zip(lape["lang"], lape["neuron_lang"], strict=True)) == {
         ("en-vi", "vi"), ("en-hi", "hi"),

@@ -9,7 +9,7 @@ from langneurons.figures import effects, sizes
 from langneurons.jobs import cli
 from langneurons.tables.common import metrics
 from langneurons.tables.common.columns import read_table
-from langneurons.tables.common.task_table import COLUMNS, of_languages
+from langneurons.tables.common.task_columns import COLUMNS, of_languages
 
 DRAWN = {
     "forest": (effects.effects, effects.draw_forest, "every change of"),

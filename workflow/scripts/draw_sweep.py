@@ -9,7 +9,7 @@ from langneurons.figures import sweep
 from langneurons.jobs import cli
 from langneurons.tables.common import metrics
 from langneurons.tables.common.columns import read_table
-from langneurons.tables.common.task_table import COLUMNS
+from langneurons.tables.common.task_columns import COLUMNS
 
 
 def main(job: cli.Job) -> None:

@@ -9,7 +9,7 @@ from langneurons.jobs import cli
 from langneurons.tables.alignment import COLUMNS as ALIGNMENT
 from langneurons.tables.common.columns import read_table
 from langneurons.tables.common.metrics import Shown
-from langneurons.tables.common.task_table import COLUMNS, of_languages
+from langneurons.tables.common.task_columns import COLUMNS, of_languages
 
 
 def main(job: cli.Job) -> None:

@@ -17,9 +17,9 @@ from matplotlib.patches import Patch
 from langneurons.config import names
 from langneurons.tables.common import words
 from langneurons.tables.common.metrics import COLUMNS, Shown
+from langneurons.tables.common.task_columns import is_random_tuning
 from langneurons.tables.common.task_layouts import matched
 from langneurons.tables.common.task_lines import without_draw
-from langneurons.tables.common.task_table import is_random_tuning
 
 from . import BAND, BLUE, LEVEL, RANDOM, robust_limit, styled
 from .panels import (

@@ -12,8 +12,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from langneurons.config.names import NO_TREATMENT
 from langneurons.tables.common.metrics import COLUMNS, Shown
+from langneurons.tables.common.task_columns import is_own
 from langneurons.tables.common.task_lines import called
-from langneurons.tables.common.task_table import is_own
 from langneurons.tables.common.words import RANDOM
 
 from . import LEVEL, styled, wrapped

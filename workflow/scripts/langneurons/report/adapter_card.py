@@ -19,7 +19,7 @@ from langneurons.tables.common.document import (
     grid,
 )
 from langneurons.tables.common.metrics import Shown
-from langneurons.tables.common.task_table import of_languages
+from langneurons.tables.common.task_columns import of_languages
 
 from . import cards
 

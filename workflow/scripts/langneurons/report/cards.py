@@ -19,7 +19,7 @@ from langneurons.tables.common import columns
 from langneurons.tables.common.as_markdown import markdown
 from langneurons.tables.common.document import Document
 from langneurons.tables.common.metrics import Shown
-from langneurons.tables.common.task_table import COLUMNS
+from langneurons.tables.common.task_columns import COLUMNS
 
 UNKNOWN_LICENSE = "other"
 OF_BASE = (

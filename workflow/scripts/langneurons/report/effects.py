@@ -15,13 +15,17 @@ import numpy as np
 import pandas as pd
 
 from langneurons.stats import significance
-from langneurons.tables.common import task_table, words
+from langneurons.tables.common import task_columns, words
 
 LEVEL = 0.05
 """Of significance, after Holm's correction; intervals are 95 %."""
 
 PAIR = ["model", "lang"]
-KEY = [*(name for name in task_table.KEY if name != "experiment"), "task", "value_name"]
+KEY = [
+    *(name for name in task_columns.KEY if name != "experiment"),
+    "task",
+    "value_name",
+]
 """Columns that name a cell, in tables of tasks and of profiles."""
 
 
@@ -106,7 +110,7 @@ def chosen_rows(table: pd.DataFrame, source: str | None) -> pd.DataFrame:
     rows = table[table["metric"] == table["metric"].iloc[0]]
     rows = rows[rows["lang"] != source]
     key = [name for name in KEY if name in rows]
-    rows = rows[task_table.is_own(rows, key)].drop_duplicates(key)
+    rows = rows[task_columns.is_own(rows, key)].drop_duplicates(key)
     pooled = rows["seed"] == words.POOLED
     axes = [c for c in ("task", "model", "tuning", "lang") if c in rows]
     has_pooled = pooled.groupby([rows[c] for c in axes]).transform("any")

@@ -17,7 +17,7 @@ from langneurons.tables.common import columns, every_row
 from langneurons.tables.common.document import Document, Grid
 from langneurons.tables.common.metrics import COLUMNS, Shown
 from langneurons.tables.common.of_tasks import OfTasks
-from langneurons.tables.common.task_table import of_languages
+from langneurons.tables.common.task_columns import of_languages
 
 OTHER = "other"
 """Kind of a table that is none of ours."""

@@ -20,7 +20,7 @@ from langneurons.tables.common.document import (
     grid,
 )
 from langneurons.tables.common.metrics import Shown
-from langneurons.tables.common.task_table import of_languages
+from langneurons.tables.common.task_columns import of_languages
 from langneurons.tables.common.words import RANDOM
 
 from . import cards

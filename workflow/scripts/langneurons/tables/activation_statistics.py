@@ -27,10 +27,13 @@ from .common.document import (
     Heading,
     Paragraph,
     Part,
+    Sign,
+    code,
     grid,
     number,
 )
 from .common.inputs import Reads
+from .common.signs import has_parentheses
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -137,7 +140,12 @@ def _check(row: Mapping[str, Any], activations: Activations) -> None:
 
 ABOUT = """\
 Mean over all neurons of the model of a statistic of each neuron over the tokens of the
-language; (in parentheses) the published value, where there is one."""
+language."""
+PUBLISHED = Sign(
+    "(in parentheses)",
+    "the value published for the same cell, where there is one",
+    has_parentheses,
+)
 LEGEND = """\
 - `gate_pre`: before the activation function; `act_post`: after it.
 - `batch_mean`: percentiles within batches of chunks, averaged over the batches (the
@@ -152,7 +160,7 @@ def layout(table: pd.DataFrame) -> Document:
     Args:
         table: from ``activation_table``.
     """
-    parts: list[Part] = [Paragraph(ABOUT), Bullets.of(LEGEND)]
+    parts: list[Part] = [Paragraph(ABOUT), Bullets.of(PUBLISHED.bullet, LEGEND)]
     heads = ["model", "corpus", "lang"]
     if table["corpus"].nunique() == 1:
         heads.remove("corpus")
@@ -165,9 +173,11 @@ def layout(table: pd.DataFrame) -> Document:
                 _cell(own["value"].get(s, math.nan), own["published"].get(s, math.nan))
                 for s in statistics
             ]
-            lines.append([*map(str, names), *cells])
-        parts.append(Heading(f"`{site}`, percentiles `{quantile}`"))
-        parts.append(grid([*heads, *statistics], lines, len(heads)))
+            model, *corpus, lang = map(str, names)
+            lines.append([model, *map(code, corpus), lang, *cells])
+        parts.append(Heading(f"{code(site)}, percentiles {code(quantile)}"))
+        titles = [*heads, *map(code, statistics)]
+        parts.append(grid(titles, lines, len(heads), signs=[PUBLISHED]))
     parts += [Heading("In short"), Bullets.of(_in_short(table))]
     return Document("Activation statistics, mean over neurons", tuple(parts))
 

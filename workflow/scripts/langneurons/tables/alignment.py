@@ -22,10 +22,13 @@ from .common.document import (
     Heading,
     Paragraph,
     Part,
+    Sign,
+    code,
     grid,
     number,
 )
 from .common.inputs import Reads
+from .common.signs import INTERVAL, has_interval
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -56,16 +59,22 @@ COLUMNS = (
 INTRODUCTION = """\
 Neuron states of sentences beside those of their translations: what is aligned has the
 same neurons on for the same meaning, whatever the language."""
+MEASURES = Sign(
+    "*mutual*",
+    "share of sentences that find their translation as the nearest of all by cosine, "
+    "and are found by it; *to*, *from*: each direction alone; *gap*: mean cosine of "
+    "translations minus that of all other pairs; *peak*: the layer with the most "
+    "mutual pairs, from 0",
+    lambda title, _: title == "mutual",
+    ". A tie finds nothing. All but *peak* are means over all layers",
+)
+OF_SENTENCES = Sign(INTERVAL, "95 % bootstrap interval over sentences", has_interval)
 LEGEND = (
-    "- *mutual*: share of sentences that find their translation as the nearest of all "
-    "by cosine, and are found\n  by it; a tie finds nothing. *to*, *from*: each "
-    "direction alone. *gap*: mean cosine of translations minus that of\n  all other "
-    "pairs of sentences. Means over all layers; *peak*: the layer with the most mutual "
-    "pairs.",
+    MEASURES.bullet,
     "- *value*: a neuron's mean over the tokens of a sentence; *binary*: whether that "
     "mean is above zero.",
-    "- [low, high]: 95 % bootstrap over sentences. Chance finds one sentence of as "
-    "many as there are.",
+    OF_SENTENCES.bullet,
+    "- Chance finds one sentence of as many as there are.",
     "- Names, numbers and words that languages share are found without any meaning; "
     "kin languages have more of them.",
 )
@@ -107,12 +116,14 @@ def layout(table: pd.DataFrame) -> Document:
         experiment, model, states = map(str, key)
         front = f"{experiment}, " if several else ""
         first = own.iloc[0]
-        about = f"{first['sentences']} sentences of {first['corpus']}, {first['site']}"
+        about = f"{first['sentences']} sentences of {code(first['corpus'])}"
+        about += f", {code(first['site'])}"
         parts.append(Heading(f"{front}{model}: {states} ({about})"))
         pivot = str(first["pivot"])
         titles = ["", "mutual", f"to {pivot}", f"from {pivot}", "gap", "peak"]
         rows = [_row(row) for row in own.to_dict("records")]
-        parts.append(grid(titles, rows, 1, fold=False))
+        signs = [MEASURES, OF_SENTENCES]
+        parts.append(grid(titles, rows, 1, fold=False, signs=signs))
     if table.empty:
         parts.append(Paragraph("No rows."))
     parts += [Heading("How to read it", folded=True), Bullets.of(*LEGEND)]

@@ -31,11 +31,14 @@ from .common.document import (
     Heading,
     Paragraph,
     Part,
+    Sign,
+    code,
     grid,
     number,
 )
 from .common.evaluations import Evaluations
 from .common.inputs import Reads
+from .common.signs import INTERVAL, has_interval
 from .common.words import NOTHING
 
 if TYPE_CHECKING:
@@ -66,6 +69,18 @@ ABOUT = {
     aligned_with.AS_IS: "score of the model as it is",
     GAIN: "gain of bridges",
 }
+WITH_INTERVAL = Sign(
+    INTERVAL,
+    "95 % bootstrap interval over languages, or over pairs",
+    has_interval,
+    "; with fewer than five there is none. Languages of one family, and pairs of one "
+    "language, are not independent, which no interval knows",
+)
+POINTS = Sign(
+    "*n*",
+    "languages; of bridges, candidates *in* so many pairs",
+    lambda title, _: title == "n",
+)
 LEGEND = (
     "- *zero-shot transfer*: a language's alignment with the pivot against the score "
     "of a model that was tuned\n  in the pivot, tested in the language without "
@@ -73,13 +88,11 @@ LEGEND = (
     "to subtract it, would change no correlation.",
     "- *gain of bridges*: mean alignment of a candidate with source and target against "
     "its score minus that of\n  the direct way, within pairs: means of a pair are "
-    "taken off first, and ranks are those within it. *17 in 6*: 17 candidates of 6 "
-    "pairs.",
+    "taken off first, and ranks are those within it.",
+    POINTS.bullet,
     "- *score*: mean over items of the task's first metric of single items.",
-    "- *retrieval*: the mean of both directions. [low, high]: 95 % bootstrap over "
-    "languages, or over pairs; with\n  fewer than five there is none. Languages of one "
-    "family, and pairs of one language, are not independent,\n  which no interval "
-    "knows.",
+    "- *retrieval*: the mean of both directions.",
+    WITH_INTERVAL.bullet,
     "- Alignment and scores both rise with how much text of a language a model has "
     "seen: a correlation is no cause.",
 )
@@ -97,7 +110,9 @@ def layout(table: pd.DataFrame) -> Document:
             titles = ["with", "task", "tuning", "states", "measure", "n", "Pearson",
                       "Spearman"]  # fmt: skip
             rows = [_row(row) for row in there.to_dict("records")]
-            parts.append(grid(titles, rows, 5, fold=False))
+            parts.append(
+                grid(titles, rows, 5, fold=False, signs=[POINTS, WITH_INTERVAL])
+            )
         for row in own[own["measure"] == NOTHING].to_dict("records"):
             of = "" if row["task"] == NOTHING else f" ({row['task']}, {row['tuning']})"
             said = f"No {ABOUT[row['against']]}{of}: {row['left_out']}."
@@ -117,6 +132,7 @@ def _row(row: Mapping[Any, Any]) -> list[Cell | str]:
             text += f" [{', '.join(ends)}]"
         shown.append(Cell(text, title=str(row["left_out"])))
     names = [str(row[name]) for name in ("task", "tuning", "states", "measure")]
+    names[1] = code(names[1])
     points = f"{row['n']} in {row['groups']}" if row["against"] == GAIN else row["n"]
     return [ABOUT[row["against"]], *names, str(points), *shown]
 

@@ -21,9 +21,12 @@ from .common.document import (
     Heading,
     Paragraph,
     Part,
+    Sign,
+    code,
     grid,
     number,
 )
+from .common.signs import has_parentheses, is_any, is_bold
 from .common.words import ABSENT
 
 if TYPE_CHECKING:
@@ -46,12 +49,24 @@ COLUMNS = (
     Column("accuracy", "through it", "number", form=".3f"),
     Column("over_direct", "minus that of the direct way", "number", form="+.3f"),
 )
+CELLS = Sign("Cells", "similarity of the candidate to the pair", is_any)
+CHOSEN = Sign("**Bold**", "the candidate that the similarity chooses", is_bold)
+WON = Sign(
+    "(in parentheses)",
+    "the share of draws of the bootstrap over probes that the candidate wins",
+    has_parentheses,
+    ", where there is one",
+)
+ACCURACY = Sign(
+    "*accuracy*",
+    "of the task, through the candidate",
+    lambda title, _: title == "accuracy",
+)
+SIGNS = (CELLS, CHOSEN, WON, ACCURACY)
 LEGEND = (
-    "- In each cell the score; bold: the candidate that the similarity chooses; in "
-    "parentheses the share\n  of draws of the bootstrap over probes that it wins, "
-    "where there is one.",
-    "- *accuracy*: of the task, through the candidate. Scores of two similarities are "
-    "not on one scale, and\n  those of two pairs need not be.",
+    *(sign.bullet for sign in SIGNS),
+    "- Scores of two similarities are not on one scale, and those of two pairs need "
+    "not be.",
 )
 
 
@@ -100,8 +115,8 @@ def layout(table: pd.DataFrame) -> Document:
             spots = [_cell(cells[name]) for name in names]
             rows.append([str(pair), str(candidate), accuracy, *spots])
         parts.append(Heading(f"{front}{model}, {task}"))
-        titles = ["pair", "through", "accuracy", *names]
-        parts.append(grid(titles, rows, 2, fold=False))
+        titles = ["pair", "through", "accuracy", *map(code, names)]
+        parts.append(grid(titles, rows, 2, fold=False, references=1, signs=SIGNS))
     if not parts:
         parts.append(Paragraph("No rows."))
     parts += [Heading("How to read it", folded=True), Bullets.of(*LEGEND)]

@@ -12,7 +12,7 @@ from langneurons import tasks
 from langneurons.grid.experiments.bridges import TABLE as NAME
 
 from . import Table
-from .common import bridge_rows, bridge_text, same_marks, task_table
+from .common import bridge_rows, bridge_text, same_marks, task_columns
 from .common.bridge_numbers import COLUMNS, bridge_table
 from .common.document import Document
 from .common.inputs import Reads, read_tables
@@ -43,7 +43,7 @@ class Bridges(bridge_rows.OfChoices, Table):
             task: first_of_items(task, tasks.load(kind).METRICS)
             for task, kind in spec["kinds"].items()
         }
-        found = read_tables(read, lambda name: task_table.COLUMNS)
+        found = read_tables(read, lambda name: task_columns.COLUMNS)
         by_task = {task: (found[task], metric) for task, metric in metrics.items()}
         return same_marks.as_bridged(made, by_task)
 

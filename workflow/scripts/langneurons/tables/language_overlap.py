@@ -27,10 +27,13 @@ from .common.document import (
     Heading,
     Paragraph,
     Part,
+    Sign,
+    code,
     grid,
     number,
 )
 from .common.inputs import Reads
+from .common.signs import has_parentheses, is_bold
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -51,10 +54,16 @@ COLUMNS = (
     Column("jaccard", "shared, divided by the neurons of either", "number", form=".3f"),
     Column("layers", "layers in which they share neurons", "count"),
 )
+CELLS = Sign(
+    "Cells",
+    "neurons that both languages have and, in parentheses, their Jaccard index",
+    has_parentheses,
+    ": shared neurons divided by those of either",
+)
+KIN = Sign("**Bold**", "both languages are of one family", is_bold)
 LEGEND = (
-    "- In each cell the neurons that both languages have and, in parentheses, their "
-    "Jaccard index: shared\n  neurons divided by those of either; bold: both are of "
-    "one family.",
+    CELLS.bullet,
+    KIN.bullet,
     "- Families are those of the similarity of kind family, and not measured.",
 )
 
@@ -96,7 +105,7 @@ def layout(table: pd.DataFrame) -> Document:
     """Lay out a triangle of counts for each model, and what kinship goes with."""
     parts: list[Part] = []
     for (model, selection), own in table.groupby(["model", "selection"], sort=False):
-        parts += [Heading(f"{model}, neurons of {selection}"), _triangle(own)]
+        parts += [Heading(f"{model}, neurons of {code(selection)}"), _triangle(own)]
         of = {name: own.loc[own["kin"] == name, "jaccard"] for name in ("yes", "no")}
         if all(len(values) for values in of.values()):
             said = (
@@ -127,7 +136,8 @@ def _triangle(own: pd.DataFrame) -> Grid:
         ]
         for a in names[:-1]
     ]
-    return grid(["", "family", "neurons", *names[1:]], lines, 2, fold=False)
+    titles = ["", "family", "neurons", *names[1:]]
+    return grid(titles, lines, 2, fold=False, references=1, signs=[CELLS, KIN])
 
 
 def _cell(row: Mapping[Any, Any] | None) -> Cell:

@@ -26,7 +26,7 @@ from .common.document import Document
 from .common.inputs import Reads
 from .common.perplexities import shares
 from .common.perplexity_text import layout
-from .common.task_table import NEURONS
+from .common.task_columns import NEURONS
 from .common.words import NOTHING, is_empty
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from .common.document import Document
 from .common.evaluations import RESAMPLES, Evaluation, compare, holm, level
 from .common.inputs import Reads
 from .common.metrics import DECLARED, Shown
-from .common.task_table import NEURONS, is_own
+from .common.task_columns import NEURONS, is_own
 from .common.words import NOTHING, RANDOM
 
 if TYPE_CHECKING:

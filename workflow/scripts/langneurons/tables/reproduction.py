@@ -12,7 +12,13 @@ from langneurons.published import numbers, numbers_file
 from langneurons.published.partners import Partners
 
 from . import Table, activation_statistics, kind_of, wanted
-from .common import inputs, planned, reproduction_numbers, reproduction_text, task_table
+from .common import (
+    inputs,
+    planned,
+    reproduction_numbers,
+    reproduction_text,
+    task_columns,
+)
 from .common.columns import Columns
 from .common.document import Document
 from .common.inputs import Reads
@@ -87,7 +93,7 @@ def _compared(partners: Partners) -> list[tuple[str, Selection]]:
 def _columns(name: str) -> Columns:
     """Return the columns of a table that this one reads."""
     is_other = name == activation_statistics.TABLE.NAME
-    return activation_statistics.COLUMNS if is_other else task_table.COLUMNS
+    return activation_statistics.COLUMNS if is_other else task_columns.COLUMNS
 
 
 TABLE = Reproduction()

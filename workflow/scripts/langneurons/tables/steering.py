@@ -30,13 +30,16 @@ from .common.document import (
     Heading,
     Paragraph,
     Part,
+    Sign,
+    code,
     grid,
     number,
 )
 from .common.inputs import Reads
+from .common.signs import EMPTY, is_any
 from .common.steering_items import Shifted
-from .common.task_table import NEURONS
-from .common.words import ABSENT, EMPTY_LEGEND, NO_NEURONS, NOTHING, RANDOM, is_empty
+from .common.task_columns import NEURONS
+from .common.words import ABSENT, NO_NEURONS, NOTHING, RANDOM, is_empty
 
 if TYPE_CHECKING:
     from langneurons.config.schema import Config
@@ -97,17 +100,27 @@ def steering_table(shifts: Iterable[Shifted]) -> pd.DataFrame:
     return columns.frame([line(one) for one in shifts], COLUMNS)
 
 
-LEGEND = """\
-Rows: language of the prompts; columns: language whose neurons are amplified (of the
-prompt: that it names; of DiffMean: towards which). In percent: the share of facts whose
-object in the column's language gains on that in the row's (LSS) and, in parentheses,
-gains and itself becomes likelier (LSS+). *mean*: over the other languages. The `.tsv`
-file beside this one has numbers of facts, intervals, nats, and every random draw."""
+CELLS = Sign(
+    "Cells",
+    "LSS (LSS+) in percent: the share of facts whose object in the column's language "
+    "gains on that in the row's (and itself becomes likelier)",
+    is_any,
+)
+LEGEND = (
+    "- Rows: language of the prompts; columns: language whose neurons are amplified "
+    "(of the prompt:\n  that it names; of DiffMean: towards which). *mean*: over the "
+    "other languages.",
+    CELLS.bullet,
+)
+LAST = (
+    "- The `.tsv` file beside this one has numbers of facts, intervals, nats, and "
+    "every random draw."
+)
 
 
 def layout(table: pd.DataFrame) -> Document:
     """Lay out a matrix for each model, selection and factor but random ones."""
-    parts: list[Part] = [Paragraph(LEGEND)]
+    parts: list[Part] = []
     shown = table[table["method"] != RANDOM]
     several = table["experiment"].nunique() > 1 or table["task"].nunique() > 1
     keys = ["experiment", "task", "model", "method", "langset", "statistic"]
@@ -116,19 +129,20 @@ def layout(table: pd.DataFrame) -> Document:
         front = f"{experiment}, {task}: " if several else ""
         heading = Heading(f"{front}{model}, {named(*treatment)}")
         parts += [heading, _matrix(part)]
-    if len(parts) == 1:
+    if not parts:
         parts.append(Paragraph("No rows."))
-    if table.apply(is_empty, axis=1).any():
-        parts.append(Bullets.of(EMPTY_LEGEND))
+    there = [EMPTY.bullet] if table.apply(is_empty, axis=1).any() else []
+    parts += [Heading("How to read it", folded=True)]
+    parts.append(Bullets.of(*LEGEND, *there, LAST))
     return Document("Language steering shift", tuple(parts))
 
 
 def named(method: str, langset: str, statistic: str) -> str:
     """Name a treatment: ``lape.set1``, factor ``p_max``; or the control that it is."""
     if langset in ("", NOTHING):
-        setting = "" if statistic == method else f" `{statistic}`"
-        return f"`{method}`{setting}"
-    return f"`{method}.{langset}`, factor `{statistic}`"
+        setting = "" if statistic == method else f" {code(statistic)}"
+        return f"{code(method)}{setting}"
+    return f"{code(f'{method}.{langset}')}, factor {code(statistic)}"
 
 
 def _matrix(part: pd.DataFrame) -> Grid:
@@ -147,7 +161,8 @@ def _matrix(part: pd.DataFrame) -> Grid:
             _text(part[LSS].mean(), part[LSS_PLUS].mean()),
         ]
     )
-    return grid(["prompt in", *targets, "mean"], lines, 1, fold=False)
+    titles = ["prompt in", *targets, "mean"]
+    return grid(titles, lines, 1, fold=False, signs=[CELLS, EMPTY])
 
 
 def _cell(row: Mapping[Any, Any] | None) -> Cell:

@@ -22,7 +22,7 @@ from . import columns
 from .columns import HIDDEN, Column
 from .evaluations import RESAMPLES
 from .metrics import PERCENT
-from .task_table import NEURONS
+from .task_columns import NEURONS
 from .ways import (
     OTHER,
     OWN,

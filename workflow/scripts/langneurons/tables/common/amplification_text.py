@@ -14,9 +14,9 @@ from langneurons.stats.steering import (
     LSS,
     LSS_PLUS,
     MEASURES,
-    SPEC,
 )
 
+from .amplification_legend import COMPARED, LEGEND, SHOWN, SIGNS
 from .amplification_numbers import ALL, NONE, PERPLEXITY, RUNNER_UP, SECOND
 from .document import (
     DRAWN,
@@ -27,6 +27,7 @@ from .document import (
     Heading,
     Paragraph,
     Part,
+    code,
     direction,
     grid,
     mark,
@@ -36,39 +37,9 @@ from .metrics import PERCENT, as_float
 from .ways import CONTROLS, OTHER, OWN
 from .words import ABSENT, DIFFMEAN, NOTHING, PROMPT, RANDOM
 
-SHOWN = {
-    LSS: "LSS, %", LSS_PLUS: "LSS+, %", DELTA_T: "t, nats", DELTA_B: "b, nats",
-    SPEC: "spec, %",
-}  # fmt: skip
-"""Measures of the compact layout, and their titles."""
-
 INTRODUCTION = """\
 Means over all ordered pairs of languages (base b of the prompts, target t), with 95 %
 intervals over items, each resampled with all its pairs."""
-LEGEND = (
-    "- LSS: share of facts whose object in t gains on that in b. LSS+: gains on it, "
-    "and itself becomes\n  likelier. *t*, *b*: mean change of the log-probability of "
-    "the two objects. spec: share of facts\n  whose object in t gains most of all "
-    "languages but b; by chance 1 of the number of these.",
-    "- *random*: as many random neurons, mean [lowest, highest draw]; *prompt*: the "
-    "prompt names t;\n  *diffmean*: the mean difference between languages is added to "
-    "the residual stream, in the layer\n  and strength with the largest LSS on the "
-    "first half of the facts (of equals, the largest LSS+).",
-    "- The second half of the facts chooses nothing: it shows what the chosen settings "
-    "are worth. A\n  fact is of the first half if the first byte of the SHA-256 of its "
-    "number is even.",
-    "- ▲ ▼: higher or lower, p < 0.05 after Holm's correction over the comparisons of "
-    "the same model\n  and metric; sign-flip test over items.",
-    "- *own*: change where the language that is amplified is tested; *other*: where "
-    "another one is.\n  Text: nats per token more; above 0, it has become harder.",
-    "- A task has its first metric: of translation chrF++, of untargeted translation "
-    "the share in\n  the target language. A score of all sentences together has its "
-    "interval and test from a\n  paired bootstrap of their statistics.",
-    "- *(pilot ...)*: from the released pilot of Rahmanisa et al. 2025, where the "
-    "procedure is the same.",
-    "- The `.tsv` file beside this one has every draw and setting, and what each test "
-    "could have found.",
-)
 
 
 def layout(table: pd.DataFrame) -> Document:
@@ -116,15 +87,18 @@ def between(low: Any, high: Any, unit: str, signed: bool = False) -> str:
 
 
 def named(row: Mapping[Any, Any]) -> str:
-    """Name a way: ``lape.set1.p_max``, ``random for lape.set1.p_max``, ``prompt``."""
+    """Name a way: ``lape.set1.p_max``, ``random for lape.set1.p_max``, ``prompt``.
+
+    What the configuration names stands in backquotes.
+    """
     method, end = str(row["method"]), f".{row['langset']}.{row['statistic']}"
     if method == RANDOM:
-        return f"random for {row['matched']}{end}"
+        return f"random for {code(row['matched'] + end)}"
     if method == PROMPT:
         return PROMPT
     if method == DIFFMEAN:
-        return f"{DIFFMEAN} {row['statistic']}"
-    return f"{method}{end}"
+        return f"{DIFFMEAN} {code(row['statistic'])}"
+    return code(method + end)
 
 
 def lines_of(part: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame, pd.DataFrame]]:
@@ -189,7 +163,8 @@ def _means(part: pd.DataFrame) -> Grid:
         values = rows.loc[rows["metric"] == LSS, ["n", "cells"]]
         sizes = [f"{x:,}" for x in values.iloc[0]] if len(values) else [ABSENT] * 2
         lines.append([name, *cells, *sizes])
-    return grid(["way", *SHOWN.values(), "facts", "pairs"], lines, 1, fold=False)
+    titles = ["way", *SHOWN.values(), "facts", "pairs"]
+    return grid(titles, lines, 1, fold=False, signs=SIGNS)
 
 
 def _compared(part: pd.DataFrame) -> Grid | None:
@@ -206,7 +181,8 @@ def _compared(part: pd.DataFrame) -> Grid | None:
     if not lines or not there:
         return None
     titles = [f"minus {name}" for name in there]
-    return grid(["way", "measure", "mean", *titles], lines, 2, fold=False)
+    titles = ["way", "measure", "mean", *titles]
+    return grid(titles, lines, 2, fold=False, references=1, signs=COMPARED)
 
 
 def _difference(rows: pd.DataFrame) -> Cell:
@@ -233,14 +209,14 @@ def _best(part: pd.DataFrame) -> Grid | None:
             _cell(_only(own, metric=m), own.iloc[:0], False) for m in (LSS, LSS_PLUS)
         ]
         against = _difference(_only(own, metric=LSS, against=RUNNER_UP))
-        name = str(method) if langset == NOTHING else f"{method}.{langset}"
+        name = str(method) if langset == NOTHING else code(f"{method}.{langset}")
         plus = _factor(rows, "rank_plus", 1)
-        lines.append([name, first, *shown, second, against, plus])
+        lines.append([name, code(first), *shown, code(second), against, code(plus)])
     if not lines:
         return None
     header = ["neurons", "best factor", "LSS, % (second half)", "LSS+, %"]
     header += ["runner-up", "LSS minus runner-up", "best by LSS+"]
-    return grid(header, lines, 1, fold=False)
+    return grid(header, lines, 1, fold=False, signs=SIGNS)
 
 
 def _factor(rows: pd.DataFrame, column: str, place: int) -> str:
@@ -266,4 +242,4 @@ def _changes(part: pd.DataFrame) -> Grid | None:
         spots = [{"task": t, "metric": m} for t in tasks for m in (OWN, OTHER)]
         cells = [_cell(_only(rows, **at), _only(drawn, **at), True) for at in spots]
         lines.append([name, *cells])
-    return grid(["way", *titles], lines, 1, fold=False)
+    return grid(["way", *titles], lines, 1, fold=False, signs=SIGNS)

@@ -14,6 +14,7 @@ from .document import (
     Heading,
     Paragraph,
     Part,
+    bare,
     folded,
     starts,
 )
@@ -101,8 +102,9 @@ def grid(part: Grid, label: str, *, total: bool = False) -> str:
     kept, same = folded(part)
     by_name = kept[0] < part.names
     begin = starts([row[kept[0]].text for row in part.rows]) if by_name else set()
-    shared = escape("; ".join(same))
-    label = escape(plain(label))
+    shared = escape(bare("; ".join(same)))
+    above = f"<p>{inline(part.about)}:</p>\n" if part.about else ""
+    label = escape(plain(f"{label}: {part.about}" if part.about else label))
     head = "".join(_head(part, i) for i in kept)
     lines = []
     for number, row in enumerate(part.rows):
@@ -116,13 +118,13 @@ def grid(part: Grid, label: str, *, total: bool = False) -> str:
             # The first name heads its row.
             is_head = i == kept[0] < part.names
             tag, scope = ("th", ' scope="row"') if is_head else ("td", "")
-            text = escape(cell.text)
+            text = escape(bare(cell.text))
             cells.append(f"<{tag}{scope}{_class(*styles)}{title}>{text}</{tag}>")
         lines.append(f"<tr{_class(style)}>{''.join(cells)}</tr>\n")
     tall = " tall" if len(part.rows) > TALL else ""
     said = f'<p class="small soft">All rows: {shared}</p>\n' if same else ""
     return (
-        f'{said}<div class="box{tall}" role="region" aria-label="{label}" '
+        f'{above}{said}<div class="box{tall}" role="region" aria-label="{label}" '
         f'tabindex="0">\n<table>\n<caption class="unseen">{label}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody>\n"
         "</table>\n</div>\n"
@@ -132,7 +134,7 @@ def grid(part: Grid, label: str, *, total: bool = False) -> str:
 def _head(part: Grid, i: int) -> str:
     hint = f' title="{escape(part.hints[i])}"' if part.hints and part.hints[i] else ""
     style = _class("" if i < part.names else "num")
-    return f'<th scope="col"{style}{hint}>{escape(part.columns[i])}</th>'
+    return f'<th scope="col"{style}{hint}>{escape(bare(part.columns[i]))}</th>'
 
 
 def _class(*names: str) -> str:

@@ -1,8 +1,9 @@
 r"""A layout as LaTeX: each grid a table of booktabs, what is said about them comments.
 
-``\input`` of the file brings the tables alone, each with caption and label; the texts
-stand there to be copied. The preamble needs ``booktabs``, ``graphicx`` (which shrinks
-what is wider than a line) and ``amssymb`` (for the marks).
+``\input`` of the file brings the tables alone, each with label and a caption that says
+what it shows and explains the signs in it; the texts stand there to be copied.
+The preamble needs ``booktabs``, ``graphicx`` (which shrinks what is wider than a line)
+and ``amssymb`` (for the marks).
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from .document import (
+    CODE,
     INLINE,
     OWN,
     Bullets,
@@ -22,6 +25,7 @@ from .document import (
     Heading,
     Paragraph,
     Part,
+    bare,
     folded,
     starts,
 )
@@ -92,7 +96,7 @@ def _parts(document: Document, name: str) -> Iterator[str]:
         if not isinstance(part, Grid):
             yield _comment(_said(part))
             continue
-        for caption, rows in _pages(part, [document.title, heading]):
+        for caption, rows in _pages(part, [document.title, heading, part.about]):
             number += 1
             label = name if number == 1 else f"{name}-{number}"
             yield _table(rows, caption, label)
@@ -119,33 +123,39 @@ def _pages(part: Grid, titles: Sequence[str]) -> Iterator[tuple[str, Grid]]:
     """Cut a grid into tables that fit a page, each with its caption."""
     kept, same = folded(part)
     said = [*filter(None, titles), *([f"All rows: {'; '.join(same)}"] * bool(same))]
-    caption = ". ".join(map(inline, said)) + "."
     blocks = [
         (columns, part.rows[i : i + TALLEST])
         for i in range(0, max(1, len(part.rows)), TALLEST)
         for columns in _beside(part, kept)
     ]
     for number, (columns, rows) in enumerate(blocks, start=1):
-        which = f" Part {number} of {len(blocks)}." if len(blocks) > 1 else ""
-        names = sum(i < part.names for i in columns)
-        cells = tuple(tuple(row[i] for i in columns) for row in rows)
-        heads = tuple(part.columns[i] for i in columns)
-        yield caption + which, Grid(heads, cells, names)
+        piece = replace(
+            part,
+            columns=tuple(part.columns[i] for i in columns),
+            rows=tuple(tuple(row[i] for i in columns) for row in rows),
+            names=sum(i < part.names for i in columns),
+            hints=(),
+        )
+        which = [f"Part {number} of {len(blocks)}"] if len(blocks) > 1 else []
+        sentences = [*(f"{text}." for text in (*said, *which))]
+        sentences += [sign.brief for sign in piece.seen()]
+        yield " ".join(map(inline, sentences)), piece
 
 
 def _beside(part: Grid, kept: Sequence[int]) -> list[list[int]]:
-    """Cut columns into those that fit a line beside the names, which each part has."""
+    """Cut columns into those that fit a line beside names and references."""
 
     def width(i: int) -> int:
         texts = [part.columns[i], *(row[i].text for row in part.rows)]
-        return max(map(len, texts)) + 2
+        return max(len(bare(text)) for text in texts) + 2
 
-    names = [i for i in kept if i < part.names]
-    parts, taken = [names], sum(map(width, names))
+    first = part.names + part.references
+    always = [i for i in kept if i < first]
+    parts, taken = [always], sum(map(width, always))
     room = taken
-    for i in (i for i in kept if i >= part.names):
-        if room + width(i) > WIDEST and parts[-1] != names:
-            parts.append(names)
+    for i in (i for i in kept if i >= first):
+        if room + width(i) > WIDEST and parts[-1] != always:
+            parts.append(always)
             room = taken
         parts[-1] = [*parts[-1], i]
         room += width(i)
@@ -184,9 +194,12 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _cell(cell: Cell, is_number: bool) -> str:
-    text = escape(cell.text)
+    # Between two names in backquotes stands text that is neither.
+    texts = [escape(text) for text in CODE.split(cell.text)]
     if is_number:
-        text = MINUS.sub("$-$", text)
+        texts[::2] = [MINUS.sub("$-$", text) for text in texts[::2]]
+    texts[1::2] = [rf"\texttt{{{text}}}" for text in texts[1::2]]
+    text = "".join(texts)
     return rf"\textbf{{{text}}}" if cell.style == OWN else text
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .document import OWN, Bullets, Cell, Document, Grid, Heading, Paragraph, Part
+from .document import (
+    OWN,
+    Bullets,
+    Cell,
+    Document,
+    Grid,
+    Heading,
+    Paragraph,
+    Part,
+    bare,
+)
 
 
 def markdown(document: Document) -> str:
@@ -22,7 +32,8 @@ def _part(part: Part) -> str:
         case Bullets():
             return "\n".join("- " + item.replace("\n", "\n  ") for item in part.items)
         case Grid():
-            return _grid(part)
+            above = f"{part.about}:\n\n" if part.about else ""
+            return above + _grid(part)
 
 
 def _grid(part: Grid) -> str:
@@ -45,5 +56,5 @@ def _grid(part: Grid) -> str:
 
 
 def _plain(cell: Cell) -> str:
-    text = cell.text.replace("|", "\\|")
+    text = bare(cell.text).replace("|", "\\|")
     return f"**{text}**" if cell.style == OWN else text

@@ -18,47 +18,118 @@ from .document import (
     Heading,
     Paragraph,
     Part,
+    Sign,
+    code,
     direction,
     grid,
     mark,
     number,
 )
 from .metrics import as_float
+from .signs import (
+    INTERVAL,
+    MARKS,
+    SIGNIFICANT,
+    has_interval,
+    has_parentheses,
+    is_marked,
+)
 from .words import ABSENT, NOTHING
 
 INTRODUCTION = """\
 A similarity chooses the bridge of a pair; every candidate is tested, so that its choice
 stands beside the best one. Accuracies are shares of test items."""
 TITLES = {DIRECT: "over direct", VIA: "over English", RANDOM: "over random"}
+PLAIN = ("pair", "direct", "English", "random", "best")
+"""Columns of the grid pair by pair, before those of the similarities."""
+ENGLISH_ALWAYS = "always English"
+GAINS = Sign(
+    "*over direct*, *over English*, *over random*",
+    "accuracy through the chosen bridge minus that of no bridge, of English, and of a "
+    "candidate at random",
+    lambda title, _: title in TITLES.values(),
+    ", which is the mean over all candidates",
+)
+OF_PAIRS = Sign(
+    INTERVAL,
+    "95 % interval over pairs and, within each, its test items",
+    has_interval,
+    ". Pairs that share a language, or test words, are not independent, which neither "
+    "interval nor test knows",
+)
+OVER_PAIRS = Sign(
+    f"{MARKS} at a difference",
+    f"above or below 0, {SIGNIFICANT}",
+    is_marked,
+    " over all ways to choose; sign-flip test over pairs",
+)
+REGRET = Sign(
+    "*regret*",
+    "accuracy of the best candidate minus that of the chosen",
+    lambda title, _: title == "regret",
+)
+FOUND = Sign(
+    "*best found*",
+    "share of pairs whose choice is the best candidate (in parentheses: of a candidate "
+    "at random)",
+    lambda title, _: title == "best found",
+)
+RANKS = Sign(
+    "*ranks*",
+    "Spearman's correlation of similarity and accuracy over the candidates of a pair, "
+    "mean over pairs",
+    lambda title, _: title == "ranks",
+)
+LEAST = Sign(
+    "*least p*",
+    "the smallest that *over English* can have, with as many pairs as differ from "
+    "English at all",
+    lambda title, _: title == "least p",
+    "; where English is chosen nothing can differ",
+)
+MEANS = (GAINS, OF_PAIRS, OVER_PAIRS, REGRET, FOUND, RANKS, LEAST)
+BESIDE = Sign(
+    "*direct*, *English*, *random*, *best*",
+    "accuracy without a bridge, through English, of a candidate at random, and through "
+    "the best candidate",
+    lambda title, _: title == "direct",
+)
+CHOICE = Sign(
+    "Under a similarity",
+    "the bridge that it chooses, and the accuracy through it",
+    lambda title, _: title not in PLAIN,
+)
+WON = Sign(
+    "(in parentheses)",
+    "the share of draws of the bootstrap over probes that the bridge wins",
+    has_parentheses,
+)
+OVER_ENGLISH = Sign(
+    f"{MARKS} at a chosen bridge",
+    f"higher or lower than through English on the same items, {SIGNIFICANT}",
+    is_marked,
+    ", with the test and the correction of the task's own table: both mark the same",
+)
+PAIR_BY_PAIR = (BESIDE, CHOICE, WON, OVER_ENGLISH)
+AGREEMENT = Sign(
+    "Of two similarities",
+    "Kendall's tau-b of their scores over candidates, mean over pairs and, in "
+    "parentheses, the share of pairs for which both choose the same",
+    has_parentheses,
+)
 LEGEND = (
-    "- *over direct, English, random*: accuracy through the chosen bridge minus that "
-    "of no bridge, of\n  English, and of a candidate at random (the mean over all of "
-    "them), with 95 % intervals.",
-    "- Over pairs: pairs are resampled, and within each its test items; ▲ ▼: p < 0.05 "
-    "of the sign-flip\n  test over pairs, after Holm's correction over all ways to "
-    "choose. Pairs that share a language, or test\n  words, are not independent, "
-    "which neither knows. *least p*: the smallest that *over English* can have, with "
-    "as many pairs as differ\n  from English at all; where English is chosen nothing "
-    "can differ.",
-    "- Pair by pair: the bridge, its accuracy and, in parentheses, the share of draws "
-    "of the bootstrap over\n  probes that it wins; ▲ ▼: higher or lower than through "
-    "English on the same items, with the test and\n  the correction of the task's own "
-    "table: both mark the same.",
+    *(sign.bullet for sign in MEANS),
+    *(sign.bullet for sign in PAIR_BY_PAIR),
     "- *1 of 2 equal*: two candidates have the largest score, and the first of them "
     "is the bridge. Where all\n  have the same score nothing is chosen, and the pair "
     "is left out; draws that several win count for\n  each in part.",
-    "- *regret*: accuracy of the best candidate minus that of the chosen. *best "
-    "found*: share of pairs whose\n  choice is the best candidate, and the same of a "
-    "candidate at random. *ranks*: Spearman's correlation\n  of similarity and "
-    "accuracy over the candidates of a pair, mean over pairs.",
     "- A bridge that is kin to an end of the pair may be chosen for its kinship and "
     "not for what the model\n  has learnt of it: the two cannot be told apart here. "
     "`language_overlap` names the families.",
-    f"- *{ALWAYS_ENGLISH}*: no similarity; English, where it is no end of the pair. "
+    f"- *{ENGLISH_ALWAYS}*: no similarity; English, where it is no end of the pair. "
     "Pairs with English at an\n  end have no English bridge, and do not count in "
     "*over English*.",
-    "- Two similarities: Kendall's tau-b of their scores over candidates, mean over "
-    "pairs and, in\n  parentheses, the share of pairs for which both choose the same.",
+    AGREEMENT.bullet,
 )
 
 
@@ -95,7 +166,7 @@ def _means(rows: pd.DataFrame) -> Grid:
         found = number(row["found"], ".2f")
         lines.append(
             [
-                str(row["similarity"]),
+                _named(row["similarity"]),
                 f"{row['pairs']}",
                 number(row["accuracy"], ".3f"),
                 *(_gain(row, name) for name in AGAINST),
@@ -107,7 +178,12 @@ def _means(rows: pd.DataFrame) -> Grid:
         )
     titles = ["chosen by", "pairs", "accuracy", *TITLES.values(), "regret"]
     titles += ["best found", "ranks", "least p"]
-    return grid(titles, lines, 1, fold=False)
+    return grid(titles, lines, 1, fold=False, signs=MEANS)
+
+
+def _named(similarity: object) -> str:
+    """Name a similarity as the configuration does; in words what is none."""
+    return ENGLISH_ALWAYS if similarity == ALWAYS_ENGLISH else code(similarity)
 
 
 def _gain(row: Mapping[Any, Any], name: str) -> Cell:
@@ -137,8 +213,8 @@ def _pairs(rows: pd.DataFrame) -> Grid:
                 *(_choice(by_name[name]) for name in names),
             ]
         )
-    titles = ["pair", "direct", "English", "random", "best", *names]
-    return grid(titles, lines, 1, fold=False)
+    titles = [*PLAIN, *map(code, names)]
+    return grid(titles, lines, 1, fold=False, references=2, signs=PAIR_BY_PAIR)
 
 
 def _english(row: Mapping[Any, Any]) -> str:
@@ -166,9 +242,11 @@ def _together(rows: pd.DataFrame) -> Grid:
     names = list(dict.fromkeys([*rows["similarity"], *rows["beside"]]))
     cells = {(r["similarity"], r["beside"]): r for r in rows.to_dict("records")}
     lines = [
-        [a, *(_agreement(cells.get((a, b))) for b in names[1:])] for a in names[:-1]
+        [_named(a), *(_agreement(cells.get((a, b))) for b in names[1:])]
+        for a in names[:-1]
     ]
-    return grid(["", *names[1:]], lines, 1, fold=False)
+    titles = ["", *map(_named, names[1:])]
+    return grid(titles, lines, 1, fold=False, signs=[AGREEMENT])
 
 
 def _agreement(row: Mapping[Any, Any] | None) -> str:

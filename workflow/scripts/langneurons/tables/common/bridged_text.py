@@ -9,23 +9,42 @@ from typing import Any
 import pandas as pd
 
 from . import metrics as declared
-from .document import Cell, Heading, Paragraph, Part, direction, grid, mark
+from .document import Bullets, Cell, Heading, Part, Sign, direction, grid, mark
 from .metrics import Shown
+from .signs import HOW_TESTED, MARKS, NOT_RUN, OF_ITEMS, SIGNIFICANT, is_marked
 from .words import ABSENT, BRIDGE, NOTHING, VIA_ENGLISH
 
 TITLE = "directly and through bridges"
 DIRECT = "direct"
-LEGEND = """\
-- *direct*: from the first language of the pair into the second, with its 95 % interval
-  [Wilson for right or wrong answers, bootstrap over items for scores].
-- *via_de*: the same through a bridge, German. The model is as it is.
-- ▲ ▼: higher or lower than *direct* on the same items, p < 0.05 after Holm's correction
-  over all pairs and bridges of the same model and metric; exact McNemar test for right
-  or wrong answers, paired permutation test for scores. No mark: no such difference was
-  found."""
-AGAINST = """\
-Through each other language minus through English, on the same items, where English is
-no end of the pair; ▲ ▼ as above, but after Holm's correction over these comparisons."""
+DIRECTLY = Sign(
+    f"*{DIRECT}*",
+    "from the first language of the pair into the second",
+    lambda title, _: title == DIRECT,
+)
+THROUGH = "- *via de*: the same through a bridge, German. The model is as it is."
+MARKED = Sign(
+    MARKS,
+    f"higher or lower than *{DIRECT}* on the same items, {SIGNIFICANT}",
+    is_marked,
+    f" over all pairs and bridges of the same model and metric; {HOW_TESTED}",
+)
+SIGNS = (DIRECTLY, OF_ITEMS, MARKED)
+AGAINST = Sign(
+    MARKS,
+    "higher or lower than through English on the same items, where it is no end of "
+    f"the pair, {SIGNIFICANT} over these comparisons",
+    is_marked,
+)
+
+
+def via(statistic: str) -> str:
+    """Write ``via_de`` as the title of a column: ``via de``."""
+    return str(statistic).replace("_", " ", 1)
+
+
+def legend() -> list[str]:
+    """Say how a table of bridges is to be read, for ``Bullets.of``."""
+    return [DIRECTLY.bullet, OF_ITEMS.bullet, THROUGH, MARKED.bullet]
 
 
 def split(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -62,8 +81,10 @@ def against_english(rows: pd.DataFrame) -> list[Part]:
             cells = {row["statistic"]: row for row in found.to_dict("records")}
             spots = [_cell(cells.get(bridge), first) for bridge in bridges]
             lines.append([str(model), str(pair), *spots])
-        parts.append(grid(["model", "pair", *bridges], lines, 2))
-    return [*parts, Paragraph(AGAINST)]
+        titles = ["model", "pair", *map(via, bridges)]
+        parts.append(grid(titles, lines, 2, signs=[AGAINST, NOT_RUN]))
+    said = "- Cells: through each other language minus through English."
+    return [*parts, Bullets.of(said, AGAINST.bullet)]
 
 
 def _cell(row: Mapping[Any, Any] | None, metric: Shown) -> Cell:

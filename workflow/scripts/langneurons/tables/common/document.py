@@ -2,14 +2,16 @@
 
 A table is laid out once; ``as_markdown`` and ``as_latex`` write the layout beside the
 table, and ``as_html`` on the page of the report. Texts may have ``*emphasis*``,
-``**strong**`` and code in backquotes.
+``**strong**`` and code in backquotes; cells and titles of columns have names that a
+configuration gives in backquotes, which LaTeX alone sets apart.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +21,8 @@ from .words import ABSENT, LEVEL
 
 INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\*([^*\s][^*]*)\*")
 """Finds code, strong words and emphasis in a text, in groups 1, 2 and 3."""
+
+CODE = re.compile(r"`([^`]+)`")
 
 UP, DOWN, OWN, DRAWN = "up", "down", "own", "random"
 """Styles of cells: clearly higher, clearly lower, of one's own language, a control."""
@@ -39,6 +43,40 @@ class Cell:
     title: str = ""
 
 
+def bullet(text: str) -> str:
+    """Write a line of a list in lines that fit Markdown's source."""
+    return textwrap.fill(
+        f"- {text}", 88, subsequent_indent="  ", break_on_hyphens=False
+    )
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A sign in cells and what it means, in the same words in captions and legends.
+
+    Attributes:
+        shown: the sign, as a legend names it.
+        means: what it means, so briefly that a caption has room for it.
+        seen: says of the title of a column and one of its cells whether it is there.
+        more: what a legend adds, with the sign or the blank that it begins with.
+    """
+
+    shown: str
+    means: str
+    seen: Callable[[str, Cell], bool]
+    more: str = ""
+
+    @property
+    def brief(self) -> str:
+        """A sentence for a caption."""
+        return f"{self.shown}: {self.means}."
+
+    @property
+    def bullet(self) -> str:
+        """A line of a legend, for ``Bullets.of``."""
+        return bullet(f"{self.shown}: {self.means}{self.more}.")
+
+
 @dataclass(frozen=True)
 class Grid:
     """A grid of cells.
@@ -49,6 +87,11 @@ class Grid:
         names: so many first columns are names, the others are numbers.
         fold: whether the page may say once above the grid what all its rows share.
         hints: what the columns mean, if anything is to be said; one for each column.
+        references: so many columns behind the names are what the others are read
+            against; where a grid is cut they stand in each part, as names do.
+        about: what it shows, if the heading above does not tell it from the grids
+            beside it.
+        signs: what may stand in cells of numbers; a caption explains what does.
     """
 
     columns: tuple[str, ...]
@@ -56,6 +99,19 @@ class Grid:
     names: int
     fold: bool = True
     hints: tuple[str, ...] = ()
+    references: int = 0
+    about: str = ""
+    signs: tuple[Sign, ...] = ()
+
+    def seen(self) -> list[Sign]:
+        """List the signs that stand in its cells."""
+        cells = [
+            (title, row[i])
+            for i, title in enumerate(self.columns)
+            for row in self.rows
+            if i >= self.names
+        ]
+        return [s for s in self.signs if any(s.seen(*cell) for cell in cells)]
 
 
 @dataclass(frozen=True)
@@ -106,10 +162,26 @@ def grid(
     *,
     fold: bool = True,
     hints: Sequence[str] = (),
+    references: int = 0,
+    about: str = "",
+    signs: Sequence[Sign] = (),
 ) -> Grid:
     """Make a grid; a text alone is a cell without a style."""
     cells = [tuple(c if isinstance(c, Cell) else Cell(c) for c in r) for r in rows]
-    return Grid(tuple(columns), tuple(cells), names, fold, tuple(hints))
+    return Grid(
+        tuple(columns), tuple(cells), names, fold, tuple(hints),
+        references=references, about=about, signs=tuple(signs),
+    )  # fmt: skip
+
+
+def code(name: object) -> str:
+    """Write a name that a configuration gives, for a cell or the title of a column."""
+    return f"`{name}`"
+
+
+def bare(text: str) -> str:
+    """Leave out the backquotes around names, in a cell or the title of a column."""
+    return CODE.sub(r"\1", text)
 
 
 def number(value: Any, form: str) -> str:

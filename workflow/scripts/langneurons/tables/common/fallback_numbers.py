@@ -16,7 +16,7 @@ from . import columns
 from .columns import Column
 from .evaluations import RESAMPLES
 from .open_items import Treated, shares_of
-from .task_table import NEURONS
+from .task_columns import NEURONS
 from .ways import Place, Way
 from .words import NOTHING, RANDOM
 

@@ -10,24 +10,51 @@ import pandas as pd
 from langneurons.config.names import together
 
 from .amplification_text import named
-from .document import Bullets, Cell, Document, Grid, Heading, Paragraph, Part, grid
+from .document import (
+    Bullets,
+    Cell,
+    Document,
+    Grid,
+    Heading,
+    Paragraph,
+    Part,
+    Sign,
+    grid,
+)
 from .metrics import as_float
-from .words import ABSENT, EMPTY_LEGEND, NOTHING, RANDOM
+from .signs import LEFT_OUT, has_parentheses
+from .words import ABSENT, NOTHING, RANDOM
 
 ENOUGH = 0.05
 """A language is shown if it has so much of the answers in some step."""
 REST = "rest"
+LARGEST = "largest"
+CELLS = Sign(
+    "Cells",
+    "share of the answers' words in the column's language, in percent",
+    lambda title, _: title not in (LARGEST, "prompts", "neurons"),
+    "; *other*: a language whose share is not kept; *none*: no language is found; "
+    "*rest*: languages with less than 5 % in every row",
+)
+CONTROL = Sign(
+    "(in parentheses)",
+    "the same under random neurons, mean of draws",
+    lambda title, cell: title != LARGEST and has_parentheses(title, cell),
+    ": as many of each language, but more together where languages share neurons "
+    "(`n_neurons`)",
+)
+MOST = Sign(
+    f"*{LARGEST}*",
+    "the language that most of the answers is in, and in how many resamples of the "
+    "prompts it is that",
+    lambda title, _: title == LARGEST,
+)
+SIGNS = (CELLS, CONTROL, MOST)
 LEGEND = (
-    "- Rows: language of the prompts, and languages whose neurons are overwritten\n"
-    "  together. Columns: share of the answers' words in each language, in percent;\n"
-    "  in parentheses under random neurons, mean of draws: as many of each language,\n"
-    "  but more together where languages share neurons (`n_neurons`). *other*: a\n"
-    "  language whose share is not kept; *none*: no language is found; *rest*:\n"
-    "  languages with less than 5 % in every row.",
-    "- *largest*: the language that most of the answers is in, and in how many of the "
-    "resamples of the\n  prompts it is that. *all*: mean over the languages of the "
-    "prompts.",
-    EMPTY_LEGEND,
+    "- Rows: language of the prompts (*all*: mean over them), and languages whose "
+    "neurons are\n  overwritten together.",
+    *(sign.bullet for sign in SIGNS),
+    LEFT_OUT,
     "- The `.tsv` file beside this one has intervals, the change against nothing and "
     "the difference to\n  random neurons, each with its interval.",
 )
@@ -49,7 +76,7 @@ def layout(table: pd.DataFrame) -> Document:
         experiment, model, task, method, langset, _, statistic = map(str, values)
         front = f"{experiment}, " if several else ""
         name = named(part.iloc[0].to_dict())
-        parts.append(Heading(f"{front}{model}: {task}, `{name}`"))
+        parts.append(Heading(f"{front}{model}: {task}, {name}"))
         beside = table[
             is_random
             & table["draw"].isna()
@@ -91,8 +118,8 @@ def _steps(part: pd.DataFrame, beside: pd.DataFrame) -> Grid:
     # Languages of prompts one after another, all together last.
     lines.sort(key=lambda line: [*dict.fromkeys(part["lang"])].index(str(line[0])))
     header = ["prompts in", "switched off", *shown, *([REST] if rest else [])]
-    header += ["largest", "prompts", "neurons"]
-    return grid(header, lines, 2, fold=False)
+    header += [LARGEST, "prompts", "neurons"]
+    return grid(header, lines, 2, fold=False, signs=SIGNS)
 
 
 def _cell(row: Mapping[Any, Any], control: float | None) -> Cell:

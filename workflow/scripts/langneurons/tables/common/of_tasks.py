@@ -16,8 +16,9 @@ from . import inputs, planned
 from .columns import Column
 from .document import Document
 from .inputs import Reads
+from .task_columns import COLUMNS
 from .task_means import with_means
-from .task_table import COLUMNS, task_table
+from .task_table import task_table
 from .task_text import layout
 
 if TYPE_CHECKING:

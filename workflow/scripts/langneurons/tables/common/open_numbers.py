@@ -20,7 +20,7 @@ from .columns import HIDDEN, Column
 from .evaluations import RESAMPLES
 from .metrics import PERCENT
 from .open_items import DAMAGE, SHARES, Treated
-from .task_table import NEURONS
+from .task_columns import NEURONS
 from .ways import Gathered, Place, Way, together, with_means
 from .words import DIFFMEAN
 

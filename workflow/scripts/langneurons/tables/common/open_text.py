@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -18,14 +19,26 @@ from .document import (
     Heading,
     Paragraph,
     Part,
+    Sign,
+    bullet,
     direction,
     grid,
     mark,
 )
 from .open_items import DAMAGE, SHARES
 from .open_numbers import NONE
+from .signs import (
+    INTERVAL,
+    LEFT_OUT,
+    MARKS,
+    SIGNIFICANT,
+    has_parentheses,
+    is_any,
+    is_drawn,
+    is_marked,
+)
 from .ways import CONTROLS
-from .words import ABSENT, EMPTY_LEGEND
+from .words import ABSENT
 
 SHOWN = {
     "words": "words, %", "lines": "lines, %", "repetition": "repetition, %",
@@ -37,22 +50,70 @@ INTRODUCTION = """\
 Open prompts answered while a model is steered to another language than theirs; means
 over all pairs of languages, with 95 % intervals over prompts, each resampled with all
 its pairs."""
+SHARE = Sign(
+    "*words*, *lines*",
+    "share of the answer's words and lines in the language that is steered to",
+    lambda title, _: title == SHOWN["words"],
+    ". Words are weighed by their letters, and nobody judges what the answer says",
+)
+DAMAGED = (
+    Sign(
+        "*repetition*",
+        "share of the answer's 4-grams of tokens that stood in it before",
+        lambda title, _: title == SHOWN["repetition"],
+    ),
+    Sign(
+        "*loops*",
+        "answers that end in one block again and again",
+        lambda title, _: title == SHOWN["loops"],
+    ),
+    Sign(
+        "*empty*",
+        "answers without a letter",
+        lambda title, _: title == SHOWN["empty"],
+    ),
+    Sign(
+        "*tokens*",
+        "length of the answers",
+        lambda title, _: title == SHOWN["length"],
+    ),
+)
+CHANGE = Sign(
+    "(in parentheses)",
+    "change against the model without treatment",
+    has_parentheses,
+)
+OF_PROMPTS = Sign(
+    INTERVAL, "95 % interval over prompts", lambda _, cell: "[" in cell.text
+)
+MARKED = Sign(
+    MARKS,
+    f"change or difference above or below 0, {SIGNIFICANT}",
+    is_marked,
+    " over the comparisons of the same model, task and metric; sign-flip test over "
+    "prompts. Controls are not tested",
+)
+DRAWN_CELLS = Sign(
+    "*random*, *prompt*, *diffmean*",
+    "controls: as many random neurons (mean over draws), a prompt that names the "
+    "language, and the mean difference between languages added to the activations",
+    is_drawn,
+    ", in the layer and strength with most words on the first half of the prompts. "
+    "Against it the second half is compared",
+)
+SIGNS = (SHARE, *DAMAGED, CHANGE, OF_PROMPTS, MARKED, DRAWN_CELLS)
 LEGEND = (
-    "- *words*, *lines*: share of the answer in the language that is steered to, of "
-    "its words\n  (weighed by their letters) and of its lines; in parentheses the "
-    "change against the model\n  without treatment. Nobody judges what it says.",
-    "- *repetition*: share of 4-grams of tokens that stood in it before; "
-    "*loops*: answers that\n  end in one block again and again; *empty*: answers "
-    "without a letter; *tokens*: length of the\n  answers. These say what steering "
-    "costs: an answer that repeats one word of the language is\n  all in it.",
-    "- *random*: as many random neurons, mean over draws; *prompt*: the prompt names "
-    "the language;\n  *diffmean*: the mean difference between languages is added, in "
-    "the layer and strength with most\n  words on the first half of the prompts. "
-    "Against it the second half is compared.",
-    "- ▲ ▼: higher or lower, p < 0.05 after Holm's correction over the comparisons of "
-    "the same model,\n  task and metric; sign-flip test over prompts. Controls are not "
-    "tested.",
-    EMPTY_LEGEND,
+    SHARE.bullet,
+    CHANGE.bullet,
+    OF_PROMPTS.bullet,
+    *(sign.bullet for sign in DAMAGED),
+    bullet(
+        "*repetition* to *tokens* say what steering costs: an answer that repeats one "
+        "word of the language is all in it."
+    ),
+    DRAWN_CELLS.bullet,
+    MARKED.bullet,
+    LEFT_OUT,
     "- The `.tsv` file beside this one has every draw and setting, and what each test "
     "could have found.",
 )
@@ -95,7 +156,7 @@ def _means(part: pd.DataFrame) -> Grid:
         sizes = next(iter(own.values()))
         lines.append([name, *cells, f"{sizes['n']:,}", f"{sizes['cells']:,}"])
     header = ["way", *SHOWN.values(), "prompts", "pairs"]
-    return grid(header, lines, 1, fold=False)
+    return grid(header, lines, 1, fold=False, signs=SIGNS)
 
 
 def _cell(row: Mapping[Any, Any], metric: str) -> Cell:
@@ -122,7 +183,10 @@ def _compared(part: pd.DataFrame) -> Grid | None:
     if not lines or not there:
         return None
     titles = [f"minus {name}" for name in there]
-    return grid(["way", "measure", *titles], lines, 2, fold=False)
+    titles = ["way", "measure", *titles]
+    measures = [replace(sign, seen=is_any) for sign in (SHARE, DAMAGED[0])]
+    signs = [*measures, OF_PROMPTS, MARKED]
+    return grid(titles, lines, 2, fold=False, signs=signs)
 
 
 def _difference(row: Mapping[Any, Any] | None) -> Cell:

@@ -19,19 +19,40 @@ from .document import (
     Heading,
     Paragraph,
     Part,
+    Sign,
+    code,
     grid,
     number,
 )
 from .perplexity_summary import perplexity_summary
+from .signs import EMPTY, SPREAD, has_spread, is_any, is_bold
 from .words import (
     ABSENT,
     DIFFMEAN,
-    EMPTY_LEGEND,
     NO_NEURONS,
     RANDOM,
     is_empty,
     neurons,
 )
+
+INTRODUCTION = """\
+Text of each language, read while neurons of each language are switched; held-out text,
+the same chunks or sentences in all cells."""
+CHANGE = Sign(
+    "Cells",
+    "change of the negative log-likelihood, nats per token; above 0, the text has "
+    "become harder",
+    is_any,
+)
+WHOSE = Sign(
+    "Rows",
+    "language whose neurons are switched; columns: language of the text",
+    is_any,
+)
+OWN_TEXT = Sign("**Bold**", "text of the language whose neurons are switched", is_bold)
+ERROR = Sign(SPREAD, "standard error over chunks or sentences", has_spread)
+SIGNS = (CHANGE, WHOSE, OWN_TEXT, ERROR, EMPTY)
+LAST = "- The `.tsv` file beside this one has intervals, perplexities and every draw."
 
 
 def layout(table: pd.DataFrame) -> Document:
@@ -40,7 +61,7 @@ def layout(table: pd.DataFrame) -> Document:
     Args:
         table: from ``perplexity_table``.
     """
-    parts: list[Part] = [Paragraph(LEGEND)]
+    parts: list[Part] = [Paragraph(INTRODUCTION)]
     treated = table[(table["statistic"] != NO_TREATMENT) & (table["method"] != RANDOM)]
     summary = perplexity_summary(table)
     keys = ["model", "method", "langset", "statistic"]
@@ -67,11 +88,12 @@ def layout(table: pd.DataFrame) -> Document:
             for whose in dict.fromkeys(part["neuron_lang"])
         ]
         chosen = (summary[keys] == list(values)).all(axis=1)
-        title = (
-            f"{model}, `{neurons(str(method), str(langset))}`, statistic `{statistic}`"
-        )
+        treatment = neurons(str(method), str(langset))
+        title = f"{model}, {code(treatment)}, statistic {code(statistic)}"
         whose = "towards" if method == DIFFMEAN else "neurons of"
-        changes = grid([whose, *langs], lines, 1, fold=False)
+        about = "Change by language of the text"
+        titles = [whose, *langs]
+        changes = grid(titles, lines, 1, fold=False, about=about, signs=SIGNS)
         parts += [Heading(title), changes]
         if chosen.any():  # of neurons
             parts.append(_summary(summary[chosen]))
@@ -87,19 +109,12 @@ def layout(table: pd.DataFrame) -> Document:
         for _, row in none.iterrows()
     ]
     header = ["model", "text", "nats per token", "perplexity", "tokens"]
-    parts += [Heading("Without intervention"), grid(header, plain, 2)]
+    parts += [Heading("Without intervention"), grid(header, plain, 2, signs=[ERROR])]
     parts += [Heading("In short"), Bullets.of(_in_short(summary))]
-    if treated.apply(is_empty, axis=1).any():
-        parts.append(Bullets.of(EMPTY_LEGEND))
+    there = [EMPTY.bullet] if treated.apply(is_empty, axis=1).any() else []
+    legend = [*(sign.bullet for sign in (CHANGE, WHOSE, OWN_TEXT, ERROR)), *there, LAST]
+    parts += [Heading("How to read it", folded=True), Bullets.of(*legend)]
     return Document("Perplexity under interventions", tuple(parts))
-
-
-LEGEND = """\
-Change of the negative log-likelihood, nats per token, when the neurons of the row's
-language are switched and text of the column's language is read; held-out text, the same
-chunks or sentences in all cells. Positive: the text has become harder. **Bold**: own
-language. After ±: the standard error over chunks or sentences.
-The `.tsv` file beside this one has intervals, perplexities and every draw."""
 
 
 def _in_short(summary: pd.DataFrame) -> str:
@@ -156,7 +171,9 @@ def _summary(part: pd.DataFrame) -> Grid:
     draws = int(part["draws"].max())
     whose = "towards" if (part["method"] == DIFFMEAN).all() else "neurons of"
     header = [whose, "neurons", "own text", "other texts (mean)"]
+    given: dict[str, Any] = {"about": "Own text and other texts", "signs": [CHANGE]}
     if draws == 0:  # no controls for this statistic
-        return grid(header, [cells[: len(header)] for cells in lines], 1)
+        return grid(header, [cells[: len(header)] for cells in lines], 1, **given)
     header += [f"random neurons, own text (median of {draws} draws)", "range"]
-    return grid(header, lines, 1)
+    given["about"] += ", beside random neurons"
+    return grid(header, lines, 1, **given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -16,6 +17,8 @@ from .document import (
     Heading,
     Paragraph,
     Part,
+    Sign,
+    code,
     count,
     direction,
     grid,
@@ -23,17 +26,32 @@ from .document import (
     together,
 )
 from .metrics import Shown
-from .words import ABSENT, EMPTY_LEGEND, LEVEL, NO_NEURONS, RANDOM
+from .signs import EMPTY, HOW_TESTED, MARKS, SIGNIFICANT, is_drawn, is_marked
+from .words import ABSENT, LEVEL, NO_INT, NO_NEURONS, RANDOM
 
 NO_PAIRS = "No intervention of this configuration was run under both profiles."
-LEGEND = """\
-- Cells: `paper` → `consistent`, {units}. `paper`: measured before the activation
-  function, written after it. `consistent`: both at one place, pooled percentiles.
-- ▲ ▼: the consistent value is higher or lower on the same items; exact McNemar test
-  (right or wrong answers) or paired permutation test (scores), p < 0.05 after Holm's
-  correction over all pairs here of the same model and metric. No mark: no such
-  difference was found. Random neurons (mean over draws) are not tested.
-- The `.tsv` file beside this one has every draw, interval and p-value."""
+ABOUT = (
+    ". `paper`: measured before the activation function, written after it. "
+    "`consistent`: both at one place, pooled percentiles"
+)
+CELLS = Sign(
+    "Cells",
+    "`paper` → `consistent`, percent unless a unit is named",
+    lambda _, cell: "→" in cell.text,
+    ABOUT,
+)
+WITHOUT = Sign(f"*{NO_INT}*", "no intervention", lambda title, _: title == NO_INT)
+MARKED = Sign(
+    MARKS,
+    f"the consistent value is higher or lower on the same items, {SIGNIFICANT}",
+    is_marked,
+    f" over all pairs here of the same model and metric; {HOW_TESTED}. Random neurons "
+    "are not tested",
+)
+DRAWN_CELLS = Sign(
+    "*random*", "as many random neurons in each layer, mean over draws", is_drawn
+)
+LAST = "- The `.tsv` file beside this one has every draw, interval and p-value."
 HEADS = ["model", "neurons", "lang"]
 NAMES = ["model", "method", "matched", "langset", "lang"]
 PROFILES = ("paper", "consistent")
@@ -63,13 +81,13 @@ def layout(table: pd.DataFrame) -> Document:
                 parts.append(Heading(f"Tuning `{tuning}`, seed {seed}", 3))
             parts.append(_block(part, groups[:1]))
             if groups[1:]:
-                parts += [Paragraph("Other metrics:"), _block(part, groups[1:])]
+                parts.append(_block(part, groups[1:], "Other metrics"))
         short += _in_short(str(task), whole, metrics)
     lines = "\n".join(short) or "- Nothing but random neurons was run under both."
-    is_percent = (table["unit"] == declared.PERCENT).all()
-    legend = [LEGEND.format(units="percent" if is_percent else "percent unless named")]
-    if (table["n_neurons"] == 0).any():
-        legend.append(EMPTY_LEGEND)
+    there = [CELLS, WITHOUT, MARKED]
+    there += [DRAWN_CELLS] if (table["method"] == RANDOM).any() else []
+    there += [EMPTY] if (table["n_neurons"] == 0).any() else []
+    legend = [*(sign.bullet for sign in there), LAST]
     parts += [Heading("In short"), Bullets.of(lines)]
     parts += [Heading("How to read it", folded=True), Bullets.of(*legend)]
     return Document(title, tuple(parts))
@@ -80,7 +98,9 @@ def _unit(group: Sequence[Shown]) -> str:
     return "" if all(m.is_percent for m in group) else declared.group_unit(group)
 
 
-def _block(part: pd.DataFrame, groups: Sequence[Sequence[Shown]]) -> Grid:
+def _block(
+    part: pd.DataFrame, groups: Sequence[Sequence[Shown]], about: str = ""
+) -> Grid:
     """Lay out some metrics of one tuning and seed; name the metric if not primary."""
     values = list(dict.fromkeys(part["value_name"]))
     primary = part["metric"].iloc[0] in [metric.name for metric in groups[0]]
@@ -88,10 +108,12 @@ def _block(part: pd.DataFrame, groups: Sequence[Sequence[Shown]]) -> Grid:
     several = part.groupby([*NAMES, "value_name"])["neuron_lang"].nunique().max() > 1
     for (*names, neurons), rows in part.groupby([*NAMES, "neuron_lang"], sort=False):
         model, method, matched, langset, lang = names
-        whose = f"random for {matched}" if method == RANDOM else method
-        langset = f"{langset} of {neurons}" if several else langset
+        is_random = method == RANDOM
+        named = code(f"{matched if is_random else method}.{langset}")
+        named = f"random for {named}" if is_random else named
+        named += f" of {neurons}" if several else ""
         for group in groups:
-            head: list[Cell | str] = [str(model), f"{whose}.{langset}", str(lang)]
+            head: list[Cell | str] = [str(model), named, str(lang)]
             head += [] if primary else [declared.group_title(group) + _unit(group)]
             none = rows.drop_duplicates("metric").set_index("metric")["none"]
             cells: list[Cell | str] = [
@@ -100,7 +122,10 @@ def _block(part: pd.DataFrame, groups: Sequence[Sequence[Shown]]) -> Grid:
             cells += [_cell(rows[rows["value_name"] == v], group) for v in values]
             lines.append([*head, *cells])
     heads = HEADS if primary else [*HEADS, "metric"]
-    return grid([*heads, "No Int", *values], lines, len(heads))
+    titles = [*heads, NO_INT, *map(code, values)]
+    given: dict[str, Any] = {"references": 1, "about": about}
+    given["signs"] = [CELLS, WITHOUT, MARKED, DRAWN_CELLS, EMPTY]
+    return grid(titles, lines, len(heads), **given)
 
 
 def _cell(rows: pd.DataFrame, group: Sequence[Shown]) -> Cell:

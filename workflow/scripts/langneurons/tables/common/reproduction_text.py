@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from langneurons.config.names import NO_TREATMENT
+
 from .document import (
     DOWN,
     UP,
@@ -17,18 +19,41 @@ from .document import (
     Heading,
     Paragraph,
     Part,
+    Sign,
+    code,
     grid,
 )
 from .metrics import PERCENT
 from .reproduction_numbers import ACTIVATION, NEURONS, PER_LAYER, RAW_FILE, TASK
-from .words import ABSENT
+from .signs import NOT_RUN, has_parentheses
+from .words import ABSENT, NO_INT, NOTHING
 
 OUTSIDE = " ✗"
 # Columns that name a line of a grid, where they differ within the table.
 LINE_NAMES = ("model", "method", "tuning", "metric", "lang")
 
+CODED = ("method", "tuning")
+"""Names of a line that the configuration gives."""
+
+CELLS = Sign("Cells", "ours (published)", has_parentheses)
+MISSED = Sign(
+    OUTSIDE.strip(),
+    "ours lies outside the tolerance",
+    lambda _, cell: OUTSIDE in cell.text,
+)
+WITHIN = "within"
+COUNTS = Sign(
+    "*published*, *run*, *within*",
+    "how many numbers were published, were run here, and lie within the tolerance",
+    lambda title, _: title == WITHIN,
+)
+COUNTED = Sign(
+    "*neurons of a language*, *overlaps*, *neurons per layer*",
+    "how many of the numbers that were run lie within the tolerance",
+    lambda _, cell: " of " in cell.text,
+)
+SIGNS = (CELLS, NOT_RUN, MISSED)
 LEGEND = """\
-- Cells: ours (published). – was not run. ✗: ours lies outside the tolerance.
 - Tasks, in percent: tolerated is the sampling error, 1.96 √(p(1−p)/n published +
   p(1−p)/n ours) with p pooled over both, plus half a unit of the last printed digit.
   For F1 no scores with that mean vary more than this. Both runs share most test items,
@@ -60,7 +85,10 @@ def layout(table: pd.DataFrame, sources: Sequence[Sequence[str]]) -> Document:
     ran = table.loc[table["within"] != "", "source"].unique()
     parts: list[Part] = [Paragraph(said), _summary(table[table["source"].isin(ran)])]
     parts += [*_not_run(table[~table["source"].isin(ran)]), *_not_compared(table)]
-    parts += [Heading("How to read it", folded=True), Bullets.of(LEGEND)]
+    parts += [
+        Heading("How to read it", folded=True),
+        Bullets.of(*(sign.bullet for sign in (*SIGNS, COUNTS)), LEGEND),
+    ]
     for source, about in sources:
         part = table[table["source"] == source]
         if source not in ran:
@@ -68,8 +96,8 @@ def layout(table: pd.DataFrame, sources: Sequence[Sequence[str]]) -> Document:
         for item, lay_out in LAYOUTS.items():
             chosen = part[part["item"] == item]
             if not chosen.empty:
-                about_it = Paragraph(f"{about[:1].upper()}{about[1:]}.")
-                parts += [Heading(source, folded=True), about_it, *lay_out(chosen)]
+                told = f"{about[:1].upper()}{about[1:]}"
+                parts += [Heading(source, folded=True), *lay_out(chosen, told)]
     return Document(title, tuple(parts))
 
 
@@ -85,8 +113,8 @@ def _summary(table: pd.DataFrame) -> Grid:
             shown = f"{middle:.4f}" if item == ACTIVATION else f"{middle:g} neurons"
         numbers = [f"{len(part):,}", f"{len(found):,}", f"{within:,}"]
         lines.append([str(source), *numbers, shown])
-    header = ["source", "published", "run", "within", "median |difference|"]
-    return grid(header, lines, 1, fold=False)
+    header = ["source", "published", "run", WITHIN, "median |difference|"]
+    return grid(header, lines, 1, fold=False, about="By source", signs=[COUNTS])
 
 
 def _not_run(table: pd.DataFrame) -> list[Part]:
@@ -121,7 +149,7 @@ def _not_compared(table: pd.DataFrame) -> list[Part]:
     return [Heading("Not compared", folded=True), grid(header, lines, 2, fold=False)]
 
 
-def _side_by_side(part: pd.DataFrame) -> list[Part]:
+def _side_by_side(part: pd.DataFrame, about: str) -> list[Part]:
     """Lay out cells with a column for each statistic."""
     scale, digits = (100.0, 1) if part["unit"].iloc[0] == PERCENT else (1.0, 4)
     names = [k for k in LINE_NAMES if k == "model" or part[k].nunique() > 1]
@@ -132,8 +160,14 @@ def _side_by_side(part: pd.DataFrame) -> list[Part]:
         shown = [
             _cell(cells[s], scale, digits) if s in cells else "" for s in statistics
         ]
-        lines.append([*map(str, values), *shown])
-    return [grid([*names, *statistics], lines, len(names))]
+        heads = [
+            code(value) if name in CODED and value != NOTHING else str(value)
+            for name, value in zip(names, values, strict=True)
+        ]
+        lines.append([*heads, *shown])
+    titles = [NO_INT if s == NO_TREATMENT else code(s) for s in statistics]
+    header = [*names, *titles]
+    return [grid(header, lines, len(names), about=about, signs=SIGNS)]
 
 
 def _cell(row: Any, scale: float, digits: int) -> Cell:
@@ -143,7 +177,7 @@ def _cell(row: Any, scale: float, digits: int) -> Cell:
     return Cell(text, {"no": DOWN, "yes": UP}.get(row["within"], ""))
 
 
-def _neurons(part: pd.DataFrame) -> list[Part]:
+def _neurons(part: pd.DataFrame, about: str) -> list[Part]:
     """Sum up neuron sets, one line per set; then what LAPE and AP90 share."""
     lines = []
     shared = part["method"].str.contains("+", regex=False)
@@ -154,20 +188,21 @@ def _neurons(part: pd.DataFrame) -> list[Part]:
             "" if by[what].empty else _cell(by[what].iloc[0], 1, 0) for what in SINGLE
         ]
         cells += [_share(by[what]) for what in MANY]
-        lines.append([*map(str, names), *cells])
+        model, method, langset = names
+        lines.append([str(model), code(method), code(langset), *cells])
     header = ["model", "method", "languages", "selected", "different neurons"]
     header += ["neurons of a language", "overlaps", "neurons per layer"]
-    said = (
-        "The last three columns: how many of the numbers run lie within the tolerance."
-    )
-    parts: list[Part] = [grid(header, lines, 3), Paragraph(said)]
+    given: dict[str, Any] = {"about": f"{about}: what each selection holds"}
+    parts: list[Part] = [grid(header, lines, 3, signs=[*SIGNS, COUNTED], **given)]
+    parts.append(Bullets.of(COUNTED.bullet))
     if shared.any():
         lines = [
-            [row["model"], row["langset"], row["lang"], _cell(row, 1, 0)]
+            [row["model"], code(row["langset"]), row["lang"], _cell(row, 1, 0)]
             for _, row in part[shared].iterrows()
         ]
         header = ["model", "LAPE languages", "lang", "neurons of both LAPE and AP90"]
-        parts.append(grid(header, lines, 3))
+        given = {"about": f"{about}: what LAPE and AP90 share"}
+        parts.append(grid(header, lines, 3, signs=SIGNS, **given))
     return parts
 
 
@@ -183,7 +218,7 @@ def _share(rows: pd.DataFrame) -> str:
     return f"{int((found['within'] == 'yes').sum())} of {len(found)}"
 
 
-LAYOUTS: dict[str, Callable[[pd.DataFrame], list[Part]]] = {
+LAYOUTS: dict[str, Callable[[pd.DataFrame, str], list[Part]]] = {
     TASK: _side_by_side,
     RAW_FILE: _side_by_side,
     ACTIVATION: _side_by_side,

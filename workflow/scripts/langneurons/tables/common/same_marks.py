@@ -15,7 +15,7 @@ from langneurons.config.names import BASE, NO_TREATMENT, Bridged
 
 from .bridge_choices import DIRECT, VIA
 from .bridge_numbers import ALL
-from .task_table import KEY
+from .task_columns import KEY
 from .words import VIA_ENGLISH
 
 # Two experiments that ask for one comparison may stand in either table first.

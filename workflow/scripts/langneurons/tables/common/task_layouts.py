@@ -8,13 +8,11 @@ import pandas as pd
 
 from langneurons.config.names import BASE, MASKED, Selection, TuningName, split_draw
 
-from .bridged_text import DIRECT, is_bridged
-from .task_lines import Line, Section, called, without_draw
-from .task_table import is_random_tuning
-from .words import ATTENTION, NOTHING
-
-Layout = tuple[list[str], list[Line]]
-"""Titles of the columns, and the lines."""
+from .bridged_text import DIRECT, is_bridged, via
+from .document import code
+from .task_columns import is_random_tuning
+from .task_lines import Layout, Line, Section, called, without_draw
+from .words import ATTENTION, NO_INT, NOTHING
 
 
 def interventions(section: Section, tuning: str) -> Layout:
@@ -40,8 +38,10 @@ def interventions(section: Section, tuning: str) -> Layout:
         ]
     if is_bridged(section.table):
         pairs = [Line([line.head[0], line.head[2]], line.cells) for line in lines]
-        return ["model", "pair", DIRECT, *section.statistics], pairs
-    return ["model", "neurons", "lang", "No Int", *section.statistics], lines
+        titles = ["model", "pair", DIRECT, *map(via, section.statistics)]
+        return Layout(titles, pairs, 1)
+    titles = ["model", "neurons", "lang", NO_INT, *map(code, section.statistics)]
+    return Layout(titles, lines, 1)
 
 
 def tunings(section: Section, entry: str) -> Layout:
@@ -66,26 +66,27 @@ def tunings(section: Section, entry: str) -> Layout:
         for name in names
         for line in _of_tuning(section, model, name, lang, family)
     ]
-    header = ["model", "neurons", "fine-tuned", "lang", "No Int", *section.statistics]
-    return header, lines
+    header = ["model", "neurons", "fine-tuned", "lang", NO_INT]
+    return Layout([*header, *map(code, section.statistics)], lines, 1)
 
 
 def _of_tuning(
     section: Section, model: str, name: TuningName, lang: str, family: Selection | None
 ) -> list[Line]:
     """Make the lines of one tuning; one without its interventions if it has none."""
-    tuned = name.entry
+    tuned = code(name.entry)
     if name.selection is not None:
         tuned = "+".join(name.languages)
         if name.selection != family:
-            tuned = f"{name.selection}: {tuned}"
+            tuned = f"{code(name.selection)}: {tuned}"
     where = (model, str(name), lang)
     found = [
         line
         for whose in section.overwritten
         for line in section.treated(*where, whose, tuned)
     ]
-    return found or section.untreated(*where, str(family or NOTHING), tuned)
+    neurons = code(family) if family else NOTHING
+    return found or section.untreated(*where, neurons, tuned)
 
 
 def entries(section: Section) -> list[str]:
@@ -114,16 +115,17 @@ def random(section: Section) -> Layout:
         (f, *key, both) for f, same in chosen.items() for key, both in same.items()
     ]
     for model, (family, entry, languages, both) in product(section.models, order):
-        tuned = "+".join(languages) + ("" if entry == MASKED else f" ({entry})")
+        tuned = "+".join(languages) + ("" if entry == MASKED else f" ({code(entry)})")
         for lang in section.langs:
             own = section.none(model, both.get(False, ""), lang)
             drawn = section.none(model, both.get(True, ""), lang)
             if own or drawn:
                 references = [section.none(model, name, lang) for name in beside]
-                head = [model, str(family), tuned, called(lang)]
+                head = [model, code(family), tuned, called(lang)]
                 lines.append(Line(head, [*references, own, drawn]))
     header = ["model", "neurons", "fine-tuned", "lang"]
-    return [*header, *beside, "language neurons", "random neurons"], lines
+    header += [*beside, "language neurons", "random neurons"]
+    return Layout(header, lines, len(beside))
 
 
 def matched(table: pd.DataFrame) -> dict[str, Selection]:

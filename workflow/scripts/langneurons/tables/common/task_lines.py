@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,10 @@ import pandas as pd
 from langneurons.config import names
 from langneurons.config.names import NO_TREATMENT, Selection, TuningName, split_draw
 
-from .document import DRAWN, Cell, Grid, direction, grid, mark, together
+from .document import DRAWN, Cell, Grid, Sign, code, direction, grid, mark, together
 from .metrics import Shown, group_title, group_unit
-from .task_table import is_control, is_mean
+from .task_columns import is_control, is_mean
+from .task_legend import PUBLISHED
 from .words import ABSENT, NO_NEURONS, NOTHING, RANDOM, is_empty, neurons
 
 NAMED = 6
@@ -39,6 +40,21 @@ class Line:
 
     head: Sequence[str]
     cells: Sequence[Spot | None]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Lines with the titles above them.
+
+    Attributes:
+        header: titles of the names, then of the cells.
+        lines: as many names and cells in each.
+        references: so many first cells are what the others are set against.
+    """
+
+    header: Sequence[str]
+    lines: Sequence[Line]
+    references: int
 
 
 class Section:
@@ -103,7 +119,7 @@ class Section:
             place = (model, tuning, lang, whose, is_random)
             spots = [self._spots.get((*place, s), {}) for s in self.statistics]
             if any(spots):
-                what = neurons(whose[0].method, whose[0].languages)
+                what = code(neurons(whose[0].method, whose[0].languages))
                 what = f"random for {what}" if is_random else what
                 what += f" of {whose[1]}" if whose[1] else ""
                 first = None if is_random else self.none(model, tuning, lang)
@@ -141,27 +157,46 @@ def without_draw(tuning: str) -> str:
 
 
 def grids(
-    header: Sequence[str], lines: Sequence[Line], groups: Sequence[Sequence[Shown]]
+    layout: Layout, groups: Sequence[Sequence[Shown]], signs: Sequence[Sign]
 ) -> list[Grid]:
     """Lay out the primary metrics, and all the others below them.
 
     Args:
-        header: column titles: of the names, then of the cells.
-        lines: of the layout, at least one.
+        layout: what stands where; without lines there is no grid.
         groups: metrics that share a cell; the primary group first.
+        signs: what may stand in cells, published values left out.
     """
-    names = len(lines[0].head)
-    found = [grid(header, [t for x in lines for t in _cells(x, groups[0])], names)]
+    if not layout.lines:
+        return []
+    header, names = layout.header, len(layout.lines[0].head)
+    given: dict[str, Any] = {"references": layout.references}
+    rows = [cells for line in layout.lines for cells in _cells(line, groups[0])]
+    shown = [*signs, *_published_signs(layout, groups[:1])]
+    found = [grid(header, rows, names, signs=shown, **given)]
     if len(groups) > 1:
         more = [
             [*cells[:names], _metric(group, groups[0]), *cells[names:]]
-            for line in lines
+            for line in layout.lines
             for group in groups[1:]
             for cells in _cells(line, group)
         ]
         titles = [*header[:names], "metric", *header[names:]]
-        found.append(grid(titles, more, names + 1))
+        shown = [*signs, *_published_signs(layout, groups[1:])]
+        given |= {"about": "Other metrics", "signs": shown}
+        found.append(grid(titles, more, names + 1, **given))
     return found
+
+
+def _published_signs(
+    layout: Layout, groups: Sequence[Sequence[Shown]]
+) -> Iterator[Sign]:
+    """Explain published values in parentheses, if there are any."""
+    alone = [group[0].name for group in groups if len(group) == 1]
+    spots = [spot for line in layout.lines for spot in line.cells if spot]
+    if any(
+        not math.isnan(spot[name][0]["published"]) for spot in spots for name in alone
+    ):
+        yield PUBLISHED
 
 
 def _metric(group: Sequence[Shown], primary: Sequence[Shown]) -> str:

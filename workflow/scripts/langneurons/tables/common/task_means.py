@@ -21,7 +21,8 @@ from langneurons.tasks import Metric
 
 from . import columns
 from .evaluations import RESAMPLES, Evaluation
-from .task_table import COLUMNS, Compared, compare_rows, framed, names_of, seed_groups
+from .task_columns import COLUMNS
+from .task_table import Compared, compare_rows, framed, names_of, seed_groups
 from .words import BRIDGE, NOTHING, OWN, POOLED, TARGET, is_empty
 
 Result = Sequence[Compared]

@@ -40,13 +40,12 @@ OWN, TARGET = "own", "target"
 ATTENTION = "attention"
 """The tuning that every other tuning is set against; itself against ``base``."""
 
+NO_INT = "No Int"
+"""Title of the column without an intervention, as in the paper."""
+
 NO_NEURONS = "no neurons"
 """What a cell says where a method selected no neuron to overwrite."""
 
-EMPTY_LEGEND = (
-    f"- *{NO_NEURONS}*: the method selected none of the language, so that nothing was "
-    "overwritten.\n  That is no test, and counts nowhere."
-)
 ABSENT = "–"
 LEVEL = 0.05  # of significance, after Holm's correction
 
