@@ -303,6 +303,25 @@ def test_in_short(study: Study) -> None:
     assert f"{low} to {high} points" in text
 
 
+def test_in_short_says_what_random_neurons_do_as_well(study: Study) -> None:
+    table = table_of(study)
+    vi = (table["lang"] == "vi") & (table["statistic"] == "p90")
+    own = table[vi & (table["method"] == "lape")]
+    draw = table[vi & (table["method"] == "random")].index[0]
+    assert "a draw of" not in task_summary.in_short(table)
+    for delta, said in (
+        (-0.3, "0 raise and 1 lower accuracy significantly, 1 of them no more than"),
+        (-0.29, "0 raise and 1 lower accuracy significantly; the mean"),
+        (0.3, "0 raise and 1 lower accuracy significantly; the mean"),
+    ):
+        table.loc[draw, "delta"] = delta
+        assert said in task_summary.in_short(table)
+    mean = own.assign(lang="vi+hi", delta=0.3)
+    text = task_summary.in_short(pd.concat([table, mean], ignore_index=True))
+    assert "1 means of interventions over languages 1 raise and 0 lower" in text
+    assert "Of 4 interventions" in text
+
+
 def test_text_of_a_table_without_interventions(tmp_path: Path) -> None:
     made = Study(tmp_path, XNLI)
     made.add("vi", "none", {}, accuracy=[True, False])

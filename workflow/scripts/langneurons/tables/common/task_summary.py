@@ -12,15 +12,22 @@ from langneurons.config.names import BASE, NO_TREATMENT
 from . import bridged_text
 from . import metrics as declared
 from .metrics import Shown
-from .task_columns import is_control, is_marked
+from .task_columns import is_control, is_marked, is_mean
 from .words import (
     ATTENTION,
     BRIDGE,
     LEVEL,
     NOTHING,
+    RANDOM,
     WITHOUT_NEURONS,
     neurons,
 )
+
+SAME = (
+    "model", "tuning", "seed", "lang", "neuron_lang", "langset", "statistic", "metric",
+    "against",
+)  # fmt: skip
+"""What an intervention has in common with the random neurons beside it."""
 
 
 def in_short(shown: pd.DataFrame) -> str:
@@ -29,6 +36,9 @@ def in_short(shown: pd.DataFrame) -> str:
     Args:
         shown: rows of a task table, each result once.
     """
+    over_languages = shown["lang"].map(is_mean).astype(bool)
+    drawn = shown[shown["method"] == RANDOM]
+    means, shown = shown[over_languages & is_marked(shown)], shown[~over_languages]
     is_random = shown.apply(is_control, axis=1)
     marked = is_marked(shown)
     metrics = declared.of_table(shown)
@@ -39,7 +49,8 @@ def in_short(shown: pd.DataFrame) -> str:
         what = BRIDGE if bridged_text.is_bridged(shown) else what
         rows = shown[shown["against"] == against]
         tested = rows[marked[rows.index]]
-        lines += _effects(tested, what, metrics)
+        lines += _effects(tested, what, metrics, drawn)
+        lines += _means(means[means["against"] == against], what, primary, drawn)
         lines += _controls(rows[is_random[rows.index]], what, primary)
     compared = shown[(shown["against"] != NOTHING) & marked]
     found = compared[compared["metric"] == primary.name]["detectable"]
@@ -56,7 +67,7 @@ def in_short(shown: pd.DataFrame) -> str:
 
 
 def _effects(
-    tested: pd.DataFrame, what: str, metrics: Mapping[str, Shown]
+    tested: pd.DataFrame, what: str, metrics: Mapping[str, Shown], drawn: pd.DataFrame
 ) -> list[str]:
     if tested.empty:
         return []
@@ -77,13 +88,44 @@ def _effects(
                 f"{change}; it is of all items together and not tested."
             )
             continue
-        clear = rows[rows["p_holm"] < LEVEL]["delta"]
         lines.append(
-            f"- Of {len(rows)} {what}s {int((clear > 0).sum())} raise and "
-            f"{int((clear < 0).sum())} lower {metric.metric_title} significantly; "
-            f"the mean change is {change}."
+            f"- Of {len(rows)} {what}s {_clear(rows, metric, drawn)}; the mean change "
+            f"is {change}."
         )
     return lines
+
+
+def _means(
+    tested: pd.DataFrame, what: str, metric: Shown, drawn: pd.DataFrame
+) -> list[str]:
+    """Say how many means over languages are clear, by the first metric."""
+    rows = tested[tested["metric"] == metric.name]
+    if rows.empty or not metric.is_tested:
+        return []
+    number = f"{len(rows)} means of {what}s over languages"
+    return [f"- Of {number} {_clear(rows, metric, drawn)}."]
+
+
+def _clear(rows: pd.DataFrame, metric: Shown, drawn: pd.DataFrame) -> str:
+    """Count what is significant, and what of that random neurons do as well."""
+    clear = rows[rows["p_holm"] < LEVEL]
+    said = (
+        f"{int((clear['delta'] > 0).sum())} raise and "
+        f"{int((clear['delta'] < 0).sum())} lower {metric.metric_title} significantly"
+    )
+    if alike := sum(_is_as_random(row, drawn) for row in clear.to_dict("records")):
+        said += f", {alike} of them no more than a draw of their random neurons"
+    return said
+
+
+def _is_as_random(row: Mapping[str, Any], drawn: pd.DataFrame) -> bool:
+    """Tell whether a draw of as many random neurons changes as much, the same way."""
+    same = drawn[drawn["matched"] == row["method"]]
+    for name in SAME:
+        same = same[same[name] == row[name]]
+    if row["delta"] < 0:
+        return bool((same["delta"] <= row["delta"]).any())
+    return bool((same["delta"] >= row["delta"]).any())
 
 
 def _one_line(row: Any, metric: Shown) -> str:

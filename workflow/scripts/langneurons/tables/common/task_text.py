@@ -54,7 +54,7 @@ def layout(table: pd.DataFrame, spec: Mapping[str, Any]) -> Document:
     for heading, found in _sections(shown, kind):
         parts += [Heading(heading), *grids(found, groups, explained)]
     parts += bridged_text.against_english(english)
-    parts += [Heading("In short"), Bullets.of(in_short(of_languages(shown)))]
+    parts += [Heading("In short"), Bullets.of(in_short(shown))]
     parts += [Heading("How to read it", folded=True)]
     parts.append(Bullets.of(*legend(table, kind, groups)))
     return Document(f"{called}: {title} {what}{unit}", tuple(parts))
