@@ -12,7 +12,8 @@ import pytest
 
 from configurations import ROOT, merge, tiny
 from langneurons import tasks
-from langneurons.config.errors import ConfigError
+from langneurons.config.errors import ConfigError, DataError
+from langneurons.jobs import files
 from langneurons.study import configuration, local_files
 from langneurons.study.configuration import load
 from test_own_tasks import install, reviews  # noqa: F401 - a fixture
@@ -141,7 +142,19 @@ def test_what_is_no_fault_of_the_file_is_left_to_its_job(
     def needs_more(path: Path) -> Any:
         raise ImportError("No module named 'other'")
 
-    monkeypatch.setattr(reviews, "read_file", needs_more)
+    def is_away(path: Path) -> Any:
+        with files.reading(path):
+            raise OSError("Stale file handle")
+
+    def reads_all(path: Path) -> Any:
+        raise DataError("all of it was read")
+
+    for reader in (needs_more, is_away):
+        monkeypatch.setattr(reviews, "read_file", reader)
+        local_files.require(load(one_task("reviews", path)))
+    monkeypatch.setattr(reviews, "read_file", reads_all)
+    assert "all of it was read" in refused(one_task("reviews", path))
+    monkeypatch.setattr(local_files, "LARGE", 3)
     local_files.require(load(one_task("reviews", path)))
 
 
@@ -156,6 +169,10 @@ def test_columns_of_a_corpus_of_sentences(tmp_path: Path) -> None:
         for part in PARTS:
             assert f"corpora.said.{part}: {tmp_path}/eng_Latn/train.tsv" in told
         assert said in told and "there are: " in told and "Set " in told
+    # A row that says its language may be one that is not read.
+    for path in tmp_path.rglob("*.tsv"):
+        path.write_text("language\tother\nxx\ta\n")
+    local_files.require(load(with_corpus(entry)))
 
 
 def test_a_check_without_snakemake_is_that_of_a_start(
@@ -167,8 +184,9 @@ def test_a_check_without_snakemake_is_that_of_a_start(
     Path("mine.yaml").write_text(json.dumps(mine))
     given = ["config/demo.yaml", "mine.yaml"]
     assert configuration.main(given) == 1
-    absent = re.findall(r"mine/..\.tsv does not exist", capsys.readouterr().err)
-    assert len(absent) == 6
+    told = capsys.readouterr().err
+    absent = re.findall(r"mine/..\.tsv does not exist", told)
+    assert len(absent) == 6 and "mine.yaml: in itself valid" in told
     Path("mine").mkdir()
     for said in absent:
         write(Path(said.partition(" ")[0]), PAIR | {"gold": "neutral"})

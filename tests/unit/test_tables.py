@@ -308,14 +308,17 @@ def test_in_short_says_what_random_neurons_do_as_well(study: Study) -> None:
     vi = (table["lang"] == "vi") & (table["statistic"] == "p90")
     own = table[vi & (table["method"] == "lape")]
     draw = table[vi & (table["method"] == "random")].index[0]
-    assert "a draw of" not in task_summary.in_short(table)
-    for delta, said in (
-        (-0.3, "0 raise and 1 lower accuracy significantly, 1 of them no more than"),
-        (-0.29, "0 raise and 1 lower accuracy significantly; the mean"),
-        (0.3, "0 raise and 1 lower accuracy significantly; the mean"),
-    ):
+    for delta, alike in ((-0.3, 1), (-0.29, 0), (0.3, 0)):
         table.loc[draw, "delta"] = delta
-        assert said in task_summary.in_short(table)
+        text = task_summary.in_short(table)
+        said = f"(random neurons were run for 1 of these; for {alike} at least one draw"
+        assert f"1 lower accuracy significantly {said}" in text
+    pooled = table.assign(seed=table["seed"].where(~vi | (table.index == draw), "all"))
+    assert "(random neurons were run for 1 of these" in task_summary.in_short(pooled)
+    other = table.assign(matched="another")
+    assert "(random neurons were run for none of these)" in task_summary.in_short(other)
+    alone = table[table["method"] != "random"]
+    assert "1 lower accuracy significantly; the" in task_summary.in_short(alone)
     mean = own.assign(lang="vi+hi", delta=0.3)
     text = task_summary.in_short(pd.concat([table, mean], ignore_index=True))
     assert "1 means of interventions over languages 1 raise and 0 lower" in text

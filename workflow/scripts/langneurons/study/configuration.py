@@ -88,7 +88,10 @@ def start(raw: Mapping[str, Any], is_checked: bool = True) -> Start:
         ConfigError: the configuration is not valid, names files that are not there or
             lack what is read of them, or would make anew what is of another study.
     """
-    config = load(raw)
+    return _started(load(raw), is_checked)
+
+
+def _started(config: Config, is_checked: bool) -> Start:
     if is_checked:
         local_files.require(config)
     parts = Parts(config)
@@ -148,15 +151,20 @@ def main(arguments: Sequence[str]) -> int:
         0, or 1 if something is wrong, which is printed.
     """
     given = [BASE, *(path for path in map(Path, arguments) if path != BASE)]
+    named = ", ".join(map(str, given))
+    config = None
     try:
         merged: dict[str, Any] = {}
         for path in given:
             _merge(merged, read(path))
-        start(merged)
+        config = load(merged)
+        _started(config, is_checked=True)
     except LangneuronsError as error:
         print(error, file=sys.stderr)
+        if config is not None:
+            print(f"{named}: in itself valid", file=sys.stderr)
         return 1
-    print(f"valid: {', '.join(map(str, given))}")
+    print(f"valid: {named}")
     return 0
 
 

@@ -32,6 +32,9 @@ from langneurons.text import sentences
 
 from . import check_dictionaries
 
+LARGE = 100_000_000
+"""Bytes of the largest file of items that a start looks into."""
+
 
 class Named(NamedTuple):
     """A path in the configuration.
@@ -97,7 +100,9 @@ def let_replaced_files_be_seen(config: Config) -> None:
 def _unlike(config: Config) -> Iterator[str]:
     """Say which files of items and sentences are there, but lack what is read of them.
 
-    A reader yields its items one by one, so that the first costs a line or two.
+    Most readers yield items one by one, so that the first costs a line or two; others
+    read all of a file, so that large ones are left to their jobs. So is a file that
+    cannot be read here: the nodes may be able to.
     """
     made = set(result_paths.demo_files(config))
     done = set()
@@ -105,9 +110,13 @@ def _unlike(config: Config) -> Iterator[str]:
         entry = config.task(name)
         kind = tasks.load(entry.kind)
         for path in map(Path, entry.data.files(split, lang)):
-            if (name, path) in done or str(path) in made or not path.exists():
+            if (name, path) in done or str(path) in made:
                 continue
             done.add((name, path))
+            if not all(Path(x).exists() for x in tasks.files(kind, str(path))):
+                continue
+            if path.stat().st_size > LARGE:
+                continue
             if problem := _refused(_first_item, kind, path):
                 yield (
                     f"tasks.{name}.data.{split}: {problem}. Change the file, or the "
@@ -140,7 +149,8 @@ def _refused(read: Callable[..., None], *given: object) -> str | None:
     try:
         read(*given)
     except LangneuronsError as error:
-        return str(error).removesuffix(".")
+        is_unreadable = isinstance(error.__cause__, OSError)
+        return None if is_unreadable else str(error).removesuffix(".")
     except Exception:  # a reader may be of the user
         return None
     return None

@@ -100,7 +100,8 @@ def read(
 def require_columns(path: Path, rows: Mapping[str, Any]) -> None:
     """Refuse a file whose first row lacks a column that :func:`read` asks for.
 
-    No more of the file is read than that row. A file without rows passes.
+    No more of the file is read than that row. A file without rows passes, and one whose
+    rows say their language: the first may be one that is not read.
 
     Args:
         path: .txt, .tsv or .jsonl.
@@ -111,6 +112,8 @@ def require_columns(path: Path, rows: Mapping[str, Any]) -> None:
             cannot be read.
     """
     for _, cells, place in _cells([path], rows["text_column"]):
+        if row_languages.of(cells, place) is not None:
+            return
         _cell(cells, rows["text_column"], place, "text_column of the corpus")
         if rows["column"] is not None:
             _cell(cells, rows["column"], place, "column, in recorded and held_out,")

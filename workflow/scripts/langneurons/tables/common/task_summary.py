@@ -24,7 +24,7 @@ from .words import (
 )
 
 SAME = (
-    "model", "tuning", "seed", "lang", "neuron_lang", "langset", "statistic", "metric",
+    "model", "tuning", "lang", "neuron_lang", "langset", "statistic", "metric",
     "against",
 )  # fmt: skip
 """What an intervention has in common with the random neurons beside it."""
@@ -113,19 +113,32 @@ def _clear(rows: pd.DataFrame, metric: Shown, drawn: pd.DataFrame) -> str:
         f"{int((clear['delta'] > 0).sum())} raise and "
         f"{int((clear['delta'] < 0).sum())} lower {metric.metric_title} significantly"
     )
-    if alike := sum(_is_as_random(row, drawn) for row in clear.to_dict("records")):
-        said += f", {alike} of them no more than a draw of their random neurons"
-    return said
+    if clear.empty or drawn.empty:
+        return said
+    beside = {i: _drawn_for(row, drawn) for i, row in clear.iterrows()}
+    beside = {i: changes for i, changes in beside.items() if not changes.empty}
+    if not beside:
+        return f"{said} (random neurons were run for none of these)"
+    alike = sum(_is_as_large(clear.loc[i, "delta"], x) for i, x in beside.items())
+    return (
+        f"{said} (random neurons were run for {len(beside)} of these; for {alike} at "
+        "least one draw of them changes as much)"
+    )
 
 
-def _is_as_random(row: Mapping[str, Any], drawn: pd.DataFrame) -> bool:
-    """Tell whether a draw of as many random neurons changes as much, the same way."""
+def _drawn_for(row: Any, drawn: pd.DataFrame) -> pd.Series:
+    """Return the changes by the random neurons that stand beside an intervention."""
     same = drawn[drawn["matched"] == row["method"]]
     for name in SAME:
         same = same[same[name] == row[name]]
-    if row["delta"] < 0:
-        return bool((same["delta"] <= row["delta"]).any())
-    return bool((same["delta"] >= row["delta"]).any())
+    # What is pooled over seeds may have controls of one seed.
+    of_seed = same[same["seed"] == row["seed"]]
+    return (same if of_seed.empty else of_seed)["delta"]
+
+
+def _is_as_large(change: float, random: pd.Series) -> bool:
+    """Tell whether any random change is as large, the same way."""
+    return bool(((random <= change) if change < 0 else (random >= change)).any())
 
 
 def _one_line(row: Any, metric: Shown) -> str:
