@@ -216,7 +216,7 @@ def test_without_attention_tunings_are_set_against_the_model_as_it_is(
     assert against.pop("base") == ["-"]
     assert len(against) == 8 and all(names == ["base"] for names in against.values())
     text = text_of(table, "xnli", "tunings")
-    said = "higher or lower than `base` without intervention on the same items."
+    said = "higher or lower than `base` without intervention on the same items;"
     assert said in " ".join(text.split())
 
 

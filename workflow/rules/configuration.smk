@@ -74,8 +74,8 @@ def unpacked_before(named):
             f"{named}: the scripts of this module are not where this job looks for them "
             f"({told_by(named)} is {folder or 'not set'}). The start of Snakemake "
             "unpacks them below .snakemake/ and says where in its environment, so jobs "
-            "need both: let the executor hand the environment over (Slurm: sbatch "
-            "without --export) and run them in the same folder on a shared disk. Or give "
+            "need both: let the executor hand the environment over (Slurm: not "
+            "with --export=NONE) and run them in the same folder on a shared disk. Or give "
             "`module` the path of a clone's Snakefile."
         )
     return folder

@@ -64,9 +64,9 @@ MEASURES = Sign(
     "share of sentences that find their translation as the nearest of all by cosine, "
     "and are found by it; *to*, *from*: each direction alone; *gap*: mean cosine of "
     "translations minus that of all other pairs; *peak*: the layer with the most "
-    "mutual pairs, from 0",
+    "mutual pairs, from 0; all others are means over layers",
     lambda title, _: title == "mutual",
-    ". A tie finds nothing. All but *peak* are means over all layers",
+    ". A tie finds nothing",
 )
 OF_SENTENCES = Sign(INTERVAL, "95 % bootstrap interval over sentences", has_interval)
 LEGEND = (

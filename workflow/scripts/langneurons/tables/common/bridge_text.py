@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -100,9 +101,16 @@ CHOICE = Sign(
     lambda title, _: title not in PLAIN,
 )
 WON = Sign(
-    "(in parentheses)",
+    "(number)",
     "the share of draws of the bootstrap over probes that the bridge wins",
-    has_parentheses,
+    lambda _, cell: re.search(r"\(\d\.\d", cell.text) is not None,
+)
+EQUAL = Sign(
+    "(1 of 2 equal)",
+    "two candidates have the largest score, and the first of them is the bridge",
+    lambda _, cell: cell.text.endswith(" equal)"),
+    ". Where all have the same score nothing is chosen, and the pair is left out; "
+    "draws that several win count for each in part",
 )
 OVER_ENGLISH = Sign(
     f"{MARKS} at a chosen bridge",
@@ -110,7 +118,7 @@ OVER_ENGLISH = Sign(
     is_marked,
     ", with the test and the correction of the task's own table: both mark the same",
 )
-PAIR_BY_PAIR = (BESIDE, CHOICE, WON, OVER_ENGLISH)
+PAIR_BY_PAIR = (BESIDE, CHOICE, WON, EQUAL, OVER_ENGLISH)
 AGREEMENT = Sign(
     "Of two similarities",
     "Kendall's tau-b of their scores over candidates, mean over pairs and, in "
@@ -120,9 +128,6 @@ AGREEMENT = Sign(
 LEGEND = (
     *(sign.bullet for sign in MEANS),
     *(sign.bullet for sign in PAIR_BY_PAIR),
-    "- *1 of 2 equal*: two candidates have the largest score, and the first of them "
-    "is the bridge. Where all\n  have the same score nothing is chosen, and the pair "
-    "is left out; draws that several win count for\n  each in part.",
     "- A bridge that is kin to an end of the pair may be chosen for its kinship and "
     "not for what the model\n  has learnt of it: the two cannot be told apart here. "
     "`language_overlap` names the families.",

@@ -36,8 +36,9 @@ from .words import (
 )
 
 INTRODUCTION = """\
-Text of each language, read while neurons of each language are switched; held-out text,
-the same chunks or sentences in all cells."""
+Text of each language, read while neurons of each language are switched, or while
+the model is steered towards each; held-out text, the same chunks or sentences in all
+cells."""
 CHANGE = Sign(
     "Cells",
     "change of the negative log-likelihood, nats per token; above 0, the text has "
@@ -52,6 +53,15 @@ WHOSE = Sign(
 OWN_TEXT = Sign("**Bold**", "text of the language whose neurons are switched", is_bold)
 ERROR = Sign(SPREAD, "standard error over chunks or sentences", has_spread)
 SIGNS = (CHANGE, WHOSE, OWN_TEXT, ERROR, EMPTY)
+TOWARDS = "towards"
+TOWARDS_WHICH = Sign(
+    f"Rows *{TOWARDS}*",
+    "language towards which the mean difference is added; columns: language of the "
+    "text",
+    is_any,
+)
+OWN_DIRECTION = Sign("**Bold**", "text of the language of the row", is_bold)
+STEERED = (CHANGE, TOWARDS_WHICH, OWN_DIRECTION, ERROR)
 LAST = "- The `.tsv` file beside this one has intervals, perplexities and every draw."
 
 
@@ -90,10 +100,12 @@ def layout(table: pd.DataFrame) -> Document:
         chosen = (summary[keys] == list(values)).all(axis=1)
         treatment = neurons(str(method), str(langset))
         title = f"{model}, {code(treatment)}, statistic {code(statistic)}"
-        whose = "towards" if method == DIFFMEAN else "neurons of"
+        whose, signs = "neurons of", SIGNS
+        if method == DIFFMEAN:
+            whose, signs = TOWARDS, STEERED
         about = "Change by language of the text"
         titles = [whose, *langs]
-        changes = grid(titles, lines, 1, fold=False, about=about, signs=SIGNS)
+        changes = grid(titles, lines, 1, fold=False, about=about, signs=signs)
         parts += [Heading(title), changes]
         if chosen.any():  # of neurons
             parts.append(_summary(summary[chosen]))
@@ -112,7 +124,10 @@ def layout(table: pd.DataFrame) -> Document:
     parts += [Heading("Without intervention"), grid(header, plain, 2, signs=[ERROR])]
     parts += [Heading("In short"), Bullets.of(_in_short(summary))]
     there = [EMPTY.bullet] if treated.apply(is_empty, axis=1).any() else []
-    legend = [*(sign.bullet for sign in (CHANGE, WHOSE, OWN_TEXT, ERROR)), *there, LAST]
+    ways = [WHOSE, OWN_TEXT]
+    if (treated["method"] == DIFFMEAN).any():
+        ways.append(TOWARDS_WHICH)
+    legend = [*(sign.bullet for sign in (CHANGE, *ways, ERROR)), *there, LAST]
     parts += [Heading("How to read it", folded=True), Bullets.of(*legend)]
     return Document("Perplexity under interventions", tuple(parts))
 

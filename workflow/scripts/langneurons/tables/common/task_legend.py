@@ -201,6 +201,7 @@ def _of_tunings(against: Sequence[str]) -> Sign:
     )
     if BASE in against and seed:
         means += f"; at `{ATTENTION}` itself, than `{BASE}` on the same items"
+    means += f"; {SIGNIFICANT}"
     return Sign(f"{MARKS} at *{NO_INT}*", means, _is_marked_without)
 
 
