@@ -52,7 +52,7 @@ WHOSE = Sign(
 )
 OWN_TEXT = Sign("**Bold**", "text of the language whose neurons are switched", is_bold)
 ERROR = Sign(SPREAD, "standard error over chunks or sentences", has_spread)
-SIGNS = (CHANGE, WHOSE, OWN_TEXT, ERROR, EMPTY)
+SIGNS: tuple[Sign, ...] = (CHANGE, WHOSE, OWN_TEXT, ERROR, EMPTY)
 TOWARDS = "towards"
 TOWARDS_WHICH = Sign(
     f"Rows *{TOWARDS}*",
@@ -61,7 +61,7 @@ TOWARDS_WHICH = Sign(
     is_any,
 )
 OWN_DIRECTION = Sign("**Bold**", "text of the language of the row", is_bold)
-STEERED = (CHANGE, TOWARDS_WHICH, OWN_DIRECTION, ERROR)
+STEERED: tuple[Sign, ...] = (CHANGE, TOWARDS_WHICH, OWN_DIRECTION, ERROR)
 LAST = "- The `.tsv` file beside this one has intervals, perplexities and every draw."
 
 

@@ -115,11 +115,11 @@ def _clear(rows: pd.DataFrame, metric: Shown, drawn: pd.DataFrame) -> str:
     )
     if clear.empty or drawn.empty:
         return said
-    beside = {i: _drawn_for(row, drawn) for i, row in clear.iterrows()}
-    beside = {i: changes for i, changes in beside.items() if not changes.empty}
+    each = ((row["delta"], _drawn_for(row, drawn)) for _, row in clear.iterrows())
+    beside = [(change, random) for change, random in each if not random.empty]
     if not beside:
         return f"{said} (random neurons were run for none of these)"
-    alike = sum(_is_as_large(clear.loc[i, "delta"], x) for i, x in beside.items())
+    alike = sum(_is_as_large(change, random) for change, random in beside)
     return (
         f"{said} (random neurons were run for {len(beside)} of these; for {alike} at "
         "least one draw of them changes as much)"
