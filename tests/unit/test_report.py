@@ -309,6 +309,9 @@ def test_h3_gives_its_numbers() -> None:
     assert line["p (own > others)"] == pytest.approx(1 / 2**6)
     assert "Supported for 1 of 1 selection:" in found.sentence
     assert "+0.500 nats per token, other languages' by +0.100" in found.sentence
+    weak = perplexity(0.1, 0.05, 0.02).assign(langset="set2")
+    both = neurons.h3(pd.concat([perplexity(0.5, 0.1, 0.2), weak]))
+    assert "by +0.300 nats per token (+0.100 to +0.500 by selection)" in both.sentence
 
 
 def test_h3_is_undecided_where_few_languages_point_its_way() -> None:

@@ -104,9 +104,11 @@ def h3(table: pd.DataFrame | None) -> Verdict:
     beside = (
         "" if math.isnan(mean.iloc[2]) else f", random neurons by {mean.iloc[2]:+.3f}"
     )
+    own = numbers["own text"]
+    apart = f" ({own.min():+.3f} to {own.max():+.3f} by selection)" * (len(own) > 1)
     sentence = (
         f"{_share([v for _, v in verdicts], 'selection')}: switched off, they change "
-        f"their own language's text by {mean.iloc[0]:+.3f} nats per token, other "
+        f"their own language's text by {mean.iloc[0]:+.3f} nats per token{apart}, other "
         f"languages' by {mean.iloc[1]:+.3f}{beside} (mean over languages)."
     )
     return Verdict("H3", combine([v for _, v in verdicts]), sentence, numbers)
