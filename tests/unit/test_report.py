@@ -312,6 +312,12 @@ def test_h3_gives_its_numbers() -> None:
     weak = perplexity(0.1, 0.05, 0.02).assign(langset="set2")
     both = neurons.h3(pd.concat([perplexity(0.5, 0.1, 0.2), weak]))
     assert "by +0.300 nats per token (+0.100 to +0.500 by selection)" in both.sentence
+    alone = perplexity(2.0, 1.0, None).assign(langset="set2")
+    mixed = neurons.h3(pd.concat([perplexity(0.5, 0.1, 0.2), alone])).sentence
+    assert "by +0.500 nats per token, other languages' by +0.100, random" in mixed
+    assert mixed.endswith("That is of 1 with random neurons, of 2.")
+    few = neurons.h3(perplexity(0.5, 0.1, 0.1, languages=4)).sentence
+    assert few.endswith("A verdict takes 5 languages or more.")
 
 
 def test_h3_is_undecided_where_few_languages_point_its_way() -> None:

@@ -292,6 +292,15 @@ def test_text_is_laid_out_like_the_paper(study: Study) -> None:
     assert controls[0][3] == "" and controls[0][5] == "–"
 
 
+def test_texts_are_laid_out_from_the_digits_of_the_file(tmp_path: Path) -> None:
+    """0.00450004 is 0.005 to three digits, and 0.0045, as the file has it, 0.004."""
+    table = pd.DataFrame({"own": [0.00450004, math.nan], "p_value": [0.0123456, 1.0]})
+    columns.write_tsv(tmp_path / "x.tsv", table)
+    back = pd.read_csv(tmp_path / "x.tsv", sep="\t")
+    pd.testing.assert_frame_equal(columns.as_written(table), back, check_exact=True)
+    assert back["own"][0] == 0.0045
+
+
 def test_in_short(study: Study) -> None:
     text = task_summary.in_short(table_of(study))
     assert "Strongest intervention: m lape.s.p90 on vi, -30.0 points" in text

@@ -7,7 +7,7 @@ from langneurons import tables
 from langneurons.jobs import cli, files
 from langneurons.tables.common.as_latex import latex
 from langneurons.tables.common.as_markdown import markdown
-from langneurons.tables.common.columns import write_tsv
+from langneurons.tables.common.columns import as_written, write_tsv
 from langneurons.tables.common.inputs import Inputs
 
 ROLES = (
@@ -19,8 +19,12 @@ ROLES = (
 def main(job: cli.Job) -> None:
     kind = tables.load(job.spec["table"])
     read = Inputs({role: job.inputs[role] for role in ROLES}, *job.inputs["published"])
-    table = kind.build(job.spec, read)
-    document, name = kind.layout(table, job.spec), job.outputs["latex"].stem
+    # Laid out from the same digits as on the report's page.
+    table = as_written(kind.build(job.spec, read))
+    document = kind.layout(table, job.spec)
+    path = job.outputs["latex"]
+    study = path.parent.parent.name  # results/{study}/tables/, or results/tables/
+    name = path.stem if study in ("", "results") else f"{study}-{path.stem}"
     written = {"markdown": markdown(document), "latex": latex(document, name)}
     for role, text in written.items():
         with files.atomic(job.outputs[role]) as part:

@@ -6,7 +6,7 @@ the job would run out of memory hours later.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from langneurons.config.errors import ConfigError
@@ -57,26 +57,38 @@ def check(workflow: Any, requests: Requests) -> None:
     if not devices.runs_here(workflow) or not devices.visible():
         return
     there = int(workflow.global_resources["gpu"].value)
-    if said := too_large(workflow.dag.needrun_jobs(), there, requests):
+    asked = asked_for(workflow.dag.needrun_jobs())
+    if said := too_large(asked, there, requests):
         raise ConfigError("\n".join([*said, "Nothing was started."]))
+    if any(asked.values()):
+        devices.say(f"jobs share {there}; each waits until those it needs are free")
 
 
-def too_large(jobs: Iterable[Any], there: int, requests: Requests) -> list[str]:
-    """Say which models need more GPUs than there are, one line each.
+def asked_for(jobs: Iterable[Any]) -> dict[tuple[str, str], int]:
+    """Return how many GPUs jobs of Snakemake ask for, by rule and model.
 
-    Args:
-        jobs: of Snakemake, that will run.
-        there: GPUs that jobs of this machine may have.
-        requests: what jobs ask for.
+    As the rule or ``--set-resources`` says, not cut to what there is.
     """
     asked: dict[tuple[str, str], int] = {}
     for job in jobs:
         resource = job.rule.resources.get("gpu")
         key = job.rule.name, str(getattr(job.wildcards, "model", ""))
         if resource is not None and key not in asked:
-            # As the rule or --set-resources says, not cut to what there is.
             value = resource.evaluate(job.wildcards, attempt=1).value
             asked[key] = int(value or 0)
+    return asked
+
+
+def too_large(
+    asked: Mapping[tuple[str, str], int], there: int, requests: Requests
+) -> list[str]:
+    """Say which models need more GPUs than there are, one line each.
+
+    Args:
+        asked: from :func:`asked_for`.
+        there: GPUs that jobs of this machine may have.
+        requests: what jobs ask for.
+    """
     most: dict[str, tuple[int, str]] = {}
     for (rule, model), wanted in asked.items():
         if wanted > max(there, most.get(model, (0, ""))[0]):

@@ -112,16 +112,16 @@ def take(wanted: int, poll: float = 1.0) -> None:
     if not there or (VISIBLE in os.environ and len(there) <= wanted):
         return  # chosen by a cluster or a person; or nothing is known
     if len(there) < wanted:
-        _say(f"{wanted} wanted, but there are {len(there)}")
+        say(f"{wanted} wanted, but there are {len(there)}")
         wanted = len(there)
     said = False
     while not (taken := _lock(there, wanted)):
         if not said:
-            _say(f"waiting for {wanted} of {len(there)} to be free")
+            say(f"waiting for {wanted} of {len(there)} to be free")
             said = True
         time.sleep(poll)
     os.environ[VISIBLE] = ",".join(taken)
-    _say(f"using {', '.join(taken)}")
+    say(f"using {', '.join(taken)}")
 
 
 def _lock(there: list[str], wanted: int) -> list[str]:
@@ -145,5 +145,6 @@ def _lock(there: list[str], wanted: int) -> list[str]:
     return []
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Print a line about GPUs where a run or a job logs."""
     print(f"GPUs: {text}", file=sys.stderr, flush=True)

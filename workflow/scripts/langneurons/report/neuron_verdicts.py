@@ -100,17 +100,24 @@ def h3(table: pd.DataFrame | None) -> Verdict:
             }
         )
     numbers = pd.DataFrame(found)
-    mean = numbers[["own text", "other texts", "random neurons"]].mean()
+    # Like beside like: selections without random neurons would move the other means.
+    beside_random = numbers[numbers["random neurons"].notna()]
+    shown = numbers if beside_random.empty else beside_random
+    mean = shown[["own text", "other texts", "random neurons"]].mean()
     beside = (
         "" if math.isnan(mean.iloc[2]) else f", random neurons by {mean.iloc[2]:+.3f}"
     )
-    own = numbers["own text"]
+    own = shown["own text"]
     apart = f" ({own.min():+.3f} to {own.max():+.3f} by selection)" * (len(own) > 1)
     sentence = (
         f"{_share([v for _, v in verdicts], 'selection')}: switched off, they change "
-        f"their own language's text by {mean.iloc[0]:+.3f} nats per token{apart}, other "
-        f"languages' by {mean.iloc[1]:+.3f}{beside} (mean over languages)."
+        f"their own language's text by {mean.iloc[0]:+.3f} nats per token{apart}, "
+        f"other languages' by {mean.iloc[1]:+.3f}{beside} (mean over languages)."
     )
+    if len(shown) < len(numbers):
+        sentence += f" That is of {len(shown)} with random neurons, of {len(numbers)}."
+    if (numbers["languages"] < FEWEST_LANGUAGES).all():
+        sentence += f" A verdict takes {FEWEST_LANGUAGES} languages or more."
     return Verdict("H3", combine([v for _, v in verdicts]), sentence, numbers)
 
 

@@ -79,8 +79,8 @@ _EFFECT = (
     "Contradicted: more significant falls than rises, and the mean change clearly "
     "below zero. Undecided: nothing significant, and half of the cells could not have "
     "shown a difference of 2 points; or no random controls where it would be "
-    "supported; or significant changes in one model-language pair only. Not supported: "
-    "anything else."
+    "supported; or something is significant but there is one model-language pair in "
+    "all. Not supported: anything else."
 )
 RULES = {
     "H1": _EFFECT + " Fine-tuned models only: the model as it is transfers nothing.",

@@ -100,14 +100,24 @@ def check_unique(table: pd.DataFrame, key: Sequence[str]) -> None:
         )
 
 
+def _written(column: object, value: float) -> str:
+    return format(value, ".4g" if str(column).startswith("p_") else ".6f")
+
+
+def as_written(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with the digits that its file has, as who reads that sees it."""
+    rounded = table.copy()
+    for column in rounded.select_dtypes("float"):
+        rounded[column] = [float(_written(column, x)) for x in rounded[column]]
+    return rounded
+
+
 def write_tsv(path: Path, table: pd.DataFrame) -> None:
     """Write a table; a number that does not exist is an empty field."""
     text = table.copy()
     for column in text.select_dtypes("float"):
-        digits = ".4g" if str(column).startswith("p_") else ".6f"
-        text[column] = [
-            "" if math.isnan(value) else format(value, digits) for value in text[column]
-        ]
+        text[column] = ["" if math.isnan(value) else _written(column, value)
+                        for value in text[column]]  # fmt: skip
     with files.atomic(path) as part:
         text.to_csv(part, sep="\t", index=False, lineterminator="\n")
 

@@ -109,7 +109,7 @@ def label(value: Any, labels: Sequence[str], where: str) -> int:
     if said in numbers and not isinstance(value, bool):
         return int(said)
     allowed = ", ".join(f"{i} or {name}" for i, name in enumerate(labels))
-    hint = did_you_mean(said, labels)
+    hint = did_you_mean(said, labels) or "."
     raise DataError(f"{where}: label {value!r} is not allowed{hint} Allowed: {allowed}")
 
 
