@@ -230,6 +230,10 @@ def test_other_places_or_sizes_are_what_was_said(
     code, text = dry_run(machine, *more, LARGE)
     assert re.findall(r"quantise_model.py .* --gpus (\d+) ", text) == [str(expected)]
     assert code == 0, text
+    given = re.findall(r"^GPUs: jobs share (\d+);", text, re.M)
+    assert given == (
+        [] if "profiles/slurm" in more else ["9" if "gpu=9" in more else "4"]
+    )
 
 
 @pytest.mark.parametrize(
