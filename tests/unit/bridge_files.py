@@ -66,6 +66,7 @@ def tables(folder: Path, model: str = "m", task: str = "words") -> list[Path]:
     """Write the table of the task, which says how its comparisons are marked."""
     usual: dict[str, Any] = dict.fromkeys(columns.names(task_columns.COLUMNS), "")
     usual |= {"model": model, "method": "bridge", "metric": "correct"}
+    usual |= {"tuning": "base", "seed": "0"}
     rows = [
         usual
         | {"lang": pair, "statistic": f"via_{k}", "against": against}

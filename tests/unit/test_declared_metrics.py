@@ -173,8 +173,9 @@ def test_the_text_of_a_table_names_title_unit_and_what_is_not_tested(
     assert drawn[0][-2:] == ["0.00 [0.00, 0.00]", "–"]
     assert drawn[1][-2:] == ["41.8 [41.0, 42.5]", "–"]
     assert (
-        "- Of 2 interventions 0 raise and 1 lower gain of the ending significantly; "
-        "the mean change is -0.38 nats." in text
+        "- Of 2 interventions 0 raise and 1 lower gain of the ending significantly "
+        "(random neurons were run for 1 of these; for 0 at least one draw of them "
+        "changes as much); the mean change is -0.38 nats." in text
     )
     assert (
         "- The mean change of chrF by 2 interventions is -1.0; it is of all items "
