@@ -137,7 +137,7 @@ SECTIONS: Mapping[str, Sequence[Term]] = {
             "there for the selected neurons only; subnetwork_rows: the selected "
             "neurons' own weights learn, at full rank; adapter: somebody else trained "
             "it; none: nothing learns.",
-            "`masked: {kind: masked_lora}` in the demo's `tunings`",
+            "`tunings: {masked: {kind: masked_lora}}` in the demo",
             TRANSFER,
         ),
         Term(
