@@ -216,9 +216,12 @@ def file_names() -> dict[str, re.Pattern[str]]:
 
 
 def test_the_names_of_files_are_those_that_jobs_write() -> None:
-    written = {*dry_runs.outputs(dry_runs.jobs(configurations.shipped()))}
+    studies = configurations.shipped()
+    amplified = studies["experiments"]["amplification"]
+    amplified["models"] = amplified["models"][:1]  # its names are those of the others
+    written = {*dry_runs.outputs(dry_runs.jobs(studies))}
     assert len(written) > 700
-    written |= {*card_specs.all_cards(load(configurations.shipped()))}
+    written |= {*card_specs.all_cards(load(studies))}
     bridged = configurations.bridged()
     bridged |= {"run": [*bridged["run"], "alignment"]}
     demo = dry_runs.outputs(dry_runs.jobs(bridged))

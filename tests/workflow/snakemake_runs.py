@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ import warm_start  # noqa: E402
 
 TINY = Path(__file__).parent / "tiny.yaml"
 PARTS = ("Snakefile", "workflow", "config", "profiles", "envs")
+YARDSTICK = 1_500_000
+"""Rounds of a fixed piece of work, to which planning is compared."""
 
 
 def copy_project(folder: Path) -> Path:
@@ -73,6 +76,32 @@ def measured(
         text = out.read().decode(errors="replace")
     assert started.returncode == 0, text[-3000:]
     return text, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def dry_run(folder: Path, *arguments: str) -> tuple[Counter[str], float]:
+    """Plan jobs, and see what that takes on any machine, be it busy or idle.
+
+    Returns:
+        The jobs by rule, and the processor time in units of ``yardstick``, which was
+        measured before and after, for the speed of a shared processor changes.
+    """
+    before = yardstick()
+    text, seconds, _ = measured(folder, "-n", *arguments)
+    return count_jobs(text), 2 * seconds / (before + yardstick())
+
+
+def yardstick() -> float:
+    """Return the seconds of processor time that a fixed piece of work takes.
+
+    It is of the kind that planning consists of: texts, tuples, dictionaries.
+    """
+    begun = time.process_time()
+    known: dict[tuple[str, int], str] = {}
+    for number in range(YARDSTICK):
+        text = f"results/{number % 1000}/part.json"
+        known[text, number % 5000] = known.get((text, number % 7), text)
+    assert len(known) == 5000
+    return time.process_time() - begun
 
 
 def unmeasured(given: Mapping[str, str]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Planning large grids: how long Snakemake takes, and what it writes down.
 
 Times are of the processor (user and system), so that other work on the machine does not
-count.
+count, and in units of a fixed piece of work, so that a slow processor does not either.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from langneurons.jobs import planned
-from snakemake_runs import copy_project, count_jobs, measured, on_models
+from snakemake_runs import copy_project, dry_run, on_models
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("scale")]
 
@@ -28,17 +28,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def dry_run(folder: Path, *arguments: str) -> tuple[Counter[str], float]:
-    """Return the jobs by rule, and the seconds of processor time of the dry run."""
-    text, seconds, _ = measured(folder, "-n", *arguments)
-    return count_jobs(text), seconds
-
-
 def test_the_papers_grid(project: Path) -> None:
     first = "run=[transfer,finetuning,perplexity]"
-    jobs, seconds = dry_run(project, "all", "--config", first)
+    jobs, work = dry_run(project, "all", "--config", first)
     assert sum(jobs.values()) == 684
-    assert seconds < 20
+    assert work < 30
 
 
 def test_ten_thousand_jobs(
@@ -46,16 +40,16 @@ def test_ten_thousand_jobs(
 ) -> None:
     monkeypatch.setenv(planned.PLAN, str(tmp_path / "plan.jsonl"))
     overlay = ["--configfile", "extension.yaml", *TWO_MODELS]
-    jobs, seconds = dry_run(project, "all", *overlay)
+    jobs, work = dry_run(project, "all", *overlay)
     assert Counter(job.rule for job in planned.read(tmp_path / "plan.jsonl")) == jobs
     assert sum(jobs.values()) > 10_000
-    assert seconds < 120
+    assert work < 200
 
 
 def test_the_start_of_one_job_of_ten_thousand(project: Path) -> None:
     """Each cluster job starts Snakemake twice and reads all rules."""
     target = "results/tokens/wikipedia/llama31/en.json"
     overlay = ["--configfile", "extension.yaml", *TWO_MODELS]
-    jobs, seconds = dry_run(project, target, *overlay)
+    jobs, work = dry_run(project, target, *overlay)
     assert sum(jobs.values()) == 3
-    assert seconds < 8
+    assert work < 15

@@ -72,6 +72,7 @@ class Parts:
         self._known: dict[Subject, list[Part]] = {}
         self._indexes: dict[Subject, dict[Treatment, str]] = {}
         self._read: dict[tuple[str, str, str, Treatments], dict[str, list[str]]] = {}
+        self._read_by: dict[tuple[Subject, int], dict[str, list[str]]] = {}
 
     @cached_property
     def _tasks(self) -> Mapping[OnTask, Treatments]:
@@ -160,27 +161,43 @@ class Parts:
     def reads(self, wildcards: Any, role: str) -> list[str]:
         """List the files of a role that the treatments of a job read."""
         part = self.of_job(wildcards)
+        known = (part.subject, part.number)  # one job asks for each of its roles
+        if known not in self._read_by:
+            self._read_by[known] = self._files_of(part)
+        return self._read_by[known][role]
+
+    def _files_of(self, part: Part) -> dict[str, list[str]]:
         subject, treatments = part.subject, part.treatments
         source = source_language(self.config, subject)
         # Tunings and seeds share it: most of the jobs of a large grid.
         key = (subject.model, subject.lang, source, treatments)
         if key not in self._read:
             self._read[key] = read_files(self.config, subject, treatments)
-        return self._read[key][role]
+        return self._read[key]
 
     def index(self, subject: Subject, treatment: Treatment) -> str:
         """Name the index that lists a treatment of a subject."""
-        if subject not in self._indexes:
-            self._indexes[subject] = {
-                name: part.index
-                for part in self.of(subject)
-                for name in part.treatments
-            }
-        return self._indexes[subject][treatment]
+        return self._indexes_of(subject)[treatment]
+
+    def _indexes_of(self, subject: Subject) -> dict[Treatment, str]:
+        found = self._indexes.get(subject)
+        if found is None:
+            found = {}
+            for part in self.of(subject):
+                found |= dict.fromkeys(part.treatments, part.index)
+            self._indexes[subject] = found
+        return found
 
     def indexes(self, wanted: Iterable[tuple[Subject, Treatment]]) -> list[str]:
         """Name the indexes that list some treatments, each once, in their order."""
-        return list(dict.fromkeys(self.index(*each) for each in wanted))
+        found: dict[str, None] = {}
+        last: Subject | None = None
+        listed: dict[Treatment, str] = {}
+        for subject, treatment in wanted:
+            if subject != last:  # tables ask for all of a subject in one go
+                last, listed = subject, self._indexes_of(subject)
+            found[listed[treatment]] = None
+        return list(found)
 
 
 def subject_of(wildcards: Any) -> Subject:

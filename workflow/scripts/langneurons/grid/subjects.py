@@ -15,6 +15,7 @@ from langneurons.config.names import (
     BASE_SEED,
     UNTREATED,
     Overwritten,
+    Selection,
     Steered,
     Treatment,
     TuningName,
@@ -160,17 +161,23 @@ def read_files(
     """List the files that treatments of a subject read, by their role: ``READ``."""
     model, source = subject.model, source_language(config, subject)
     files: dict[str, dict[str, None]] = {role: {} for role in READ}
+    # Of thousands of treatments few differ in what they read: whose neurons do not.
+    read: dict[Selection, dict[str, None]] = {}
     for parsed in treatments:
         if isinstance(parsed, Steered):
             files["directions"][steering.means(config).path(model)] = None
         if not isinstance(parsed, Overwritten):
             continue
-        files["neurons"][result_paths.neurons(model, parsed.selection)] = None
+        values = read.setdefault(parsed.selection, {})
         if config.statistic(parsed.statistic).value not in UNMEASURED:
-            values = result_paths.languages_of(config, parsed, subject.lang, source)[1]
-            corpus = config.method_corpus(parsed.selection.method)
-            files["activations"] |= {
-                result_paths.activations(corpus, model, each): None
-                for each in together(values)
-            }
+            whose = result_paths.languages_of(config, parsed, subject.lang, source)[1]
+            values[whose] = None
+    for selection, values in read.items():
+        files["neurons"][result_paths.neurons(model, selection)] = None
+        corpus = config.method_corpus(selection.method)
+        files["activations"] |= {
+            result_paths.activations(corpus, model, each): None
+            for languages in values
+            for each in together(languages)
+        }
     return {role: list(paths) for role, paths in files.items()}

@@ -17,6 +17,7 @@ from langneurons.config.names import (
 )
 from langneurons.grid import result_paths, steering
 from langneurons.grid.axes import Row
+from langneurons.grid.kept import kept
 from langneurons.published import numbers
 from langneurons.published.partners import Evaluated, Partners
 
@@ -35,6 +36,7 @@ def axes_of(row: Row) -> dict[str, Any]:
     return {k: getattr(row, k) for k in AXES} | {"tuning": str(row.tuning)}
 
 
+@kept
 def treated(config: Config, treatment: Treatment) -> dict[str, Any]:
     """Name what a treatment does: method, set, draw, matched and statistic."""
     named: dict[str, Any] = {"treatment": str(treatment)}
@@ -87,7 +89,7 @@ def evaluated(
     config: Config, partners: Partners, task: str, row: Row
 ) -> dict[str, Any]:
     """Name an evaluation: its axes, its treatment, whose neurons, what is published."""
-    columns = treated(config, row.treatment)
+    columns = dict(treated(config, row.treatment))
     tuned = row.tuning.selection
     source = config.task(task).source_language
     columns["neuron_lang"] = towards(config, row.treatment, row.lang, source)
