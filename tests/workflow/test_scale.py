@@ -33,7 +33,7 @@ def test_the_papers_grid(project: Path) -> None:
     first = "run=[transfer,finetuning,perplexity]"
     jobs, work = dry_run(project, "all", "--config", first)
     assert sum(jobs.values()) == 684
-    assert work < 30
+    assert work < 45
 
 
 def test_five_thousand_jobs(
@@ -44,7 +44,7 @@ def test_five_thousand_jobs(
     jobs, work = dry_run(project, "all", *overlay)
     assert Counter(job.rule for job in planned.read(tmp_path / "plan.jsonl")) == jobs
     assert sum(jobs.values()) > 5_000
-    assert work < 100
+    assert work < 150
 
 
 def test_the_start_of_one_job_of_five_thousand(project: Path) -> None:
@@ -53,4 +53,4 @@ def test_the_start_of_one_job_of_five_thousand(project: Path) -> None:
     overlay = ["--configfile", "extension.yaml", *ONE_MODEL]
     jobs, work = dry_run(project, target, *overlay)
     assert sum(jobs.values()) == 3
-    assert work < 15
+    assert work < 20
