@@ -175,10 +175,6 @@ class Parts:
             self._read[key] = read_files(self.config, subject, treatments)
         return self._read[key]
 
-    def index(self, subject: Subject, treatment: Treatment) -> str:
-        """Name the index that lists a treatment of a subject."""
-        return self._indexes_of(subject)[treatment]
-
     def _indexes_of(self, subject: Subject) -> dict[Treatment, str]:
         found = self._indexes.get(subject)
         if found is None:
