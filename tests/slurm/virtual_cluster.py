@@ -157,8 +157,8 @@ class Cluster:
             # A request that no node can meet is refused, instead of waiting for ever.
             EnforcePartLimits=ALL
             GresTypes=gpu
-            # The usual default: how long squeue shows a job that has ended.
-            MinJobAge=300
+            # Tests look at jobs that ended long ago on a slow machine; usual is 300 s.
+            MinJobAge=7200
             SlurmdTimeout=15
             KillWait=3
             ReturnToService=2
