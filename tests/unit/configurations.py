@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,13 @@ def merge(below: Any, above: Any) -> Any:
 
 
 def read(name: str) -> dict[str, Any]:
-    """Read a file of config/."""
-    return yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8"))
+    """Read a file of config/; it is parsed once, which takes longer than most tests."""
+    return deepcopy(_parsed(ROOT / "config" / name))
+
+
+@cache
+def _parsed(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def paper(**changes: Any) -> dict[str, Any]:
@@ -72,7 +79,6 @@ def tiny(text: str = "") -> dict[str, Any]:
     Args:
         text: changes, in YAML as a user writes it.
     """
-    path = ROOT / "tests" / "workflow" / "tiny.yaml"
-    smallest = yaml.safe_load(path.read_text(encoding="utf-8"))
+    smallest = deepcopy(_parsed(ROOT / "tests" / "workflow" / "tiny.yaml"))
     whole = merge(merge(paper(), read("demo.yaml")), smallest)
     return merge(whole, yaml.safe_load(text) or {})

@@ -11,10 +11,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 from pydantic import BaseModel
 
-from configurations import experiment, merge
+import configurations
+from configurations import experiment
 from langneurons import methods, tasks
 from langneurons.config.catalogue import Activations, Corpus, Method, Model, Statistic
 from langneurons.config.errors import ConfigError
@@ -30,8 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def paper(changes: Any = None) -> Config:
-    text = (ROOT / "config" / "config.yaml").read_text(encoding="utf-8")
-    return load(merge(yaml.safe_load(text), changes or {}))
+    return load(configurations.paper(**(changes or {})))
 
 
 def spec_of(config: Config, table: str) -> dict[str, Any]:

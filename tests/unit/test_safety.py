@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from snakemake.utils import update_config
 
+import configurations
 import warm_start
 from langneurons.config.errors import ConfigError
 from langneurons.study.configuration import load
@@ -183,19 +183,13 @@ def bad_names() -> Iterator[object]:
             yield pytest.param({key: given}, id=f"{key} {bad}")
 
 
-def small_study() -> dict:
-    """The shipped configuration, of which the first study is run."""
-    raw = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
-    return raw | {"run": ["transfer", "finetuning", "perplexity"]}
-
-
 def test_nothing_else_is_wrong_with_the_study() -> None:
-    load(small_study())
+    load(configurations.paper())
 
 
 @pytest.mark.parametrize("change", list(bad_names()))
 def test_no_name_can_leave_results(change: dict) -> None:
-    raw = small_study()
+    raw = configurations.paper()
     for catalogue, entries in change.items():
         for name, value in dict(entries).items() if isinstance(entries, dict) else ():
             if value == "copy":  # a good entry under a bad name
